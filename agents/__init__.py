@@ -1,0 +1,1 @@
+"""Who can answer: agents, their skills and languages, whether they are there."""

@@ -1,0 +1,1 @@
+"""The outgoing side: e-mail senders and the outbox."""

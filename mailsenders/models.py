@@ -1,0 +1,144 @@
+"""E-mail senders and the outbox.
+
+Only `mailsenders/outbox.py` writes an outgoing mail; its life is drawn there.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+
+from mailstore.models import RawMail
+from sso.fields import SecretField
+from sso.health import Health
+
+
+class EmailSender(models.Model):
+    """Sends for one address; may serve many queues."""
+
+    class ServerType(models.TextChoices):
+        STARTTLS = "STARTTLS", "STARTTLS"
+        SSL = "SSL", "SSL"
+        NONE = "NONE", "None"
+
+    name = models.CharField(max_length=200, unique=True)
+    server_type = models.CharField(max_length=10, choices=ServerType, default=ServerType.STARTTLS)
+    server_address = models.CharField(max_length=255)
+    service_port = models.PositiveIntegerField(default=587)
+    username = models.CharField("sender username", max_length=320, blank=True)
+    password = SecretField("sender password", blank=True)
+    email_address = models.EmailField("sender e-mail address", max_length=320)
+    display_name = models.CharField(max_length=200, blank=True)
+    limit_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Messages; empty for no limit."
+    )
+    limit_per_day = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Messages; empty for no limit."
+    )
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = "email sender"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            SenderState.objects.get_or_create(sender=self)
+
+
+class SenderState(Health):
+    """How sending goes; `next_attempt_at` in the future parks the whole sender."""
+
+    sender = models.OneToOneField(EmailSender, on_delete=models.CASCADE, related_name="state")
+
+    def __str__(self) -> str:
+        return f"state of {self.sender}"
+
+
+class OutgoingMail(models.Model):
+    """One frozen mail on its way out; the bytes and the Message-ID never change after this row exists."""
+
+    class State(models.TextChoices):
+        HELD = "held", "Held for undo"
+        QUEUED = "queued", "Queued"
+        SENDING = "sending", "Sending"
+        RETRY = "retry", "Will be tried again"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Failed"
+        UNCERTAIN = "uncertain", "Uncertain"
+        CANCELLED = "cancelled", "Taken back"
+
+    sender = models.ForeignKey(EmailSender, on_delete=models.PROTECT, related_name="outgoing")
+    raw = models.OneToOneField(RawMail, on_delete=models.PROTECT, related_name="outgoing")
+    message_id = models.CharField("Message-ID", max_length=500, unique=True)
+    mail_from = models.CharField(
+        max_length=320, blank=True, help_text="Envelope sender; empty for the null path."
+    )
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    order_key = models.BigIntegerField(help_text="Mails of one key leave in the order of their ids.")
+    is_automatic = models.BooleanField(default=False)
+    not_before = models.DateTimeField(help_text="End of the undo time, or the next try.")
+    attempts = models.PositiveIntegerField(default=0)
+    fence = models.PositiveIntegerField(
+        default=0, help_text="Rises with each claim; an older claim can't write."
+    )
+    lease_until = models.DateTimeField(null=True, blank=True)
+    data_started_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    last_answer = models.TextField(blank=True, help_text="The server's last words.")
+    last_error = models.TextField(blank=True, help_text="What that means, in a sentence.")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "outgoing mail"
+        verbose_name_plural = "outgoing mail"
+        ordering = ["-id"]
+        indexes = [
+            models.Index(
+                fields=["sender", "not_before", "id"],
+                name="outgoing_due",
+                condition=models.Q(state__in=["held", "queued", "retry"]),
+            ),
+            models.Index(fields=["lease_until"], name="outgoing_leased", condition=models.Q(state="sending")),
+            models.Index(
+                fields=["order_key", "id"],
+                name="outgoing_order",
+                condition=models.Q(state__in=["held", "queued", "retry", "sending", "uncertain"]),
+            ),
+            models.Index(
+                fields=["sender", "sent_at"], name="outgoing_sent", condition=models.Q(state="sent")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"outgoing mail {self.pk} ({self.state})"
+
+
+class OutgoingRecipient(models.Model):
+    """What became of one mail for one recipient."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Not yet sent"
+        ACCEPTED = "accepted", "Accepted by the server"
+        RETRY = "retry", "Refused for now"
+        REFUSED = "refused", "Refused"
+
+    mail = models.ForeignKey(OutgoingMail, on_delete=models.CASCADE, related_name="recipients")
+    email = models.CharField(max_length=320)
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    answer = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["mail", "email"], name="outgoing_recipient_once")]
+
+    def __str__(self) -> str:
+        return f"{self.email} ({self.state})"

@@ -1,0 +1,183 @@
+"""E-mail sources, the state of their polls, and the ledger of fetched mail.
+
+(seen on the server) ──raw stored──▶ waiting ──parsed, in its queue──▶ delivered
+              │                          └──3 attempts──▶ failed ──retry──▶ waiting
+              └──not to be imported──▶ skipped
+"""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from mailstore.models import RawMail
+from queues.models import EmailQueue, Message
+from sso.fields import SecretField
+from sso.health import Health
+
+MAX_ATTEMPTS = 3
+
+
+class EmailSource(models.Model):
+    """Fetches exactly one mailbox and delivers to exactly one queue."""
+
+    class ServerType(models.TextChoices):
+        IMAP = "IMAP", "IMAP"
+        POP3 = "POP3", "POP3"
+
+    class AfterImport(models.TextChoices):
+        LEAVE = "leave", "Leave it untouched"
+        READ = "read", "Mark it read"
+        MOVE = "move", "Move it to a folder"
+        DELETE = "delete", "Delete it"
+
+    name = models.CharField(max_length=200, unique=True)
+    server_type = models.CharField(max_length=10, choices=ServerType, default=ServerType.IMAP)
+    server_address = models.CharField(max_length=255)
+    service_port = models.PositiveIntegerField(default=993)
+    use_ssl = models.BooleanField("use SSL connection", default=True)
+    allow_clear_text = models.BooleanField(
+        default=False, help_text="Without SSL, sign in even if the server offers no STARTTLS."
+    )
+    username = models.CharField(max_length=320)
+    mailbox = models.CharField(
+        max_length=320, blank=True, help_text="The shared mailbox, when the username is another person's."
+    )
+    password = SecretField(blank=True)
+    folder = models.CharField(max_length=500, default="INBOX", help_text="IMAP only.")
+    after_import = models.CharField(max_length=10, choices=AfterImport, default=AfterImport.LEAVE)
+    move_to = models.CharField("move to folder", max_length=500, blank=True)
+    queue = models.ForeignKey(EmailQueue, on_delete=models.PROTECT, related_name="sources")
+    poll_interval = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Seconds; the installation's default when empty."
+    )
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = "email source"
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("server_address"),
+                Lower("username"),
+                Lower("mailbox"),
+                "folder",
+                name="one_source_per_mailbox",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            SourceState.objects.get_or_create(source=self)
+
+    def validate_constraints(self, exclude: Any = None) -> None:
+        """Name the source that already has the mailbox, which the database's own message can't."""
+        twin = (
+            EmailSource.objects.exclude(pk=self.pk)
+            .filter(
+                server_address__iexact=self.server_address,
+                username__iexact=self.username,
+                mailbox__iexact=self.mailbox,
+                folder=self.folder,
+            )
+            .first()
+        )
+        if twin:
+            raise ValidationError(
+                f"The mailbox {self.mailbox or self.username} on {self.server_address} ({self.folder}) is already "
+                f"fetched by the email source “{twin.name}”: change that one, or choose another mailbox or folder."
+            )
+        super().validate_constraints(exclude)
+
+
+class SourceState(Health):
+    """Schedule, lease and cursor of one source: narrow, and updated at every poll.
+
+    `next_attempt_at` is when the source is due (null: now). The cursor is UIDVALIDITY + highest UID;
+    a new epoch begins when the mailbox behind the source or its UIDVALIDITY changes.
+    """
+
+    source = models.OneToOneField(EmailSource, on_delete=models.CASCADE, related_name="state")
+    mailbox_key = models.CharField(
+        max_length=2000, blank=True, help_text="The mailbox that the cursor belongs to."
+    )
+    epoch = models.PositiveIntegerField(default=1)
+    uidvalidity = models.BigIntegerField(null=True, blank=True)
+    last_uid = models.BigIntegerField(default=0)
+    on_server = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Mails the server showed last time."
+    )
+    lease_owner = models.CharField(max_length=100, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    fence = models.PositiveBigIntegerField(
+        default=0, help_text="Rises with each lease; an older one can't write."
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["next_attempt_at"], name="source_due")]
+
+    def __str__(self) -> str:
+        return f"state of {self.source}"
+
+
+class FetchedMail(models.Model):
+    """The ledger: one row for each mail that a mailbox showed us; it outlives the conversation."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        DELIVERED = "delivered", "Delivered"
+        SKIPPED = "skipped", "Skipped"
+        FAILED = "failed", "Failed"
+
+    source = models.ForeignKey(EmailSource, on_delete=models.PROTECT, related_name="fetched")
+    epoch = models.PositiveIntegerField(default=1)
+    folder = models.CharField(max_length=500, blank=True)
+    uidvalidity = models.BigIntegerField(null=True, blank=True)
+    uid = models.BigIntegerField(null=True, blank=True)
+    uidl = models.CharField("UIDL", max_length=200, null=True, blank=True)
+    header_id = models.CharField("Message-ID", max_length=1000, blank=True)
+    content_hash = models.CharField(max_length=64, db_index=True, help_text="SHA-256 of the raw mail.")
+    size = models.PositiveBigIntegerField(default=0)
+    raw = models.OneToOneField(RawMail, null=True, on_delete=models.PROTECT, related_name="fetched")
+    message = models.OneToOneField(Message, null=True, on_delete=models.SET_NULL, related_name="fetched")
+    received_at = models.DateTimeField(
+        null=True, blank=True, help_text="INTERNALDATE, when the server has it."
+    )
+    fetched_at = models.DateTimeField(auto_now_add=True)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    reason = models.TextField(blank=True, help_text="Why it was skipped or failed.")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    fence = models.PositiveIntegerField(default=0)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the after-import choice was done."
+    )
+
+    class Meta:
+        verbose_name = "fetched mail"
+        verbose_name_plural = "fetched mail"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "epoch", "uid"], name="each_uid_once"),
+            models.UniqueConstraint(fields=["source", "epoch", "uidl"], name="each_uidl_once"),
+        ]
+        indexes = [
+            models.Index(fields=["id"], name="fetched_waiting", condition=Q(state="waiting")),
+            models.Index(fields=["source", "id"], name="fetched_failed", condition=Q(state="failed")),
+            models.Index(
+                fields=["source", "id"], name="fetched_unsettled", condition=Q(settled_at__isnull=True)
+            ),
+            models.Index(fields=["source", "content_hash"], name="fetched_content"),
+        ]
+
+    def __str__(self) -> str:
+        return f"fetched mail {self.pk} ({self.state})"

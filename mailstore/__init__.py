@@ -1,0 +1,1 @@
+"""Raw mail, kept once as bytes in PostgreSQL, whichever way it travels."""

@@ -1,0 +1,38 @@
+"""The raw bytes of each mail, in and out: written once, never changed, read when someone looks."""
+
+import hashlib
+import zlib
+
+from django.db import models
+
+
+class RawMailQuerySet(models.QuerySet["RawMail"]):
+    """Storing goes through `keep`, so that bytes, hash and size never disagree."""
+
+    def keep(self, raw: bytes) -> "RawMail":
+        """Store `raw` and return its row; call it inside the transaction that acknowledges the mail."""
+        return self.create(
+            sha256=hashlib.sha256(raw).hexdigest(), size=len(raw), data=zlib.compress(raw, level=1)
+        )
+
+
+class RawMail(models.Model):
+    """One mail as it came over the wire; attachments are read out of it, not copied beside it."""
+
+    sha256 = models.CharField(max_length=64, db_index=True)
+    size = models.PositiveBigIntegerField(help_text="Octets before compression.")
+    data = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = RawMailQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "raw mail"
+        verbose_name_plural = "raw mail"
+
+    def __str__(self) -> str:
+        return f"raw mail {self.pk} ({self.size} octets)"
+
+    def as_bytes(self) -> bytes:
+        """The mail exactly as it was received or as it was frozen for sending."""
+        return zlib.decompress(bytes(self.data))

@@ -1,0 +1,1 @@
+"""E-mail queues: conversations, who gets them, and the agent desk."""

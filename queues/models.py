@@ -1,0 +1,291 @@
+"""E-mail queues and the conversations in them.
+
+Conversations are written by `queues/intake.py` (mail from outside) and `queues/actions.py` (agents) alone.
+
+    waiting ──take/offer──▶ assigned ──reply──▶ pending (customer's turn) ──close──▶ closed
+       ▲                        │                    │                                 │
+       ├────────release─────────┘                    │                                 │
+       └─────────────── the customer answers, a person reopens ◀───────────────────────┘
+    any open state ──snooze until──▶ snoozed ──time or customer──▶ waiting / assigned
+"""
+
+from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.db.models import Q
+
+from agents.models import LEVEL, Agent, Language, Skill
+from crm.models import Contact
+from mailsenders.models import EmailSender, OutgoingMail
+from mailstore.models import RawMail
+
+
+class EmailQueue(models.Model):
+    """Where conversations wait for the agents who can handle them."""
+
+    class Mode(models.TextChoices):
+        PUSH = "push", "Push: conversations are given to free agents"
+        PICK = "pick", "Pick: agents take the next one from the list"
+
+    class WaitRule(models.TextChoices):
+        OFF = "off", "Off: wait for an able agent"
+        UNCOVERED = (
+            "uncovered",
+            "Uncovered: when no able agent is on duty, readers of the language may answer",
+        )
+
+    name = models.CharField(max_length=200, unique=True)
+    sender = models.ForeignKey(
+        EmailSender, null=True, blank=True, on_delete=models.PROTECT, related_name="queues"
+    )
+    members = models.ManyToManyField(Agent, blank=True, related_name="queues")
+    skills = models.ManyToManyField(Skill, through="QueueSkill", blank=True)
+    languages = models.ManyToManyField(
+        Language, blank=True, help_text="The first one is assumed when in doubt."
+    )
+    default_language = models.ForeignKey(
+        Language, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    language_level = models.PositiveSmallIntegerField(
+        "wanted language proficiency", default=3, validators=LEVEL
+    )
+    mode = models.CharField(max_length=10, choices=Mode, default=Mode.PICK)
+    wait_rule = models.CharField(max_length=20, choices=WaitRule, default=WaitRule.UNCOVERED)
+    first_response = models.PositiveIntegerField(default=240, help_text="Minutes of opening hours.")
+    next_response = models.PositiveIntegerField(default=480, help_text="Minutes of opening hours.")
+    hours = models.CharField(
+        max_length=200, default="Mo-Su 00:00-24:00", help_text="Such as Mo-Fr 08:00-18:00."
+    )
+    signature = models.TextField(blank=True)
+    acknowledgement = models.TextField(
+        blank=True, help_text="Sent once to who opens a conversation; empty for none."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = "email queue"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class QueueSkill(models.Model):
+    """A skill that the conversations of a queue demand."""
+
+    queue = models.ForeignKey(EmailQueue, on_delete=models.CASCADE, related_name="skill_demands")
+    skill = models.ForeignKey(Skill, on_delete=models.PROTECT)
+    level = models.PositiveSmallIntegerField("wanted level", default=1, validators=LEVEL)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["queue", "skill"], name="queue_skill_once")]
+
+    def __str__(self) -> str:
+        return f"{self.skill} {self.level}"
+
+
+class Conversation(models.Model):
+    """Everything that one contact and we say about one matter."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        ASSIGNED = "assigned", "Assigned"
+        PENDING = "pending", "Customer's turn"
+        SNOOZED = "snoozed", "Snoozed"
+        CLOSED = "closed", "Closed"
+
+    class Priority(models.IntegerChoices):
+        URGENT = 1, "Urgent"
+        HIGH = 2, "High"
+        NORMAL = 3, "Normal"
+        LOW = 4, "Low"
+
+    number = models.BigIntegerField(unique=True, editable=False)
+    queue = models.ForeignKey(EmailQueue, on_delete=models.PROTECT, related_name="conversations")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="+")
+    subject = models.CharField(max_length=1000, blank=True)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    agent = models.ForeignKey(
+        Agent, null=True, blank=True, on_delete=models.SET_NULL, related_name="conversations"
+    )
+    last_agent = models.ForeignKey(Agent, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    language = models.CharField(max_length=2, blank=True)
+    language_confidence = models.FloatField(default=0)
+    created_at = models.DateTimeField()
+    waiting_since = models.DateTimeField(null=True, blank=True, help_text="When it became our turn.")
+    due_at = models.DateTimeField(
+        null=True, blank=True, help_text="When our answer is due; none on their turn."
+    )
+    due_tick = models.BigIntegerField(
+        null=True, blank=True, help_text="The same in minutes of opening hours."
+    )
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    assigned_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    last_message_at = models.DateTimeField()
+    last_direction = models.CharField(max_length=3, default="in")
+    preview = models.CharField(max_length=200, blank=True)
+    messages_count = models.PositiveIntegerField(default=0)
+    has_attachments = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["-last_message_at", "-id"]
+        indexes = [
+            models.Index(fields=["queue", "state", "-last_message_at", "-id"], name="conversation_list"),
+            models.Index(
+                fields=["queue", "due_tick", "id"], name="conversation_waiting", condition=Q(state="waiting")
+            ),
+            models.Index(fields=["agent", "state", "due_at"], name="conversation_mine"),
+            models.Index(fields=["contact", "-last_message_at"], name="conversation_contact"),
+            models.Index(fields=["snoozed_until"], name="conversation_snoozed", condition=Q(state="snoozed")),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state="assigned") | Q(agent__isnull=False), name="assigned_has_an_agent"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="waiting") | Q(agent__isnull=True), name="waiting_has_no_agent"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.number} {self.subject}"
+
+
+class Message(models.Model):
+    """One mail of a conversation, in or out."""
+
+    class Direction(models.TextChoices):
+        IN = "in", "In"
+        OUT = "out", "Out"
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
+    direction = models.CharField(max_length=3, choices=Direction)
+    automatic = models.CharField(
+        max_length=12,
+        default="no",
+        help_text="no, auto-reply, bounce, list or report: machine mail moves no state.",
+    )
+    from_name = models.CharField(max_length=300, blank=True)
+    from_email = models.CharField(max_length=320, blank=True)
+    reply_to = models.JSONField(default=list, help_text='[{"name": …, "email": …}], as are to and cc.')
+    to = models.JSONField(default=list)
+    cc = models.JSONField(default=list)
+    subject = models.CharField(max_length=1000, blank=True)
+    text = models.TextField(blank=True)
+    html = models.TextField(blank=True, help_text="Sanitised.")
+    quote_at = models.PositiveIntegerField(default=0, help_text="Where the quoted part of the text begins.")
+    message_id = models.CharField("Message-ID", max_length=1000, blank=True)
+    in_reply_to = models.CharField("In-Reply-To", max_length=1000, blank=True)
+    references = models.JSONField(default=list)
+    defects = models.JSONField(default=list)
+    raw = models.ForeignKey(RawMail, null=True, on_delete=models.PROTECT, related_name="messages")
+    outgoing = models.OneToOneField(OutgoingMail, null=True, on_delete=models.PROTECT, related_name="message")
+    agent = models.ForeignKey(Agent, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    compose_token = models.CharField(max_length=200, null=True, help_text="Sending twice gives one mail.")
+    search = SearchVectorField(null=True, editable=False)
+    sent_at = models.DateTimeField(help_text="The date the mail itself gives.")
+    created_at = models.DateTimeField(help_text="When we got it or wrote it.")
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["message_id"], name="message_by_message_id"),
+            GinIndex(fields=["search"], name="message_search"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["conversation", "compose_token"], name="message_composed_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"message {self.pk} {self.direction}"
+
+
+class Attachment(models.Model):
+    """A file in a message: a pointer into its raw mail, whose bytes are read when someone opens it."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attachments")
+    part = models.CharField(max_length=200)
+    name = models.CharField(max_length=300)
+    type = models.CharField(max_length=200)
+    size = models.PositiveBigIntegerField()
+    inline = models.BooleanField(default=False)
+    content_id = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Note(models.Model):
+    """What colleagues tell each other; it has no recipients, so it can't leave the house."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="notes")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    text = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"note {self.pk}"
+
+
+class Draft(models.Model):
+    """A reply being written, saved by itself; `token` becomes the compose token of the message."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="drafts")
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="drafts")
+    token = models.UUIDField()
+    to = models.JSONField(default=list, help_text="Addresses; empty means as computed.")
+    cc = models.JSONField(default=list)
+    text = models.TextField(blank=True)
+    seen_message = models.ForeignKey(Message, null=True, on_delete=models.SET_NULL, related_name="+")
+    saved_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["conversation", "agent"], name="one_draft_each")]
+
+    def __str__(self) -> str:
+        return f"draft {self.pk}"
+
+
+class DraftFile(models.Model):
+    """A file put to a draft, until the reply is frozen."""
+
+    draft = models.ForeignKey(Draft, on_delete=models.CASCADE, related_name="files")
+    name = models.CharField(max_length=300)
+    type = models.CharField(max_length=200)
+    size = models.PositiveBigIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Event(models.Model):
+    """Append-only history of a conversation: who did what, and why routing chose an agent."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="events")
+    kind = models.CharField(max_length=30)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    sentence = models.TextField(blank=True, help_text="For people.")
+    data = models.JSONField(default=dict, help_text="For replaying.")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.at}"

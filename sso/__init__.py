@@ -1,0 +1,1 @@
+"""Signing in: SSO providers, their tokens, and how secrets are kept."""

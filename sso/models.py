@@ -1,0 +1,72 @@
+"""SSO providers and their tokens.
+
+A provider's settings are edited by administrators; its token row is written by `sso/tokens.py` alone.
+
+    not signed in ──🔑──▶ signed in ──refresh fails for good──▶ needs sign-in ──🔑──▶ signed in
+                            │    ▲
+                            └────┘ refreshed before expiry
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+
+from sso.fields import SecretField
+from sso.health import Health
+
+
+class SSOProvider(models.Model):
+    """One OAuth client signed in for one mailbox; several providers may share a client id and secret."""
+
+    class Type(models.TextChoices):
+        GOOGLE = "google", "Google OAuth"
+
+    name = models.CharField(max_length=200, unique=True)
+    type = models.CharField(max_length=20, choices=Type, default=Type.GOOGLE)
+    client_id = models.CharField("client ID", max_length=500)
+    client_secret = SecretField()
+    scope = models.CharField(max_length=1000, blank=True)
+    mailbox = models.EmailField(
+        blank=True, help_text="The mailbox user who is to sign in; any user when empty."
+    )
+    owner = models.EmailField(blank=True, help_text="Who is told when the sign-in ends.")
+    authorization_url = models.URLField("authorization URL", max_length=500, blank=True)
+    token_url = models.URLField("access token URL", max_length=500, blank=True)
+    refresh_url = models.URLField("refresh token URL", max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = "SSO provider"
+        verbose_name_plural = "SSO providers"
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_type_display()} provider {self.pk}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            ProviderToken.objects.get_or_create(provider=self)
+
+
+class ProviderToken(Health):
+    """What the sign-in gave: tokens (encrypted), whose they are, and until when."""
+
+    provider = models.OneToOneField(SSOProvider, on_delete=models.CASCADE, related_name="token")
+    account = models.EmailField(blank=True, help_text="The address that signed in.")
+    access_token = SecretField(blank=True)
+    refresh_token = SecretField(blank=True)
+    granted_scope = models.TextField(blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    lifetime = models.PositiveIntegerField(default=0, help_text="Seconds the access token was issued for.")
+    signed_in_at = models.DateTimeField(null=True, blank=True)
+    signed_in_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    refreshed_at = models.DateTimeField(null=True, blank=True)
+    needs_sign_in = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"token of {self.provider}"
