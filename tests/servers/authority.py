@@ -1,0 +1,45 @@
+"""The certificate authority of one test run, and the certificates of its servers."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import trustme
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Files of one server certificate."""
+
+    chain: Path
+    key: Path
+
+
+class Authority:
+    """A self-made CA, whose certificate lies in `bundle` for the settings to trust."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def _ca(self) -> trustme.CA:
+        return trustme.CA(organization_name="UCS tests")
+
+    @cached_property
+    def bundle(self) -> Path:
+        """PEM file for settings.CA_BUNDLE."""
+        path = self.folder / "authority.pem"
+        self._ca.cert_pem.write_to_path(str(path))
+        return path
+
+    def certificate(self, *names: str) -> Certificate:
+        """Files of a new certificate for `names`, or for loopback."""
+        names = names or LOOPBACK_NAMES
+        issued = self._ca.issue_cert(*names)
+        stem = self.folder / names[0].replace(".", "-")
+        certificate = Certificate(stem.with_suffix(".crt"), stem.with_suffix(".key"))
+        certificate.chain.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+        issued.private_key_pem.write_to_path(str(certificate.key))
+        return certificate
