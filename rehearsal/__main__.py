@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from rehearsal.mail.imap import keep_tasks_alive
-from rehearsal.ports import PortTaken
-from rehearsal.world import AlreadyRunning, Options, World
+from rehearsal.ports import PortTakenError
+from rehearsal.world import AlreadyRunningError, Options, World
 
 
 def main() -> int:
@@ -24,7 +24,7 @@ def main() -> int:
     logging.getLogger("mail.log").setLevel(logging.ERROR)
     try:
         asyncio.run(_run(options))
-    except (AlreadyRunning, PortTaken) as error:
+    except (AlreadyRunningError, PortTakenError) as error:
         print(error, file=sys.stderr)
     except (OSError, ValueError) as error:
         print(f"The rehearsal world cannot use {options.folder}: {error}.", file=sys.stderr)

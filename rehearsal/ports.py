@@ -11,7 +11,7 @@ from typing import Any
 HOST = "127.0.0.1"
 
 
-class PortTaken(Exception):
+class PortTakenError(Exception):
     """A port that was asked for by number is in use."""
 
     def __init__(self, port: int) -> None:
@@ -23,7 +23,7 @@ def pick(roles: Iterable[str], remembered: Mapping[str, int], fixed: Mapping[str
 
     :param remembered: what each role had last time; taken again if free.
     :param fixed: ports that must be had.
-    :raises PortTaken: a fixed one is in use.
+    :raises PortTakenError: a fixed one is in use.
     """
     with ExitStack() as held:
         return {role: _one(held, fixed.get(role), remembered.get(role, 0)) for role in roles}
@@ -35,7 +35,7 @@ def _one(held: ExitStack, fixed: int | None, remembered: int) -> int:
             return _hold(held, fixed)
         except OSError as error:
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
-                raise PortTaken(fixed) from error
+                raise PortTakenError(fixed) from error
             raise
     try:
         return _hold(held, remembered)

@@ -30,7 +30,7 @@ SMTP_PORTS = (
 )
 
 
-class AlreadyRunning(Exception):
+class AlreadyRunningError(Exception):
     """Another process plays this world."""
 
     def __init__(self, folder: Path) -> None:
@@ -66,8 +66,8 @@ class World:
     async def start(self) -> None:
         """Open all ports and write ``world.json``.
 
-        :raises AlreadyRunning: another process has this folder.
-        :raises ports.PortTaken: the wanted port is in use.
+        :raises AlreadyRunningError: another process has this folder.
+        :raises ports.PortTakenError: the wanted port is in use.
         :raises OSError: the folder cannot be written.
         """
         folder = self.options.folder
@@ -92,7 +92,7 @@ class World:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise AlreadyRunning(folder) from error
+            raise AlreadyRunningError(folder) from error
 
     def _start_oauth(self, tls: ssl.SSLContext) -> None:
         self.oauth = OAuthServer(

@@ -117,9 +117,8 @@ class _Handler:
         return "250 2.1.5 Recipient is fine"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        assert isinstance(envelope.content, bytes)
         recipients = list(dict.fromkeys(_without_tag(address) for address in envelope.rcpt_tos))
-        await self.host.deliver(envelope.mail_from or "", recipients, envelope.content)
+        await self.host.deliver(envelope.mail_from or "", recipients, envelope.original_content or b"")
         self.host.accepted += 1
         return f"250 2.0.0 Delivered to {len(recipients)} mailbox(es)"
 
