@@ -3,20 +3,42 @@
 A value that cannot be used stops the start with a sentence that names the variable and the remedy.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import environ
 from cryptography.fernet import Fernet
+from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+
+from ucs.logs import logging_config
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
+def required(name: str, remedy: str) -> str:
+    """A value without which nothing works."""
+    value: str = env.str(name, default="")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set: {remedy}.")
+    return value
+
+
+def switch(name: str) -> bool:
+    """A yes or no out of the environment, no by default."""
+    raw = env.str(name, default="").strip().lower()
+    if raw not in ("", "0", "1", "false", "true", "no", "yes", "off", "on"):
+        raise ImproperlyConfigured(f"{name} is {raw!r}: write true or false.")
+    return raw in ("1", "true", "yes", "on")
+
+
 def seconds(name: str, default: int) -> int:
     """A positive number of seconds out of the environment."""
-    raw = env.str(name, default=str(default))
+    raw = env.str(name, default="") or str(default)
     if not raw.isdigit() or int(raw) == 0:
         raise ImproperlyConfigured(f"{name} is {raw!r}: give a whole number of seconds above 0.")
     return int(raw)
@@ -24,7 +46,7 @@ def seconds(name: str, default: int) -> int:
 
 def encryption_keys() -> list[str]:
     """Fernet keys, the first encrypts and all decrypt."""
-    keys = env.list("UCS_ENCRYPTION_KEYS", default=[])
+    keys = [key.strip() for key in env.list("UCS_ENCRYPTION_KEYS", default=[]) if key.strip()]
     if not keys:
         raise ImproperlyConfigured(
             "UCS_ENCRYPTION_KEYS is not set: give one or more keys, comma separated. Make one with: "
@@ -40,36 +62,95 @@ def encryption_keys() -> list[str]:
     return keys
 
 
+def token_keys() -> list[str]:
+    """Keys that sign what goes out with a mail and must be known again: the first signs, all verify."""
+    keys = [key.strip() for key in env.list("UCS_TOKEN_KEYS", default=[]) if key.strip()]
+    if not keys or any(len(key) < 32 for key in keys):
+        raise ImproperlyConfigured(
+            "UCS_TOKEN_KEYS needs one or more keys of at least 32 characters, comma separated. Make one "
+            'with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
+        )
+    return keys
+
+
 def base_url() -> str:
     """The public address without a trailing slash: the form in which OAuth providers want origins."""
-    url = env.str("UCS_BASE_URL", default="http://127.0.0.1:8080").rstrip("/")
-    if not url.startswith(("http://", "https://")):
-        raise ImproperlyConfigured(f"UCS_BASE_URL is {url!r}: begin it with http:// or https://.")
+    url = str(env.str("UCS_BASE_URL", default="") or "http://127.0.0.1:8080").rstrip("/")
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise ImproperlyConfigured(f"UCS_BASE_URL is {url!r}: write it like https://mail.example.com.")
     return url
+
+
+def allowed_hosts() -> list[str]:
+    """The names we answer to: loopback and the public address unless they are listed."""
+    host = urlsplit(base_url()).hostname or ""
+    return env.list("ALLOWED_HOSTS", default=[]) or ["127.0.0.1", "localhost", "[::1]", host]
+
+
+def time_zone() -> str:
+    """A name of the time zone database."""
+    name: str = env.str("TIME_ZONE", default="") or "UTC"
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError) as error:
+        raise ImproperlyConfigured(f"TIME_ZONE is {name!r}: give a name like Europe/Prague.") from error
+    return name
+
+
+def ca_bundle() -> str:
+    """A PEM file with the authorities to trust instead of the system's; empty: the system's."""
+    path: str = env.str("UCS_CA_BUNDLE", default="")
+    if path and not Path(path).is_file():
+        raise ImproperlyConfigured(f"UCS_CA_BUNDLE is {path!r}: there is no such file.")
+    return path
+
+
+def redis_url() -> str:
+    """redis://, rediss:// (TLS) or unix:///path?db=0."""
+    url = required("REDIS_URL", "give the address of a Redis server, like redis://127.0.0.1:6379/0")
+    if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        raise ImproperlyConfigured(
+            f"REDIS_URL begins with {url.split(':')[0]!r}: redis, rediss or unix works."
+        )
+    return url
+
+
+def database() -> dict[str, Any]:
+    """PostgreSQL by DATABASE_URL, with limits that let no forgotten lock or query stop the others."""
+    url = required("DATABASE_URL", "give the address of a PostgreSQL database, like postgresql://ucs@db/ucs")
+    if urlsplit(url).scheme not in ("postgres", "postgresql"):
+        raise ImproperlyConfigured("DATABASE_URL doesn't begin with postgresql://: only PostgreSQL works.")
+    config: dict[str, Any] = env.db_url_config(url)
+    options: dict[str, Any] = config.setdefault("OPTIONS", {})
+    options.setdefault("connect_timeout", 5)
+    if "migrate" not in sys.argv:  # building an index may take as long as it takes
+        limits = {"statement_timeout": 30, "lock_timeout": 5, "idle_in_transaction_session_timeout": 30}
+        options.setdefault("options", " ".join(f"-c {name}={value}s" for name, value in limits.items()))
+    return config | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 
 
 def retry_ladder() -> list[int]:
     """Seconds until the next try after the 1st, 2nd … temporary refusal; the last one repeats."""
-    raw = env.str("UCS_RETRY_LADDER", default="60,300,900,1800,3600")
+    raw = env.str("UCS_RETRY_LADDER", default="") or "60,300,900,1800,3600"
     steps = [part.strip() for part in raw.split(",")]
     if not all(step.isdigit() and int(step) > 0 for step in steps):
         raise ImproperlyConfigured(f"UCS_RETRY_LADDER is {raw!r}: give seconds separated by commas.")
     return [int(step) for step in steps]
 
 
-DATA_DIR = Path(env.str("UCS_DATA_DIR", default=str(BASE_DIR / "data"))).resolve()
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY")
+DATA_DIR = Path(env.str("UCS_DATA_DIR", default="") or BASE_DIR / "data").resolve()
+DEBUG = switch("DEBUG")
+SECRET_KEY = required("SECRET_KEY", "give a long random text, the same on all machines")
 ENCRYPTION_KEYS = encryption_keys()
+TOKEN_KEYS = token_keys()
 BASE_URL = base_url()
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = [BASE_URL]
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
-LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
-CA_BUNDLE = env.str("UCS_CA_BUNDLE", default="")
-ALLOW_PRIVATE_HOSTS = env.bool("UCS_ALLOW_PRIVATE_HOSTS", default=False)
-TOKEN_KEYS = env.list("UCS_TOKEN_KEYS", default=[])
+ALLOWED_HOSTS = allowed_hosts()
+TIME_ZONE = time_zone()
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="") or "en"
+CA_BUNDLE = ca_bundle()
+ALLOW_PRIVATE_HOSTS = switch("UCS_ALLOW_PRIVATE_HOSTS")
 EMAIL_ALERTS_TO = env.list("EMAIL_ALERTS_TO", default=[])
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
 
 POLL_INTERVAL = seconds("UCS_POLL_INTERVAL", 60)
 SWEEP_INTERVAL = seconds("UCS_SWEEP_INTERVAL", 30)
@@ -104,9 +185,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "ucs.probes.ProbeMiddleware",  # first: a probe has no host name, no session, and meets no redirect
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "ucs.policy.AdminPolicyMiddleware",  # inside of CSPMiddleware, which reads what this one sets
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -134,10 +217,8 @@ TEMPLATES: list[dict[str, Any]] = [
     }
 ]
 
-DATABASES = {"default": env.db_url("DATABASE_URL")}
-DATABASES["default"].setdefault("OPTIONS", {})
-DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
-REDIS_URL = env.str("REDIS_URL")
+DATABASES = {"default": database()}
+REDIS_URL = redis_url()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = [
@@ -155,9 +236,44 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
 
+# A session is a row: Redis may be away, and nobody is signed out by that.
+SESSION_COOKIE_NAME = "ucs_session"
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+X_FRAME_OPTIONS = "SAMEORIGIN"  # the body of a mail is a page of ours in a frame of ours
+if BASE_URL.startswith("https://"):
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 30 * 24 * 3600
+
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "frame-src": [SELF],
+        "frame-ancestors": [SELF],
+        "form-action": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+    }
+}
+
 USE_TZ = True
 USE_I18N = True
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# An image collects its static files once and serves them for ever under hashed names;
+# everywhere else they are served from where they lie.
+COLLECTED = (STATIC_ROOT / "staticfiles.json").exists() or "collectstatic" in sys.argv
+WHITENOISE_USE_FINDERS = not COLLECTED
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if COLLECTED
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 
+LOGGING = logging_config(debug=DEBUG, as_json=not sys.stderr.isatty())

@@ -1,0 +1,57 @@
+"""Which queues there are, and whether somebody works on them."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import redis
+
+from mailstore import hints
+
+QUEUES = ("fetch", "deliver", "send", "tokens", "housekeeping")
+HEARTBEAT_SECONDS = 15
+MISSED_HEARTBEATS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """One queue: served or not, and how many tasks wait (None: Redis can't be asked)."""
+
+    queue: str
+    alive: bool
+    backlog: int | None
+    last_seen: datetime | None
+
+
+def heartbeat_key(queue: str) -> str:
+    """Where the last sign of life of a queue's workers stands."""
+    return f"ucs:heartbeat:{queue}"
+
+
+def note_heartbeat(queue: str) -> None:
+    """Remember that a worker of this queue is alive now. Raises redis.RedisError."""
+    hints.client().set(heartbeat_key(queue), str(time.time()), ex=24 * 3600)
+
+
+def worker_states() -> list[WorkerState]:
+    """Every queue, in the order of QUEUES; without Redis nobody counts as alive."""
+    try:
+        with hints.client().pipeline(transaction=False) as pipeline:
+            for queue in QUEUES:
+                pipeline.get(heartbeat_key(queue))
+                pipeline.llen(queue)
+            answers = pipeline.execute()
+    except redis.RedisError:
+        return [WorkerState(queue, alive=False, backlog=None, last_seen=None) for queue in QUEUES]
+    return [
+        worker_state(queue, beat, waiting)
+        for queue, beat, waiting in zip(QUEUES, answers[::2], answers[1::2], strict=True)
+    ]
+
+
+def worker_state(queue: str, beat: bytes | None, waiting: int) -> WorkerState:
+    """The state of one queue out of what Redis holds on it."""
+    last_seen = datetime.fromtimestamp(float(beat), UTC) if beat else None
+    silence = (datetime.now(UTC) - last_seen).total_seconds() if last_seen else None
+    alive = silence is not None and silence < HEARTBEAT_SECONDS * MISSED_HEARTBEATS
+    return WorkerState(queue, alive=alive, backlog=waiting, last_seen=last_seen)

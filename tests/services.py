@@ -1,0 +1,41 @@
+"""PostgreSQL and Redis of a test run: throwaway servers in a temporary folder, unless URLs are set."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from ucs import environment
+from ucs.datafolder import DataFolder
+from ucs.embedded import Embedded
+
+
+def ensure() -> None:
+    """Complete os.environ; in a worker of xdist, choose that worker's own Redis database."""
+    for name, value in environment.new_keys().items():
+        os.environ.setdefault(name, value)
+    if not environment.has(environment.SERVICES):
+        start()
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker:
+        os.environ["REDIS_URL"] = redis_database(os.environ["REDIS_URL"], 1 + int(worker.removeprefix("gw")))
+
+
+def start() -> None:
+    """Start both servers; they stop with this process, however it ends."""
+    folder = Path(tempfile.mkdtemp(prefix="ucs-tests-"))
+    services = Embedded(DataFolder(folder), throwaway=True)
+    os.environ.update(services.start())
+    os.environ["UCS_DATA_DIR"] = str(folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(services.stop)
+
+
+def redis_database(url: str, number: int) -> str:
+    """The same Redis, another numbered database."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return urlunsplit(parts._replace(query=f"db={number}"))
+    return urlunsplit(parts._replace(path=f"/{number}"))

@@ -1,0 +1,17 @@
+"""Settings of the test run. Without DATABASE_URL, PostgreSQL and Redis are started here, once.
+
+pytest-django reads the settings before any conftest, and workers of xdist inherit the environment of
+the first process, so this module is the one place that is early enough.
+"""
+
+import os
+
+from tests import services
+
+services.ensure()
+
+from ucs.settings import *  # noqa: E402, F403 - the environment must be complete first
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+AXES_ENABLED = False
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # playwright keeps a loop in this thread

@@ -1,0 +1,153 @@
+"""Settings as a file: applied all or nothing, twice without a change, with the line of what is wrong."""
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+
+from agents.models import Agent
+from mailsenders.models import EmailSender
+from mailsources.models import EmailSource
+from queues.models import EmailQueue
+from sso.models import SSOProvider
+from ucs.declare.apply import apply_file
+from ucs.declare.document import BadFile
+from ucs.declare.export import export
+
+pytestmark = pytest.mark.django_db
+
+WHOLE = """\
+sso_providers:
+  - name: google-support
+    type: google
+    client_id: 1-a.apps.googleusercontent.com
+    client_secret: ${G_SECRET}
+    scope: "https://mail.google.com/"
+    mailbox: support@example.com
+skills: [billing, returns]
+languages: [cs, en]
+agents:
+  - {username: alice, password: long-enough-1, email: alice@example.com, role: agent,
+     skills: {billing: 4}, languages: {cs: 5, en: 3}, capacity: 2}
+senders:
+  - {name: support-out, server_type: STARTTLS, server_address: smtp.example.com, service_port: 587,
+     username: support@example.com, password: secret-1, email_address: support@example.com,
+     limits: {per_minute: 30, per_day: 2000}}
+queues:
+  - {name: Support, sender: support-out, members: [alice], skills: {billing: 2}, languages: [en, cs], mode: push,
+     wait_rule: off, sla: {first_response: 4h, next_response: 90m}, hours: "Mo-Fr 08:00-18:00", pci: off,
+     signature: Example}
+sources:
+  - {name: support-in, server_type: IMAP, server_address: imap.example.com, service_port: 993, use_ssl: true,
+     username: support@example.com, password: "http://127.0.0.1:8080/api/v1.0/auth/token/google-support",
+     folder: INBOX, after_import: "move:Done", queue: Support}
+"""
+
+
+@pytest.fixture
+def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("G_SECRET", "client-secret-1")
+    path = tmp_path / "settings.yml"
+    path.write_text(WHOLE)
+    return path
+
+
+def bad(path: Path, text: str) -> str:
+    path.write_text(text)
+    with pytest.raises(BadFile) as caught:
+        apply_file(path)
+    return str(caught.value).removeprefix(f"{path}:")
+
+
+def test_a_whole_file_makes_everything_and_changes_nothing_the_second_time(settings_file: Path) -> None:
+    first = apply_file(settings_file)
+    provider = SSOProvider.objects.get(name="google-support")
+    source = EmailSource.objects.get(name="support-in")
+    queue = EmailQueue.objects.get(name="Support")
+    alice = Agent.objects.get(user__username="alice")
+    assert provider.client_secret == "client-secret-1"
+    assert source.password.endswith(f"/auth/token/{provider.pk}")
+    assert (source.after_import, source.move_to, source.queue) == ("move", "Done", queue)
+    assert (queue.first_response, queue.next_response, queue.wait_rule) == (240, 90, "off")
+    assert queue.default_language_id == "en"
+    assert list(queue.members.all()) == [alice]
+    assert alice.user.check_password("long-enough-1")
+    assert EmailSender.objects.get().limit_per_minute == 30
+    assert len(first.lines) == 9
+
+    second = apply_file(settings_file)
+    assert (second.lines, second.unchanged) == ([], 9)
+
+
+def test_a_changed_value_is_told_but_a_secret_is_not(settings_file: Path) -> None:
+    apply_file(settings_file)
+    settings_file.write_text(WHOLE.replace("secret-1,", "secret-2,").replace("service_port: 587", "service_port: 25"))
+    changes = apply_file(settings_file)
+    assert changes.lines == ["changed email sender support-out: service_port: 587 → 25, password (secret)"]
+    assert EmailSender.objects.get().password == "secret-2"
+
+
+def test_export_can_be_applied_again_and_holds_no_secret(settings_file: Path) -> None:
+    apply_file(settings_file)
+    text = export()
+    assert "secret-1" not in text
+    assert "long-enough-1" not in text
+    settings_file.write_text(text)
+    assert apply_file(settings_file).lines == []
+    assert EmailSender.objects.get().password == "secret-1"
+
+
+def test_a_dry_run_keeps_nothing(settings_file: Path) -> None:
+    out = StringIO()
+    call_command("apply", str(settings_file), dry_run=True, stdout=out)
+    assert "created email queue Support" in out.getvalue()
+    assert "would change" in out.getvalue()
+    assert not EmailQueue.objects.exists()
+    assert not User.objects.filter(username="alice").exists()
+
+
+def test_one_bad_line_undoes_all(settings_file: Path) -> None:
+    text = bad(settings_file, WHOLE.replace("queue: Support}", "queue: Suport}"))
+    assert text == "28: sources “support-in”: queue: there is no email queue “Suport”: add it under queues."
+    assert not EmailSender.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("queues: [", "this is not YAML"),
+        ("quues: []", "1: quues: this section is not known; known are agents"),
+        ("- a", "1: begin with a section"),
+        ("queues:\n  name: x", "1: queues: give a list"),
+        ("queues:\n  - hello", "2: queues: give a mapping"),
+        ("queues:\n  - {name: Q, colour: red}", "2: queues “Q”: colour: this key is not known here"),
+        ("queues:\n  - {sender: x}", "2: queues “”: “name” is missing"),
+        ("queues:\n  - {name: Q, pci: mask}", "2: queues “Q”: pci: 'mask' is not offered by this version"),
+        ("queues:\n  - {name: Q, mode: shove}", "mode: 'shove' is not offered"),
+        ("queues:\n  - {name: Q,\n     sla: {first_response: soon}}", "3: queues “Q”: sla: first_response: 'soon' is"),
+        ("queues:\n  - {name: Q, members: [nobody]}", "members: there is no agent “nobody”: add it under agents."),
+        ("queues:\n  - {name: Q}\nqueues: []", "3: the section “queues” is there twice"),
+        ("agents:\n  - {username: a, skills: {x: 9}}", "skills: x has level 9: give 1 to 5."),
+        ("agents:\n  - {username: a, role: king}", "role: 'king' is not offered"),
+        ("senders:\n  - {name: s, server_type: SSL, server_address: h, email_address: nonsense}", "email_address: "),
+        ("senders:\n  - {name: s, server_type: SSL}", "“email_address” is missing"),
+        ("languages: [english]", "two-letter"),
+        ("sources:\n  - {name: s, server_type: FTP}", "is missing"),
+        ("agents:\n  - {username: a, password: '${NO_SUCH_VARIABLE}'}", "2: the environment variable NO_SUCH_VARIABLE"),
+    ],
+)
+def test_bad_files_are_refused_with_line_object_and_remedy(tmp_path: Path, text: str, sentence: str) -> None:
+    assert sentence in bad(tmp_path / "bad.yml", text)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"can't be read: No such file"):
+        call_command("apply", str(tmp_path / "none.yml"))
+
+
+def test_two_sources_of_one_mailbox_are_refused_by_name(settings_file: Path) -> None:
+    twin = WHOLE[WHOLE.index("  - {name: support-in") :].replace("support-in", "second")
+    text = bad(settings_file, WHOLE + twin)
+    assert "already fetched by the email source “support-in”" in text

@@ -1,0 +1,126 @@
+"""What Prometheus gets: counted at the moment of asking, out of the rows that everything else uses."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db import DatabaseError
+from django.db.models import Count, Min, QuerySet
+from django.utils import timezone
+from prometheus_client.core import GaugeMetricFamily as Gauge
+from prometheus_client.registry import REGISTRY, Collector
+
+from mailsenders.models import OutgoingMail, SenderState
+from mailsources.models import FetchedMail, SourceState
+from mailstore.workers import worker_states
+from queues.models import Conversation
+from sso.models import ProviderToken
+
+# No label holds an address, a subject or anything else of a customer.
+__all__ = ["REGISTRY"]
+
+
+class ProductCollector(Collector):
+    """The gauges of the product; without the database only that fact and the workers."""
+
+    def collect(self) -> Iterator[Gauge]:
+        """All gauges, by a handful of indexed queries."""
+        try:
+            gauges = list(rows())
+        except DatabaseError:
+            gauges = []
+        yield Gauge("ucs_database_up", "1 when the database answers.", value=float(bool(gauges)))
+        yield from gauges
+        yield from workers()
+
+    def describe(self) -> list[Gauge]:
+        """Nothing: registering must not ask the database."""
+        return []
+
+
+def rows() -> Iterator[Gauge]:
+    """Everything that stands in the database."""
+    outbox, ledger = OutgoingMail.State, FetchedMail.State
+    yield counts(
+        Gauge("ucs_conversations", "Conversations that are not closed.", labels=["queue", "state"]),
+        Conversation.objects.exclude(state=Conversation.State.CLOSED).values_list("queue__name", "state"),
+    )
+    yield counts(
+        Gauge("ucs_outgoing_mail", "Outgoing mail that is not settled.", labels=["sender", "state"]),
+        OutgoingMail.objects.exclude(state__in=[outbox.SENT, outbox.CANCELLED]).values_list(
+            "sender__name", "state"
+        ),
+    )
+    yield counts(
+        Gauge("ucs_fetched_mail", "Fetched mail that is not delivered.", labels=["source", "state"]),
+        FetchedMail.objects.filter(state__in=[ledger.WAITING, ledger.FAILED]).values_list(
+            "source__name", "state"
+        ),
+    )
+    yield ages(
+        Gauge("ucs_conversation_waiting_seconds", "Age of the one that waits longest.", labels=["queue"]),
+        Conversation.objects.filter(state=Conversation.State.WAITING)
+        .order_by()
+        .values_list("queue__name")
+        .annotate(since=Min("waiting_since")),
+    )
+    yield from connections(
+        "source", SourceState.objects.values_list("source__name", "last_success_at", "failures")
+    )
+    yield from connections(
+        "sender", SenderState.objects.values_list("sender__name", "last_success_at", "failures")
+    )
+    yield token_lifetimes()
+
+
+def counts(gauge: Gauge, owners_and_states: "QuerySet[Any, tuple[str, str]]") -> Gauge:
+    """How many rows of each owner are in each state."""
+    for owner, state, number in owners_and_states.order_by().annotate(number=Count("id")):
+        gauge.add_metric([owner, state], number)
+    return gauge
+
+
+def ages(gauge: Gauge, moments: Iterable[tuple[str, datetime | None]]) -> Gauge:
+    """Seconds since something; what never happened has no sample."""
+    now = timezone.now()
+    for name, moment in moments:
+        if moment is not None:
+            gauge.add_metric([name], (now - moment).total_seconds())
+    return gauge
+
+
+def connections(kind: str, states: Iterable[tuple[str, datetime | None, int]]) -> Iterator[Gauge]:
+    """The health of sources or senders."""
+    known = list(states)
+    failures = Gauge(f"ucs_{kind}_failures", "Failures in a row.", labels=[kind])
+    for name, _, number in known:
+        failures.add_metric([name], number)
+    yield failures
+    silence = Gauge(f"ucs_{kind}_silence_seconds", "Time since the last success.", labels=[kind])
+    yield ages(silence, [(name, moment) for name, moment, _ in known])
+
+
+def token_lifetimes() -> Gauge:
+    """How long each sign-in is still good for; below zero when nobody refreshes it."""
+    gauge = Gauge("ucs_token_seconds_left", "Time until the access token expires.", labels=["provider"])
+    now = timezone.now()
+    tokens = ProviderToken.objects.filter(expires_at__isnull=False)
+    for name, expires_at in tokens.values_list("provider__name", "expires_at"):
+        if expires_at is not None:
+            gauge.add_metric([name], (expires_at - now).total_seconds())
+    return gauge
+
+
+def workers() -> Iterator[Gauge]:
+    """Which task queues are served, and what lies in them."""
+    alive = Gauge("ucs_worker_alive", "1 when a worker of the queue gave a sign of life.", labels=["queue"])
+    backlog = Gauge("ucs_worker_backlog", "Tasks that wait.", labels=["queue"])
+    for state in worker_states():
+        alive.add_metric([state.queue], float(state.alive))
+        if state.backlog is not None:
+            backlog.add_metric([state.queue], state.backlog)
+    yield alive
+    yield backlog
+
+
+REGISTRY.register(ProductCollector())
