@@ -67,6 +67,15 @@ class ProviderToken(Health):
     )
     refreshed_at = models.DateTimeField(null=True, blank=True)
     needs_sign_in = models.BooleanField(default=False)
+    settings_refused = models.BooleanField(
+        default=False, editable=False, help_text="The provider refuses its client or its settings."
+    )
+    claimed_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="While one process refreshes, others wait."
+    )
+    fence = models.PositiveBigIntegerField(
+        default=0, editable=False, help_text="Rises with each claim and sign-in; an older claim can't write."
+    )
 
     def __str__(self) -> str:
         return f"token of {self.provider}"

@@ -1,0 +1,197 @@
+"""Requests to addresses that an administrator typed in: checked first, then sent to the checked address.
+
+A name is resolved once; every address it has must be allowed, and the connection goes to one of those, so
+that a name which changes its mind between check and use gains nothing. Redirects are not followed, proxies
+from the environment are not used, certificates are always verified.
+"""
+
+import http.client
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import SplitResult, urlencode, urlsplit
+
+from django.conf import settings
+
+from sso import tls
+
+TIMEOUT = 15
+LARGEST_ANSWER = 1_000_000
+
+# Services of hosting firms that hand out credentials to whoever asks from inside.
+METADATA = frozenset(
+    ip_address(text) for text in ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254")
+)
+NAT64 = ip_network("64:ff9b::/96")  # RFC 6052
+
+Address = IPv4Address | IPv6Address
+
+
+class GuardError(Exception):
+    """An address that may not be used; the text is a sentence for the administrator."""
+
+
+class Unreachable(Exception):
+    """The server could not be asked or did not answer; the text says which and why."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said. The body may hold secrets, so it isn't shown."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request: `form` makes it a POST, without one it is a GET."""
+
+    url: str
+    what: str
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def check_url(url: str, *, what: str) -> None:
+    """Refuse a URL that may not be asked. A name that can't be resolved now is let pass.
+
+    :param what: what the URL is for, as the beginning of a sentence: "The access token URL".
+    :raises GuardError: with the reason and the remedy.
+    """
+    parts = _parts(url, what)
+    try:
+        addresses(parts.hostname or "", _port(parts), what=what)
+    except Unreachable:
+        return
+
+
+def ask(question: Question) -> Answer:
+    """Send the request and read the answer, whatever its status.
+
+    :raises GuardError: the URL is not allowed.
+    :raises Unreachable: no answer within the time-out.
+    """
+    parts = _parts(question.url, question.what)
+    host, port = parts.hostname or "", _port(parts)
+    found = addresses(host, port, what=question.what)
+    _require_tls(parts, found, question.what)
+    try:
+        return _exchange(question, parts, _connect(found))
+    except (OSError, http.client.HTTPException) as error:
+        reason = str(error) or type(error).__name__
+        raise Unreachable(f"{host}:{port} did not answer ({reason})") from error
+
+
+def addresses(host: str, port: int, *, what: str) -> list[tuple[str, int]]:
+    """The socket addresses of a name, all of them allowed.
+
+    :raises GuardError: one of them is not.
+    :raises Unreachable: the name has none.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise Unreachable(f"the name {host} can't be resolved ({error})") from error
+    for info in found:
+        check_address(str(info[4][0]), host=host, what=what)
+    return [(str(info[4][0]), int(info[4][1])) for info in found]
+
+
+def check_address(address: str, *, host: str, what: str) -> None:
+    """Refuse an IP address that may not be connected to.
+
+    :raises GuardError: link-local, metadata, multicast and the like always; private and loopback
+        addresses unless settings.ALLOW_PRIVATE_HOSTS is on.
+    """
+    ip = _plain(ip_address(address.partition("%")[0]))
+    shown = address if host == address else f"{host} ({address})"
+    odd = ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved
+    if ip in METADATA or (odd and not ip.is_loopback):  # to Python, ::1 is reserved as well
+        raise GuardError(f"{what} leads to {shown}, an address that is never asked: give another host.")
+    if not ip.is_global and not settings.ALLOW_PRIVATE_HOSTS:
+        raise GuardError(
+            f"{what} leads to {shown}, an address inside a private network: give a public host, "
+            "or allow such addresses with UCS_ALLOW_PRIVATE_HOSTS=true."
+        )
+
+
+def _plain(ip: Address) -> Address:
+    # An IPv4 address in the clothes of an IPv6 one leads to the same machine.
+    if isinstance(ip, IPv6Address):
+        if ip.ipv4_mapped or ip.sixtofour:
+            return ip.ipv4_mapped or ip.sixtofour or ip
+        if ip in NAT64:
+            return IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip
+
+
+def _parts(url: str, what: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(char <= " " for char in url):
+        raise GuardError(f"{what} is not a web address: give one such as https://accounts.example.com/token.")
+    if parts.username or parts.password:
+        raise GuardError(f"{what} holds a user name or password: leave them out of the address.")
+    if parts.scheme == "http" and not _is_loopback_name(parts.hostname or ""):
+        raise GuardError(f"{what} is not encrypted: begin it with https://.")
+    return parts
+
+
+def _is_loopback_name(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return _plain(ip_address(host)).is_loopback
+    except ValueError:
+        return False
+
+
+def _require_tls(parts: SplitResult, found: list[tuple[str, int]], what: str) -> None:
+    if parts.scheme == "http" and not all(_plain(ip_address(ip)).is_loopback for ip, _ in found):
+        raise GuardError(f"{what} is not encrypted: begin it with https://.")
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _connect(found: list[tuple[str, int]]) -> socket.socket:
+    last: OSError = OSError("no address")
+    for address in found:
+        try:
+            return socket.create_connection(address, timeout=TIMEOUT)
+        except OSError as error:
+            last = error
+    raise last
+
+
+def _exchange(question: Question, parts: SplitResult, line: socket.socket) -> Answer:
+    # The library's own HTTPSConnection would make a TLS context of its own; the port is for the Host header.
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80)
+    with line:
+        if parts.scheme == "https":
+            line = tls.context().wrap_socket(line, server_hostname=parts.hostname)
+        connection.sock = line
+        try:
+            _send(connection, question, parts)
+            response = connection.getresponse()
+            return Answer(response.status, dict(response.getheaders()), response.read(LARGEST_ANSWER))
+        finally:
+            connection.close()
+
+
+def _send(connection: http.client.HTTPConnection, question: Question, parts: SplitResult) -> None:
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    headers = {"Accept": "application/json", "User-Agent": "ucs-email", "Connection": "close"}
+    headers |= question.headers
+    if question.form is None:
+        connection.request("GET", target, headers=headers)
+        return
+    headers["Content-Type"] = "application/x-www-form-urlencoded"
+    connection.request("POST", target, body=urlencode(question.form), headers=headers)

@@ -1,0 +1,223 @@
+"""OAuth 2.0 with a provider: the authorise URL, a code into tokens, a refresh, whose account it is.
+
+Plain RFC 6749 and 7636 (PKCE) over `sso.guard`. There is no client library between, because the usual one
+writes secrets and tokens into the debug log, repeats a refresh on its own, and is told about scopes and
+loopback servers by environment variables that hold for the whole process.
+
+Nothing here reads or writes the database: `sso/tokens.py` and `sso/signin.py` do.
+"""
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+
+from sso import guard
+from sso.models import SSOProvider
+from sso.providers import endpoints, preset
+from sso.refusals import Cure, quote, refusal
+
+DEFAULT_LIFETIME = 3600
+TOO_MANY = 429
+SERVER_TROUBLE = 500
+
+
+class SignInError(Exception):
+    """Signing in or refreshing failed. `sentence` is for the administrator; `retry`: time may mend it."""
+
+    retry = False
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class NeedsSignIn(SignInError):
+    """Only a person at the consent page can mend it."""
+
+
+class ProviderRefused(SignInError):
+    """The provider's settings are wrong: client, secret, scope or an address."""
+
+
+class ProviderDown(SignInError):
+    """The provider can't be reached, is overloaded, or talks nonsense."""
+
+    retry = True
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a token endpoint gave. Its repr shows no token."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    id_token: str = field(repr=False)
+    scope: str
+    lifetime: int
+
+
+def redirect_uri(provider: SSOProvider) -> str:
+    """Where the provider sends the browser back to; it must be registered there letter by letter."""
+    return f"{settings.BASE_URL}/login/oauth2/{provider.type}"
+
+
+def authorise_url(provider: SSOProvider, *, state: str, verifier: str) -> str:
+    """The address of the consent page.
+
+    :param verifier: 43 to 128 random characters (RFC 7636); the same go into `exchange`.
+    :raises ProviderRefused: the authorization URL may not be used.
+    """
+    common, url = preset(provider.type), endpoints(provider).authorization_url
+    try:
+        guard.check_url(url, what=f"The authorization URL of {provider}")
+    except guard.GuardError as error:
+        raise ProviderRefused(str(error)) from error
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    query = {
+        "response_type": "code",
+        "client_id": provider.client_id,
+        "redirect_uri": redirect_uri(provider),
+        "scope": " ".join(wanted_scopes(provider) + common.identity.split()),
+        "state": state,
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    }
+    query |= common.authorization_parameters
+    if provider.mailbox:
+        query["login_hint"] = provider.mailbox
+    return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(query)}"
+
+
+def wanted_scopes(provider: SSOProvider) -> list[str]:
+    """The scopes that the provider is set to, or those of its type."""
+    return provider.scope.split() or preset(provider.type).scope.split()
+
+
+def exchange(provider: SSOProvider, *, code: str, verifier: str) -> Grant:
+    """Turn the code of the callback into tokens.
+
+    :raises SignInError: one of its kinds.
+    """
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": redirect_uri(provider),
+        "code_verifier": verifier,
+    }
+    return _ask(provider, endpoints(provider).token_url, form, "access token URL")
+
+
+def refresh(provider: SSOProvider, refresh_token: str) -> Grant:
+    """Ask once for a new access token. An empty `refresh_token` in the answer means: keep the old one.
+
+    :raises NeedsSignIn: the refresh token is dead.
+    :raises SignInError: one of its other kinds.
+    """
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    return _ask(provider, endpoints(provider).refresh_url, form, "refresh token URL")
+
+
+def account_of(provider: SSOProvider, grant: Grant) -> str:
+    """The mail address that signed in, lower case; empty when the provider doesn't say.
+
+    The id_token is believed without its signature, as it comes straight from the token endpoint over a
+    verified TLS connection (OpenID Connect Core 3.1.3.7, point 6).
+    """
+    claims = _claims(grant.id_token)
+    if claims.get("aud") in (provider.client_id, [provider.client_id]) and claims.get("email"):
+        return str(claims["email"]).lower()
+    url = endpoints(provider).userinfo_url
+    if not url:
+        return ""
+    try:
+        answer = guard.ask(
+            guard.Question(
+                url, "The user info URL", headers={"Authorization": f"Bearer {grant.access_token}"}
+            )
+        )
+    except (guard.GuardError, guard.Unreachable):
+        return ""
+    return str(_object(answer.body).get("email") or "").lower()
+
+
+def refused(provider: SSOProvider, error: str, description: str, *, of_code: bool = False) -> SignInError:
+    """The exception for an error code of the provider, with the remedy in words.
+
+    :param of_code: the answer is about the code of a callback, not about a refresh token.
+    """
+    known = refusal("code_expired" if of_code and error == "invalid_grant" else error)
+    remedy = known.remedy.format(redirect_uri=redirect_uri(provider), console=preset(provider.type).console)
+    kind = {Cure.SIGN_IN: NeedsSignIn, Cure.SETTINGS: ProviderRefused, Cure.WAIT: ProviderDown}[known.cure]
+    return kind(f"{provider}: {remedy}. (It said “{quote(error, description)}”.)")
+
+
+def _ask(provider: SSOProvider, url: str, form: dict[str, str], name: str) -> Grant:
+    form = {"client_id": provider.client_id, "client_secret": provider.client_secret, **form}
+    try:
+        answer = guard.ask(guard.Question(url, f"The {name} of {provider}", form=form))
+    except guard.GuardError as error:
+        raise ProviderRefused(str(error)) from error
+    except guard.Unreachable as error:
+        raise ProviderDown(
+            f"{provider}: {error}. It is tried again by itself; if this lasts, check the {name} and the "
+            "network."
+        ) from error
+    if answer.status == TOO_MANY or answer.status >= SERVER_TROUBLE:
+        raise ProviderDown(
+            f"{provider}: its server has trouble (HTTP {answer.status}). It is tried again by itself."
+        )
+    said = _object(answer.body)
+    if "error" in said:
+        code, description = _error_of(said)
+        raise refused(provider, code, description, of_code="code" in form)
+    if not isinstance(said.get("access_token"), str) or not said["access_token"]:
+        raise ProviderDown(
+            f"{provider}: the {name} {url} gave an answer without a token (HTTP {answer.status}): "
+            "if this lasts, check that address."
+        )
+    return _grant(said)
+
+
+def _error_of(said: dict[str, Any]) -> tuple[str, str]:
+    # Google's older servers nest it: {"error": {"status": …, "message": …}}.
+    error = said["error"]
+    if isinstance(error, dict):
+        return str(error.get("status") or error.get("code") or "error"), str(error.get("message") or "")
+    return str(error), str(said.get("error_description") or "")
+
+
+def _grant(said: dict[str, Any]) -> Grant:
+    try:
+        lifetime = int(said.get("expires_in") or DEFAULT_LIFETIME)
+    except (TypeError, ValueError):
+        lifetime = DEFAULT_LIFETIME
+    return Grant(
+        access_token=said["access_token"],
+        refresh_token=str(said.get("refresh_token") or ""),
+        id_token=str(said.get("id_token") or ""),
+        scope=str(said.get("scope") or ""),
+        lifetime=max(1, lifetime),
+    )
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _claims(id_token: str) -> dict[str, Any]:
+    parts = id_token.split(".")
+    if len(parts) != 3:  # header, payload, signature (RFC 7515)
+        return {}
+    try:
+        return _object(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}

@@ -1,0 +1,120 @@
+"""A password field into a credential: plain text stays a password, one of our token URLs becomes a token.
+
+A token URL is answered inside the process, whatever loopback host and port it names: in a container
+127.0.0.1 is the worker itself, not the web server. A URL of anybody else is refused.
+"""
+
+import re
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Literal
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from sso import tokens
+from sso.models import ProviderToken
+from sso.tokens import SignInError
+
+TOKEN_PATH = re.compile(r"^/api/v1\.0/auth/token/([^/]+)/?$")
+LARGEST_ID = 2**63 - 1
+
+
+class NotATokenURL(SignInError):
+    """A password that is a web address, but not one of our token URLs."""
+
+
+@dataclass(frozen=True)
+class Credential:
+    """What to sign in with at a mail server. Its repr doesn't show the value."""
+
+    kind: Literal["password", "xoauth2"]
+    value: str = field(repr=False)
+    provider_id: int | None = None
+
+
+def resolve(secret: str, *, fresh: bool = False) -> Credential:
+    """The credential for a stored password. May ask the provider, so call it outside of transactions.
+
+    :param fresh: get a new token, because the server refused the present one; plain passwords don't change.
+    :raises SignInError: the URL is not ours, or there is no token; its `sentence` says why.
+    """
+    provider_id = token_provider_id(secret)
+    if provider_id is None:
+        return Credential("password", secret)
+    return Credential("xoauth2", tokens.access_token(provider_id, force=fresh), provider_id)
+
+
+def token_provider_id(secret: str) -> int | None:
+    """The id in a token URL; None for a plain password.
+
+    :raises NotATokenURL: a web address that isn't a token URL of this installation.
+    """
+    text = secret.strip()
+    if not text.lower().startswith(("http://", "https://")):
+        return None
+    name = token_name(text)
+    if name is None:
+        raise NotATokenURL(
+            "The password is a web address, but not a token URL of this installation: give "
+            f"{token_url('2')} with the ID of the SSO provider at its end, or a plain password."
+        )
+    if not (name.isascii() and name.isdigit() and int(name) <= LARGEST_ID):
+        raise NotATokenURL(
+            f"The token URL ends in “{name}”, which is no ID: look up the ID of the SSO provider under "
+            "☰ System → SSO providers and put it there."
+        )
+    return int(name)
+
+
+def token_name(secret: str) -> str | None:
+    """The end of a token URL of ours: an id, in a settings file perhaps a name; None for any other text."""
+    try:
+        parts = urlsplit(secret.strip())
+        host = parts.hostname or ""
+    except ValueError:
+        return None
+    found = TOKEN_PATH.match(parts.path)
+    if parts.scheme not in ("http", "https") or found is None or parts.query or parts.username:
+        return None
+    return found[1] if _is_loopback(host) or _origin(parts.scheme, parts.netloc) == _own_origin() else None
+
+
+def token_url(name: str) -> str:
+    """The token URL to type into a password field, as the reference pages show it."""
+    return f"http://127.0.0.1:{urlsplit(settings.BASE_URL).port or 8080}/api/v1.0/auth/token/{name}"
+
+
+def describe(secret: str) -> str:
+    """A secret in words that tell nothing: “token of provider 2 (Google OAuth, box@example.com)”."""
+    if not secret:
+        return "no password"
+    try:
+        provider_id = token_provider_id(secret)
+    except NotATokenURL as error:
+        return error.sentence
+    if provider_id is None:
+        return "password is set"
+    token = ProviderToken.objects.select_related("provider").filter(provider=provider_id).first()
+    if token is None:
+        return f"token of provider {provider_id}, which does not exist"
+    who = "needs sign-in" if token.needs_sign_in else token.account or "not signed in"
+    return f"token of provider {provider_id} ({token.provider.get_type_display()}, {who})"
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _origin(scheme: str, place: str) -> str:
+    return f"{scheme}://{place}".lower()
+
+
+def _own_origin() -> str:
+    parts = urlsplit(settings.BASE_URL)
+    return _origin(parts.scheme, parts.netloc)

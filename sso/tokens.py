@@ -1,0 +1,260 @@
+"""Access tokens that are always fresh; the only writer of `ProviderToken`.
+
+Who needs a token calls `access_token`. When the stored one is about to end, one process claims the row
+(conditional update, committed), asks the provider outside any transaction, and writes the answer if the
+row's fence is still its own; all others wait for the row to change. A claim left by a process that died
+runs out by itself.
+
+    fresh enough ─────────────────────────────────────────────▶ return it
+    about to end ──claim──▶ ask the provider ──new token──▶ store, return it
+                     │              ├──down──▶ back off; the old one is used while it lives
+                     │              └──dead──▶ needs sign-in
+                     └──another has the claim──▶ wait for it
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import F, Q
+from django.utils import timezone
+
+from sso import oauth
+from sso.models import ProviderToken, SSOProvider
+from sso.oauth import Grant, NeedsSignIn, ProviderDown, ProviderRefused, SignInError
+
+__all__ = [
+    "NeedsSignIn",
+    "NotSignedIn",
+    "ProviderDown",
+    "ProviderRefused",
+    "SignInError",
+    "UnknownProvider",
+    "access_token",
+    "due",
+    "keep_sign_in",
+    "settings_changed",
+]
+
+logger = logging.getLogger(__name__)
+
+AT_LEAST = timedelta(minutes=10)
+EARLIER = timedelta(seconds=90)  # the task looks each minute and must come before anybody has to wait
+ALMOST_OVER = timedelta(seconds=30)
+CLAIM = timedelta(seconds=60)  # longer than the time-outs of one request together
+WAIT_SECONDS = 30.0
+LONGEST_PAUSE = timedelta(minutes=15)
+SETTINGS_PAUSE = timedelta(hours=1)
+
+
+class UnknownProvider(SignInError):
+    """There is no provider with that id."""
+
+
+class NotSignedIn(SignInError):
+    """The provider has never been signed in."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What would do: a token that lives `margin` longer, and isn't the one a mail server has refused.
+
+    :param not_of: when the refused token was fetched.
+    """
+
+    margin: timedelta
+    not_of: datetime | None = None
+
+    def is_met(self, token: ProviderToken, now: datetime) -> bool:
+        if not token.access_token or token.expires_at is None or self.is_refused(token):
+            return False
+        half_life = timedelta(seconds=token.lifetime / 2)
+        return token.expires_at - now >= min(self.margin, half_life)
+
+    def is_refused(self, token: ProviderToken) -> bool:
+        return self.not_of is not None and token.refreshed_at == self.not_of
+
+
+def access_token(provider_id: int, *, force: bool = False) -> str:
+    """A token that is valid for 10 more minutes, or half its life if that is shorter.
+
+    Call it outside of transactions, as it may ask the provider. While the provider is down the old token
+    is given for as long as it lives.
+
+    :param force: refresh it now, because a mail server refused the present one.
+    :raises UnknownProvider: no such id.
+    :raises NotSignedIn: 🔑 has not been clicked yet.
+    :raises NeedsSignIn: the sign-in has ended.
+    :raises ProviderRefused: the provider's settings are wrong.
+    :raises ProviderDown: no token now; later perhaps.
+    """
+    not_of = _load(provider_id).refreshed_at if force else None
+    return _provide(provider_id, Wish(AT_LEAST, not_of))
+
+
+def keep_fresh(provider_id: int) -> None:
+    """Refresh the token if it ends soon: what the periodic task does. Raises as `access_token` does."""
+    _provide(provider_id, Wish(AT_LEAST + EARLIER))
+
+
+def due(now: datetime) -> list[int]:
+    """The providers whose tokens end soon and may be refreshed now."""
+    rows = ProviderToken.objects.filter(needs_sign_in=False, signed_in_at__isnull=False).filter(
+        Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now),
+        Q(claimed_until__isnull=True) | Q(claimed_until__lte=now),
+    )
+    soon = now + AT_LEAST + EARLIER
+    wish = Wish(AT_LEAST + EARLIER)
+    return [token.provider_id for token in rows.filter(expires_at__lte=soon) if not wish.is_met(token, now)]
+
+
+def keep_sign_in(provider: SSOProvider, grant: Grant, account: str, user_id: int | None) -> None:
+    """Store what a sign-in gave, in the place of all that was there before."""
+    now = timezone.now()
+    ProviderToken.objects.filter(provider=provider).update(
+        **_token_values(grant, now),
+        refresh_token=grant.refresh_token,
+        account=account,
+        signed_in_at=now,
+        signed_in_by_id=user_id,
+        claimed_until=None,
+        fence=F("fence") + 1,
+    )
+
+
+def settings_changed(provider: SSOProvider) -> None:
+    """After a provider was edited: try again at once, and ask for a new sign-in if the mailbox is another."""
+    token = ProviderToken.objects.get(provider=provider)
+    token.next_attempt_at = None
+    token.save(update_fields=["next_attempt_at"])
+    if token.account and provider.mailbox and provider.mailbox.lower() != token.account:
+        ProviderToken.objects.filter(pk=token.pk).update(
+            needs_sign_in=True,
+            fence=F("fence") + 1,
+            last_error=f"{provider} is now for {provider.mailbox}, but {token.account} is signed in: "
+            f"click 🔑 and sign in as {provider.mailbox}.",
+            last_error_at=timezone.now(),
+            failures=F("failures") + 1,
+        )
+
+
+def _provide(provider_id: int, wish: Wish) -> str:
+    give_up = time.monotonic() + WAIT_SECONDS
+    pause = 0.02
+    while True:
+        token = _load(provider_id)
+        now = timezone.now()
+        _check_signed_in(token)
+        if wish.is_met(token, now):
+            return token.access_token
+        if token.next_attempt_at and token.next_attempt_at > now:
+            return _old_token(token, wish, _backing_off(token))
+        if _claim(token, now):
+            _refresh(token)
+        elif time.monotonic() > give_up:
+            busy = ProviderDown(f"{token.provider}: another process is still asking for a token.")
+            return _old_token(token, wish, busy)
+        else:
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.25)
+
+
+def _load(provider_id: int) -> ProviderToken:
+    try:
+        return ProviderToken.objects.select_related("provider").get(provider=provider_id)
+    except ProviderToken.DoesNotExist:
+        raise UnknownProvider(
+            f"There is no SSO provider {provider_id}: look up the ID under ☰ System → SSO providers."
+        ) from None
+
+
+def _check_signed_in(token: ProviderToken) -> None:
+    if token.needs_sign_in:
+        raise NeedsSignIn(token.last_error or f"{token.provider} must sign in again: click 🔑.")
+    if not token.refresh_token:
+        raise NotSignedIn(
+            f"{token.provider} is not signed in yet: click 🔑 under ☰ System → SSO providers and sign in"
+            + (f" as {token.provider.mailbox}." if token.provider.mailbox else " with the mailbox user.")
+        )
+
+
+def _backing_off(token: ProviderToken) -> SignInError:
+    kind = ProviderRefused if token.settings_refused else ProviderDown
+    return kind(token.last_error or f"{token.provider} is not answering.")
+
+
+def _old_token(token: ProviderToken, wish: Wish, error: SignInError) -> str:
+    """The stored token while it lives, unless it was refused; else the error."""
+    lives = token.expires_at is not None and token.expires_at - timezone.now() > ALMOST_OVER
+    if token.access_token and lives and not wish.is_refused(token):
+        return token.access_token
+    raise error
+
+
+def _claim(token: ProviderToken, now: datetime) -> bool:
+    """Be the one who refreshes; only if nothing has changed since the row was read."""
+    free = Q(claimed_until__isnull=True) | Q(claimed_until__lte=now)
+    rows = ProviderToken.objects.filter(free, pk=token.pk, fence=token.fence)
+    if not rows.update(claimed_until=now + CLAIM, fence=token.fence + 1):
+        return False
+    token.fence += 1
+    return True
+
+
+def _refresh(token: ProviderToken) -> None:
+    """Ask the provider once and settle the claim. Raises only what the caller can't wait out."""
+    provider = token.provider
+    try:
+        grant = oauth.refresh(provider, token.refresh_token)
+    except NeedsSignIn as error:
+        _settle_failure(token, error, needs_sign_in=True)
+    except ProviderRefused as error:
+        _settle_failure(token, error, settings_refused=True, next_attempt_at=timezone.now() + SETTINGS_PAUSE)
+    except ProviderDown as error:
+        _settle_failure(token, error, next_attempt_at=timezone.now() + _pause(token.failures))
+    else:
+        values = _token_values(grant, timezone.now())
+        if grant.refresh_token:  # most providers give none; the old one stays good then
+            values["refresh_token"] = grant.refresh_token
+        _settle(token, **values)
+        logger.info("token of provider %s refreshed", provider.pk)
+
+
+def _pause(failures: int) -> timedelta:
+    return min(timedelta(seconds=15 * 2 ** min(failures, 10)), LONGEST_PAUSE)
+
+
+def _token_values(grant: Grant, now: datetime) -> dict[str, object]:
+    values: dict[str, object] = {
+        "access_token": grant.access_token,
+        "lifetime": grant.lifetime,
+        "expires_at": now + timedelta(seconds=grant.lifetime),
+        "refreshed_at": now,
+        "last_success_at": now,
+        "last_error": "",
+        "failures": 0,
+        "next_attempt_at": None,
+        "needs_sign_in": False,
+        "settings_refused": False,
+    }
+    if grant.scope:
+        values["granted_scope"] = grant.scope
+    return values
+
+
+def _settle_failure(token: ProviderToken, error: SignInError, **values: object) -> None:
+    logger.warning("token of provider %s: %s", token.provider_id, type(error).__name__)
+    _settle(
+        token,
+        last_error=error.sentence,
+        last_error_at=timezone.now(),
+        failures=F("failures") + 1,
+        **values,
+    )
+
+
+def _settle(token: ProviderToken, **values: object) -> None:
+    """Write the outcome and let the claim go, unless a sign-in or a later claim came between."""
+    rows = ProviderToken.objects.filter(pk=token.pk, fence=token.fence)
+    rows.update(claimed_until=None, **values)
