@@ -36,8 +36,8 @@ senders:
      username: support@example.com, password: secret-1, email_address: support@example.com,
      limits: {per_minute: 30, per_day: 2000}}
 queues:
-  - {name: Support, sender: support-out, members: [alice], skills: {billing: 2}, languages: [en, cs], mode: push,
-     wait_rule: off, sla: {first_response: 4h, next_response: 90m}, hours: "Mo-Fr 08:00-18:00", pci: off,
+  - {name: Support, sender: support-out, members: [alice], skills: {billing: 2}, languages: [en, cs],
+     mode: push, wait_rule: off, sla: {first_response: 4h, next_response: 90m}, hours: "Mo-Fr 08:00-18:00", pci: off,
      signature: Example}
 sources:
   - {name: support-in, server_type: IMAP, server_address: imap.example.com, service_port: 993, use_ssl: true,
@@ -83,7 +83,9 @@ def test_a_whole_file_makes_everything_and_changes_nothing_the_second_time(setti
 
 def test_a_changed_value_is_told_but_a_secret_is_not(settings_file: Path) -> None:
     apply_file(settings_file)
-    settings_file.write_text(WHOLE.replace("secret-1,", "secret-2,").replace("service_port: 587", "service_port: 25"))
+    settings_file.write_text(
+        WHOLE.replace("secret-1,", "secret-2,").replace("service_port: 587", "service_port: 25")
+    )
     changes = apply_file(settings_file)
     assert changes.lines == ["changed email sender support-out: service_port: 587 → 25, password (secret)"]
     assert EmailSender.objects.get().password == "secret-2"
@@ -126,16 +128,28 @@ def test_one_bad_line_undoes_all(settings_file: Path) -> None:
         ("queues:\n  - {sender: x}", "2: queues “”: “name” is missing"),
         ("queues:\n  - {name: Q, pci: mask}", "2: queues “Q”: pci: 'mask' is not offered by this version"),
         ("queues:\n  - {name: Q, mode: shove}", "mode: 'shove' is not offered"),
-        ("queues:\n  - {name: Q,\n     sla: {first_response: soon}}", "3: queues “Q”: sla: first_response: 'soon' is"),
-        ("queues:\n  - {name: Q, members: [nobody]}", "members: there is no agent “nobody”: add it under agents."),
+        (
+            "queues:\n  - {name: Q,\n     sla: {first_response: soon}}",
+            "3: queues “Q”: sla: first_response: 'soon' is",
+        ),
+        (
+            "queues:\n  - {name: Q, members: [nobody]}",
+            "members: there is no agent “nobody”: add it under agents.",
+        ),
         ("queues:\n  - {name: Q}\nqueues: []", "3: the section “queues” is there twice"),
         ("agents:\n  - {username: a, skills: {x: 9}}", "skills: x has level 9: give 1 to 5."),
         ("agents:\n  - {username: a, role: king}", "role: 'king' is not offered"),
-        ("senders:\n  - {name: s, server_type: SSL, server_address: h, email_address: nonsense}", "email_address: "),
+        (
+            "senders:\n  - {name: s, server_type: SSL, server_address: h, email_address: nonsense}",
+            "email_address: ",
+        ),
         ("senders:\n  - {name: s, server_type: SSL}", "“email_address” is missing"),
         ("languages: [english]", "two-letter"),
         ("sources:\n  - {name: s, server_type: FTP}", "is missing"),
-        ("agents:\n  - {username: a, password: '${NO_SUCH_VARIABLE}'}", "2: the environment variable NO_SUCH_VARIABLE"),
+        (
+            "agents:\n  - {username: a, password: '${NO_SUCH_VARIABLE}'}",
+            "2: the environment variable NO_SUCH_VARIABLE",
+        ),
     ],
 )
 def test_bad_files_are_refused_with_line_object_and_remedy(tmp_path: Path, text: str, sentence: str) -> None:

@@ -1,0 +1,273 @@
+"""Conversations, messages and what can be done with them."""
+
+import base64
+import binascii
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import content_disposition_header
+from ninja import Header, Query, Router
+from ninja.errors import HttpError
+
+from agents.models import Agent
+from api import present
+from api.auth import caller
+from api.paging import page
+from api.shapes import (
+    AssignIn,
+    ConversationDetail,
+    ConversationFilter,
+    ConversationIn,
+    ConversationOut,
+    ConversationPage,
+    MessageOut,
+    NoteIn,
+    NoteOut,
+    ReplyIn,
+    SnoozeIn,
+    TransferIn,
+)
+from crm.models import ContactAddress
+from mailcore.compose import OutFile
+from mailcore.parse import PartNotFound, part_bytes
+from queues import actions, inbox
+from queues.models import Conversation, EmailQueue, Message
+
+router = Router(tags=["conversations"])
+
+
+def rows(user: Any) -> QuerySet[Conversation]:
+    """The conversations that the caller may see, with what their shape needs."""
+    return (
+        inbox.conversations_for(user)
+        .select_related("queue", "contact", "agent__user")
+        .prefetch_related(
+            "queue__skill_demands__skill",
+            Prefetch("contact__addresses", ContactAddress.objects.order_by("id")),
+        )
+    )
+
+
+def show(row: Conversation) -> dict[str, Any]:
+    """One conversation in the shape of lists."""
+    addresses = row.contact.addresses.all()
+    return present.conversation(row, addresses[0].email if addresses else "")
+
+
+def shown(user: Any, conversation_id: int) -> dict[str, Any]:
+    """The conversation as it is now."""
+    return show(rows(user).get(pk=conversation_id))
+
+
+def messages_of(conversation: Conversation) -> list[dict[str, Any]]:
+    """All messages of a conversation, oldest first."""
+    found = (
+        conversation.messages.select_related("agent__user", "outgoing")
+        .prefetch_related("attachments", "outgoing__recipients")
+        .order_by("id")
+    )
+    return [present.message(row) for row in found]
+
+
+@router.get("conversations", response=ConversationPage, by_alias=True)
+def list_conversations(request: HttpRequest, wanted: Query[ConversationFilter]) -> dict[str, Any]:
+    """The conversations that the key may see, newest first."""
+    found = rows(caller(request))
+    if wanted.queue:
+        found = found.filter(queue__name=wanted.queue)
+    if wanted.state:
+        if wanted.state not in Conversation.State.values:
+            raise HttpError(400, f"state is {wanted.state!r}: choose {', '.join(Conversation.State.values)}.")
+        found = found.filter(state=wanted.state)
+    if wanted.agent:
+        found = found.filter(agent__user__username=wanted.agent)
+    if wanted.contact.isdigit():
+        found = found.filter(contact_id=int(wanted.contact))
+    elif wanted.contact:
+        found = found.filter(contact__addresses__email=wanted.contact.lower())
+    if wanted.text:
+        found = inbox.search(found, wanted.text)
+    return page(request, found, "last_message_at", lambda page_rows: [show(row) for row in page_rows])
+
+
+@router.post("conversations", response={201: ConversationDetail}, by_alias=True)
+def start_conversation(
+    request: HttpRequest, payload: ConversationIn, idempotency_key: Header[str] = ""
+) -> tuple[int, dict[str, Any]]:
+    """Write to a customer first."""
+    user = caller(request)
+    queue = inbox.queues_for(user).filter(name=payload.queue).first()
+    if queue is None:
+        raise HttpError(409, f"There is no queue “{payload.queue}” among those that you may use.")
+    message = actions.start(user, queue, payload.subject, reply_of(payload, idempotency_key))
+    return 201, detail(user, message.conversation_id)
+
+
+def detail(user: Any, conversation_id: int) -> dict[str, Any]:
+    """A conversation with its messages, notes and history."""
+    conversation = inbox.conversation(user, conversation_id)
+    notes = conversation.notes.select_related("user")
+    events = conversation.events.select_related("user")
+    return shown(user, conversation_id) | {
+        "messages": messages_of(conversation),
+        "notes": [note_shape(note) for note in notes],
+        "events": [
+            {"kind": e.kind, "user": present.name_of(e.user), "sentence": e.sentence, "at": e.at}
+            for e in events
+        ],
+    }
+
+
+def note_shape(note: Any) -> dict[str, Any]:
+    """One note."""
+    return {
+        "id": note.pk,
+        "user": present.name_of(note.user),
+        "text": note.text,
+        "created_at": note.created_at,
+    }
+
+
+@router.get("conversations/{int:conversation_id}", response=ConversationDetail, by_alias=True)
+def one_conversation(request: HttpRequest, conversation_id: int) -> dict[str, Any]:
+    """One conversation with all its messages."""
+    return detail(caller(request), conversation_id)
+
+
+def reply_of(payload: ReplyIn, key: str) -> actions.Reply:
+    """The request as the reply that the desk makes too."""
+    return actions.Reply(
+        text=payload.text,
+        html=payload.html,
+        to=tuple(payload.to),
+        cc=tuple(payload.cc),
+        files=tuple(_file(item.name, item.type, item.content) for item in payload.attachments),
+        close=payload.close,
+        undo_seconds=payload.undo if payload.undo is not None else 0,
+        token=key,
+    )
+
+
+def _file(name: str, type_: str, content: str) -> OutFile:
+    try:
+        return OutFile(name=name, type=type_, data=base64.b64decode(content, validate=True))
+    except binascii.Error as error:
+        raise HttpError(422, f"attachments: the content of {name!r} is not base64.") from error
+
+
+@router.post("conversations/{int:conversation_id}/replies", response={201: MessageOut}, by_alias=True)
+def reply(
+    request: HttpRequest,
+    conversation_id: int,
+    payload: ReplyIn,
+    idempotency_key: Header[str] = "",
+) -> tuple[int, dict[str, Any]]:
+    """Answer the customer. The same Idempotency-Key gives the same message again, and one mail."""
+    user = caller(request)
+    conversation = inbox.conversation(user, conversation_id)
+    sent = actions.reply(user, conversation, reply_of(payload, idempotency_key))
+    return 201, present.message(sent)
+
+
+@router.post("conversations/{int:conversation_id}/notes", response={201: NoteOut})
+def add_note(request: HttpRequest, conversation_id: int, payload: NoteIn) -> tuple[int, dict[str, Any]]:
+    """Leave a note for colleagues; it is never sent."""
+    user = caller(request)
+    return 201, note_shape(actions.note(user, inbox.conversation(user, conversation_id), payload.text))
+
+
+@router.post("conversations/{int:conversation_id}/take", response=ConversationOut)
+def take(request: HttpRequest, conversation_id: int) -> dict[str, Any]:
+    """Make it yours."""
+    user = caller(request)
+    actions.take(user, inbox.conversation(user, conversation_id))
+    return shown(user, conversation_id)
+
+
+@router.post("conversations/{int:conversation_id}/release", response=ConversationOut)
+def release(request: HttpRequest, conversation_id: int) -> dict[str, Any]:
+    """Give it back to the queue."""
+    user = caller(request)
+    actions.release(user, inbox.conversation(user, conversation_id))
+    return shown(user, conversation_id)
+
+
+@router.post("conversations/{int:conversation_id}/assign", response=ConversationOut)
+def assign(request: HttpRequest, conversation_id: int, payload: AssignIn) -> dict[str, Any]:
+    """Give it to an agent by username."""
+    user = caller(request)
+    agent = Agent.objects.filter(user__username=payload.agent, user__is_active=True).first()
+    if agent is None:
+        raise HttpError(409, f"There is no agent “{payload.agent}”.")
+    actions.assign(user, inbox.conversation(user, conversation_id), agent)
+    return shown(user, conversation_id)
+
+
+@router.post("conversations/{int:conversation_id}/transfer", response=ConversationOut)
+def transfer(request: HttpRequest, conversation_id: int, payload: TransferIn) -> dict[str, Any]:
+    """Move it to another queue; the answer shows it as it is there."""
+    user = caller(request)
+    queue = EmailQueue.objects.filter(name=payload.queue).first()
+    if queue is None:
+        raise HttpError(409, f"There is no queue “{payload.queue}”.")
+    conversation = inbox.conversation(user, conversation_id)
+    actions.transfer(user, conversation, queue, payload.note)
+    # The caller may have no rights in the new queue, so it is not read through the gate again.
+    return show(
+        Conversation.objects.select_related("queue", "contact", "agent__user").get(pk=conversation_id)
+    )
+
+
+@router.post("conversations/{int:conversation_id}/snooze", response=ConversationOut)
+def snooze(request: HttpRequest, conversation_id: int, payload: SnoozeIn) -> dict[str, Any]:
+    """Let it sleep until a time, or until the customer writes."""
+    user = caller(request)
+    actions.snooze(user, inbox.conversation(user, conversation_id), payload.until)
+    return shown(user, conversation_id)
+
+
+@router.post("conversations/{int:conversation_id}/close", response=ConversationOut)
+def close(request: HttpRequest, conversation_id: int) -> dict[str, Any]:
+    """Nothing more is to be done."""
+    user = caller(request)
+    actions.close(user, inbox.conversation(user, conversation_id))
+    return shown(user, conversation_id)
+
+
+@router.post("conversations/{int:conversation_id}/reopen", response=ConversationOut)
+def reopen(request: HttpRequest, conversation_id: int) -> dict[str, Any]:
+    """It is our turn again."""
+    user = caller(request)
+    actions.reopen(user, inbox.conversation(user, conversation_id))
+    return shown(user, conversation_id)
+
+
+@router.get("messages/{int:message_id}/raw")
+def raw(request: HttpRequest, message_id: int) -> HttpResponse:
+    """The mail as it came, or as it was sent."""
+    row = inbox.message(caller(request), message_id)
+    response = HttpResponse(_raw_bytes(row), content_type="message/rfc822")
+    response["Content-Disposition"] = f'attachment; filename="message-{row.pk}.eml"'
+    return response
+
+
+def _raw_bytes(row: Message) -> bytes:
+    if row.raw is None:
+        raise HttpError(404, "The raw mail of this message is no longer kept.")
+    return row.raw.as_bytes()
+
+
+@router.get("attachments/{int:attachment_id}")
+def attachment(request: HttpRequest, attachment_id: int) -> HttpResponse:
+    """The bytes of one file, always as a download."""
+    row = inbox.attachment(caller(request), attachment_id)
+    try:
+        data = part_bytes(_raw_bytes(row.message), row.part)
+    except PartNotFound as error:
+        raise HttpError(404, f"The raw mail has no part {row.part}.") from error
+    response = HttpResponse(data, content_type="application/octet-stream")
+    response["X-Content-Type-Options"] = "nosniff"
+    disposition = content_disposition_header(as_attachment=True, filename=row.name)
+    response["Content-Disposition"] = disposition or "attachment"
+    return response

@@ -1,0 +1,176 @@
+"""Queues, sources, senders, providers, agents and contacts, for reading; and the status."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from ninja import Router
+from ninja.errors import HttpError
+
+from agents.models import Agent
+from api import status as status_report
+from api.auth import caller
+from api.paging import page
+from api.shapes import ObjectPage
+from crm.models import Contact
+from mailsenders.models import EmailSender
+from mailsources.models import EmailSource
+from queues import inbox
+from queues.models import EmailQueue
+from sso.models import SSOProvider
+from sso.secrets import describe
+
+router = Router(tags=["settings and status"])
+
+
+def administrator(request: HttpRequest) -> User:
+    """The caller, who must be an administrator: what follows is how the system is set up."""
+    user = caller(request)
+    if not user.is_superuser:
+        raise HttpError(403, "This needs the key of an administrator.")
+    return user
+
+
+@router.get("status")
+def status(request: HttpRequest) -> dict[str, Any]:
+    """How everything is doing; `ok` is false if a person should look."""
+    administrator(request)
+    return status_report.report()
+
+
+@router.get("queues", response=ObjectPage)
+def queues(request: HttpRequest) -> dict[str, Any]:
+    """The queues that the caller works in."""
+    rows = inbox.queues_for(caller(request)).select_related("sender").prefetch_related(
+        "skill_demands__skill", "languages", "members__user"
+    )  # fmt: skip
+    return page(request, rows, "id", lambda found: [_queue(row) for row in found])
+
+
+def _queue(row: EmailQueue) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "sender": row.sender.name if row.sender else None,
+        "members": [member.user.get_username() for member in row.members.all()],
+        "skills": {demand.skill.name: demand.level for demand in row.skill_demands.all()},
+        "languages": [language.tag for language in row.languages.all()],
+        "mode": row.mode,
+        "hours": row.hours,
+        "first_response_minutes": row.first_response,
+        "next_response_minutes": row.next_response,
+    }
+
+
+@router.get("sources", response=ObjectPage)
+def sources(request: HttpRequest) -> dict[str, Any]:
+    """The e-mail sources, without their secrets."""
+    administrator(request)
+    rows = EmailSource.objects.select_related("queue", "state")
+    return page(request, rows, "id", lambda found: [_source(row) for row in found])
+
+
+def _source(row: EmailSource) -> dict[str, Any]:
+    plain = [
+        "name",
+        "server_type",
+        "server_address",
+        "service_port",
+        "use_ssl",
+        "username",
+        "mailbox",
+        "folder",
+    ]
+    return {"id": row.pk, **{key: getattr(row, key) for key in plain}} | {
+        "after_import": row.after_import,
+        "queue": row.queue.name,
+        "password": describe(row.password),
+        "is_active": row.is_active,
+        "last_success": row.state.last_success_at,
+        "last_error": row.state.last_error,
+        "next_attempt": row.state.next_attempt_at,
+    }
+
+
+@router.get("senders", response=ObjectPage)
+def senders(request: HttpRequest) -> dict[str, Any]:
+    """The e-mail senders, without their secrets."""
+    administrator(request)
+    rows = EmailSender.objects.select_related("state")
+    return page(request, rows, "id", lambda found: [_sender(row) for row in found])
+
+
+def _sender(row: EmailSender) -> dict[str, Any]:
+    plain = [
+        "name",
+        "server_type",
+        "server_address",
+        "service_port",
+        "username",
+        "email_address",
+        "display_name",
+    ]
+    return {"id": row.pk, **{key: getattr(row, key) for key in plain}} | {
+        "password": describe(row.password),
+        "is_active": row.is_active,
+        "last_success": row.state.last_success_at,
+        "last_error": row.state.last_error,
+    }
+
+
+@router.get("providers", response=ObjectPage)
+def providers(request: HttpRequest) -> dict[str, Any]:
+    """The SSO providers, without their secrets and tokens."""
+    administrator(request)
+    rows = SSOProvider.objects.select_related("token")
+    return page(request, rows, "id", lambda found: [_provider(row) for row in found])
+
+
+def _provider(row: SSOProvider) -> dict[str, Any]:
+    plain = ["name", "type", "client_id", "scope", "mailbox", "owner"]
+    return {"id": row.pk, **{key: getattr(row, key) for key in plain}} | {
+        "account": row.token.account,
+        "expires_at": row.token.expires_at,
+        "needs_sign_in": row.token.needs_sign_in,
+        "last_error": row.token.last_error,
+    }
+
+
+@router.get("agents", response=ObjectPage)
+def agents(request: HttpRequest) -> dict[str, Any]:
+    """The agents with what they can do."""
+    rows = Agent.objects.select_related("user").prefetch_related("skill_levels__skill", "language_levels")
+    return page(request, rows, "id", lambda found: [_agent(row) for row in found])
+
+
+def _agent(row: Agent) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "username": row.user.get_username(),
+        "name": row.user.get_full_name(),
+        "role": row.role,
+        "presence": row.presence,
+        "capacity": row.capacity,
+        "skills": {level.skill.name: level.level for level in row.skill_levels.all()},
+        "languages": {level.language_id: level.level for level in row.language_levels.all()},
+    }
+
+
+@router.get("contacts", response=ObjectPage)
+def contacts(request: HttpRequest, email: str = "") -> dict[str, Any]:
+    """The contacts who wrote to queues that the caller works in; `email` finds one address."""
+    seen = inbox.conversations_for(caller(request)).values("contact")
+    rows = Contact.objects.filter(pk__in=seen).select_related("organisation").prefetch_related("addresses")
+    if email:
+        rows = rows.filter(addresses__email=email.lower())
+    return page(request, rows, "id", lambda found: [_contact(row) for row in found])
+
+
+def _contact(row: Contact) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "emails": [address.email for address in row.addresses.all()],
+        "organisation": row.organisation.name if row.organisation else None,
+        "language": row.language,
+    }

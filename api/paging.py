@@ -1,0 +1,57 @@
+"""Keyset pages: `{"results": […], "next": URL or null}`, never OFFSET."""
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.core import signing
+from django.db import models
+from django.db.models import Q
+from django.http import HttpRequest
+from ninja.errors import HttpError
+
+M = TypeVar("M", bound=models.Model)
+SALT = "api.paging"
+MOST = 200
+
+
+def page(
+    request: HttpRequest, rows: models.QuerySet[M], order: str, show: Callable[[list[M]], list[Any]]
+) -> dict[str, Any]:
+    """One page of `rows`, newest first by `order` and id.
+
+    The address of the next page carries the keys of this page's last row; `limit` (≤ 200) sets its length.
+    """
+    limit = _limit(request)
+    cursor = request.GET.get("cursor")
+    if cursor:
+        key, last_id = _read(cursor)
+        rows = rows.filter(Q(**{f"{order}__lt": key}) | Q(**{order: key, "id__lt": last_id}))
+    found = list(rows.order_by(f"-{order}", "-id")[: limit + 1])
+    following = None
+    if len(found) > limit:
+        found = found[:limit]
+        query = request.GET.copy()
+        query["cursor"] = _write(getattr(found[-1], order), found[-1].pk)
+        following = f"{settings.BASE_URL}{request.path}?{query.urlencode()}"
+    return {"results": show(found), "next": following}
+
+
+def _limit(request: HttpRequest) -> int:
+    text = request.GET.get("limit", "50")
+    if not text.isdigit() or not 1 <= int(text) <= MOST:
+        raise HttpError(400, f"limit is {text!r}: give a number from 1 to {MOST}.")
+    return int(text)
+
+
+def _write(key: Any, last_id: int) -> str:
+    return signing.dumps([json.dumps(key, default=str), last_id], salt=SALT)
+
+
+def _read(cursor: str) -> tuple[Any, int]:
+    try:
+        key, last_id = signing.loads(cursor, salt=SALT)
+    except signing.BadSignature as error:
+        raise HttpError(400, "cursor is not one that this API made: follow “next” as it is.") from error
+    return json.loads(key), int(last_id)

@@ -1,0 +1,88 @@
+"""Rows → the shapes of the API."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from mailsenders.models import OutgoingMail
+from queues.models import Attachment, Conversation, EmailQueue, Message
+
+BASE = "/api/v1.0"
+NEXT_TRY = {OutgoingMail.State.HELD, OutgoingMail.State.QUEUED, OutgoingMail.State.RETRY}
+
+
+def conversation(row: Conversation, address: str) -> dict[str, Any]:
+    """One conversation; `address` is the contact's e-mail address."""
+    return {
+        "id": row.pk,
+        "number": row.number,
+        "subject": row.subject,
+        "state": row.state,
+        "queue": row.queue.name,
+        "contact": {"name": row.contact.name, "email": address},
+        "contact_id": row.contact_id,
+        "agent": row.agent.user.get_username() if row.agent else None,
+        "language": row.language,
+        "language_confidence": row.language_confidence,
+        "skills": skills(row.queue),
+        "priority": row.get_priority_display().lower(),
+        "due_at": row.due_at,
+        "created_at": row.created_at,
+        "last_message_at": row.last_message_at,
+        "messages_count": row.messages_count,
+        "snoozed_until": row.snoozed_until,
+    }
+
+
+def skills(queue: EmailQueue) -> dict[str, int]:
+    """What the queue demands of an agent."""
+    return {demand.skill.name: demand.level for demand in queue.skill_demands.all()}
+
+
+def message(row: Message) -> dict[str, Any]:
+    """One message with its attachments and, for one of ours, its delivery."""
+    return {
+        "id": row.pk,
+        "direction": row.direction,
+        "state": row.outgoing.state if row.outgoing else "received",
+        "automatic": row.automatic,
+        "sent_at": row.sent_at,
+        "from_": {"name": row.from_name, "email": row.from_email},
+        "to": row.to,
+        "cc": row.cc,
+        "subject": row.subject,
+        "text": row.text,
+        "html": row.html,
+        "attachments": [attachment(item) for item in row.attachments.all()],
+        "message_id": row.message_id,
+        "in_reply_to": row.in_reply_to,
+        "defects": row.defects,
+        "agent": row.agent.user.get_username() if row.agent else None,
+        "delivery": delivery(row.outgoing) if row.outgoing else None,
+    }
+
+
+def attachment(row: Attachment) -> dict[str, Any]:
+    """One file, with the address of its bytes."""
+    shape = {key: getattr(row, key) for key in ("id", "name", "type", "size", "inline")}
+    return shape | {"url": f"{BASE}/attachments/{row.pk}"}
+
+
+def delivery(mail: OutgoingMail) -> dict[str, Any]:
+    """What became of one of our mails."""
+    return {
+        "state": mail.state,
+        "attempts": mail.attempts,
+        "last_answer": mail.last_answer,
+        "last_error": mail.last_error,
+        "next_attempt_at": mail.not_before if mail.state in NEXT_TRY else None,
+        "recipients": [
+            {"email": item.email, "state": item.state, "answer": item.answer}
+            for item in mail.recipients.all()
+        ],
+    }
+
+
+def name_of(user: User | None) -> str | None:
+    """A user's name for sign-in, or None for the system."""
+    return user.get_username() if user else None

@@ -1,0 +1,192 @@
+"""The JSON shapes of the API: what programs rely on."""
+
+from datetime import datetime
+from typing import Any
+
+from ninja import Field, Schema
+
+
+class Person(Schema):
+    """A name and an e-mail address."""
+
+    name: str
+    email: str
+
+
+class ConversationOut(Schema):
+    """A conversation as lists and detail show it."""
+
+    id: int
+    number: int
+    subject: str
+    state: str
+    queue: str
+    contact: Person
+    contact_id: int
+    agent: str | None
+    language: str
+    language_confidence: float
+    skills: dict[str, int]
+    priority: str
+    due_at: datetime | None
+    created_at: datetime
+    last_message_at: datetime
+    messages_count: int
+    snoozed_until: datetime | None
+
+
+class AttachmentOut(Schema):
+    """A file of a message; `url` gives its bytes."""
+
+    id: int
+    name: str
+    type: str
+    size: int
+    inline: bool
+    url: str
+
+
+class RecipientOut(Schema):
+    """What became of a reply for one recipient."""
+
+    email: str
+    state: str
+    answer: str
+
+
+class DeliveryOut(Schema):
+    """What became of a reply."""
+
+    state: str
+    attempts: int
+    last_answer: str
+    last_error: str
+    next_attempt_at: datetime | None
+    recipients: list[RecipientOut]
+
+
+class MessageOut(Schema):
+    """One mail of a conversation."""
+
+    id: int
+    direction: str
+    state: str
+    automatic: str
+    sent_at: datetime
+    from_: Person = Field(serialization_alias="from")
+    to: list[Person]
+    cc: list[Person]
+    subject: str
+    text: str
+    html: str
+    attachments: list[AttachmentOut]
+    message_id: str
+    in_reply_to: str
+    defects: list[str]
+    agent: str | None
+    delivery: DeliveryOut | None
+
+
+class NoteOut(Schema):
+    """An internal note."""
+
+    id: int
+    user: str | None
+    text: str
+    created_at: datetime
+
+
+class EventOut(Schema):
+    """One line of the history."""
+
+    kind: str
+    user: str | None
+    sentence: str
+    at: datetime
+
+
+class ConversationDetail(ConversationOut):
+    """A conversation with all that was said and done."""
+
+    messages: list[MessageOut]
+    notes: list[NoteOut]
+    events: list[EventOut]
+
+
+class ConversationPage(Schema):
+    """A page of conversations; `next` is the address of the following one."""
+
+    results: list[ConversationOut]
+    next: str | None
+
+
+class ConversationFilter(Schema):
+    """Which conversations; all filters that are given must hold."""
+
+    queue: str = Field("", description="Name of the queue.")
+    state: str = Field("", description="waiting, assigned, pending, snoozed or closed.")
+    agent: str = Field("", description="Username of the agent who has it.")
+    contact: str = Field("", description="Address or id of the contact.")
+    text: str = Field("", description="Words in subject or messages, an address, or a number.")
+    limit: int = Field(50, ge=1, le=200)
+    cursor: str = Field("", description="Comes with “next”; follow that as it is.")
+
+
+class ObjectPage(Schema):
+    """A page of plain objects."""
+
+    results: list[dict[str, Any]]
+    next: str | None
+
+
+class FileIn(Schema):
+    """A file to send; `content` is base64."""
+
+    name: str = Field(min_length=1, max_length=300)
+    type: str = "application/octet-stream"
+    content: str
+
+
+class ReplyIn(Schema):
+    """A reply; recipients that are left out are those of a plain answer to the last mail."""
+
+    text: str = Field(min_length=1)
+    html: str = ""
+    to: list[str] = []
+    cc: list[str] = []
+    attachments: list[FileIn] = []
+    close: bool = False
+    undo: int | None = Field(None, ge=0, le=3600, description="Seconds in which it can be taken back.")
+
+
+class ConversationIn(ReplyIn):
+    """A new conversation that begins with a mail from us."""
+
+    queue: str
+    subject: str = Field(min_length=1, max_length=900)
+    to: list[str] = Field(min_length=1)
+
+
+class NoteIn(Schema):
+    """A note for colleagues."""
+
+    text: str = Field(min_length=1)
+
+
+class AssignIn(Schema):
+    """Who is to have it."""
+
+    agent: str
+
+
+class TransferIn(Schema):
+    """Where it is to go."""
+
+    queue: str
+    note: str = ""
+
+
+class SnoozeIn(Schema):
+    """Until when it sleeps."""
+
+    until: datetime

@@ -1,0 +1,152 @@
+"""How everything is doing: one report for the API, `manage.py status` and the metrics."""
+
+from typing import Any
+
+from django.db.models import Count, Min, Model, Q
+from django.utils import timezone
+
+from mailsenders.models import EmailSender, OutgoingMail
+from mailsources.models import EmailSource, FetchedMail
+from mailstore.workers import worker_states
+from queues.models import Conversation, EmailQueue
+from sso.health import Health
+from sso.models import SSOProvider
+
+
+def report() -> dict[str, Any]:
+    """The state of sources, senders, providers, queues and workers; `ok` is false if a person should look."""
+    parts = {
+        "sources": sources(),
+        "senders": senders(),
+        "providers": providers(),
+        "queues": queues(),
+        "workers": workers(),
+    }
+    return {"ok": not troubles(parts)} | parts
+
+
+def troubles(parts: dict[str, Any]) -> list[str]:
+    """What is wrong, a sentence each."""
+    found = []
+    for kind in ("sources", "senders", "providers"):
+        for row in parts[kind]:
+            if row["state"] in ("failing", "needs sign-in"):
+                found.append(f"{kind[:-1]} {row['name']}: {row['last_error']}")
+    for row in parts["sources"]:
+        if row["quarantined"]:
+            found.append(f"source {row['name']}: {row['quarantined']} mails could not be delivered.")
+    for row in parts["senders"]:
+        if row["uncertain"] or row["failed"]:
+            found.append(
+                f"sender {row['name']}: {row['uncertain']} mails are uncertain, {row['failed']} failed."
+            )
+    for row in parts["workers"]:
+        if not row["alive"]:
+            found.append(f"worker queue {row['queue']}: no worker answers: start one with manage.py up.")
+    return found
+
+
+def _health(row: Health, active: bool = True) -> dict[str, Any]:
+    state = "off" if not active else "failing" if row.is_failing else "ok" if row.last_success_at else "new"
+    return {
+        "state": state,
+        "last_success": row.last_success_at,
+        "last_error": row.last_error,
+        "next_attempt": row.next_attempt_at,
+    }
+
+
+def _counts(model: type[Model], owner: str, **states: Q) -> dict[int, dict[str, int]]:
+    """Rows per owner and state, in one query."""
+    named = {name: Count("id", filter=condition) for name, condition in states.items()}
+    rows: Any = model._default_manager.order_by().values(owner).annotate(**named)
+    return {row[owner]: {name: row[name] for name in states} for row in rows}
+
+
+def sources() -> list[dict[str, Any]]:
+    """Each e-mail source: its mailbox against our ledger."""
+    state = FetchedMail.State
+    held = _counts(
+        FetchedMail,
+        "source",
+        in_ledger=Q(),
+        waiting=Q(state=state.WAITING),
+        quarantined=Q(state=state.FAILED),
+    )
+    nothing = {"in_ledger": 0, "waiting": 0, "quarantined": 0}
+    return [
+        {"name": source.name, **_health(source.state, source.is_active), "on_server": source.state.on_server}
+        | held.get(source.pk, nothing)
+        for source in EmailSource.objects.select_related("state")
+    ]
+
+
+def senders() -> list[dict[str, Any]]:
+    """Each e-mail sender and its outbox."""
+    state = OutgoingMail.State
+    held = _counts(
+        OutgoingMail,
+        "sender",
+        queued=Q(state__in=[state.HELD, state.QUEUED, state.SENDING]),
+        retrying=Q(state=state.RETRY),
+        uncertain=Q(state=state.UNCERTAIN),
+        failed=Q(state=state.FAILED),
+    )
+    nothing = {"queued": 0, "retrying": 0, "uncertain": 0, "failed": 0}
+    return [
+        {"name": sender.name, **_health(sender.state, sender.is_active)} | held.get(sender.pk, nothing)
+        for sender in EmailSender.objects.select_related("state")
+    ]
+
+
+def providers() -> list[dict[str, Any]]:
+    """Each SSO provider: whose sign-in it holds and for how long."""
+    found = []
+    for provider in SSOProvider.objects.select_related("token"):
+        token = provider.token
+        state = (
+            "needs sign-in" if token.needs_sign_in
+            else "not signed in" if not token.account
+            else "failing" if token.is_failing
+            else "ok"
+        )  # fmt: skip
+        found.append(
+            {
+                "id": provider.pk,
+                "name": provider.name,
+                "type": provider.type,
+                "state": state,
+                "account": token.account,
+                "expires_at": token.expires_at,
+                "last_error": token.last_error,
+            }
+        )
+    return found
+
+
+def queues() -> list[dict[str, Any]]:
+    """Each e-mail queue: what waits in it, and for how long."""
+    now = timezone.now()
+    waiting = Q(conversations__state=Conversation.State.WAITING)
+    rows = EmailQueue.objects.annotate(
+        waiting=Count("conversations", filter=waiting),
+        assigned=Count("conversations", filter=Q(conversations__state=Conversation.State.ASSIGNED)),
+        oldest=Min("conversations__waiting_since", filter=waiting),
+    )
+    return [
+        {
+            "name": row.name,
+            "waiting": row.waiting,
+            "assigned": row.assigned,
+            "oldest_waiting_seconds": int((now - row.oldest).total_seconds()) if row.oldest else 0,
+        }
+        for row in rows
+    ]
+
+
+def workers() -> list[dict[str, Any]]:
+    """Each worker queue: did a worker answer lately, and how much lies in it."""
+    return [
+        {"queue": row.queue, "alive": row.alive, "backlog": row.backlog, "last_seen": row.last_seen}
+        for row in worker_states()
+    ]

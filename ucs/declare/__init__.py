@@ -1,0 +1,1 @@
+"""Settings as a file: `manage.py apply` and `manage.py export`."""

@@ -1,0 +1,34 @@
+"""Apply a settings file: create or update by name, all or nothing."""
+
+from pathlib import Path
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from ucs.declare.changes import Changes
+from ucs.declare.document import BadFile, read
+from ucs.declare.sections import ENTRIES, NAMES, apply_document
+
+
+class _DryRun(Exception):
+    """Leaves the transaction without keeping anything."""
+
+
+def apply_file(path: Path, *, dry_run: bool = False) -> Changes:
+    """Apply the file and return what it changed.
+
+    :param dry_run: do everything, then take it back.
+    :raises BadFile: nothing was changed; the text names line, object and remedy.
+    """
+    document = read(path, set(ENTRIES), set(NAMES))
+    changes = Changes()
+    try:
+        with transaction.atomic():
+            apply_document(document, changes)
+            if dry_run:
+                raise _DryRun
+    except _DryRun:
+        return changes
+    except ValidationError as error:
+        raise BadFile(f"{path}: {' '.join(error.messages)}") from error
+    return changes

@@ -1,0 +1,105 @@
+"""Create or change one object as an entry of the file says, and tell what was different."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from sso.fields import SecretField
+from ucs.declare.document import Entry
+
+M = TypeVar("M", bound=models.Model)
+
+
+@dataclass
+class Changes:
+    """What applying a file did, a line for each object."""
+
+    lines: list[str] = field(default_factory=list)
+    unchanged: int = 0
+
+    def note(self, what: str, differences: list[str], created: bool) -> None:
+        """Add an object to the report."""
+        if created:
+            self.lines.append(f"created {what}")
+        elif differences:
+            self.lines.append(f"changed {what}: {', '.join(differences)}")
+        else:
+            self.unchanged += 1
+
+
+def differences(row: models.Model, fields: Mapping[str, Any]) -> list[str]:
+    """The fields whose stored value differs; values of secrets are never told."""
+    found = []
+    for name, value in fields.items():
+        old = getattr(row, name)
+        if old == value:
+            continue
+        secret = isinstance(row._meta.get_field(name), SecretField)
+        found.append(f"{name} (secret)" if secret else f"{name}: {_shown(old)} → {_shown(value)}")
+    return found
+
+
+def _shown(value: Any) -> str:
+    return "none" if value in (None, "") else str(value)
+
+
+def write(entry: Entry, row: M, fields: Mapping[str, Any]) -> list[str]:
+    """Set the fields, check the whole object, save it if it is new or differs.
+
+    :returns: the differences in words.
+    :raises BadFile: the object's own rules refuse a value.
+    """
+    found = differences(row, fields)
+    if row.pk and not row._state.adding and not found:
+        return []
+    for name, value in fields.items():
+        setattr(row, name, value)
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        raise refused(entry, error) from error
+    row.save()
+    return found
+
+
+def refused(entry: Entry, error: ValidationError) -> Exception:
+    """The first refusal of a model, at the line of the key that it is about."""
+    if not hasattr(error, "error_dict"):
+        return entry.wrong(" ".join(error.messages))
+    name, messages = next(iter(error.message_dict.items()))
+    return entry.wrong(" ".join(messages), "" if name == "__all__" else name)
+
+
+def set_levels(owner: models.Model, related: str, name_field: str, wanted: Mapping[Any, int]) -> list[str]:
+    """Make the level rows of an owner what the file says.
+
+    :param related: the reverse name of the level rows; `name_field`: their foreign key.
+    :param wanted: object → level.
+    """
+    rows = getattr(owner, related)
+    there = {getattr(row, name_field): row for row in rows.select_related(name_field)}
+    found = []
+    for thing, row in there.items():
+        if thing not in wanted:
+            row.delete()
+            found.append(f"{name_field} {thing} taken away")
+    for thing, level in wanted.items():
+        if thing not in there:
+            rows.create(**{name_field: thing, "level": level})
+            found.append(f"{name_field} {thing}: {level}")
+        elif there[thing].level != level:
+            found.append(f"{name_field} {thing}: {there[thing].level} → {level}")
+            there[thing].level = level
+            there[thing].save(update_fields=["level"])
+    return found
+
+
+def set_members(manager: Any, wanted: list[Any], word: str) -> list[str]:
+    """Make a many-to-many relation what the file says."""
+    if set(manager.all()) == set(wanted):
+        return []
+    manager.set(wanted)
+    return [f"{word}: {', '.join(str(item) for item in wanted) or 'none'}"]

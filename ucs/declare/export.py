@@ -1,0 +1,112 @@
+"""Export the settings as a file that `apply` takes back; secrets are left out, so they stay as stored."""
+
+from typing import Any
+
+import yaml
+
+from agents.models import Agent, Language, Skill
+from mailsenders.models import EmailSender
+from mailsources.models import EmailSource
+from queues.models import EmailQueue
+from sso.models import SSOProvider
+from sso.secrets import token_provider_id
+
+HEADER = "# Secrets are left out: applying this file keeps those that are stored.\n"
+
+
+def export() -> str:
+    """All settings as YAML, in a stable order."""
+    sections = {
+        "sso_providers": [_provider(row) for row in SSOProvider.objects.order_by("id")],
+        "skills": [skill.name for skill in Skill.objects.all()],
+        "languages": [language.tag for language in Language.objects.all()],
+        "agents": [_agent(row) for row in _agents()],
+        "senders": [_sender(row) for row in EmailSender.objects.all()],
+        "queues": [_queue(row) for row in _queues()],
+        "sources": [_source(row) for row in EmailSource.objects.select_related("queue")],
+    }
+    return HEADER + yaml.safe_dump(
+        {name: rows for name, rows in sections.items() if rows},
+        sort_keys=False,
+        allow_unicode=True,
+        width=110,
+    )
+
+
+def _agents() -> Any:
+    return Agent.objects.select_related("user").prefetch_related(
+        "skill_levels__skill", "language_levels__language"
+    )
+
+
+def _queues() -> Any:
+    return EmailQueue.objects.select_related("sender").prefetch_related(
+        "members__user", "skill_demands__skill", "languages"
+    )
+
+
+def _filled(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in ("", None, [], {})}
+
+
+def _token_url(password: str) -> str:
+    """A token URL is no secret; a password is."""
+    return password if token_provider_id(password) is not None else ""
+
+
+def _provider(row: SSOProvider) -> dict[str, Any]:
+    keys = ["name", "type", "client_id", "scope", "mailbox", "owner"]
+    keys += ["authorization_url", "token_url", "refresh_url"]
+    return _filled({key: getattr(row, key) for key in keys})
+
+
+def _agent(row: Agent) -> dict[str, Any]:
+    return _filled(
+        {
+            "username": row.user.get_username(),
+            "name": row.user.get_full_name(),
+            "email": row.user.email,
+            "role": row.role,
+            "skills": {level.skill.name: level.level for level in row.skill_levels.all()},
+            "languages": {level.language_id: level.level for level in row.language_levels.all()},
+            "capacity": row.capacity,
+        }
+    )
+
+
+def _sender(row: EmailSender) -> dict[str, Any]:
+    keys = ["name", "server_type", "server_address", "service_port", "username", "email_address"]
+    values = {key: getattr(row, key) for key in [*keys, "display_name"]}
+    limits = _filled({"per_minute": row.limit_per_minute, "per_day": row.limit_per_day})
+    values |= {"password": _token_url(row.password), "limits": limits}
+    return _filled(values) | ({} if row.is_active else {"active": False})
+
+
+def _queue(row: EmailQueue) -> dict[str, Any]:
+    languages = [language.tag for language in row.languages.all()]
+    # The first language is the one assumed when in doubt.
+    languages.sort(key=lambda tag: (tag != row.default_language_id, tag))
+    return _filled(
+        {
+            "name": row.name,
+            "sender": row.sender.name if row.sender else "",
+            "members": [member.user.get_username() for member in row.members.all()],
+            "skills": {demand.skill.name: demand.level for demand in row.skill_demands.all()},
+            "languages": languages,
+            "language_level": row.language_level,
+            "mode": row.mode,
+            "wait_rule": row.wait_rule,
+            "sla": {"first_response": f"{row.first_response}m", "next_response": f"{row.next_response}m"},
+            "hours": row.hours,
+            "signature": row.signature,
+            "acknowledgement": row.acknowledgement,
+        }
+    )
+
+
+def _source(row: EmailSource) -> dict[str, Any]:
+    keys = ["name", "server_type", "server_address", "service_port", "use_ssl", "allow_clear_text"]
+    values = {key: getattr(row, key) for key in [*keys, "username", "mailbox", "folder", "poll_interval"]}
+    after = f"move:{row.move_to}" if row.after_import == EmailSource.AfterImport.MOVE else row.after_import
+    values |= {"password": _token_url(row.password), "after_import": after, "queue": row.queue.name}
+    return _filled(values) | ({} if row.is_active else {"active": False})

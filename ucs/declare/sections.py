@@ -1,0 +1,250 @@
+"""What each section of a settings file makes, in the order in which they need each other."""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.contrib.auth.models import User
+from django.db import models
+
+from agents.models import Agent, Language, Skill
+from mailsenders.models import EmailSender
+from mailsources.models import EmailSource
+from queues.models import EmailQueue
+from sso.models import SSOProvider
+from ucs.declare.changes import Changes, set_levels, set_members, write
+from ucs.declare.document import Document, Entry
+
+M = TypeVar("M", bound=models.Model)
+TOKEN_URL = re.compile(r"^(https?://[^/]+/api/v1\.0/auth/token/)([^/?#]+)/?$")
+ROLES = Agent.Role.values
+
+
+def find(entry: Entry, key: str, model: type[M], field: str, name: str, remedy: str) -> M:
+    """The object that the file names, or a sentence that says where it should be."""
+    row = model._default_manager.filter(**{field: name}).first()
+    if row is None:
+        what = str(model._meta.verbose_name)
+        raise entry.wrong(f"there is no {what} “{name}”: {remedy}.", key)
+    return row
+
+
+def existing(model: type[M], **lookup: Any) -> M:
+    """The stored object, or a new one that has the lookup's values."""
+    return model._default_manager.filter(**lookup).first() or model(**lookup)
+
+
+def secret(entry: Entry, key: str, stored: str) -> str:
+    """A secret of the file; an absent one keeps what is stored."""
+    return entry.text(key) if key in entry.values else stored
+
+
+def password(entry: Entry, stored: str) -> str:
+    """A password, where a token URL may name its provider instead of giving the id."""
+    text = secret(entry, "password", stored)
+    found = TOKEN_URL.match(text)
+    if not found or found[2].isdigit():
+        return text
+    provider = find(entry, "password", SSOProvider, "name", found[2], "add it under sso_providers")
+    return f"{found[1]}{provider.pk}"
+
+
+def sso_provider(entry: Entry, changes: Changes) -> None:
+    """sso_providers: the OAuth clients."""
+    plain = ["client_id", "scope", "mailbox", "owner", "authorization_url", "token_url", "refresh_url"]
+    entry.check_keys({"name", "type", "client_secret", *plain}, {"name", "type", "client_id"})
+    row = existing(SSOProvider, name=entry.text("name"))
+    created = row.pk is None
+    fields: dict[str, Any] = {key: entry.text(key, getattr(row, key)) for key in plain}
+    fields["type"] = entry.choice("type", SSOProvider.Type.values, SSOProvider.Type.GOOGLE)
+    fields["client_secret"] = secret(entry, "client_secret", row.client_secret)
+    changes.note(f"SSO provider {row.name}", write(entry, row, fields), created)
+
+
+def agent(entry: Entry, changes: Changes) -> None:
+    """agents: who can sign in, and what they can do."""
+    entry.check_keys(
+        {"username", "password", "email", "name", "role", "skills", "languages", "capacity"}, {"username"}
+    )
+    user = existing(User, username=entry.text("username"))
+    created = user.pk is None
+    role = entry.choice("role", list(ROLES), Agent.Role.AGENT)
+    administrates = role == Agent.Role.ADMINISTRATOR
+    fields = {
+        "email": entry.text("email", user.email),
+        "is_staff": administrates,
+        "is_superuser": administrates,
+    }
+    if "name" in entry.values:
+        first, _, last = entry.text("name").partition(" ")
+        fields |= {"first_name": first, "last_name": last}
+    differs = []
+    if "password" in entry.values and not user.check_password(entry.text("password")):
+        user.set_password(entry.text("password"))
+        differs.append("password (secret)")
+    elif created:
+        user.set_unusable_password()
+    if differs and not created:
+        user.save(update_fields=["password"])
+    differs += write(entry, user, fields)
+    profile = existing(Agent, user=user)
+    differs += write(entry, profile, {"role": role, "capacity": entry.number("capacity", 1)})
+    add = "add it under {}"
+    skills = {
+        find(entry, "skills", Skill, "name", name, add.format("skills")): level
+        for name, level in entry.levels("skills").items()
+    }
+    spoken = {
+        find(entry, "languages", Language, "tag", tag, add.format("languages")): level
+        for tag, level in entry.levels("languages").items()
+    }
+    differs += set_levels(profile, "skill_levels", "skill", skills)
+    differs += set_levels(profile, "language_levels", "language", spoken)
+    changes.note(f"agent {user.username}", differs, created)
+
+
+def sender(entry: Entry, changes: Changes) -> None:
+    """senders: how replies leave."""
+    entry.check_keys(
+        {
+            *("name", "server_type", "server_address", "service_port", "username", "password"),
+            *("email_address", "display_name", "limits", "active"),
+        },
+        {"name", "server_type", "server_address", "email_address"},
+    )
+    row = existing(EmailSender, name=entry.text("name"))
+    created = row.pk is None
+    limits = entry.part("limits")
+    limits.check_keys({"per_minute", "per_day"}, set())
+    server_type = entry.choice("server_type", EmailSender.ServerType.values, EmailSender.ServerType.STARTTLS)
+    port = {"SSL": 465, "STARTTLS": 587, "NONE": 25}[server_type]
+    fields = {
+        "server_type": server_type,
+        "server_address": entry.text("server_address"),
+        "service_port": entry.number("service_port", port),
+        "username": entry.text("username"),
+        "password": password(entry, row.password),
+        "email_address": entry.text("email_address"),
+        "display_name": entry.text("display_name"),
+        "limit_per_minute": limits.number("per_minute"),
+        "limit_per_day": limits.number("per_day"),
+        "is_active": entry.truth("active", True),
+    }
+    changes.note(f"email sender {row.name}", write(entry, row, fields), created)
+
+
+def queue(entry: Entry, changes: Changes) -> None:
+    """queues: where conversations wait, and for whom."""
+    entry.check_keys(
+        {
+            *("name", "sender", "members", "skills", "languages", "language_level", "mode", "wait_rule"),
+            *("sla", "hours", "pci", "signature", "acknowledgement"),
+        },
+        {"name"},
+    )
+    entry.choice("pci", ["off"], "off")
+    row = existing(EmailQueue, name=entry.text("name"))
+    created = row.pk is None
+    sla = entry.part("sla")
+    sla.check_keys({"first_response", "next_response"}, set())
+    languages = [
+        find(entry, "languages", Language, "tag", tag, "add it under languages")
+        for tag in entry.names("languages")
+    ]
+    fields = {
+        "sender": _sender_of(entry),
+        "language_level": entry.number("language_level", 3),
+        "default_language": languages[0] if languages else None,
+        "mode": entry.choice("mode", EmailQueue.Mode.values, EmailQueue.Mode.PICK),
+        "wait_rule": entry.choice("wait_rule", EmailQueue.WaitRule.values, EmailQueue.WaitRule.UNCOVERED),
+        "first_response": sla.minutes("first_response", 240),
+        "next_response": sla.minutes("next_response", 480),
+        "hours": entry.text("hours", "Mo-Su 00:00-24:00"),
+        "signature": entry.text("signature"),
+        "acknowledgement": entry.text("acknowledgement"),
+    }
+    differs = write(entry, row, fields)
+    skills = {
+        find(entry, "skills", Skill, "name", name, "add it under skills"): level
+        for name, level in entry.levels("skills").items()
+    }
+    members = [
+        find(entry, "members", Agent, "user__username", name, "add it under agents")
+        for name in entry.names("members")
+    ]
+    differs += set_levels(row, "skill_demands", "skill", skills)
+    differs += set_members(row.languages, languages, "languages")
+    differs += set_members(row.members, members, "members")
+    changes.note(f"email queue {row.name}", differs, created)
+
+
+def _sender_of(entry: Entry) -> EmailSender | None:
+    name = entry.text("sender")
+    return find(entry, "sender", EmailSender, "name", name, "add it under senders") if name else None
+
+
+def source(entry: Entry, changes: Changes) -> None:
+    """sources: the mailboxes that are read."""
+    entry.check_keys(
+        {
+            *("name", "server_type", "server_address", "service_port", "use_ssl", "allow_clear_text"),
+            *(
+                "username",
+                "mailbox",
+                "password",
+                "folder",
+                "after_import",
+                "queue",
+                "poll_interval",
+                "active",
+            ),
+        },
+        {"name", "server_type", "server_address", "username", "queue"},
+    )
+    row = existing(EmailSource, name=entry.text("name"))
+    created = row.pk is None
+    server_type = entry.choice("server_type", EmailSource.ServerType.values, EmailSource.ServerType.IMAP)
+    use_ssl = entry.truth("use_ssl", True)
+    port = {("IMAP", True): 993, ("IMAP", False): 143, ("POP3", True): 995, ("POP3", False): 110}
+    after, _, move_to = entry.text("after_import", "leave").partition(":")
+    if after not in EmailSource.AfterImport.values or bool(move_to) != (after == "move"):
+        raise entry.wrong("write leave, read, move:FOLDER or delete.", "after_import")
+    fields = {
+        "server_type": server_type,
+        "server_address": entry.text("server_address"),
+        "service_port": entry.number("service_port", port[server_type, use_ssl]),
+        "use_ssl": use_ssl,
+        "allow_clear_text": entry.truth("allow_clear_text", False),
+        "username": entry.text("username"),
+        "mailbox": entry.text("mailbox"),
+        "password": password(entry, row.password),
+        "folder": entry.text("folder", "INBOX"),
+        "after_import": after,
+        "move_to": move_to,
+        "queue": find(entry, "queue", EmailQueue, "name", entry.text("queue"), "add it under queues"),
+        "poll_interval": entry.number("poll_interval"),
+        "is_active": entry.truth("active", True),
+    }
+    changes.note(f"email source {row.name}", write(entry, row, fields), created)
+
+
+ENTRIES: dict[str, Callable[[Entry, Changes], None]] = {
+    "sso_providers": sso_provider,
+    "agents": agent,
+    "senders": sender,
+    "queues": queue,
+    "sources": source,
+}
+NAMES: dict[str, tuple[type[models.Model], str]] = {"skills": (Skill, "name"), "languages": (Language, "tag")}
+
+
+def apply_document(document: Document, changes: Changes) -> None:
+    """Make everything what the file says; call it inside a transaction."""
+    for section, (model, field) in NAMES.items():
+        for name in document.names.get(section, []):
+            row, created = model._default_manager.get_or_create(None, **{field: name})
+            row.full_clean()
+            changes.note(f"{model._meta.verbose_name} {name}", [], created)
+    for section, make in ENTRIES.items():
+        for entry in document.sections.get(section, []):
+            make(entry, changes)

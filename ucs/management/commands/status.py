@@ -1,0 +1,46 @@
+"""`manage.py status`: how everything is doing, for people and for monitoring."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from api.status import report, troubles
+
+
+class Command(BaseCommand):
+    """Print the status; the exit code is 1 if a person should look."""
+
+    help = "Say how sources, senders, providers, queues and workers are doing; exit 1 if something is wrong."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--json", action="store_true", help="The same as JSON, as GET /api/v1.0/status gives."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = report()
+        if options["json"]:
+            self.stdout.write(json.dumps(found, indent=2, default=str))
+        else:
+            self.show(found)
+        if not found["ok"]:
+            sys.exit(1)
+
+    def show(self, found: dict[str, Any]) -> None:
+        """A line for each object, then what is wrong."""
+        for kind in ("sources", "senders", "providers", "queues", "workers"):
+            for row in found[kind]:
+                name = row.get("name") or row["queue"]
+                rest = "  ".join(
+                    f"{key}={value}"
+                    for key, value in row.items()
+                    if key not in ("name", "last_error") and value
+                )
+                self.stdout.write(f"{kind[:-1]:9} {name:24} {rest}")
+        for sentence in troubles(found):
+            self.stdout.write(self.style.ERROR(sentence))
+        if found["ok"]:
+            self.stdout.write(self.style.SUCCESS("Everything works."))
