@@ -6,8 +6,8 @@ Losing hints is harmless: a desk reads everything again after each gap (the even
     changed() ──commit──▶ Redis channel ──▶ one Hub per web process ──▶ a bounded line per open desk ──▶ SSE
 
 `/sse` opens with a signed token only, without session or database: a stream lasts for minutes, and a database
-connection for each of them would soon be all there are. The token lives five minutes; then the stream ends and
-the page asks for another one, so whoever lost a queue stops hearing of it.
+connection for each of them would soon be all there are. The token lives five minutes; then the stream ends
+and the page asks for another one, so whoever lost a queue stops hearing of it.
 """
 
 import asyncio
@@ -23,9 +23,10 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.core import signing
 from django.db import transaction
-from redis import Redis, RedisError
+from redis import RedisError
 from redis import asyncio as aioredis
 
+from mailstore import hints
 from queues import inbox
 
 logger = logging.getLogger(__name__)
@@ -43,10 +44,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Publisher:
-    """The publishing end of one process; connects when first used."""
+    """The publishing end of one process."""
 
     def __init__(self) -> None:
-        self._client: Redis | None = None
         self._quiet_until = 0.0
 
     def publish(self, event: dict[str, int | None]) -> None:
@@ -54,11 +54,7 @@ class Publisher:
         if time.monotonic() < self._quiet_until:
             return
         try:
-            if self._client is None:
-                self._client = Redis.from_url(
-                    redis_url(), socket_timeout=1, socket_connect_timeout=1
-                )
-            self._client.publish(channel(), json.dumps(event))
+            hints.client().publish(channel(), json.dumps(event))
         except (RedisError, OSError) as error:
             self._quiet_until = time.monotonic() + QUIET_SECONDS
             logger.warning("live update not published: %s", error)
@@ -83,17 +79,9 @@ def stream_token(user: AbstractBaseUser) -> str:
     return signing.dumps({"user": user.pk, "queues": queues}, salt=SALT, compress=True)
 
 
-def redis_url() -> str:
-    """`REDIS_URL` as redis-py wants it: Celery's name for a socket is another one."""
-    url: str = settings.REDIS_URL
-    if url.startswith("redis+socket://"):
-        return url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
-    return url
-
-
 def channel() -> str:
     """Publishing ignores database numbers, so the number is in the name: two products may share a Redis."""
-    kwargs = Redis.from_url(redis_url()).connection_pool.connection_kwargs
+    kwargs = hints.client().connection_pool.connection_kwargs
     return f"ucs:{kwargs.get('db') or 0}:live"
 
 
@@ -150,7 +138,7 @@ class Hub:
 
     async def _listen(self) -> None:
         client = aioredis.Redis.from_url(
-            redis_url(), socket_connect_timeout=3, health_check_interval=15
+            settings.REDIS_URL, socket_connect_timeout=3, health_check_interval=15
         )
         try:
             async with client.pubsub(ignore_subscribe_messages=True) as subscription:
@@ -187,9 +175,7 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     """The ASGI application behind `/sse?token=…`: server-sent events until the token's time is over."""
     query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
     try:
-        grant = signing.loads(
-            query.get("token", [""])[0], salt=SALT, max_age=TOKEN_SECONDS
-        )
+        grant = signing.loads(query.get("token", [""])[0], salt=SALT, max_age=TOKEN_SECONDS)
     except signing.BadSignature:
         await _refuse(send)
         return
@@ -206,9 +192,7 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
 async def _refuse(send: Send) -> None:
     headers = [(b"content-type", b"text/plain"), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
-    await send(
-        {"type": "http.response.body", "body": b"The token is not valid or too old."}
-    )
+    await send({"type": "http.response.body", "body": b"The token is not valid or too old."})
 
 
 async def _disconnected(receive: Receive) -> None:
@@ -223,9 +207,7 @@ async def _serve(listener: Listener, send: Send, gone: "asyncio.Task[None]") -> 
         (b"x-accel-buffering", b"no"),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send(
-        {"type": "http.response.body", "body": b"retry: 2000\n\n", "more_body": True}
-    )
+    await send({"type": "http.response.body", "body": b"retry: 2000\n\n", "more_body": True})
     end = time.monotonic() + TOKEN_SECONDS
     while time.monotonic() < end and not gone.done():
         event = await _next(listener, gone, min(PING_SECONDS, end - time.monotonic()))
@@ -233,19 +215,13 @@ async def _serve(listener: Listener, send: Send, gone: "asyncio.Task[None]") -> 
             return
         await send({"type": "http.response.body", "body": event, "more_body": True})
     with suppress(OSError):
-        await send(
-            {"type": "http.response.body", "body": b"event: expired\ndata: {}\n\n"}
-        )
+        await send({"type": "http.response.body", "body": b"event: expired\ndata: {}\n\n"})
 
 
-async def _next(
-    listener: Listener, gone: "asyncio.Task[None]", timeout: float
-) -> bytes:
+async def _next(listener: Listener, gone: "asyncio.Task[None]", timeout: float) -> bytes:
     """The next event, or a comment that keeps proxies from closing the quiet connection."""
     get = asyncio.ensure_future(listener.line.get())
-    done, _ = await asyncio.wait(
-        {get, gone}, timeout=max(timeout, 0), return_when=asyncio.FIRST_COMPLETED
-    )
+    done, _ = await asyncio.wait({get, gone}, timeout=max(timeout, 0), return_when=asyncio.FIRST_COMPLETED)
     if get in done:
         return get.result()
     get.cancel()
