@@ -6,7 +6,6 @@ second at most, and its work some delay.
 
 import logging
 import time
-from functools import partial
 from typing import Any
 
 from celery import Task
@@ -31,19 +30,17 @@ def announce(task: "Task[..., Any]", **kwargs: object) -> None:
 
     Arguments are ids and plain values, never a secret or a body: they lie in Redis in clear.
     """
-    transaction.on_commit(partial(publish, task, kwargs), robust=True)
+    transaction.on_commit(lambda: publish(task, kwargs), robust=True)
 
 
-def publish(task: "Task[..., Any]", kwargs: dict[str, object]) -> bool:
-    """Hand a task over now; False when Redis is away, which is logged and counted."""
+def publish(task: "Task[..., Any]", kwargs: dict[str, object]) -> None:
+    """Hand a task over now; Redis being away is logged and counted."""
     if time.monotonic() < _Pause.until:
         LOST.inc()
-        return False
+        return
     try:
         task.apply_async(kwargs=kwargs)
     except (OperationalError, OSError) as error:
         _Pause.until = time.monotonic() + PAUSE_SECONDS
         LOST.inc()
         logger.warning("Redis can't be reached, %s will be found by the sweeper: %s", task.name, error)
-        return False
-    return True

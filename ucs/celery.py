@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from celery import Celery, signals
 from django.conf import settings
 from django.db import close_old_connections
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from mailstore.workers import HEARTBEAT_SECONDS, QUEUES
 
@@ -73,7 +73,7 @@ def configuration() -> dict[str, Any]:
             "health_check_interval": 25,
         },
         "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_max": 0.1},
-        "task_queues": [Queue(name) for name in QUEUES],
+        "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         "task_default_queue": "housekeeping",
         "task_routes": [ROUTES],
         "task_ignore_result": True,
