@@ -19,6 +19,7 @@ from agents.models import LEVEL, Agent, Language, Skill
 from crm.models import Contact
 from mailsenders.models import EmailSender, OutgoingMail
 from mailstore.models import RawMail
+from queues import hours
 
 
 class EmailQueue(models.Model):
@@ -55,7 +56,10 @@ class EmailQueue(models.Model):
     first_response = models.PositiveIntegerField(default=240, help_text="Minutes of opening hours.")
     next_response = models.PositiveIntegerField(default=480, help_text="Minutes of opening hours.")
     hours = models.CharField(
-        max_length=200, default="Mo-Su 00:00-24:00", help_text="Such as Mo-Fr 08:00-18:00."
+        max_length=200,
+        default="Mo-Su 00:00-24:00",
+        help_text="Such as Mo-Fr 08:00-18:00.",
+        validators=[hours.validate],
     )
     signature = models.TextField(blank=True)
     acknowledgement = models.TextField(
@@ -141,6 +145,12 @@ class Conversation(models.Model):
             models.Index(fields=["agent", "state", "due_at"], name="conversation_mine"),
             models.Index(fields=["contact", "-last_message_at"], name="conversation_contact"),
             models.Index(fields=["snoozed_until"], name="conversation_snoozed", condition=Q(state="snoozed")),
+            models.Index(fields=["-last_message_at", "-id"], name="conversation_newest"),
+            models.Index(
+                fields=["queue", "-last_message_at", "-id"],
+                name="conversation_open",
+                condition=~Q(state="closed"),
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -198,6 +208,12 @@ class Message(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(fields=["conversation", "compose_token"], name="message_composed_once"),
+            # A new conversation begins with its message, so its token must be one of a kind everywhere.
+            models.UniqueConstraint(
+                fields=["compose_token"],
+                condition=Q(compose_token__startswith="start:"),  # noqa: S106 - no password
+                name="conversation_started_once",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,106 @@
+"""Who wrote, and one record for each mail in and out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+
+from crm.models import Communication, Contact, ContactAddress
+from mailcore.parsed import Address
+
+UNKNOWN_SENDER = "Unknown sender"
+NAME_LENGTH = 300
+EMAIL_LENGTH = 320
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One mail as the CRM is told about it; `message_ref` is its identity."""
+
+    contact_id: int
+    direction: str
+    message_ref: str
+    message_id: str
+    conversation_id: int
+    conversation_number: int
+    queue_name: str
+    subject: str
+    preview: str
+    at: datetime
+    user_id: int | None = None
+
+
+def contact_for(address: Address) -> Contact:
+    """Return the contact with this address, made now when it is new.
+
+    All mail without a sender address belongs to one contact, "Unknown sender". A contact without a name
+    takes the one that the mail gives.
+    """
+    email = address.email.strip().lower()[:EMAIL_LENGTH]
+    name = address.name.strip()[:NAME_LENGTH] if email else UNKNOWN_SENDER
+    contact = _known(email) or _make(email, name)
+    if name and not contact.name:
+        contact.name = name
+        contact.save(update_fields=["name"])
+    return contact
+
+
+def _known(email: str) -> Contact | None:
+    row = ContactAddress.objects.select_related("contact").filter(email=email).first()
+    return row.contact if row else None
+
+
+def _make(email: str, name: str) -> Contact:
+    try:
+        with transaction.atomic():
+            contact = Contact.objects.create(name=name)
+            ContactAddress.objects.create(contact=contact, email=email)
+    except IntegrityError:  # the same person's other mail came at the same moment
+        contact = ContactAddress.objects.select_related("contact").get(email=email).contact
+    return contact
+
+
+def record(entry: Entry) -> Communication:
+    """Write the communication; a second call with the same `message_ref` returns the first one's row."""
+    row, _ = Communication.objects.get_or_create(
+        message_ref=entry.message_ref,
+        defaults={
+            "contact_id": entry.contact_id,
+            "direction": entry.direction,
+            "message_id": entry.message_id[:1000],
+            "conversation_id": entry.conversation_id,
+            "conversation_number": entry.conversation_number,
+            "queue_name": entry.queue_name,
+            "subject": entry.subject[:1000],
+            "preview": entry.preview[:300],
+            "user_id": entry.user_id,
+            "at": entry.at,
+        },
+    )
+    return row
+
+
+def forget(message_ref: str) -> None:
+    """Take a record back: the mail was never sent."""
+    Communication.objects.filter(message_ref=message_ref).delete()
+
+
+def timeline(
+    contact: Contact,
+    limit: int = 50,
+    before: Communication | None = None,
+    conversations: QuerySet[Any] | None = None,
+) -> list[Communication]:
+    """The newest communications of a contact.
+
+    :param before: the last row of the page before; None for the first page.
+    :param conversations: a query of the ids of the only conversations to tell about; None for all.
+    """
+    rows = contact.communications.select_related("user").order_by("-at", "-id")
+    if before is not None:
+        rows = rows.filter(Q(at__lt=before.at) | Q(at=before.at, pk__lt=before.pk))
+    if conversations is not None:
+        rows = rows.filter(conversation_id__in=conversations)
+    return list(rows[:limit])

@@ -1,0 +1,175 @@
+"""What a conversation demands, what an agent can do, and whether the two meet.
+
+What decides is pure; `teams` and `languages_of` read the rows it decides on."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count
+
+from agents.models import Agent, Language
+from queues.models import Conversation, EmailQueue
+
+READING_LEVEL = 2  # enough to understand a mail and answer with help
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What it takes to handle a conversation; an empty language demands none."""
+
+    skills: tuple[tuple[str, int], ...] = ()
+    language: str = ""
+    language_level: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An agent as routing sees one."""
+
+    agent_id: int
+    name: str
+    skills: Mapping[str, int]
+    languages: Mapping[str, int]
+    presence: str = Agent.Presence.AVAILABLE
+    capacity: int = 1
+    open: int = 0
+    idle_since: datetime | None = None
+
+    @property
+    def is_on_duty(self) -> bool:
+        """Available, or away for a moment."""
+        return self.presence != Agent.Presence.OFFLINE
+
+    @property
+    def is_free(self) -> bool:
+        """May be given one more conversation."""
+        return self.presence == Agent.Presence.AVAILABLE and self.open < self.capacity
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Why an agent may handle a conversation; `lacks` is filled when the wait rule let them."""
+
+    lacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A queue as routing sees it: its demands, its wait rule, and its members."""
+
+    queue_id: int
+    name: str
+    skills: tuple[tuple[str, int], ...]
+    language_level: int
+    wait_rule: str
+    members: tuple[Candidate, ...]
+
+    def demand(self, language: str) -> Demand:
+        """What a conversation in that language demands here."""
+        return Demand(self.skills, language, self.language_level)
+
+    def member(self, agent_id: int) -> Candidate | None:
+        """The member with this id."""
+        return next((member for member in self.members if member.agent_id == agent_id), None)
+
+
+def lacks(agent: Candidate, demand: Demand) -> tuple[str, ...]:
+    """What the agent is short of, such as ("billing ≥ 2", "cs ≥ 3"); empty when able."""
+    missing = [f"{skill} ≥ {level}" for skill, level in demand.skills if agent.skills.get(skill, 0) < level]
+    if demand.language and agent.languages.get(demand.language, 0) < demand.language_level:
+        missing.append(f"{demand.language} ≥ {demand.language_level}")
+    return tuple(missing)
+
+
+def able(agent: Candidate, demand: Demand) -> bool:
+    """Meets every demand."""
+    return not lacks(agent, demand)
+
+
+def reads(agent: Candidate, language: str) -> bool:
+    """Understands the language well enough to help out."""
+    return not language or agent.languages.get(language, 0) >= READING_LEVEL
+
+
+def fit(agent: Candidate, language: str, team: Team) -> Fit | None:
+    """Whether the agent may handle the team's conversations in a language now.
+
+    None: not able. With the wait rule *uncovered*, who reads the language may help when no able member is on
+    duty; what they lack is in the answer.
+    """
+    demand = team.demand(language)
+    missing = lacks(agent, demand)
+    if not missing:
+        return Fit()
+    covered = any(member.is_on_duty and able(member, demand) for member in team.members)
+    if team.wait_rule == EmailQueue.WaitRule.UNCOVERED and not covered and reads(agent, language):
+        return Fit(missing)
+    return None
+
+
+def languages_of(agent: Candidate, team: Team) -> dict[str, Fit]:
+    """The languages, "" (none is demanded) among them, in which the agent may handle the team's mail now."""
+    tags = ["", *Language.objects.values_list("tag", flat=True)]
+    fits = {tag: fit(agent, tag, team) for tag in tags}
+    return {tag: found for tag, found in fits.items() if found is not None}
+
+
+def gap(language: str, team: Team) -> str:
+    """Why nobody can handle the team's conversations in a language now, in a sentence; "" if somebody can."""
+    demand = team.demand(language)
+    wanted = ", ".join([f"{skill} ≥ {level}" for skill, level in demand.skills])
+    wanted = ", ".join(filter(None, [wanted, f"{language} ≥ {demand.language_level}" if language else ""]))
+    if not team.members:
+        return f"The email queue {team.name} has no members."
+    if not any(able(member, demand) for member in team.members):
+        return f"Needs {wanted}; no member of {team.name} has it."
+    if not any(able(member, demand) and member.is_on_duty for member in team.members):
+        return f"Needs {wanted}; no agent on duty has it." if wanted else "No agent is on duty."
+    return ""
+
+
+def candidate(agent: Agent, open_count: int) -> Candidate:
+    """The agent's row and levels as routing sees them."""
+    return Candidate(
+        agent_id=agent.pk,
+        name=str(agent),
+        skills={row.skill.name: row.level for row in agent.skill_levels.all()},
+        languages={row.language_id: row.level for row in agent.language_levels.all()},
+        presence=agent.presence,
+        capacity=agent.capacity,
+        open=open_count,
+        idle_since=agent.idle_since,
+    )
+
+
+def teams(queue_ids: Iterable[int]) -> dict[int, Team]:
+    """Read the teams of these queues; the number of queries doesn't depend on how many there are."""
+    queues = list(
+        EmailQueue.objects.filter(pk__in=list(queue_ids)).prefetch_related(
+            "skill_demands__skill",
+            "members__user",
+            "members__skill_levels__skill",
+            "members__language_levels",
+        )
+    )
+    counts = open_counts({member.pk for queue in queues for member in queue.members.all()})
+    return {queue.pk: _team(queue, counts) for queue in queues}
+
+
+def _team(queue: EmailQueue, counts: Mapping[int, int]) -> Team:
+    active = [member for member in queue.members.all() if member.user.is_active]
+    return Team(
+        queue_id=queue.pk,
+        name=queue.name,
+        skills=tuple(sorted((row.skill.name, row.level) for row in queue.skill_demands.all())),
+        language_level=queue.language_level,
+        wait_rule=queue.wait_rule,
+        members=tuple(candidate(member, counts.get(member.pk, 0)) for member in active),
+    )
+
+
+def open_counts(agent_ids: Iterable[int]) -> dict[int, int]:
+    """How many conversations each agent has open: assigned, neither pending nor snoozed."""
+    rows = Conversation.objects.filter(agent__in=list(agent_ids), state=Conversation.State.ASSIGNED)
+    return dict(rows.order_by().values_list("agent").annotate(Count("pk")))

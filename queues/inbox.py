@@ -1,0 +1,278 @@
+"""What is seen: every read of the desk, the API and the live updates goes through here.
+
+A row that the user may not see raises `Http404`, the same as a row that isn't there.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from django.db.models import Count, Model, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.http import Http404
+
+from agents.models import Agent
+from agents.rights import Person, agent_of, is_administrator
+from crm import tracking
+from crm.models import Communication, Contact
+from mailsenders.models import OutgoingMail
+from queues.abilities import gap, languages_of, teams
+from queues.models import Attachment, Conversation, EmailQueue, Event, Message, Note
+from queues.search import matching
+
+PAGE = 50
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+State = Conversation.State
+Row = TypeVar("Row", bound=Model)
+
+
+class View(StrEnum):
+    """The lists of the desk."""
+
+    MINE = "mine"  # assigned to me, due first
+    WAITING = "waiting"  # what I can handle, in the order in which it is offered
+    QUEUE = "queue"  # all that is open in one queue
+    UNASSIGNED = "unassigned"  # all that waits, able or not
+    PENDING = "pending"
+    SNOOZED = "snoozed"
+    CLOSED = "closed"
+    ALL = "all"
+
+
+DUE_FIRST = {View.MINE, View.WAITING, View.UNASSIGNED}
+
+
+class BadCursor(ValueError):
+    """A page mark that we didn't make."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which conversations a list shows; `after` is the `next` of the page before."""
+
+    view: View = View.MINE
+    queue: int | None = None
+    text: str = ""
+    state: str = ""
+    agent: int | None = None
+    contact: int | None = None
+    after: str = ""
+    limit: int = PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Conversations (with queue, contact, its addresses and agent loaded) and the mark of the next page."""
+
+    rows: list[Conversation]
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """Open conversations of one queue."""
+
+    waiting: int = 0
+    assigned: int = 0
+    pending: int = 0
+    snoozed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The numbers beside the views and the queues."""
+
+    mine: int = 0
+    unassigned: int = 0
+    pending: int = 0
+    snoozed: int = 0
+    queues: dict[int, QueueCounts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a conversation's story: a message, a note or an event."""
+
+    kind: str
+    at: datetime
+    item: Message | Note | Event
+
+
+def queues_for(user: Person) -> QuerySet[EmailQueue]:
+    """The queues that a user works in: administrators in all, others where they are a member."""
+    if is_administrator(user):
+        return EmailQueue.objects.all()
+    agent = agent_of(user) if user.is_active else None
+    return EmailQueue.objects.filter(members=agent) if agent else EmailQueue.objects.none()
+
+
+def conversations_for(user: Person) -> QuerySet[Conversation]:
+    """The conversations that a user may see."""
+    if is_administrator(user):
+        return Conversation.objects.all()
+    return Conversation.objects.filter(queue__in=queues_for(user))
+
+
+def conversation(user: Person, pk: int) -> Conversation:
+    """One conversation with its queue, contact and agent, or `Http404`."""
+    rows = conversations_for(user).select_related("queue__sender", "contact__organisation", "agent__user")
+    return _one(rows.filter(pk=pk))
+
+
+def message(user: Person, pk: int) -> Message:
+    """One message with its conversation, raw mail and outgoing mail, or `Http404`."""
+    rows = Message.objects.filter(conversation__in=conversations_for(user))
+    return _one(rows.select_related("conversation__queue", "outgoing", "raw", "agent__user").filter(pk=pk))
+
+
+def attachment(user: Person, pk: int) -> Attachment:
+    """One file with its message and raw mail, or `Http404`."""
+    rows = Attachment.objects.filter(message__conversation__in=conversations_for(user))
+    return _one(rows.select_related("message__raw").filter(pk=pk))
+
+
+def _one(rows: QuerySet[Row]) -> Row:
+    row = rows.first()
+    if row is None:
+        raise Http404("There is nothing here that you may see.")
+    return row
+
+
+def page(user: Person, listing: Listing) -> Page:
+    """One page of a list; the number of queries doesn't depend on the number of rows.
+
+    Raises:
+        BadCursor: `listing.after` isn't a mark of ours.
+    """
+    due_first = listing.view in DUE_FIRST
+    rows = _after(_viewed(user, listing), listing.after, due_first)
+    rows = rows.order_by("due", "pk") if due_first else rows.order_by("-last_message_at", "-pk")
+    rows = rows.select_related("queue", "contact", "agent__user").prefetch_related("contact__addresses")
+    found = list(rows[: listing.limit + 1])
+    more = len(found) > listing.limit
+    found = found[: listing.limit]
+    return Page(found, _mark(found[-1], due_first) if more else "")
+
+
+def _viewed(user: Person, listing: Listing) -> QuerySet[Any]:
+    rows: QuerySet[Any] = conversations_for(user).filter(_in_view(user, listing))
+    rows = rows.annotate(due=Coalesce("due_at", NEVER))
+    wanted = {"queue": listing.queue, "agent": listing.agent, "contact": listing.contact}
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+    if listing.state:
+        rows = rows.filter(state=listing.state)
+    return search(rows, listing.text)
+
+
+def search(rows: QuerySet[Conversation], text: str) -> QuerySet[Conversation]:
+    """Those of the conversations that have all these words in one message, or this number."""
+    return rows.filter(matching(text)) if text.strip() else rows
+
+
+def _in_view(user: Person, listing: Listing) -> Q:
+    agent = agent_of(user)
+    match listing.view:
+        case View.MINE:
+            return Q(agent=agent, state=State.ASSIGNED) if agent else Q(pk__in=[])
+        case View.WAITING:
+            return Q(state=State.WAITING) & (_offered_to(user, agent) if agent else Q())
+        case View.QUEUE:
+            return ~Q(state=State.CLOSED)
+        case View.UNASSIGNED:
+            return Q(state=State.WAITING)
+        case View.PENDING | View.SNOOZED | View.CLOSED:
+            return Q(state=listing.view.value)
+    return Q()
+
+
+def _offered_to(user: Person, agent: Agent) -> Q:
+    """What the agent can handle; an administrator who is a member of no queue sees all that waits."""
+    own = list(agent.queues.values_list("pk", flat=True))
+    if not own and is_administrator(user):
+        return Q()
+    able = Q(pk__in=[])
+    for team in teams(own).values():
+        member = team.member(agent.pk)
+        if member is not None:
+            able |= Q(queue=team.queue_id, language__in=list(languages_of(member, team)))
+    return able
+
+
+def _mark(row: Conversation, due_first: bool) -> str:
+    at = (row.due_at or NEVER) if due_first else row.last_message_at
+    return f"{(at - EPOCH) // timedelta(microseconds=1)}_{row.pk}"
+
+
+def _after(rows: QuerySet[Any], mark: str, due_first: bool) -> QuerySet[Any]:
+    if not mark:
+        return rows
+    stamp, _, pk = mark.partition("_")
+    try:
+        at, last = EPOCH + timedelta(microseconds=int(stamp)), int(pk)
+    except (ValueError, OverflowError) as error:
+        raise BadCursor(f"“{mark[:50]}” is not a page of this list.") from error
+    if due_first:
+        return rows.filter(Q(due__gte=at) & (Q(due__gt=at) | Q(pk__gt=last)))
+    return rows.filter(Q(last_message_at__lte=at) & (Q(last_message_at__lt=at) | Q(pk__lt=last)))
+
+
+def counts(user: Person) -> Counts:
+    """All numbers of the desk in one query."""
+    agent = agent_of(user)
+    open_ = conversations_for(user).exclude(state=State.CLOSED).order_by().values("queue")
+    found = list(
+        open_.annotate(
+            waiting=Count("pk", filter=Q(state=State.WAITING)),
+            assigned=Count("pk", filter=Q(state=State.ASSIGNED)),
+            pending=Count("pk", filter=Q(state=State.PENDING)),
+            snoozed=Count("pk", filter=Q(state=State.SNOOZED)),
+            mine=Count("pk", filter=Q(agent=agent, state=State.ASSIGNED)),
+        )
+    )
+    by_queue = {
+        row["queue"]: QueueCounts(row["waiting"], row["assigned"], row["pending"], row["snoozed"])
+        for row in found
+    }
+    return Counts(
+        mine=sum(row["mine"] for row in found) if agent else 0,
+        unassigned=sum(row["waiting"] for row in found),
+        pending=sum(row["pending"] for row in found),
+        snoozed=sum(row["snoozed"] for row in found),
+        queues=by_queue,
+    )
+
+
+def timeline(user: Person, conversation: Conversation) -> list[Entry]:
+    """Messages, notes and events in the order in which they happened; mails taken back are left out.
+
+    Raises:
+        Http404: the user may not see the conversation.
+    """
+    _one(conversations_for(user).filter(pk=conversation.pk))
+    messages = (
+        conversation.messages.exclude(outgoing__state=OutgoingMail.State.CANCELLED)
+        .select_related("outgoing", "agent__user")
+        .prefetch_related("attachments", "outgoing__recipients")
+    )
+    entries = [Entry("message", message.created_at, message) for message in messages]
+    entries += [Entry("note", note.created_at, note) for note in conversation.notes.select_related("user")]
+    entries += [Entry("event", event.at, event) for event in conversation.events.select_related("user")]
+    return sorted(entries, key=lambda entry: (entry.at, entry.kind != "message", entry.item.pk))
+
+
+def communications(
+    user: Person, contact: Contact, limit: int = PAGE, before: Communication | None = None
+) -> list[Communication]:
+    """The contact's timeline, as far as the user may see the conversations in it."""
+    allowed = None if is_administrator(user) else conversations_for(user).values("pk")
+    return tracking.timeline(contact, limit, before, allowed)
+
+
+def why_waiting(conversation: Conversation) -> str:
+    """Why nobody can handle a waiting conversation now, in a sentence; "" when somebody can."""
+    if conversation.state != State.WAITING:
+        return ""
+    team = teams([conversation.queue_id])[conversation.queue_id]
+    return gap(conversation.language, team)

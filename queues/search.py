@@ -1,0 +1,71 @@
+"""Finding conversations by words, addresses and numbers.
+
+Words are folded (case, accents, width) and stored as plain lexemes: what is indexed and what is asked are
+split in one place, by us. PostgreSQL's own parser takes addresses and order numbers for words of other kinds.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.search import SearchQuery, SearchVectorField
+from django.db.models import Func, Q, TextField, Value
+
+from queues.models import Message
+
+LONGEST_WORD = 60
+MOST_CHARACTERS = 300_000  # of one mail; PostgreSQL takes 1 MB of lexemes
+MOST_BYTES = 500_000
+MOST_ASKED = 12
+SHORTEST_PREFIX = 3  # shorter words must match as a whole: "a" begins too many
+
+_WORD = re.compile(r"[^\W_]+")
+_NUMBER = re.compile(r"#?(\d{1,18})")
+
+
+def fold(text: str) -> str:
+    """Lower case without accents: "Straße", "STRASSE" and "strasse" are the same."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+def words(text: str) -> list[str]:
+    """The different words of a text in the order in which they first come."""
+    return list(dict.fromkeys(word[:LONGEST_WORD] for word in _WORD.findall(fold(text[:MOST_CHARACTERS]))))
+
+
+def vector(texts: Iterable[str]) -> Func:
+    """The value of `Message.search` for these texts, the most telling first."""
+    kept, size = [], 0
+    for word in words("\n".join(texts)):
+        size += len(word.encode())
+        if size > MOST_BYTES:
+            break
+        kept.append(word)
+    return Func(
+        Value(kept, output_field=ArrayField(TextField())),
+        function="array_to_tsvector",
+        output_field=SearchVectorField(),
+    )
+
+
+class Lexemes(SearchQuery):
+    """A query made of our own lexemes, so PostgreSQL must not split it again."""
+
+    template = "(%(expressions)s)::tsquery"
+
+    def __init__(self, asked: list[str]) -> None:
+        # Our words hold letters and digits only, so quoting needs no escape.
+        marks = [f"'{word}'" + (":*" if len(word) >= SHORTEST_PREFIX else "") for word in asked]
+        super().__init__(" & ".join(marks))
+
+
+def matching(text: str) -> Q:
+    """Conversations with a message that has all these words (beginnings count), or with that number."""
+    asked = words(text)[:MOST_ASKED]
+    if not asked:
+        return Q(pk__in=[])
+    found = Q(pk__in=Message.objects.filter(search=Lexemes(asked)).values("conversation"))
+    number = _NUMBER.fullmatch(text.strip())
+    return found | Q(number=int(number[1])) if number else found

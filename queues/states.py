@@ -1,0 +1,150 @@
+"""The moves of a conversation between its states, shared by `intake`, `routing` and `actions`.
+
+Each takes a conversation whose row the caller has locked, writes it, and tells the open desks. Why it moved,
+and who moved it, the caller writes to the history.
+
+Locks are taken in one order: contact, conversation, agents by id. Routing locks an agent first, but then only
+conversations that nobody holds.
+"""
+
+from datetime import datetime
+
+from django.db import connection
+
+from agents.models import Agent
+from queues import hours, live
+from queues.models import Conversation, EmailQueue
+
+State = Conversation.State
+
+TARGET_PERCENT = {
+    Conversation.Priority.URGENT: 25,
+    Conversation.Priority.HIGH: 50,
+    Conversation.Priority.NORMAL: 100,
+    Conversation.Priority.LOW: 200,
+}
+MOVED = [
+    "queue",
+    "state",
+    "agent",
+    "last_agent",
+    "waiting_since",
+    "due_at",
+    "due_tick",
+    "snoozed_until",
+    "assigned_at",
+    "closed_at",
+]
+
+
+def next_number() -> int:
+    """The next public number; a number whose conversation was never committed stays unused."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('queues_conversation_number')")
+        (number,) = cursor.fetchone()
+    return int(number)
+
+
+def lock(pk: int) -> Conversation:
+    """Lock the row until the end of the transaction and return it as it is now.
+
+    Raises:
+        Conversation.DoesNotExist: it was erased in the meantime.
+    """
+    rows = Conversation.objects.select_for_update(of=("self",), no_key=True)
+    return rows.select_related("queue__sender", "contact", "agent__user").get(pk=pk)
+
+
+def start_clock(conversation: Conversation, start: datetime, minutes: int) -> None:
+    """It is our turn since `start`; a clock that runs already keeps its due time."""
+    if conversation.due_at is not None:
+        return
+    target = minutes * TARGET_PERCENT[Conversation.Priority(conversation.priority)] // 100
+    conversation.waiting_since = start
+    conversation.due_at, conversation.due_tick = hours.due(conversation.queue.hours, start, target)
+
+
+def stop_clock(conversation: Conversation) -> None:
+    """It is the customer's turn, or nobody's."""
+    conversation.waiting_since = conversation.due_at = conversation.due_tick = None
+
+
+def give_back(conversation: Conversation, now: datetime) -> None:
+    """→ waiting, with the due time it had."""
+    freed = conversation.agent_id
+    conversation.last_agent_id = freed or conversation.last_agent_id
+    conversation.state, conversation.agent = State.WAITING, None
+    conversation.snoozed_until = conversation.assigned_at = conversation.closed_at = None
+    start_clock(conversation, now, conversation.queue.next_response)
+    save(conversation, MOVED)
+    _idle(now, freed=freed)
+
+
+def hand_to(conversation: Conversation, agent: Agent, now: datetime) -> None:
+    """→ assigned to this agent."""
+    freed = conversation.agent_id if conversation.agent_id != agent.pk else None
+    conversation.last_agent_id = freed or conversation.last_agent_id
+    conversation.state, conversation.agent, conversation.assigned_at = State.ASSIGNED, agent, now
+    conversation.snoozed_until = conversation.closed_at = None
+    start_clock(conversation, now, conversation.queue.next_response)
+    save(conversation, MOVED)
+    _idle(now, freed=freed, busy=agent.pk)
+
+
+def come_back(conversation: Conversation, now: datetime) -> None:
+    """→ assigned to the agent it had, while that one is on duty; else → waiting."""
+    agent = conversation.agent
+    if agent is not None and agent.presence != Agent.Presence.OFFLINE and agent.user.is_active:
+        hand_to(conversation, agent, now)
+    else:
+        give_back(conversation, now)
+
+
+def await_customer(conversation: Conversation, now: datetime) -> None:
+    """→ pending: we have answered."""
+    conversation.snoozed_until = conversation.closed_at = None
+    stop_clock(conversation)
+    _rest(conversation, State.PENDING, now)
+
+
+def finish(conversation: Conversation, now: datetime) -> None:
+    """→ closed."""
+    conversation.snoozed_until, conversation.closed_at = None, now
+    stop_clock(conversation)
+    _rest(conversation, State.CLOSED, now)
+
+
+def sleep(conversation: Conversation, until: datetime, now: datetime) -> None:
+    """→ snoozed; a due time is kept, as the customer waits on."""
+    conversation.snoozed_until, conversation.closed_at = until, None
+    _rest(conversation, State.SNOOZED, now)
+
+
+def _rest(conversation: Conversation, state: Conversation.State, now: datetime) -> None:
+    """A state that takes none of the agent's capacity; the agent stays who it comes back to."""
+    conversation.state = state
+    conversation.last_agent_id = conversation.agent_id or conversation.last_agent_id
+    save(conversation, MOVED)
+    _idle(now, freed=conversation.agent_id)
+
+
+def move(conversation: Conversation, queue: EmailQueue, now: datetime) -> None:
+    """→ waiting in another queue; arrival and due time stay, only counted in that queue's hours."""
+    left = conversation.queue_id
+    conversation.queue = queue
+    if conversation.due_at is not None:
+        conversation.due_tick = hours.calendar(queue.hours).tick(conversation.due_at)
+    give_back(conversation, now)
+    live.changed(conversation.pk, left)
+
+
+def save(conversation: Conversation, fields: list[str]) -> None:
+    """Write these fields and tell the open desks after the commit."""
+    conversation.save(update_fields=fields)
+    live.changed(conversation.pk, conversation.queue_id, conversation.agent_id)
+
+
+def _idle(now: datetime, freed: int | None = None, busy: int | None = None) -> None:
+    changes = {freed: now, busy: None}
+    for agent_id in sorted(pk for pk in changes if pk is not None):
+        Agent.objects.filter(pk=agent_id).update(idle_since=changes[agent_id])
