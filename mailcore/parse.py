@@ -1,0 +1,160 @@
+"""Raw bytes → ParsedMail. Never raises, on any bytes; what is odd becomes a sentence in ``defects``.
+
+The way through: structure (``mime``) → headers (``headers``) → what is shown and what is attached
+(``bodies``) →
+who wrote it, a person or a machine (``automatic``, ``bounce``) → one dataclass.
+"""
+
+import hashlib
+import re
+from datetime import datetime
+
+from mailcore.automatic import automatic
+from mailcore.bodies import Contents, read_contents
+from mailcore.bounce import read_bounce
+from mailcore.clean import clean_line
+from mailcore.headers import HeaderBlock, message_ids, read_date
+from mailcore.mime import Part, decoded_body, read_structure
+from mailcore.parsed import Address, Automatic, Bounce, ParsedMail
+from mailcore.quoting import quote_at
+
+_MBOX_LINE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*\r*\n)*(?:>?From [^\r\n]*\r*\n)?")
+_SYNTHETIC_DOMAIN = "ucs.invalid"  # RFC 2606: never anybody's
+_DELIVERED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-rcpt-to")
+
+NO_SENDER = "The mail has no From; the sender is unknown."
+NO_ID = "The mail has no Message-ID; one was made from its content."
+NO_DATE = "The mail has no Date header."
+BAD_DATE = "The Date header could not be read."
+MANY_ADDRESSES = (
+    "The mail has more than 500 addresses in one header; the rest is only in the raw mail (shortened)."
+)
+EMPTY = "The mail is empty."
+
+
+class PartNotFound(LookupError):
+    """The mail has no such part. The text names the part."""
+
+
+def parse(raw: bytes) -> ParsedMail:
+    """Read one mail.
+
+    Args:
+        raw: the bytes as fetched; a leading mbox "From " line is tolerated.
+    """
+    mail = _normal(raw)
+    root, structural = read_structure(mail)
+    defects = dict.fromkeys(structural)
+    if not mail.strip():
+        defects[EMPTY] = None
+    contents = read_contents(mail, root)
+    defects.update(dict.fromkeys(contents.defects))
+    headers = root.headers
+    subject = headers.decoded("subject")
+    sender = _sender(headers, defects)
+    bounce, kind = _kind(mail, root, subject, sender, contents)
+    return ParsedMail(
+        message_id=_message_id(raw, headers, defects),
+        in_reply_to=next(iter(message_ids(headers.text("in-reply-to"))), ""),
+        references=message_ids(" ".join(headers.texts("references"))),
+        subject=subject,
+        from_=sender,
+        reply_to=_addresses(headers, "reply-to", defects),
+        to=_addresses(headers, "to", defects),
+        cc=_addresses(headers, "cc", defects),
+        date=_date(headers, defects),
+        text=contents.text,
+        html=contents.html,
+        quote_at=quote_at(contents.text),
+        attachments=contents.attachments,
+        automatic=kind,
+        bounce=bounce,
+        delivered_to=_delivered_to(headers),
+        defects=tuple(defects),
+    )
+
+
+def part_bytes(raw: bytes, part: str) -> bytes:
+    """Return the decoded bytes of an attachment.
+
+    Args:
+        raw: the same bytes that were parsed.
+        part: ``AttachmentPart.part``.
+
+    Raises:
+        PartNotFound: the mail has no part of that number.
+    """
+    mail = _normal(raw)
+    root, _ = read_structure(mail)
+    for leaf in root.leaves():
+        if leaf.path == part:
+            return decoded_body(mail, leaf)[0]
+    raise PartNotFound(f"The mail has no part {part}.")
+
+
+def _normal(raw: bytes) -> bytes:
+    """Cut what stands before the first header; make bare carriage returns (old Macs) line feeds."""
+    start = _MBOX_LINE.match(raw)
+    if start and start.end():
+        raw = raw[start.end() :]
+    return raw if b"\n" in raw else raw.replace(b"\r", b"\n")
+
+
+def _sender(headers: HeaderBlock, defects: dict[str, None]) -> Address:
+    """Return From, or else Sender; of several addresses the first that has one."""
+    for name in ("from", "sender"):
+        found = headers.addresses(name)[0]
+        named = next((address for address in found if address.email), None)
+        if named:
+            return named
+        if found:
+            break
+    defects[NO_SENDER] = None
+    return found[0] if found else Address()
+
+
+def _addresses(headers: HeaderBlock, name: str, defects: dict[str, None]) -> tuple[Address, ...]:
+    found, shortened = headers.addresses(name)
+    if shortened:
+        defects[MANY_ADDRESSES] = None
+    return tuple(address for address in found if address.email)
+
+
+def _message_id(raw: bytes, headers: HeaderBlock, defects: dict[str, None]) -> str:
+    value = headers.text("message-id")
+    ids = message_ids(value)
+    if ids:
+        return ids[0]
+    bare = clean_line(value).strip("<> ")
+    if bare and " " not in bare and len(bare) < 500:
+        return bare
+    defects[NO_ID] = None
+    return f"{hashlib.sha256(raw).hexdigest()[:32]}@{_SYNTHETIC_DOMAIN}"
+
+
+def _date(headers: HeaderBlock, defects: dict[str, None]) -> datetime | None:
+    value = headers.text("date")
+    date = read_date(value)
+    if date is None:
+        defects[BAD_DATE if value else NO_DATE] = None
+    return date
+
+
+def _kind(
+    mail: bytes, root: Part, subject: str, sender: Address, contents: Contents
+) -> tuple[Bounce | None, Automatic]:
+    bounce, kind = read_bounce(mail, root, subject, sender.email, contents.text)
+    if kind is Automatic.NO:
+        report = root.parameters.get("report-type", "").lower()
+        kind = automatic(root.headers, root.type, report, sender.email, subject)
+    return bounce, kind
+
+
+def _delivered_to(headers: HeaderBlock) -> tuple[str, ...]:
+    """Return the envelope recipients the servers noted, newest first, each once."""
+    found: dict[str, None] = {}
+    for name in _DELIVERED:
+        for address in headers.addresses(name)[0]:
+            if address.email:
+                found[address.email] = None
+    return tuple(found)
