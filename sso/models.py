@@ -74,7 +74,7 @@ class ProviderToken(Health):
         null=True, blank=True, editable=False, help_text="While one process refreshes, others wait."
     )
     fence = models.PositiveBigIntegerField(
-        default=0, editable=False, help_text="Rises with each claim and sign-in; an older claim can't write."
+        default=0, editable=False, help_text="Rises with each change; an older claim can't write."
     )
 
     def __str__(self) -> str:

@@ -255,6 +255,9 @@ def _settle_failure(token: ProviderToken, error: SignInError, **values: object) 
 
 
 def _settle(token: ProviderToken, **values: object) -> None:
-    """Write the outcome and let the claim go, unless a sign-in or a later claim came between."""
+    """Write the outcome and let the claim go, unless a sign-in or a later claim came between.
+
+    The fence rises here as well: who read the row during the claim must read it again.
+    """
     rows = ProviderToken.objects.filter(pk=token.pk, fence=token.fence)
-    rows.update(claimed_until=None, **values)
+    rows.update(claimed_until=None, fence=token.fence + 1, **values)

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='providertoken',
             name='fence',
-            field=models.PositiveBigIntegerField(default=0, editable=False, help_text="Rises with each claim and sign-in; an older claim can't write."),
+            field=models.PositiveBigIntegerField(default=0, editable=False, help_text="Rises with each change; an older claim can't write."),
         ),
         migrations.AddField(
             model_name='providertoken',
