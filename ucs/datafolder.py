@@ -12,7 +12,9 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
+DATABASE = "ucs"
 # The shortest limit of the systems we run on (macOS) is 104 bytes with the closing zero.
 SOCKET_PATH_LIMIT = 100
 LONGEST_SOCKET_NAME = ".s.PGSQL.5432.lock"
@@ -49,6 +51,21 @@ class DataFolder:
         name = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"ucs-{os.getuid()}-{name}"
 
+    @property
+    def redis_socket(self) -> Path:
+        """Where the embedded Redis listens."""
+        return self.sockets / "redis.sock"
+
+    @property
+    def database_url(self) -> str:
+        """The address of the embedded PostgreSQL of this folder, running or not."""
+        return f"postgresql://postgres:@/{DATABASE}?host={quote(str(self.sockets))}"
+
+    @property
+    def redis_url(self) -> str:
+        """The address of the embedded Redis of this folder, running or not."""
+        return f"unix://{quote(str(self.redis_socket))}?db=0"
+
     def make(self) -> None:
         """Create the folder and what belongs in it.
 
@@ -79,11 +96,11 @@ class DataFolder:
             )
 
     def acquire(self) -> None:
-        """Take the lock of this folder until release() or the end of this process.
+        """Take the lock of this folder until release() or the end of this process; once is enough.
 
         Raises DataFolderError when another process has it.
         """
-        while True:
+        while self._lock is None:
             lock = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,12 +111,12 @@ class DataFolder:
                     f"The data folder {self.path} is in use by process {owner or '?'}: "
                     "stop that one first, or choose another folder with UCS_DATA_DIR."
                 ) from error
-            if self._is_current(lock):
-                break
-            os.close(lock)  # the owner before us has just removed the file: lock the new one
-        os.ftruncate(lock, 0)
-        os.write(lock, str(os.getpid()).encode())
-        self._lock = lock
+            if not self._is_current(lock):
+                os.close(lock)  # the owner before us has just removed the file: lock the new one
+                continue
+            os.ftruncate(lock, 0)
+            os.write(lock, str(os.getpid()).encode())
+            self._lock = lock
 
     def _is_current(self, lock: int) -> bool:
         try:

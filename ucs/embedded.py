@@ -17,17 +17,15 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
 import psutil
 import psycopg2
 import redis
 
 from ucs import child, rootless
-from ucs.datafolder import DataFolder, StartError
+from ucs.datafolder import DATABASE, DataFolder, StartError
 
 POSTGRES_VERSION = "18"
-DATABASE = "ucs"
 START_SECONDS = 60  # recovery after a crash may read a lot of log
 LOG_BYTES = 5_000_000
 CONNECT_SECONDS = 2
@@ -38,16 +36,6 @@ INSTALL = "run `make setup`, or set DATABASE_URL and REDIS_URL to servers of you
 
 class EmbeddedError(StartError):
     """An embedded service can't run."""
-
-
-def database_url(folder: DataFolder, database: str = DATABASE) -> str:
-    """The address of the embedded PostgreSQL of this folder, running or not."""
-    return f"postgresql://postgres:@/{database}?host={quote(str(folder.sockets))}"
-
-
-def redis_url(folder: DataFolder) -> str:
-    """The address of the embedded Redis of this folder, running or not."""
-    return f"unix://{quote(str(folder.sockets / 'redis.sock'))}?db=0"
 
 
 def wheel_file(package: str, inside: str) -> Path:
@@ -89,6 +77,8 @@ def wait_until(ready: Callable[[], bool], process: "subprocess.Popen[bytes]", se
 
 class Postgres:
     """The database server of one data folder. `throwaway` trades safety for speed, for tests."""
+
+    name = "PostgreSQL"
 
     def __init__(self, folder: DataFolder, throwaway: bool = False) -> None:
         self.folder = folder
@@ -216,9 +206,11 @@ class Postgres:
 class Valkey:
     """The Redis server of one data folder."""
 
+    name = "Redis"
+
     def __init__(self, folder: DataFolder) -> None:
         self.folder = folder
-        self.socket = folder.sockets / "redis.sock"
+        self.socket = folder.redis_socket
         self.log = folder.logs / "redis.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -304,6 +296,15 @@ class Embedded:
         self.postgres = Postgres(folder, throwaway) if postgres else None
         self.valkey = Valkey(folder) if valkey else None
 
+    @property
+    def parts(self) -> list[Postgres | Valkey]:
+        """What is ours to run, in the order of the start."""
+        return [part for part in (self.postgres, self.valkey) if part is not None]
+
+    def dead(self) -> list[Postgres | Valkey]:
+        """Which of them have stopped by themselves."""
+        return [part for part in self.parts if part.process is None or part.process.poll() is not None]
+
     def start(self) -> dict[str, str]:
         """Start what is wanted; the addresses as environment variables.
 
@@ -311,25 +312,19 @@ class Embedded:
         """
         self.folder.make()
         self.folder.acquire()
-        urls: dict[str, str] = {}
         try:
-            if self.postgres:
-                self.postgres.start()
-                urls["DATABASE_URL"] = database_url(self.folder)
-            if self.valkey:
-                self.valkey.start()
-                urls["REDIS_URL"] = redis_url(self.folder)
+            for part in self.parts:
+                part.start()
         except BaseException:
             self.stop()
             raise
-        return urls
+        urls = {"DATABASE_URL": self.folder.database_url} if self.postgres else {}
+        return urls | ({"REDIS_URL": self.folder.redis_url} if self.valkey else {})
 
     def stop(self) -> None:
         """Stop Redis, then PostgreSQL, then let the folder go."""
-        if self.valkey:
-            self.valkey.stop()
-        if self.postgres:
-            self.postgres.stop()
+        for part in reversed(self.parts):
+            part.stop()
         if self.folder.sockets.parent != self.folder.path:
             with contextlib.suppress(OSError):
                 self.folder.sockets.rmdir()

@@ -13,7 +13,6 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from ucs.datafolder import DataFolder, StartError
-from ucs.embedded import database_url, redis_url
 
 PRODUCT = Path(__file__).resolve().parent.parent
 KEYS = ("SECRET_KEY", "UCS_ENCRYPTION_KEYS", "UCS_TOKEN_KEYS")
@@ -42,8 +41,8 @@ def prepare(arguments: list[str]) -> None:
         make_keys(folder)
         fill(folder.secrets)
         if "--no-embedded" not in arguments:
-            os.environ.setdefault("DATABASE_URL", database_url(folder))
-            os.environ.setdefault("REDIS_URL", redis_url(folder))
+            os.environ.setdefault("DATABASE_URL", folder.database_url)
+            os.environ.setdefault("REDIS_URL", folder.redis_url)
         return
     fill(folder.secrets)
     if folder.is_in_use():
@@ -123,7 +122,7 @@ def fill(path: Path) -> None:
 
 def fill_placeholders(folder: DataFolder) -> None:
     """Values for a command that only wants the settings to load, such as collectstatic in an image."""
-    values = new_keys() | {"DATABASE_URL": database_url(folder), "REDIS_URL": redis_url(folder)}
+    values = new_keys() | {"DATABASE_URL": folder.database_url, "REDIS_URL": folder.redis_url}
     for name, value in values.items():
         if not os.environ.get(name):
             os.environ[name] = value

@@ -123,7 +123,7 @@ def database() -> dict[str, Any]:
     config: dict[str, Any] = env.db_url_config(url)
     options: dict[str, Any] = config.setdefault("OPTIONS", {})
     options.setdefault("connect_timeout", 5)
-    if "migrate" not in sys.argv:  # building an index may take as long as it takes
+    if not {"migrate", "up"} & set(sys.argv[1:2]):  # building an index may take as long as it takes
         limits = {"statement_timeout": 30, "lock_timeout": 5, "idle_in_transaction_session_timeout": 30}
         options.setdefault("options", " ".join(f"-c {name}={value}s" for name, value in limits.items()))
     return config | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
@@ -261,17 +261,18 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 USE_TZ = True
 USE_I18N = True
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # An image collects its static files once and serves them for ever under hashed names;
 # everywhere else they are served from where they lie.
-COLLECTED = (STATIC_ROOT / "staticfiles.json").exists() or "collectstatic" in sys.argv
-WHITENOISE_USE_FINDERS = not COLLECTED
+COLLECTED_FILES = BASE_DIR / "staticfiles"
+IS_COLLECTED = (COLLECTED_FILES / "staticfiles.json").exists() or "collectstatic" in sys.argv
+STATIC_ROOT = COLLECTED_FILES if IS_COLLECTED else None
+WHITENOISE_USE_FINDERS = not IS_COLLECTED
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
-        if COLLECTED
+        if IS_COLLECTED
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
