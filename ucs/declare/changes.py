@@ -34,7 +34,7 @@ def differences(row: models.Model, fields: Mapping[str, Any]) -> list[str]:
     """The fields whose stored value differs; values of secrets are never told."""
     found = []
     for name, value in fields.items():
-        old = getattr(row, name)
+        old = getattr(row, name, None)  # a new row has no related object yet
         if old == value:
             continue
         secret = isinstance(row._meta.get_field(name), SecretField)
