@@ -11,6 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
+from rehearsal.customers.crowd import Habits
 from rehearsal.mail.imap import keep_tasks_alive
 from rehearsal.ports import PortTakenError
 from rehearsal.world import AlreadyRunningError, Options, World
@@ -38,8 +39,17 @@ def _read_options() -> Options:
     parser.add_argument("--dir", type=Path, default=Path("data/rehearsal"), help="folder of this world")
     parser.add_argument("--port", type=int, default=0, help="port of the web pages (default: a free one)")
     parser.add_argument("--token-life", type=float, default=3600, help="life of an access token, seconds")
+    parser.add_argument("--every", type=float, default=6, help="seconds between two letters of customers")
+    parser.add_argument("--burst", type=int, default=12, help="letters at the very start")
     given = parser.parse_args()
-    return Options(folder=given.dir.absolute(), port=given.port, token_life=given.token_life)
+    if given.every <= 0 or given.burst < 0 or given.token_life <= 0:
+        parser.error("--every and --token-life must be above 0, --burst not below")
+    return Options(
+        folder=given.dir.absolute(),
+        port=given.port,
+        token_life=given.token_life,
+        habits=Habits(every=given.every, burst=given.burst),
+    )
 
 
 async def _run(options: Options) -> None:

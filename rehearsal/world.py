@@ -1,5 +1,6 @@
 """The whole world: starts every server, tells where it is, stops it again."""
 
+import asyncio
 import fcntl
 import os
 import ssl
@@ -11,6 +12,7 @@ from typing import Any
 
 from rehearsal import ports
 from rehearsal.certificates import Certificates
+from rehearsal.customers.crowd import Crowd, Habits
 from rehearsal.mail.imap import ImapHost
 from rehearsal.mail.post import PostOffice
 from rehearsal.mail.smtp import SmtpHost
@@ -43,11 +45,14 @@ class Options:
 
     :param folder: where certificates, consents and ``world.json`` live; made if need be.
     :param port: of the web pages; 0 takes a free one, or the one of the last start.
+    :param token_life: of access tokens.
+    :param habits: of the customers.
     """
 
     folder: Path
     port: int = 0
     token_life: float = 3600
+    habits: Habits = field(default_factory=Habits)
 
 
 @dataclass
@@ -59,6 +64,7 @@ class World:
     oauth: OAuthServer = field(init=False)
     google: ImapHost = field(init=False)
     company: ImapHost = field(init=False)
+    crowd: Crowd = field(init=False)
     ports: dict[str, int] = field(init=False)
     certificates: Certificates = field(init=False)
     _open: AsyncExitStack = field(init=False, default_factory=AsyncExitStack)
@@ -82,6 +88,7 @@ class World:
         self._make_mailboxes()
         await self._open_mail(tls)
         self._write_presets()
+        self._let_customers_in()
         ports.write_atomically(folder / "world.json", self.description())
 
     async def stop(self) -> None:
@@ -140,6 +147,12 @@ class World:
         await self.post.deliver(sender, recipients, raw)
         if sender.lower() in self.google.passwords:
             await self.google.append(sender.lower(), raw, SENT_FOLDER)
+
+    def _let_customers_in(self) -> None:
+        self.crowd = Crowd(self.post, self.options.habits)
+        life = asyncio.create_task(self.crowd.live())
+        self._open.callback(self.crowd.stop)
+        self._open.callback(life.cancel)
 
     def _write_presets(self) -> None:
         urls = self.oauth.endpoints()

@@ -10,21 +10,30 @@ Mailbox = Callable[[bytes], Awaitable[None]]
 
 @dataclass
 class PostOffice:
-    """Addresses (in lower case) and the mailboxes behind them. Nothing leaves the world."""
+    """Addresses (in lower case, without tag) and the mailboxes behind them. Nothing leaves the world."""
 
     boxes: dict[str, Mailbox] = field(default_factory=dict)
 
     def knows(self, address: str) -> bool:
-        return address.lower() in self.boxes
+        return without_tag(address) in self.boxes
 
     async def deliver(self, sender: str, recipients: list[str], raw: bytes) -> None:
         """Put the mail into the mailbox of every recipient, with the trace of a delivery (RFC 5321 4.4).
 
         :raises KeyError: a recipient is not known; ask :meth:`knows` first.
         """
-        boxes = [(address, self.boxes[address.lower()]) for address in recipients]
-        for address, box in boxes:
-            await box(_trace(sender, address) + raw)
+        boxes = {without_tag(address): address for address in recipients}
+        unknown = boxes.keys() - self.boxes.keys()
+        if unknown:
+            raise KeyError(*unknown)
+        for name, address in boxes.items():
+            await self.boxes[name](_trace(sender, address) + raw)
+
+
+def without_tag(address: str) -> str:
+    """``Support+tag@company.example`` belongs to ``support@company.example``."""
+    local, at, domain = address.lower().rpartition("@")
+    return local.partition("+")[0] + at + domain
 
 
 def _trace(sender: str, recipient: str) -> bytes:

@@ -13,6 +13,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from rehearsal.mail.imap import TOKEN_REFUSED, TokenOwner, is_own_token
+from rehearsal.mail.post import without_tag
 
 #: What Gmail announces with SIZE, in bytes.
 MAX_SIZE = 35_882_577
@@ -102,7 +103,7 @@ class _Handler:
     ) -> str:
         if not session.authenticated:
             return "530 5.7.0 Authentication required"
-        if address and _without_tag(address) != session.auth_data:
+        if address and without_tag(address) != session.auth_data:
             return f"553 5.7.1 <{address}>: sender address rejected: not owned by {session.auth_data}"
         envelope.mail_from = address
         envelope.mail_options.extend(options)
@@ -111,13 +112,13 @@ class _Handler:
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        if not self.host.knows(_without_tag(address)):
+        if not self.host.knows(address):
             return f"550 5.1.1 <{address}>: there is no such mailbox in the rehearsal world"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Recipient is fine"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        recipients = list(dict.fromkeys(_without_tag(address) for address in envelope.rcpt_tos))
+        recipients = envelope.rcpt_tos
         await self.host.deliver(envelope.mail_from or "", recipients, envelope.original_content or b"")
         self.host.accepted += 1
         return f"250 2.0.0 Delivered to {len(recipients)} mailbox(es)"
@@ -133,9 +134,3 @@ async def _initial_response(server: SMTP, args: list[str]) -> bytes | None:
     except Base64Error:
         await server.push("501 5.5.2 Cannot decode that as base64")
         return None
-
-
-def _without_tag(address: str) -> str:
-    """``support+tag@company.example`` belongs to ``support@company.example``."""
-    local, at, domain = address.lower().rpartition("@")
-    return local.partition("+")[0] + at + domain

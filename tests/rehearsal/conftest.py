@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from imapclient import IMAPClient
 
+from rehearsal.customers.crowd import Habits
 from rehearsal.mail.imap import keep_tasks_alive
 from rehearsal.oauth import Client
 from rehearsal.world import Options, World
@@ -79,6 +79,8 @@ def start_world(options: Options) -> tuple[RunningWorld, Callable[[], None]]:
 
 @pytest.fixture(scope="module")
 def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningWorld]:
-    running, stop = start_world(Options(folder=Path(tmp_path_factory.mktemp("rehearsal"))))
+    running, stop = start_world(
+        Options(folder=tmp_path_factory.mktemp("rehearsal"), habits=Habits(every=3600, burst=0))
+    )
     yield running
     stop()
