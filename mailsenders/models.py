@@ -104,8 +104,8 @@ class OutgoingMail(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(
-                fields=["sender", "not_before", "id"],
-                name="outgoing_due",
+                fields=["sender", "is_automatic", "not_before", "id"],
+                name="outgoing_next",
                 condition=models.Q(state__in=["held", "queued", "retry"]),
             ),
             models.Index(fields=["lease_until"], name="outgoing_leased", condition=models.Q(state="sending")),

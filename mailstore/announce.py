@@ -8,7 +8,7 @@ import logging
 import time
 from typing import Any
 
-from celery import Task
+from celery import Signature, Task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
@@ -25,15 +25,17 @@ class _Pause:
     until = 0.0
 
 
-def announce(task: "Task[..., Any]", **kwargs: object) -> None:
+def announce(task: "Task[..., Any] | Signature[Any]", **kwargs: object) -> None:
     """Start a task when the open transaction has committed, or at once outside of one.
 
     Arguments are ids and plain values, never a secret or a body: they lie in Redis in clear.
+
+    :param task: the task, or its signature where importing its module would make a circle.
     """
     transaction.on_commit(lambda: publish(task, kwargs), robust=True)
 
 
-def publish(task: "Task[..., Any]", kwargs: dict[str, object]) -> None:
+def publish(task: "Task[..., Any] | Signature[Any]", kwargs: dict[str, object]) -> None:
     """Hand a task over now; Redis being away is logged and counted."""
     if time.monotonic() < _Pause.until:
         LOST.inc()

@@ -1,0 +1,42 @@
+"""Which mails may leave now, and which senders could send one. Reads only; claiming is `outbox.claim`."""
+
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from mailsenders import limits
+from mailsenders.models import EmailSender, OutgoingMail, SenderState
+from mailsenders.parking import is_parked, not_parked
+
+State = OutgoingMail.State
+
+WAITING = (State.HELD, State.QUEUED, State.RETRY)
+UNSETTLED = (*WAITING, State.SENDING, State.UNCERTAIN)
+
+
+def due(now: datetime) -> QuerySet[OutgoingMail]:
+    """Mails whose time has come, unless an earlier one of their key is not settled: none overtakes it."""
+    earlier = OutgoingMail.objects.filter(
+        order_key=OuterRef("order_key"), id__lt=OuterRef("id"), state__in=UNSETTLED
+    )
+    return OutgoingMail.objects.filter(~Exists(earlier), state__in=WAITING, not_before__lte=now)
+
+
+def is_open(state: SenderState, now: datetime) -> bool:
+    """Whether a sender may send at all: switched on, not parked, room within its limits."""
+    return state.sender.is_active and not is_parked(state, now) and limits.room(state.sender, now)
+
+
+def senders_with_due_mail(now: datetime) -> list[int]:
+    """The ids of senders to wake; whether their limits leave room is seen when they claim."""
+    waiting = due(now).filter(sender=OuterRef("sender"))
+    states = SenderState.objects.filter(not_parked(now), Exists(waiting), sender__is_active=True)
+    return list(states.order_by("sender").values_list("sender", flat=True))
+
+
+def ready_sender(sender_id: int, now: datetime) -> EmailSender | None:
+    """The sender with its present settings, if it would get a mail to send; to look before connecting."""
+    state = SenderState.objects.select_related("sender").filter(sender=sender_id).first()
+    if state is None or not is_open(state, now) or not due(now).filter(sender=sender_id).exists():
+        return None
+    return state.sender

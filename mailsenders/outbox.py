@@ -1,0 +1,370 @@
+"""The life of an outgoing mail, and the only module that writes it.
+
+    enqueue ──▶ held ──undo──▶ cancelled
+       │          │ end of the undo time
+       ▼          ▼
+     queued ───claim──▶ sending ──start_data──▶ sending, text on its way
+       ▲                   │ │                      │
+       │                   │ └──finish──────────────┤ the server answered
+       │                   │                        ├──▶ sent       taken for all who aren't refused
+       │                   ▼                        ├──▶ retry      refused for now, some or all
+       │                 retry ◀──lease ran out     ├──▶ failed     refused for good, or for too long
+       │                   │                        └──▶ uncertain  no answer, or the lease ran out
+       └───claim again─────┘                                │
+     resend (failed, uncertain) ──▶ queued        mark_sent ──▶ sent
+
+A mail is handed to SMTP at most once unless the server's own answer shows that it was not taken: doubt ends
+in *uncertain*, which only a person leaves. `fence` rises with each claim and each decision of a person, so
+that a late worker writes nothing. What is claimed is committed before the network is touched.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from celery import signature
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from mailcore.writing import ComposeError, wire_email
+from mailsenders import limits
+from mailsenders.answers import delay
+from mailsenders.due import due, is_open
+from mailsenders.models import EmailSender, OutgoingMail, OutgoingRecipient, SenderState
+from mailsenders.wire import wire_form
+from mailstore.announce import announce
+from mailstore.models import RawMail
+
+logger = logging.getLogger(__name__)
+
+State = OutgoingMail.State
+RecipientState = OutgoingRecipient.State
+
+# Longer than the ten minutes in which a server may answer the final dot (RFC 5321 4.5.3.2.6).
+DATA_LEASE = timedelta(minutes=13)
+CRASHES_FORGIVEN = 2
+SPREAD = 10  # a tenth of each pause is spread out, so that not all mails come back at once
+
+SETTLED_FIELDS = (
+    "state", "fence", "not_before", "lease_until", "data_started_at", "sent_at", "last_answer", "last_error"
+)  # fmt: skip
+
+# By name: the task module imports this one.
+SEND = signature("mailsenders.tasks.send")
+
+
+class EnvelopeError(ValueError):
+    """A mail that can't be sent as addressed; the text is a sentence for who wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A mail as it is to leave.
+
+    :param mail_from: the return path; "" for automatic mail that wants no bounces.
+    :param order_key: mails of one key leave in the order of their ids: the conversation.
+    :param hold: seconds in which it can be taken back.
+    """
+
+    sender: EmailSender
+    raw: bytes = field(repr=False)
+    message_id: str
+    mail_from: str
+    recipients: tuple[str, ...]
+    order_key: int
+    hold: int = 0
+    is_automatic: bool = False
+    created_by_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to send one mail once, to those who haven't got it yet."""
+
+    mail_id: int
+    fence: int
+    sender: EmailSender
+    mail_from: str
+    recipients: tuple[str, ...]
+    raw: RawMail
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a claimed mail.
+
+    :param recipients: address → (state, the server's answer); who is missing is as before.
+    :param answer: the server's last words.
+    :param sentence: what went wrong, "" when nothing did.
+    """
+
+    recipients: dict[str, tuple[RecipientState, str]]
+    answer: str = ""
+    sentence: str = ""
+
+
+# ── What the floors above do ──────────────────────────────────────────────────────────────────────────
+
+
+def enqueue(envelope: Envelope) -> OutgoingMail:
+    """Freeze a mail and put it on its way; call it in the transaction that writes the reply.
+
+    :raises EnvelopeError: no recipient, or an address that no server takes.
+    """
+    recipients = _addresses(envelope.recipients)
+    mail_from = _addresses([envelope.mail_from])[0] if envelope.mail_from else ""
+    with transaction.atomic():
+        mail = OutgoingMail.objects.create(
+            sender=envelope.sender,
+            raw=RawMail.objects.keep(wire_form(envelope.raw)),
+            message_id=envelope.message_id,
+            mail_from=mail_from,
+            state=State.HELD if envelope.hold else State.QUEUED,
+            order_key=envelope.order_key,
+            is_automatic=envelope.is_automatic,
+            not_before=timezone.now() + timedelta(seconds=envelope.hold),
+            created_by_id=envelope.created_by_id,
+        )
+        OutgoingRecipient.objects.bulk_create(
+            OutgoingRecipient(mail=mail, email=email) for email in recipients
+        )
+        if not envelope.hold:
+            announce(SEND, sender_id=envelope.sender.pk)
+    return mail
+
+
+def undo(mail: OutgoingMail) -> bool:
+    """Take a mail back while it is held; False when it is too late."""
+    held = OutgoingMail.objects.filter(pk=mail.pk, state=State.HELD, not_before__gt=timezone.now())
+    return bool(held.update(state=State.CANCELLED))
+
+
+def can_resend(mail: OutgoingMail) -> bool:
+    """Whether `resend` would do something."""
+    return mail.state in (State.FAILED, State.UNCERTAIN, State.RETRY) or (
+        mail.state == State.SENT and mail.recipients.filter(state=RecipientState.REFUSED).exists()
+    )
+
+
+def resend(mail: OutgoingMail) -> bool:
+    """Send the same bytes again, now, to those who haven't got it; False when there is nothing to send.
+
+    For an uncertain mail this is a person's decision that it did not arrive.
+    """
+    with transaction.atomic():
+        locked = OutgoingMail.objects.select_for_update().get(pk=mail.pk)
+        if not can_resend(locked):
+            return False
+        # Refused addresses are tried again only when nobody else is left to be tried.
+        open_ones = locked.recipients.filter(state__in=[RecipientState.PENDING, RecipientState.RETRY])
+        if not open_ones.exists():
+            open_ones = locked.recipients.filter(state=RecipientState.REFUSED)
+        open_ones.update(state=RecipientState.PENDING, answer="")
+        OutgoingMail.objects.filter(pk=mail.pk).update(
+            state=State.QUEUED,
+            fence=F("fence") + 1,
+            attempts=0,
+            not_before=timezone.now(),
+            data_started_at=None,
+            last_error="",
+        )
+        announce(SEND, sender_id=locked.sender_id)
+    return True
+
+
+def mark_sent(mail: OutgoingMail) -> bool:
+    """Note a person's word that an uncertain or failed mail has arrived; False for other mails."""
+    with transaction.atomic():
+        locked = OutgoingMail.objects.select_for_update().get(pk=mail.pk)
+        if locked.state not in (State.UNCERTAIN, State.FAILED):
+            return False
+        doubted = RecipientState.PENDING if locked.state == State.UNCERTAIN else RecipientState.REFUSED
+        locked.recipients.filter(state=doubted).update(
+            state=RecipientState.ACCEPTED, answer="Marked as sent by a person."
+        )
+        locked.fence, locked.last_error = locked.fence + 1, ""
+        locked.sent_at = locked.data_started_at or timezone.now()
+        _settle(locked)
+        announce(SEND, sender_id=locked.sender_id)  # later mails of the conversation have waited for this one
+    return True
+
+
+# ── What the workers do ───────────────────────────────────────────────────────────────────────────────
+
+
+def claim(sender_id: int, now: datetime) -> Claim | None:
+    """Claim the next mail of a sender: replies of people before automatic ones, then the oldest due.
+
+    None when nothing is due, or the sender is off, parked, or has used up its limits.
+    """
+    with transaction.atomic():
+        states = SenderState.objects.select_related("sender")
+        state = states.get(sender=sender_id)
+        if limits.are_set(state.sender):  # counting and claiming are one step for all workers
+            state = states.select_for_update(of=("self",)).get(sender=sender_id)
+        if not is_open(state, now):
+            return None
+        mail = _next(sender_id, now)
+        return _claimed(mail, state.sender, now) if mail else None
+
+
+def start_data(claim: Claim) -> bool:
+    """Note that the text is about to be sent: from here on, silence is doubt.
+
+    False when the claim has been lost; then nothing may be sent.
+    """
+    now = timezone.now()
+    ours = OutgoingMail.objects.filter(pk=claim.mail_id, fence=claim.fence, state=State.SENDING)
+    return bool(ours.update(data_started_at=now, lease_until=now + DATA_LEASE))
+
+
+def finish(claim: Claim, outcome: Outcome) -> bool:
+    """Write down what the server said; False when the claim has been lost meanwhile.
+
+    An answer that comes after the lease ran out still settles the mail, unless somebody has decided.
+    """
+    with transaction.atomic():
+        mail = _ours(claim)
+        if mail is None:
+            return False
+        for email, (state, answer) in outcome.recipients.items():
+            mail.recipients.filter(email=email).update(state=state, answer=answer)
+        was_taken = any(state == RecipientState.ACCEPTED for state, _ in outcome.recipients.values())
+        mail.last_answer, mail.last_error = outcome.answer, outcome.sentence
+        if was_taken:
+            mail.sent_at = timezone.now()
+        _settle(mail)
+    return True
+
+
+def finish_uncertain(claim: Claim, outcome: Outcome) -> bool:
+    """The text was on its way and no answer came: leave the mail to a person."""
+    with transaction.atomic():
+        mail = _ours(claim)
+        if mail is None:
+            return False
+        for email, (state, answer) in outcome.recipients.items():
+            mail.recipients.filter(email=email).update(state=state, answer=answer)
+        mail.state, mail.lease_until = State.UNCERTAIN, None
+        mail.last_answer, mail.last_error = outcome.answer, outcome.sentence
+        mail.save(update_fields=["state", "lease_until", "last_answer", "last_error"])
+    return True
+
+
+def put_back(claim: Claim, sentence: str = "") -> bool:
+    """Give a claim back because its sender has to pause: the mail isn't blamed and loses no try."""
+    ours = OutgoingMail.objects.filter(pk=claim.mail_id, fence=claim.fence, state=State.SENDING)
+    return bool(
+        ours.update(
+            state=State.RETRY,
+            attempts=F("attempts") - 1,
+            not_before=timezone.now(),
+            lease_until=None,
+            data_started_at=None,
+            last_error=sentence,
+        )
+    )
+
+
+def sweep(now: datetime) -> int:
+    """Take up mails whose worker has gone; how many there were."""
+    lost = OutgoingMail.objects.filter(state=State.SENDING, lease_until__lt=now).order_by("id")
+    with transaction.atomic():
+        mails = list(lost.select_for_update(skip_locked=True)[:500])
+        for mail in mails:
+            logger.warning("The worker of outgoing mail %s has gone (try %s).", mail.pk, mail.attempts)
+            _take_up(mail, now)
+    return len(mails)
+
+
+# ── Steps of the above ────────────────────────────────────────────────────────────────────────────────
+
+
+def _addresses(emails: Iterable[str]) -> list[str]:
+    try:
+        found = dict.fromkeys(wire_email(email) for email in emails)
+    except ComposeError as error:
+        raise EnvelopeError(str(error)) from error
+    if not found:
+        raise EnvelopeError("The mail has no recipient: add at least one address.")
+    return list(found)
+
+
+def _next(sender_id: int, now: datetime) -> OutgoingMail | None:
+    for is_automatic in (False, True):
+        mails = due(now).filter(sender=sender_id, is_automatic=is_automatic).order_by("not_before", "id")
+        mail = mails.select_for_update(skip_locked=True, of=("self",)).select_related("raw").first()
+        if mail:
+            return mail
+    return None
+
+
+def _claimed(mail: OutgoingMail, sender: EmailSender, now: datetime) -> Claim:
+    mail.state, mail.attempts, mail.fence = State.SENDING, mail.attempts + 1, mail.fence + 1
+    mail.lease_until, mail.data_started_at = now + timedelta(seconds=settings.LEASE), None
+    mail.save(update_fields=["state", "attempts", "fence", "lease_until", "data_started_at"])
+    to_do = mail.recipients.filter(state__in=[RecipientState.PENDING, RecipientState.RETRY]).order_by("id")
+    return Claim(
+        mail_id=mail.pk,
+        fence=mail.fence,
+        sender=sender,
+        mail_from=mail.mail_from,
+        recipients=tuple(to_do.values_list("email", flat=True)),
+        raw=mail.raw,
+        lease_until=mail.lease_until,
+    )
+
+
+def _ours(claim: Claim) -> OutgoingMail | None:
+    """The claimed mail, locked, while the claim is worth something."""
+    mails = OutgoingMail.objects.filter(pk=claim.mail_id, fence=claim.fence)
+    mail = mails.filter(state__in=[State.SENDING, State.UNCERTAIN]).select_for_update().first()
+    if mail is None:
+        logger.warning(
+            "A late result for outgoing mail %s is dropped (fence %s).", claim.mail_id, claim.fence
+        )
+    return mail
+
+
+def _settle(mail: OutgoingMail) -> None:
+    """The state of a mail out of the states of its recipients."""
+    pause = delay(max(mail.attempts, 1), settings.RETRY_LADDER)
+    if pause is None:
+        mail.recipients.filter(state__in=[RecipientState.PENDING, RecipientState.RETRY]).update(
+            state=RecipientState.REFUSED
+        )
+    states = set(mail.recipients.values_list("state", flat=True))
+    if states & {RecipientState.PENDING, RecipientState.RETRY}:
+        mail.state = State.RETRY
+        mail.not_before = timezone.now() + _spread(mail, pause or 0)
+    elif RecipientState.ACCEPTED in states:
+        mail.state = State.SENT
+    else:
+        mail.state = State.FAILED
+    mail.lease_until = mail.data_started_at = None
+    mail.save(update_fields=SETTLED_FIELDS)
+
+
+def _spread(mail: OutgoingMail, seconds: int) -> timedelta:
+    return timedelta(seconds=seconds + seconds * (mail.pk % 100) / 100 / SPREAD)
+
+
+def _take_up(mail: OutgoingMail, now: datetime) -> None:
+    if mail.data_started_at:
+        mail.state, mail.lease_until = State.UNCERTAIN, None
+        mail.last_error = (
+            "Sending broke off after the text had begun to leave, so it may have arrived: ask the recipient "
+            "or look into the Sent folder, then choose “Resend” or “Was sent”."
+        )
+        mail.save(update_fields=["state", "lease_until", "last_error"])
+        return
+    mail.last_error = "The process that was sending this mail ended before the text left; it is tried again."
+    if mail.attempts > CRASHES_FORGIVEN:  # it may be the mail that kills its worker
+        _settle(mail)
+        return
+    mail.state, mail.not_before, mail.lease_until = State.RETRY, now, None
+    mail.save(update_fields=["state", "not_before", "lease_until", "last_error"])
