@@ -1,0 +1,273 @@
+"""What can be done with a conversation, whoever asks: the desk, the API, a test.
+
+Each action takes the user first, locks the conversation, checks (`ownership`), moves it (`states`) and writes
+why into the history. If it can't be done it raises `ActionRefused` with a sentence, and nothing is changed.
+Answering lives in `replies`, drafts in `drafts`; they are offered here, so that callers need one module.
+"""
+
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from agents import presence
+from agents.models import Agent
+from agents.rights import is_supervisor
+from mailcore.clean import clean_text
+from mailstore.announce import announce
+from queues import live, routing, states, tasks, waking
+from queues.drafts import (
+    add_draft_file,
+    discard_draft,
+    draft_of,
+    out_files,
+    remove_draft_file,
+    save_draft,
+)
+from queues.history import Kind, note_event
+from queues.letters import Recipients, Reply, answered, computed_recipients
+from queues.models import Conversation, EmailQueue, Note
+from queues.ownership import (
+    check_able,
+    check_free,
+    check_open,
+    check_works_in,
+    holder,
+    lock_for,
+    profile,
+)
+from queues.refusals import ActionRefused, NewMailArrived
+from queues.replies import mark_sent, reply, resend, start, undo
+
+__all__ = [
+    "ActionRefused",
+    "NewMailArrived",
+    "Recipients",
+    "Reply",
+    "add_draft_file",
+    "assign",
+    "close",
+    "discard_draft",
+    "draft_of",
+    "mark_sent",
+    "note",
+    "out_files",
+    "recipients",
+    "release",
+    "remove_draft_file",
+    "reopen",
+    "reply",
+    "resend",
+    "save_draft",
+    "set_presence",
+    "snooze",
+    "start",
+    "take",
+    "take_next",
+    "transfer",
+    "undo",
+]
+
+State = Conversation.State
+LONGEST_NOTE = 100_000
+
+
+def recipients(conversation: Conversation) -> Recipients:
+    """Who gets an answer unless the agent types something else."""
+    return computed_recipients(answered(conversation))
+
+
+@transaction.atomic
+def take(actor: User, conversation: Conversation, *, take_over: bool = False) -> Conversation:
+    """Make it the user's own.
+
+    :param take_over: also when it is a colleague's, which is recorded; supervisors need not say so.
+    """
+    row, agent = lock_for(actor, conversation), profile(actor)
+    if row.state == State.ASSIGNED and row.agent_id == agent.pk:
+        return row
+    check_open(row)
+    if not take_over:
+        check_free(actor, row)
+    lacking = check_able(actor, agent, row)
+    owner = holder(row)
+    states.hand_to(row, agent, timezone.now())
+    over = f" over from {owner}" if owner and owner.pk != agent.pk else ""
+    but = f" without {', '.join(lacking)}" if lacking else ""
+    note_event(row, Kind.TAKEN, f"{agent} took it{over}{but}.", actor, {"lacks": list(lacking)})
+    if owner and owner.pk != agent.pk:
+        _freed(owner)
+    return row
+
+
+def take_next(actor: User, queue: EmailQueue | None = None) -> Conversation | None:
+    """Take what is due first among all that the user can handle; None when there is nothing.
+
+    Raises:
+        ActionRefused: the user has as many open as the capacity says.
+    """
+    agent = profile(actor)
+    queues = [queue.pk] if queue else list(agent.queues.values_list("pk", flat=True))
+    if queue:
+        check_works_in(actor, queue)
+    try:
+        return routing.next_for(agent, queues, Kind.TAKEN, actor)
+    except routing.AtCapacity as full:
+        raise ActionRefused(
+            f"You have {full.agent.open} open, and your capacity is {full.agent.capacity}: answer, snooze "
+            "or give back one of them first."
+        ) from full
+
+
+@transaction.atomic
+def release(actor: User, conversation: Conversation) -> Conversation:
+    """Give it back to the queue, with the due time it has."""
+    row = lock_for(actor, conversation)
+    owner = holder(row)
+    if owner is None or row.state == State.PENDING:
+        raise ActionRefused(f"#{row.number} is not in anybody's hands: there is nothing to give back.")
+    check_free(actor, row)
+    states.give_back(row, timezone.now())
+    note_event(row, Kind.RELEASED, f"{profile(actor)} gave it back to {row.queue}.", actor)
+    _waits(row)
+    _freed(owner)
+    return row
+
+
+@transaction.atomic
+def assign(actor: User, conversation: Conversation, agent: Agent) -> Conversation:
+    """Give it to an agent: supervisors to whom they want, agents hand their own to an able colleague."""
+    row = lock_for(actor, conversation)
+    check_open(row)
+    owner = holder(row)
+    if not is_supervisor(actor) and (owner is None or owner.user_id != actor.pk):
+        raise ActionRefused("Only a supervisor may give away what isn't their own: take it first.")
+    check_works_in(agent.user, row.queue)
+    lacking = check_able(actor, agent, row)
+    if row.state == State.ASSIGNED and row.agent_id == agent.pk:
+        return row
+    states.hand_to(row, agent, timezone.now())
+    but = f", who lacks {', '.join(lacking)}" if lacking else ""
+    note_event(
+        row, Kind.ASSIGNED, f"{profile(actor)} gave it to {agent}{but}.", actor, {"lacks": list(lacking)}
+    )
+    if owner and owner.pk != agent.pk:
+        _freed(owner)
+    return row
+
+
+@transaction.atomic
+def transfer(actor: User, conversation: Conversation, queue: EmailQueue, note: str = "") -> Conversation:
+    """Move it to another queue, where it waits; arrival and due time are kept."""
+    row = lock_for(actor, conversation)
+    check_open(row)
+    check_free(actor, row)
+    if row.queue_id == queue.pk:
+        raise ActionRefused(f"#{row.number} is in “{queue.name}” already.")
+    owner, left = holder(row), row.queue
+    states.move(row, queue, timezone.now())
+    if note.strip():
+        _write_note(actor, row, note)
+    note_event(
+        row,
+        Kind.TRANSFERRED,
+        f"{profile(actor)} moved it from {left} to {queue}.",
+        actor,
+        {"from": left.pk, "to": queue.pk},
+    )
+    _waits(row)
+    if owner:
+        _freed(owner)
+    return row
+
+
+@transaction.atomic
+def note(actor: User, conversation: Conversation, text: str) -> Note:
+    """Leave a note for colleagues; a note has no recipients and is never sent."""
+    row = lock_for(actor, conversation)
+    written = _write_note(actor, row, text)
+    live.changed(row.pk, row.queue_id, row.agent_id)
+    return written
+
+
+def _write_note(actor: User, conversation: Conversation, text: str) -> Note:
+    if not text.strip():
+        raise ActionRefused("The note is empty: write something first.")
+    if len(text) > LONGEST_NOTE:
+        raise ActionRefused(f"The note is too long: at most {LONGEST_NOTE:,} characters.")
+    return Note.objects.create(conversation=conversation, user=actor, text=clean_text(text).strip())
+
+
+@transaction.atomic
+def close(actor: User, conversation: Conversation) -> Conversation:
+    """Nothing more is to be done, until the customer writes again."""
+    row = lock_for(actor, conversation)
+    if row.state == State.CLOSED:
+        return row
+    check_free(actor, row)
+    owner = holder(row)
+    states.finish(row, timezone.now())
+    note_event(row, Kind.CLOSED, f"{profile(actor)} closed it.", actor)
+    if owner:
+        _freed(owner)
+    return row
+
+
+@transaction.atomic
+def reopen(actor: User, conversation: Conversation) -> Conversation:
+    """It is our turn again: it waits in its queue."""
+    row = lock_for(actor, conversation)
+    if row.state != State.CLOSED:
+        raise ActionRefused(f"#{row.number} is not closed.")
+    states.give_back(row, timezone.now())
+    note_event(row, Kind.REOPENED, f"{profile(actor)} reopened it.", actor)
+    _waits(row)
+    return row
+
+
+@transaction.atomic
+def snooze(actor: User, conversation: Conversation, until: datetime) -> Conversation:
+    """Put it out of sight until a time, or until the customer writes.
+
+    :param until: with its time zone.
+    """
+    row, now = lock_for(actor, conversation), timezone.now()
+    check_open(row)
+    check_free(actor, row)
+    if until.tzinfo is None or until <= now:
+        raise ActionRefused("The time to wake it is over already: choose one in the future.")
+    owner = holder(row)
+    states.sleep(row, until, now)
+    when = timezone.localtime(until).strftime("%d %b %Y %H:%M")
+    note_event(row, Kind.SNOOZED, f"{profile(actor)} snoozed it until {when}.", actor)
+    if owner:
+        _freed(owner)
+    return row
+
+
+def set_presence(actor: User, wanted: str) -> None:
+    """Say whether the user is there; who becomes available is given something, who leaves gives it back.
+
+    Raises:
+        ActionRefused: `wanted` is no presence.
+    """
+    agent = profile(actor)
+    if wanted not in Agent.Presence.values:
+        raise ActionRefused(f"“{wanted}” is not a presence: choose {', '.join(Agent.Presence.values)}.")
+    presence.set_presence(agent, wanted)
+    if wanted == Agent.Presence.OFFLINE:
+        waking.return_unbegun(agent.pk)
+    elif wanted == Agent.Presence.AVAILABLE:
+        _freed(agent)
+
+
+def _waits(conversation: Conversation) -> None:
+    if conversation.queue.mode == EmailQueue.Mode.PUSH:
+        announce(tasks.dispatch, queue_id=conversation.queue_id)
+
+
+def _freed(agent: Agent) -> None:
+    """The agent may have room for more: a hint, as the sweep finds it too."""
+    if agent.presence == Agent.Presence.AVAILABLE and agent.queues.filter(mode=EmailQueue.Mode.PUSH).exists():
+        announce(tasks.offer, agent_id=agent.pk)

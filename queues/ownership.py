@@ -1,0 +1,76 @@
+"""Whose a conversation is, and who may lay hands on it. Every check that an action makes before it acts."""
+
+from django.contrib.auth.models import User
+
+from agents.models import Agent
+from agents.rights import is_administrator, is_supervisor, working_agent
+from queues import states
+from queues.abilities import fit, lacks, teams
+from queues.models import Conversation, EmailQueue
+from queues.refusals import ActionRefused
+
+State = Conversation.State
+
+
+def check_works_in(actor: User, queue: EmailQueue) -> None:
+    """Refuse who has no business in the queue."""
+    if is_administrator(actor):
+        return
+    agent = working_agent(actor) if actor.is_active else None
+    if agent is None or not queue.members.filter(pk=agent.pk).exists():
+        raise ActionRefused(
+            f"You don't work in the email queue “{queue.name}”: ask an administrator to add you."
+        )
+
+
+def lock_for(actor: User, conversation: Conversation) -> Conversation:
+    """Lock the conversation and return it as it is now, if the user works in the queue it is in now."""
+    try:
+        locked = states.lock(conversation.pk)
+    except Conversation.DoesNotExist as error:
+        raise ActionRefused(f"The conversation #{conversation.number} was erased.") from error
+    check_works_in(actor, locked.queue)
+    return locked
+
+
+def profile(actor: User) -> Agent:
+    """The agent that the user works as."""
+    agent = working_agent(actor)
+    if agent is None:
+        raise ActionRefused("You have no agent profile: ask an administrator to make one for you.")
+    return agent
+
+
+def holder(conversation: Conversation) -> Agent | None:
+    """The agent whose it is now; a closed conversation is nobody's."""
+    return None if conversation.state in (State.WAITING, State.CLOSED) else conversation.agent
+
+
+def check_free(actor: User, conversation: Conversation) -> None:
+    """Refuse if it is a colleague's, unless the user is a supervisor."""
+    owner = holder(conversation)
+    if owner is not None and owner.user_id != actor.pk and not is_supervisor(actor):
+        raise ActionRefused(
+            f"#{conversation.number} is with {owner}: ask {owner} to give it back, or take it over first."
+        )
+
+
+def check_open(conversation: Conversation) -> None:
+    """Refuse if it is closed."""
+    if conversation.state == State.CLOSED:
+        raise ActionRefused(f"#{conversation.number} is closed: reopen it first.")
+
+
+def check_able(actor: User, agent: Agent, conversation: Conversation) -> tuple[str, ...]:
+    """Refuse an agent who lacks what the conversation demands; return what a supervisor or a helper lacks."""
+    team = teams([conversation.queue_id])[conversation.queue_id]
+    member = team.member(agent.pk)
+    if member is None:  # an administrator
+        return ()
+    missing = lacks(member, team.demand(conversation.language))
+    if fit(member, conversation.language, team) is None and not is_supervisor(actor):
+        raise ActionRefused(
+            f"#{conversation.number} needs {', '.join(missing)}, which {agent} doesn't have: "
+            "leave it to a colleague, or ask a supervisor to assign it."
+        )
+    return missing

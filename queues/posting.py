@@ -1,0 +1,224 @@
+"""A mail of ours: its rows, its frozen bytes, its place in the outbox and in the CRM.
+
+All of it in one transaction, the caller's.
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from agents.models import Agent
+from crm import tracking
+from mailcore.clean import clean_line
+from mailcore.compose import ComposeError, Draft, compose, new_message_id
+from mailcore.parse import parse
+from mailcore.parsed import Address, AttachmentPart
+from mailsenders import outbox
+from mailsenders.models import EmailSender
+from queues.letters import Letter
+from queues.models import Attachment, Conversation, EmailQueue, Message
+from queues.refusals import ActionRefused
+from queues.search import vector
+
+PREVIEW_LENGTH = 200
+ANCHOR = 0  # the message number of an id that stands for its whole conversation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """Who posts what, and how."""
+
+    letter: Letter
+    sender: EmailSender
+    agent: Agent | None = None
+    user: User | None = None
+    token: str | None = None
+    hold: int = 0
+    is_automatic: bool = False
+
+
+def message_id_key() -> bytes:
+    """The key that signs our Message-IDs; made of SECRET_KEY, for this purpose alone."""
+    return hmac.digest(settings.SECRET_KEY.encode(), b"queues.message-id", hashlib.sha256)
+
+
+def sender_of(queue: EmailQueue) -> EmailSender:
+    """The sender of a queue's answers.
+
+    Raises:
+        ActionRefused: it has none, or it is switched off.
+    """
+    sender = queue.sender
+    if sender is None:
+        raise ActionRefused(
+            f"The email queue “{queue.name}” has no email sender: an administrator chooses one at "
+            "☰ Messaging → Email queues."
+        )
+    if not sender.is_active:
+        raise ActionRefused(
+            f"The email sender “{sender.name}” is switched off: an administrator switches it on at "
+            "☰ Messaging → Email senders."
+        )
+    return sender
+
+
+def post(conversation: Conversation, posting: Posting) -> Message:
+    """Write the message, freeze it and put it into the outbox.
+
+    Raises:
+        ActionRefused: it can't be composed, such as for an address that can't be written.
+    """
+    now = timezone.now()
+    message = _row(conversation, posting, now)
+    domain = posting.sender.email_address.rpartition("@")[2]
+    message.message_id = new_message_id(conversation.pk, message.pk, message_id_key(), domain)
+    message.references = list(posting.letter.references) or [
+        new_message_id(conversation.pk, ANCHOR, message_id_key(), domain)
+    ]
+    raw = _frozen(message, posting, now)
+    try:
+        message.outgoing = outbox.enqueue(_envelope(conversation, message, posting, raw))
+    except outbox.EnvelopeError as error:
+        raise ActionRefused(str(error)) from error
+    message.raw = message.outgoing.raw
+    message.save(update_fields=["message_id", "references", "outgoing", "raw"])
+    if posting.letter.files:
+        keep_attachments(message, parse(raw).attachments)
+    _count(conversation, message, posting, now)
+    return message
+
+
+def _row(conversation: Conversation, posting: Posting, now: datetime) -> Message:
+    letter, sender = posting.letter, posting.sender
+    row = Message.objects.create(
+        conversation=conversation,
+        direction=Message.Direction.OUT,
+        automatic="auto_reply" if posting.is_automatic else "no",
+        from_name=sender.display_name or conversation.queue.name,
+        from_email=sender.email_address,
+        to=people(letter.to),
+        cc=people(letter.cc),
+        subject=letter.subject[:1000],
+        text=letter.text,
+        html=letter.html if letter.is_rich else "",
+        quote_at=letter.quote_at,
+        in_reply_to=letter.in_reply_to[:1000],
+        agent=posting.agent,
+        compose_token=posting.token,
+        search=vector(_searched(posting)),
+        sent_at=now,
+        created_at=now,
+    )
+    row.refresh_from_db(fields=["search"])
+    return row
+
+
+def _searched(posting: Posting) -> list[str]:
+    letter = posting.letter
+    everybody = [str(address) for address in (*letter.to, *letter.cc)]
+    return [letter.subject, *everybody, letter.text[: letter.quote_at], *(file.name for file in letter.files)]
+
+
+def _frozen(message: Message, posting: Posting, now: datetime) -> bytes:
+    letter = posting.letter
+    draft = Draft(
+        from_=Address(message.from_name, message.from_email),
+        to=letter.to,
+        cc=letter.cc,
+        subject=letter.subject,
+        date=now,
+        text=letter.text,
+        html=letter.html,
+        in_reply_to=letter.in_reply_to,
+        references=tuple(message.references),
+        message_id=message.message_id,
+        attachments=letter.files,
+        automatic=posting.is_automatic,
+    )
+    try:
+        return compose(draft)
+    except ComposeError as error:
+        raise ActionRefused(str(error)) from error
+
+
+def _envelope(conversation: Conversation, message: Message, posting: Posting, raw: bytes) -> outbox.Envelope:
+    everybody = (*posting.letter.to, *posting.letter.cc)
+    return outbox.Envelope(
+        sender=posting.sender,
+        raw=raw,
+        message_id=message.message_id,
+        mail_from=posting.sender.email_address,
+        recipients=tuple(dict.fromkeys(address.email for address in everybody)),
+        order_key=conversation.pk,
+        hold=posting.hold,
+        is_automatic=posting.is_automatic,
+        created_by_id=posting.user.pk if posting.user else None,
+    )
+
+
+def _count(conversation: Conversation, message: Message, posting: Posting, now: datetime) -> None:
+    conversation.messages_count += 1
+    fields = ["messages_count"]
+    if not posting.is_automatic:  # the list goes on showing what the customer wrote
+        conversation.last_message_at, conversation.last_direction = now, message.direction
+        conversation.preview = preview(message.text[: message.quote_at])
+        conversation.has_attachments = conversation.has_attachments or bool(posting.letter.files)
+        fields += ["last_message_at", "last_direction", "preview", "has_attachments"]
+    conversation.save(update_fields=fields)
+    track(conversation, message, posting.user)
+
+
+def track(conversation: Conversation, message: Message, user: User | None = None) -> None:
+    """Tell the CRM of a message, in or out."""
+    tracking.record(
+        tracking.Entry(
+            contact_id=conversation.contact_id,
+            direction=message.direction,
+            message_ref=crm_reference(message),
+            message_id=message.message_id,
+            conversation_id=conversation.pk,
+            conversation_number=conversation.number,
+            queue_name=conversation.queue.name,
+            subject=message.subject,
+            preview=preview(message.text[: message.quote_at]),
+            at=message.created_at,
+            user_id=user.pk if user else None,
+        )
+    )
+
+
+def crm_reference(message: Message) -> str:
+    """The identity of a message's communication record."""
+    return f"message-{message.pk}"
+
+
+def preview(text: str) -> str:
+    """The first words, on one line."""
+    line = clean_line(text[: PREVIEW_LENGTH * 4])
+    return line if len(line) <= PREVIEW_LENGTH else line[: PREVIEW_LENGTH - 1].rstrip() + "…"
+
+
+def people(addresses: tuple[Address, ...]) -> list[dict[str, str]]:
+    """Addresses as they are stored."""
+    return [{"name": address.name, "email": address.email} for address in addresses]
+
+
+def keep_attachments(message: Message, parts: tuple[AttachmentPart, ...]) -> None:
+    """Note where in the raw mail its files are."""
+    Attachment.objects.bulk_create(
+        Attachment(
+            message=message,
+            part=part.part[:200],
+            name=part.name[:300],
+            type=part.type[:200],
+            size=part.size,
+            inline=part.inline,
+            content_id=part.content_id[:500],
+        )
+        for part in parts
+    )

@@ -1,0 +1,233 @@
+"""Answering, taking an answer back, and settling what the outbox couldn't."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from agents.models import Agent
+from crm import tracking
+from mailsenders import outbox
+from queues import drafts, live, states
+from queues.history import Kind, note_event
+from queues.letters import Reply, check_content, write_answer, write_first
+from queues.models import Conversation, EmailQueue, Event, Message
+from queues.ownership import check_able, check_free, check_works_in, holder, lock_for, profile
+from queues.posting import Posting, crm_reference, post, preview, sender_of
+from queues.refusals import ActionRefused, NewMailArrived
+
+State = Conversation.State
+RESTORED = ["state", "agent_id", "last_agent_id"]
+RESTORED_TIMES = ["waiting_since", "due_at", "snoozed_until", "assigned_at", "closed_at"]
+
+
+@transaction.atomic
+def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
+    """Send an answer; a second call with the same token returns the first one's message.
+
+    Raises:
+        NewMailArrived: the customer has written since `answer.seen_message_id`.
+        ActionRefused: with the reason.
+    """
+    row = lock_for(actor, conversation)
+    sent = row.messages.filter(compose_token=answer.token).first() if answer.token else None
+    if sent is not None:
+        return sent
+    check_token(answer.token)
+    check_content(answer)
+    check_free(actor, row)
+    _check_seen(row, answer.seen_message_id)
+    agent = profile(actor)
+    _take_first(actor, row, agent)
+    before = _snapshot(row)
+    letter = write_answer(row, answer)
+    posting = Posting(
+        letter=letter,
+        sender=sender_of(row.queue),
+        agent=agent,
+        user=actor,
+        token=answer.token or None,
+        hold=_hold(answer),
+    )
+    message = post(row, posting)
+    drafts.drop(row, agent, answer.token)
+    _rest(row, answer.close)
+    data = {"message": message.pk, "typed": letter.typed, "before": before}
+    note_event(row, Kind.REPLIED, f"{agent} answered.", actor, data)
+    if answer.close:
+        note_event(row, Kind.CLOSED, f"{agent} closed it with the answer.", actor)
+    return message
+
+
+def check_token(token: str) -> None:
+    """Refuse a token that can't be stored."""
+    if len(token) > 150 or "\0" in token or token.startswith("start:"):
+        raise ActionRefused("The token of the mail (Idempotency-Key) has at most 150 plain characters.")
+
+
+def _hold(answer: Reply) -> int:
+    return max(0, settings.UNDO if answer.undo_seconds is None else min(answer.undo_seconds, 3600))
+
+
+def _check_seen(conversation: Conversation, seen_message_id: int | None) -> None:
+    if seen_message_id is None:
+        return
+    newer = conversation.messages.filter(pk__gt=seen_message_id, direction="in", automatic="no")
+    message = newer.order_by("-pk").first()
+    if message is not None:
+        raise NewMailArrived(message)
+
+
+def _take_first(actor: User, conversation: Conversation, agent: Agent) -> None:
+    """What an agent answers is the agent's: nobody's is taken, a supervisor takes over a colleague's."""
+    owner = holder(conversation)
+    if owner is not None and owner.pk == agent.pk:
+        return
+    lacking = check_able(actor, agent, conversation)
+    states.hand_to(conversation, agent, timezone.now())
+    over = f" over from {owner}" if owner else ""
+    note_event(conversation, Kind.TAKEN, f"{agent} took it{over} to answer.", actor, {"lacks": list(lacking)})
+
+
+def _rest(conversation: Conversation, close: bool) -> None:
+    now = timezone.now()
+    if close:
+        states.finish(conversation, now)
+    else:
+        states.await_customer(conversation, now)
+
+
+def _snapshot(conversation: Conversation) -> dict[str, Any]:
+    """Where the conversation was before the answer, for taking it back."""
+    kept: dict[str, Any] = {name: getattr(conversation, name) for name in RESTORED}
+    times = {name: getattr(conversation, name) for name in RESTORED_TIMES}
+    return (
+        kept
+        | {name: at.isoformat() if at else None for name, at in times.items()}
+        | {"due_tick": conversation.due_tick}
+    )
+
+
+@transaction.atomic
+def undo(actor: User, message: Message) -> bool:
+    """Take an answer back while it is held: the text is a draft again. False when it has left already."""
+    row = lock_for(actor, message.conversation)
+    message = row.messages.select_related("outgoing", "raw", "agent__user").get(pk=message.pk)
+    if message.outgoing is None:
+        raise ActionRefused("Only a mail of ours can be taken back.")
+    if message.agent is None or (message.agent.user_id != actor.pk):
+        check_free(actor, row)
+    if not outbox.undo(message.outgoing):
+        return False
+    tracking.forget(crm_reference(message))
+    event = row.events.filter(kind=Kind.REPLIED, data__message=message.pk).first()
+    if event is not None and message.agent is not None:
+        drafts.restore(row, message.agent, message, event.data["typed"])
+    _go_back(row, message, event)
+    note_event(row, Kind.UNDONE, f"{profile(actor)} took the answer back.", actor, {"message": message.pk})
+    return True
+
+
+def _go_back(conversation: Conversation, message: Message, event: Event | None) -> None:
+    """The conversation as it was before the answer, unless something else has happened since."""
+    rows = conversation.messages.exclude(outgoing__state="cancelled").exclude(pk=message.pk)
+    last = rows.order_by("-pk").first()
+    conversation.messages_count = max(conversation.messages_count - 1, 0)
+    if last is not None:
+        conversation.last_direction, conversation.last_message_at = last.direction, last.created_at
+        conversation.preview = preview(last.text[: last.quote_at])
+    is_later = last is not None and last.pk > message.pk
+    if event is not None and not is_later and conversation.state in (State.PENDING, State.CLOSED):
+        _restore(conversation, event.data["before"])
+    fields = ["messages_count", "last_direction", "last_message_at", "preview"]
+    states.save(conversation, [*states.MOVED, *fields])
+
+
+def _restore(conversation: Conversation, before: dict[str, Any]) -> None:
+    for name in [*RESTORED, "due_tick"]:
+        setattr(conversation, name, before[name])
+    for name in RESTORED_TIMES:
+        setattr(conversation, name, parse_datetime(before[name]) if before[name] else None)
+
+
+def start(actor: User, queue: EmailQueue, subject: str, answer: Reply) -> Message:
+    """Write to a customer first: a new conversation that waits for the customer.
+
+    Raises:
+        ActionRefused: with the reason.
+    """
+    check_works_in(actor, queue)
+    check_token(answer.token)
+    token = f"start:{actor.pk}:{answer.token}" if answer.token else None
+    sent = _started(token)
+    if sent is not None:
+        return sent
+    check_content(answer)
+    try:
+        return _start(actor, queue, subject, answer, token)
+    except IntegrityError:
+        sent = _started(token)
+        if sent is None:
+            raise
+        return sent
+
+
+def _started(token: str | None) -> Message | None:
+    # The second condition lets PostgreSQL use the partial unique index.
+    rows = Message.objects.filter(compose_token=token, compose_token__startswith="start:")  # noqa: S106
+    return rows.first() if token else None
+
+
+@transaction.atomic
+def _start(actor: User, queue: EmailQueue, subject: str, answer: Reply, token: str | None) -> Message:
+    agent, sender, now = profile(actor), sender_of(queue), timezone.now()
+    letter = write_first(queue, subject, answer)
+    contact = tracking.contact_for(letter.to[0])
+    conversation = Conversation.objects.create(
+        number=states.next_number(),
+        queue=queue,
+        contact=contact,
+        subject=letter.subject[:1000],
+        state=State.ASSIGNED,
+        agent=agent,
+        assigned_at=now,
+        language=contact.language or (queue.default_language_id or ""),
+        created_at=now,
+        last_message_at=now,
+        last_direction=Message.Direction.OUT,
+    )
+    note_event(conversation, Kind.OPENED, f"{agent} wrote first.", actor)
+    posting = Posting(letter=letter, sender=sender, agent=agent, user=actor, token=token, hold=_hold(answer))
+    message = post(conversation, posting)
+    before = _snapshot(conversation)
+    _rest(conversation, answer.close)
+    data = {"message": message.pk, "typed": letter.typed, "before": before}
+    note_event(conversation, Kind.REPLIED, f"{agent} wrote.", actor, data)
+    return message
+
+
+def resend(actor: User, message: Message) -> None:
+    """Send a failed or uncertain mail once more: the same bytes, on the agent's word."""
+    _settle(actor, message, Kind.RESENT)
+
+
+def mark_sent(actor: User, message: Message) -> None:
+    """Note that an uncertain mail did arrive."""
+    _settle(actor, message, Kind.MARKED_SENT)
+
+
+@transaction.atomic
+def _settle(actor: User, message: Message, kind: Kind) -> None:
+    row = lock_for(actor, message.conversation)
+    mail = row.messages.select_related("outgoing").get(pk=message.pk).outgoing
+    if mail is None:
+        raise ActionRefused("Only a mail of ours can be sent again.")
+    settle = {Kind.RESENT: outbox.resend, Kind.MARKED_SENT: outbox.mark_sent}[kind]
+    if not settle(mail):
+        raise ActionRefused(f"That isn't possible any more: the mail is “{mail.get_state_display()}” by now.")
+    what = {Kind.RESENT: "had the mail sent again", Kind.MARKED_SENT: "noted that the mail was sent"}[kind]
+    note_event(row, kind, f"{profile(actor)} {what}.", actor, {"message": message.pk})
+    live.changed(row.pk, row.queue_id, row.agent_id)

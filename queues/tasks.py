@@ -1,0 +1,31 @@
+"""Background work of the queues. All of it may run twice, or late: the rows decide."""
+
+from celery import shared_task
+
+from agents import presence
+from queues import routing, waking
+from queues.models import Conversation, EmailQueue
+
+
+@shared_task
+def sweep() -> None:
+    """Every UCS_SWEEP_INTERVAL: wake, expire presence, and give away what hints were lost for."""
+    presence.expire()
+    waking.return_unbegun()
+    waking.wake_due()
+    waiting = Conversation.objects.filter(state=Conversation.State.WAITING, queue__mode=EmailQueue.Mode.PUSH)
+    for queue_id in waiting.order_by().values_list("queue", flat=True).distinct():
+        routing.dispatch(queue_id)
+
+
+@shared_task
+def dispatch(queue_id: int) -> None:
+    """Something waits in a push queue."""
+    routing.dispatch(queue_id)
+
+
+@shared_task
+def offer(agent_id: int) -> None:
+    """An agent has room for more."""
+    while routing.offer(agent_id) is not None:
+        pass
