@@ -12,6 +12,7 @@ the only truth.
 import contextlib
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -127,15 +128,12 @@ class Postgres:
     def _make_data(self, programs: Path) -> None:
         # Made beside its place and renamed: an interrupted first start leaves no half database.
         unfinished = self.data.with_suffix(".new")
-        subprocess.run(["rm", "-rf", str(unfinished)], check=True)  # noqa: S607
+        shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         rootless.give(unfinished)
-        command = [
-            str(programs / "initdb"), "-D", str(unfinished), "-U", "postgres", "--auth=trust",
-            "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
-            *(["--no-sync"] if self.throwaway else []),
-        ]  # fmt: skip
-        command = rootless.command(command, signal.SIGTERM, unfinished, programs / "initdb")
+        initdb = programs / "initdb"
+        command = [str(initdb), "-D", str(unfinished), *initdb_options(self.throwaway)]
+        command = rootless.command(command, signal.SIGTERM, unfinished, initdb)
         made = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
         if made.returncode != 0:
             reason = (made.stderr.strip() or "no reason given").splitlines()[0]
@@ -201,6 +199,13 @@ class Postgres:
         """Fast shutdown, immediate when that takes too long."""
         stop_process(self.process, signal.SIGINT, signal.SIGQUIT)
         self.process = None
+
+
+def initdb_options(throwaway: bool) -> list[str]:
+    """How a database is made: UTF-8 with the letters of all languages folded, on every system alike."""
+    options = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]
+    options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    return [*options, "--no-sync"] if throwaway else options
 
 
 class Valkey:

@@ -66,4 +66,6 @@ def apply(settings_file: Path, env: dict[str, str]) -> None:
     command = [sys.executable, str(environment.PRODUCT / "manage.py"), "apply", str(settings_file)]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise StartError(f"The settings in {settings_file} can't be applied: {done.stderr.strip()}")
+        reason = done.stderr.strip() or "no reason given"
+        reason = reason.splitlines()[-1] if "Traceback" in reason else reason
+        raise StartError(f"The settings in {settings_file} can't be applied: {reason}")

@@ -92,7 +92,7 @@ def time_zone() -> str:
     name: str = env.str("TIME_ZONE", default="") or "UTC"
     try:
         ZoneInfo(name)
-    except (ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError) as error:
         raise ImproperlyConfigured(f"TIME_ZONE is {name!r}: give a name like Europe/Prague.") from error
     return name
 

@@ -51,9 +51,13 @@ class Child:
         self.start()
 
     def start(self) -> None:
-        """Start the process in a session of its own: Ctrl-C must reach nobody but us."""
+        """Start the process in a session of its own: Ctrl-C must reach nobody but us.
+
+        Should we be killed, it is killed too: its database and Redis go at the same moment, and a
+        worker that wants to finish first would wait for them for ever.
+        """
         self.process = subprocess.Popen(
-            child.command(self.program.command),
+            child.command(self.program.command, signal.SIGKILL),
             env=self.program.env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

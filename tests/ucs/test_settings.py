@@ -1,0 +1,69 @@
+"""A value that can't be used stops the start with a sentence that names the variable."""
+
+from collections.abc import Callable
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from ucs import settings
+
+
+@pytest.mark.parametrize(
+    ("read", "name", "value"),
+    [
+        (lambda: settings.seconds("UCS_LEASE", 300), "UCS_LEASE", "5m"),
+        (lambda: settings.seconds("UCS_LEASE", 300), "UCS_LEASE", "0"),
+        (lambda: settings.seconds("UCS_LEASE", 300), "UCS_LEASE", "-3"),
+        (lambda: settings.switch("DEBUG"), "DEBUG", "maybe"),
+        (lambda: settings.required("SECRET_KEY", "make one"), "SECRET_KEY", ""),
+        (settings.encryption_keys, "UCS_ENCRYPTION_KEYS", ""),
+        (settings.encryption_keys, "UCS_ENCRYPTION_KEYS", "tooshort"),
+        (settings.encryption_keys, "UCS_ENCRYPTION_KEYS", "é" * 44),
+        (settings.token_keys, "UCS_TOKEN_KEYS", ""),
+        (settings.token_keys, "UCS_TOKEN_KEYS", "short"),
+        (settings.base_url, "UCS_BASE_URL", "mail.example.com"),
+        (settings.base_url, "UCS_BASE_URL", "https://"),
+        (settings.retry_ladder, "UCS_RETRY_LADDER", "60,soon"),
+        (settings.time_zone, "TIME_ZONE", "Europe/Atlantis"),
+        (settings.ca_bundle, "UCS_CA_BUNDLE", "/nowhere/ca.pem"),
+        (settings.redis_url, "REDIS_URL", "http://redis"),
+        (settings.redis_url, "REDIS_URL", ""),
+        (settings.database, "DATABASE_URL", "sqlite:///ucs.db"),
+        (settings.database, "DATABASE_URL", ""),
+    ],
+)
+def test_refused(read: Callable[[], object], name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured, match=name) as refused:
+        read()
+    assert not (len(value) > 3 and "KEY" in name and value in str(refused.value)), "a key is in the message"
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts"),
+    [
+        ("https://mail.example.com/", ["127.0.0.1", "localhost", "[::1]", "mail.example.com"]),
+        ("http://127.0.0.1:8080", ["127.0.0.1", "localhost", "[::1]", "127.0.0.1"]),
+    ],
+)
+def test_public_address_is_an_allowed_host(
+    url: str, hosts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UCS_BASE_URL", url)
+    monkeypatch.delenv("ALLOWED_HOSTS", raising=False)
+    assert settings.allowed_hosts() == hosts
+    monkeypatch.setenv("ALLOWED_HOSTS", "a.example,b.example")
+    assert settings.allowed_hosts() == ["a.example", "b.example"]
+
+
+def test_database_keeps_options_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p%40@db.example:5433/ucs?sslmode=verify-full")
+    found = settings.database()
+    assert (found["HOST"], found["PORT"], found["PASSWORD"]) == ("db.example", 5433, "p@")
+    assert found["OPTIONS"]["sslmode"] == "verify-full"
+    assert "statement_timeout=30s" in found["OPTIONS"]["options"]
+
+
+def test_database_socket_with_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://postgres:@/ucs?host=/a%20b/run")
+    assert settings.database()["OPTIONS"]["host"] == "/a b/run"
