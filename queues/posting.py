@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from agents.models import Agent
 from crm import tracking
+from crm.models import Contact
 from mailcore.clean import clean_line
 from mailcore.compose import ComposeError, Draft, compose, new_message_id
 from mailcore.parse import parse
@@ -95,7 +96,7 @@ def post(conversation: Conversation, posting: Posting) -> Message:
 
 def _row(conversation: Conversation, posting: Posting, now: datetime) -> Message:
     letter, sender = posting.letter, posting.sender
-    row = Message.objects.create(
+    return Message.objects.create(
         conversation=conversation,
         direction=Message.Direction.OUT,
         automatic="auto_reply" if posting.is_automatic else "no",
@@ -114,8 +115,6 @@ def _row(conversation: Conversation, posting: Posting, now: datetime) -> Message
         sent_at=now,
         created_at=now,
     )
-    row.refresh_from_db(fields=["search"])
-    return row
 
 
 def _searched(posting: Posting) -> list[str]:
@@ -170,14 +169,14 @@ def _count(conversation: Conversation, message: Message, posting: Posting, now: 
         conversation.has_attachments = conversation.has_attachments or bool(posting.letter.files)
         fields += ["last_message_at", "last_direction", "preview", "has_attachments"]
     conversation.save(update_fields=fields)
-    track(conversation, message, posting.user)
+    track(conversation, message, conversation.contact, posting.user)
 
 
-def track(conversation: Conversation, message: Message, user: User | None = None) -> None:
-    """Tell the CRM of a message, in or out."""
+def track(conversation: Conversation, message: Message, contact: Contact, user: User | None = None) -> None:
+    """Tell the CRM of a message from or to this contact."""
     tracking.record(
         tracking.Entry(
-            contact_id=conversation.contact_id,
+            contact_id=contact.pk,
             direction=message.direction,
             message_ref=crm_reference(message),
             message_id=message.message_id,

@@ -1,0 +1,257 @@
+"""What comes in: a parsed mail becomes a message of a conversation in its queue.
+
+    contact → conversation, joined or new (`matching`) → message, attachments, search words → state, due time
+    → CRM → acknowledgement, once, to a person
+
+Machine mail (bounces, out-of-office, lists) is kept like any other, but moves no state and is never answered;
+only a bounce that won't be tried again puts the conversation back to work, as the customer got nothing.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from agents.models import Language
+from crm import tracking
+from crm.models import Contact
+from mailcore import language
+from mailcore.automatic import is_daemon
+from mailcore.parsed import Automatic, Bounce, ParsedMail
+from mailstore.announce import announce
+from mailstore.models import RawMail
+from queues import live, matching, states, tasks
+from queues.history import Kind, note_event
+from queues.letters import own_addresses, write_acknowledgement
+from queues.matching import Match
+from queues.models import Conversation, EmailQueue, Message
+from queues.posting import Posting, keep_attachments, people, post, preview, sender_of, track
+from queues.refusals import ActionRefused
+from queues.search import vector
+
+logger = logging.getLogger(__name__)
+
+State = Conversation.State
+SURE = 0.8  # of the language
+ENOUGH_TEXT = 60  # characters; shorter mails are helped by their subject
+ONE_ACKNOWLEDGEMENT_IN = timedelta(hours=24)
+
+
+@transaction.atomic
+def deliver(queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: datetime) -> Message:
+    """Put the mail into the queue, or into the conversation that it answers, and return its message."""
+    received_at = min(received_at, timezone.now())
+    match = matching.find(queue, mail)
+    conversation = _joined(match)
+    if conversation is None:
+        return _open(queue, mail, raw, received_at, match)
+    return _join(conversation, mail, raw, received_at, match)
+
+
+def _joined(match: Match) -> Conversation | None:
+    if match.conversation_id is None:
+        return None
+    try:
+        return states.lock(match.conversation_id)
+    except Conversation.DoesNotExist:  # erased a moment ago
+        return None
+
+
+def _open(queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: datetime, match: Match) -> Message:
+    contact = _lock(tracking.contact_for(mail.from_))
+    tag, confidence = _language(queue, contact, mail)
+    conversation = Conversation(
+        number=states.next_number(),
+        queue=queue,
+        contact=contact,
+        subject=mail.subject[:1000],
+        language=tag,
+        language_confidence=confidence,
+        created_at=received_at,
+        last_message_at=received_at,
+    )
+    states.start_clock(conversation, received_at, queue.first_response)
+    conversation.save()
+    message = _store(conversation, mail, raw, received_at)
+    _show(conversation, message)
+    track(conversation, message, contact)
+    note_event(conversation, Kind.OPENED, f"A mail came to {queue}.", data={"message": message.pk})
+    if match.hint:
+        note_event(conversation, Kind.HINT, match.hint)
+    _remember_language(contact, tag, confidence)
+    _acknowledge(conversation, message, mail)
+    _announce(conversation)
+    return message
+
+
+def _join(
+    conversation: Conversation, mail: ParsedMail, raw: RawMail, received_at: datetime, match: Match
+) -> Message:
+    message = _store(conversation, mail, raw, received_at)
+    _show(conversation, message)
+    if match.is_copy:
+        track(conversation, message, conversation.contact)
+        note_event(conversation, Kind.RECEIVED, "The same mail came over another mailbox too.")
+    elif mail.automatic == Automatic.NO:
+        _answered(conversation, message, mail)
+    else:
+        track(conversation, message, conversation.contact)
+        if match.bounced_id is not None and mail.bounce is not None:
+            _bounced(conversation, message, mail.bounce, match.bounced_id)
+    _announce(conversation)
+    return message
+
+
+def _store(conversation: Conversation, mail: ParsedMail, raw: RawMail, received_at: datetime) -> Message:
+    message = Message.objects.create(
+        conversation=conversation,
+        direction=Message.Direction.IN,
+        automatic=mail.automatic,
+        from_name=mail.from_.name[:300],
+        from_email=mail.from_.email[:320],
+        reply_to=people(mail.reply_to),
+        to=people(mail.to),
+        cc=people(mail.cc),
+        subject=mail.subject[:1000],
+        text=mail.text,
+        html=mail.html,
+        quote_at=mail.quote_at,
+        message_id=mail.message_id[:1000],
+        in_reply_to=mail.in_reply_to[:1000],
+        references=list(mail.references),
+        defects=list(mail.defects),
+        raw=raw,
+        search=vector(_searched(mail)),
+        sent_at=mail.date or received_at,
+        created_at=received_at,
+    )
+    keep_attachments(message, mail.attachments)
+    return message
+
+
+def _searched(mail: ParsedMail) -> list[str]:
+    everybody = (mail.from_, *mail.to, *mail.cc)
+    names = [attachment.name for attachment in mail.attachments]
+    return [mail.subject, *map(str, everybody), mail.new_text, *names, mail.text[mail.quote_at :]]
+
+
+def _show(conversation: Conversation, message: Message) -> None:
+    """What lists show of the conversation."""
+    conversation.messages_count += 1
+    conversation.last_message_at = max(conversation.last_message_at, message.created_at)
+    if message.automatic == Automatic.NO or conversation.messages_count == 1:
+        conversation.last_direction = message.direction
+        conversation.preview = preview(message.text[: message.quote_at] or message.text)
+    conversation.has_attachments = conversation.has_attachments or message.attachments.exists()
+    conversation.save(
+        update_fields=[
+            "messages_count", "last_message_at", "last_direction", "preview", "has_attachments"
+        ]
+    )  # fmt: skip
+
+
+def _answered(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
+    """A person has written: it is our turn."""
+    contact = tracking.contact_for(mail.from_)
+    track(conversation, message, contact)
+    if conversation.language_confidence < SURE:
+        tag, confidence = _language(conversation.queue, contact, mail)
+        conversation.language, conversation.language_confidence = tag, confidence
+        conversation.save(update_fields=["language", "language_confidence"])
+        _remember_language(contact, tag, confidence)
+    before = State(conversation.state)
+    _our_turn(conversation, message.created_at)
+    if before not in (State.WAITING, State.ASSIGNED):
+        who = mail.from_.name or mail.from_.email or "The customer"
+        note_event(conversation, Kind.RECEIVED, f"{who} wrote; {_where(conversation)}.", data={"was": before})
+
+
+def _our_turn(conversation: Conversation, since: datetime) -> None:
+    states.start_clock(conversation, since, conversation.queue.next_response)
+    if conversation.state in (State.WAITING, State.ASSIGNED):
+        states.save(conversation, states.MOVED)
+    else:
+        states.come_back(conversation, timezone.now())
+
+
+def _where(conversation: Conversation) -> str:
+    return f"it is with {conversation.agent}" if conversation.agent else f"it waits in {conversation.queue}"
+
+
+def _bounced(conversation: Conversation, message: Message, bounce: Bounce, bounced_id: int) -> None:
+    """A mail of ours did not arrive: the customer still waits."""
+    sent = conversation.messages.get(pk=bounced_id)
+    who = ", ".join(bounce.recipients) or "the recipient"
+    why = bounce.diagnostic or bounce.status or "the mail system gave no reason"
+    if not bounce.is_permanent or sent.automatic != "no":
+        return
+    _our_turn(conversation, message.created_at)
+    note_event(
+        conversation,
+        Kind.BOUNCED,
+        f"The answer could not be delivered to {who}: {why}. Check the address; {_where(conversation)}.",
+        data={"message": sent.pk, "recipients": list(bounce.recipients), "status": bounce.status},
+    )
+
+
+def _lock(contact: Contact) -> Contact:
+    """One mail of a contact at a time: two at once would each be acknowledged."""
+    return Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
+
+
+def _language(queue: EmailQueue, contact: Contact, mail: ParsedMail) -> tuple[str, float]:
+    """The language to answer in; its confidence is 0 when it is assumed, not seen."""
+    text = mail.new_text
+    if len(text) < ENOUGH_TEXT:
+        text = f"{mail.subject}\n{text}"
+    tag, confidence = language.detect(text, list(Language.objects.values_list("tag", flat=True)))
+    if tag and confidence >= SURE:
+        return tag, confidence
+    if contact.language:
+        return contact.language, 0.0
+    first = queue.languages.order_by("tag").values_list("tag", flat=True).first()
+    return queue.default_language_id or first or "", 0.0
+
+
+def _remember_language(contact: Contact, tag: str, confidence: float) -> None:
+    if confidence >= SURE and contact.language != tag:
+        contact.language = tag
+        contact.save(update_fields=["language"])
+
+
+def _acknowledge(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
+    """Tell a person that their mail has come; once a day, and never in answer to a machine."""
+    queue = conversation.queue
+    if not queue.acknowledgement.strip() or not _may_be_acknowledged(conversation, mail):
+        return
+    try:
+        with transaction.atomic():
+            letter = write_acknowledgement(conversation, message)
+            posting = Posting(letter=letter, sender=sender_of(queue), is_automatic=True)
+            sent = post(conversation, posting)
+    except ActionRefused as refused:
+        logger.warning("conversation %s is not acknowledged: %s", conversation.pk, refused.sentence)
+        note_event(conversation, Kind.ACKNOWLEDGED, f"No acknowledgement was sent. {refused.sentence}")
+        return
+    note_event(conversation, Kind.ACKNOWLEDGED, "The acknowledgement was sent.", data={"message": sent.pk})
+
+
+def _may_be_acknowledged(conversation: Conversation, mail: ParsedMail) -> bool:
+    sender = mail.from_.email.lower()
+    if mail.automatic != Automatic.NO or not sender or is_daemon(mail.from_) or sender in own_addresses():
+        return False
+    answered = Message.objects.filter(
+        conversation__contact=conversation.contact_id,
+        conversation__queue=conversation.queue_id,
+        direction=Message.Direction.OUT,
+        automatic=Automatic.AUTO_REPLY,
+        created_at__gt=timezone.now() - ONE_ACKNOWLEDGEMENT_IN,
+    )
+    return not answered.exists()
+
+
+def _announce(conversation: Conversation) -> None:
+    live.changed(conversation.pk, conversation.queue_id, conversation.agent_id)
+    if conversation.state == State.WAITING and conversation.queue.mode == EmailQueue.Mode.PUSH:
+        announce(tasks.dispatch, queue_id=conversation.queue_id)
