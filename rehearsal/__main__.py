@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -41,6 +42,11 @@ def _read_options() -> Options:
     parser.add_argument("--token-life", type=float, default=3600, help="life of an access token, seconds")
     parser.add_argument("--every", type=float, default=6, help="seconds between two letters of customers")
     parser.add_argument("--burst", type=int, default=12, help="letters at the very start")
+    parser.add_argument(
+        "--product",
+        default=os.environ.get("UCS_BASE_URL") or "http://127.0.0.1:8080",
+        help="address of the program to rehearse, as the pages should name it",
+    )
     given = parser.parse_args()
     if given.every <= 0 or given.burst < 0 or given.token_life <= 0:
         parser.error("--every and --token-life must be above 0, --burst not below")
@@ -49,6 +55,7 @@ def _read_options() -> Options:
         port=given.port,
         token_life=given.token_life,
         habits=Habits(every=given.every, burst=given.burst),
+        product=given.product.rstrip("/"),
     )
 
 

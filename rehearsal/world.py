@@ -17,6 +17,7 @@ from rehearsal.mail.imap import ImapHost
 from rehearsal.mail.post import PostOffice
 from rehearsal.mail.smtp import SmtpHost
 from rehearsal.oauth import Account, OAuthServer, TLSPort
+from rehearsal.pages import Sight, make_blueprint
 from rehearsal.people import COMPANY, COMPANY_MAILBOXES, GOOGLE_IMAP, GOOGLE_SMTP
 
 HOST = ports.HOST
@@ -47,12 +48,14 @@ class Options:
     :param port: of the web pages; 0 takes a free one, or the one of the last start.
     :param token_life: of access tokens.
     :param habits: of the customers.
+    :param product: the address that the pages name as the program to rehearse.
     """
 
     folder: Path
     port: int = 0
     token_life: float = 3600
     habits: Habits = field(default_factory=Habits)
+    product: str = "http://127.0.0.1:8080"
 
 
 @dataclass
@@ -84,11 +87,12 @@ class World:
         )
         self.certificates = Certificates.in_folder(folder)
         tls = self.certificates.server_context()
-        self._start_oauth(tls)
+        self._make_oauth(tls)
         self._make_mailboxes()
         await self._open_mail(tls)
         self._write_presets()
         self._let_customers_in()
+        self._open_pages()
         ports.write_atomically(folder / "world.json", self.description())
 
     async def stop(self) -> None:
@@ -101,7 +105,7 @@ class World:
         except BlockingIOError as error:
             raise AlreadyRunningError(folder) from error
 
-    def _start_oauth(self, tls: ssl.SSLContext) -> None:
+    def _make_oauth(self, tls: ssl.SSLContext) -> None:
         self.oauth = OAuthServer(
             self.ports["web"],
             [Account(one.address, one.name) for one in COMPANY_MAILBOXES if one.at_google],
@@ -110,7 +114,6 @@ class World:
             state_file=self.options.folder / "oauth.json",
         )
         self._open.callback(self.oauth.stop)
-        self.oauth.start()
 
     def _make_mailboxes(self) -> None:
         def passwords(at_google: bool) -> dict[str, str | None]:
@@ -153,6 +156,12 @@ class World:
         life = asyncio.create_task(self.crowd.live())
         self._open.callback(self.crowd.stop)
         self._open.callback(life.cancel)
+
+    def _open_pages(self) -> None:
+        loop = asyncio.get_running_loop()
+        sight = Sight(self.crowd, self.host_of, loop, self.options.product)
+        self.oauth.add_pages(make_blueprint(sight))
+        self.oauth.start()
 
     def _write_presets(self) -> None:
         urls = self.oauth.endpoints()

@@ -70,6 +70,7 @@ class Habits:
 class SeenMail:
     """A mail in a customer's mailbox, for the page that shows it."""
 
+    number: int
     sent_by_customer: bool
     at: datetime
     other: str
@@ -86,8 +87,25 @@ class Customer:
     person: Person
     writer: Writer
     mails: deque[SeenMail] = field(default_factory=lambda: deque(maxlen=KEPT_MAILS))
+    received: int = 0
     #: first Message-ID of a conversation → answers given in it; more than enough when thanked.
     rounds: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def keep(self, mail: EmailMessage, raw: bytes, *, by_customer: bool) -> None:
+        """Remember a mail that was written or received; the oldest of many is forgotten."""
+        self.received += not by_customer
+        self.mails.append(
+            SeenMail(
+                number=self.mails[-1].number + 1 if self.mails else 1,
+                sent_by_customer=by_customer,
+                at=datetime.now(UTC),
+                other=parseaddr(str(mail["To" if by_customer else "From"]))[1],
+                subject=str(mail.get("Subject", "")),
+                text=plain_text(mail),
+                attachments=tuple(part.get_filename() or "file" for part in mail.iter_attachments()),
+                raw=raw,
+            )
+        )
 
 
 class Crowd:
@@ -156,7 +174,7 @@ class Crowd:
     async def _send(self, customer: Customer, mail: EmailMessage) -> None:
         raw = mail.as_bytes()
         to = parseaddr(str(mail["To"]))[1]
-        customer.mails.append(_seen(mail, raw, by_customer=True))
+        customer.keep(mail, raw, by_customer=True)
         if self.post.knows(to):
             await self.post.deliver(customer.person.address, [to], raw)
         else:
@@ -164,7 +182,7 @@ class Crowd:
 
     async def _receive(self, customer: Customer, raw: bytes) -> None:
         mail = email.message_from_bytes(raw, policy=email.policy.default)
-        customer.mails.append(_seen(mail, raw, by_customer=False))
+        customer.keep(mail, raw, by_customer=False)
         for letters in self.unanswered.values():
             letters.difference_update(_references(mail))
         if _is_automatic(mail):
@@ -205,16 +223,4 @@ def _is_automatic(mail: EmailMessage) -> bool:
         or str(mail.get("Precedence", "")).strip().lower() in ("bulk", "junk", "list", "auto_reply")
         or "List-Id" in mail
         or str(mail.get("Return-Path", "")).strip() == "<>"
-    )
-
-
-def _seen(mail: EmailMessage, raw: bytes, *, by_customer: bool) -> SeenMail:
-    return SeenMail(
-        sent_by_customer=by_customer,
-        at=datetime.now(UTC),
-        other=parseaddr(str(mail["To" if by_customer else "From"]))[1],
-        subject=str(mail.get("Subject", "")),
-        text=plain_text(mail),
-        attachments=tuple(part.get_filename() or "file" for part in mail.iter_attachments()),
-        raw=raw,
     )
