@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from ucs.datafolder import DataFolder, StartError
 
 PRODUCT = Path(__file__).resolve().parent.parent
-KEYS = ("SECRET_KEY", "UCS_ENCRYPTION_KEYS", "UCS_TOKEN_KEYS")
+KEYS = ("SECRET_KEY", "UCS_ENCRYPTION_KEYS")
 SERVICES = ("DATABASE_URL", "REDIS_URL")
 # These look at the code, not at the database.
 OFFLINE = {
@@ -94,7 +94,6 @@ def new_keys() -> dict[str, str]:
     return {
         "SECRET_KEY": secrets.token_urlsafe(48),
         "UCS_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-        "UCS_TOKEN_KEYS": secrets.token_urlsafe(32),
     }
 
 

@@ -112,6 +112,9 @@ class Launcher:
             "UCS_BASE_URL": os.environ.get("UCS_BASE_URL") or f"http://{HOST}:{self.port}",
             "DATABASE_URL": os.environ["DATABASE_URL"],
             "REDIS_URL": os.environ["REDIS_URL"],
+            # On one's own machine an OAuth server on it is no attack.
+            "UCS_ALLOW_PRIVATE_HOSTS": os.environ.get("UCS_ALLOW_PRIVATE_HOSTS")
+            or ("true" if self.embedded.postgres else "false"),
             "DJANGO_SETTINGS_MODULE": "rehearsal.settings" if self.options.demo else "ucs.settings",
         }
         text = "".join(f"{name}={value}\n" for name, value in own.items())

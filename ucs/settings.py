@@ -15,9 +15,11 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from ucs.logs import logging_config
+from ucs.menu import UNFOLD  # noqa: F401 - the look of the administration is a setting, too
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
+TOKEN_KEY_LENGTH = 32
 
 
 def required(name: str, remedy: str) -> str:
@@ -63,11 +65,11 @@ def encryption_keys() -> list[str]:
 
 
 def token_keys() -> list[str]:
-    """Keys that sign what goes out with a mail and must be known again: the first signs, all verify."""
+    """Service keys for the token URL, for callers that are not on this machine; none: nobody else."""
     keys = [key.strip() for key in env.list("UCS_TOKEN_KEYS", default=[]) if key.strip()]
-    if not keys or any(len(key) < 32 for key in keys):
+    if any(len(key) < TOKEN_KEY_LENGTH for key in keys):
         raise ImproperlyConfigured(
-            "UCS_TOKEN_KEYS needs one or more keys of at least 32 characters, comma separated. Make one "
+            f"UCS_TOKEN_KEYS needs keys of at least {TOKEN_KEY_LENGTH} characters, comma separated. Make one "
             'with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
         )
     return keys

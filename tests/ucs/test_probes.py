@@ -11,13 +11,13 @@ from mailstore.workers import heartbeat_key, worker_states
 from ucs import health
 from ucs.tasks import heartbeat
 
-STRANGE_HOST = {"HTTP_HOST": "10.0.0.7:8000"}  # a container is probed by its address
+STRANGE_HOST = {"host": "10.0.0.7:8000"}  # a container is probed by its address
 
 
 @pytest.mark.django_db
 def test_healthz_and_readyz(client: Client) -> None:
-    assert client.get("/healthz", **STRANGE_HOST).content == b"ok\n"
-    answer = client.get("/readyz", **STRANGE_HOST)
+    assert client.get("/healthz", headers=STRANGE_HOST).content == b"ok\n"
+    answer = client.get("/readyz", headers=STRANGE_HOST)
     assert (answer.status_code, answer.json()) == (200, {"ready": True, "problems": []})
 
 

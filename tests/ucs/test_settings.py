@@ -19,7 +19,6 @@ from ucs import settings
         (settings.encryption_keys, "UCS_ENCRYPTION_KEYS", ""),
         (settings.encryption_keys, "UCS_ENCRYPTION_KEYS", "tooshort"),
         (settings.encryption_keys, "UCS_ENCRYPTION_KEYS", "é" * 44),
-        (settings.token_keys, "UCS_TOKEN_KEYS", ""),
         (settings.token_keys, "UCS_TOKEN_KEYS", "short"),
         (settings.base_url, "UCS_BASE_URL", "mail.example.com"),
         (settings.base_url, "UCS_BASE_URL", "https://"),
