@@ -343,10 +343,17 @@ def _settle(mail: OutgoingMail) -> None:
         mail.not_before = timezone.now() + _spread(mail, pause or 0)
     elif RecipientState.ACCEPTED in states:
         mail.state = State.SENT
+        mail.last_error = _who_was_refused(mail) if RecipientState.REFUSED in states else ""
     else:
         mail.state = State.FAILED
     mail.lease_until = mail.data_started_at = None
     mail.save(update_fields=SETTLED_FIELDS)
+
+
+def _who_was_refused(mail: OutgoingMail) -> str:
+    refused = mail.recipients.filter(state=RecipientState.REFUSED).order_by("id")
+    answers = "; ".join(f"{email} ({answer})" for email, answer in refused.values_list("email", "answer"))
+    return f"Not delivered to {answers}: check the address, and tell the person another way."
 
 
 def _spread(mail: OutgoingMail, seconds: int) -> timedelta:

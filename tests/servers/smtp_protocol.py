@@ -135,7 +135,7 @@ class Protocol(SMTP):
         login = getattr(self.session.auth_data, "login", b"") if self.session else b""
         self.world.take(
             TakenMail(
-                mail_from=envelope.mail_from or "",
+                mail_from=(envelope.mail_from or "").strip("<>"),
                 recipients=tuple(envelope.rcpt_tos),
                 raw=bytes(envelope.original_content or b""),
                 user=login.decode(),

@@ -1,0 +1,317 @@
+"""One connection to an SMTP server, step by step, so that the outbox can write between the steps.
+
+aiosmtplib does the protocol. What it leaves to us: which step an error belongs to, one sign-in method
+instead of all in turn (each failure counts towards a lock-out), and the moment between RCPT and DATA.
+
+    line = Line(Server.of(sender))
+    await line.open()                      # connect, TLS, EHLO
+    await line.sign_in(credential)
+    refused = await line.envelope(…)       # MAIL, RCPT for each
+    await line.start_text()                # DATA: 354
+    answer = await line.text(raw)          # the bytes and the dot
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+import aiosmtplib
+from aiosmtplib import SMTPResponse
+from django.conf import settings
+
+from mailsenders.answers import Answer, Phase
+from mailsenders.models import EmailSender
+from mailsenders.wire import stuffed
+from sso import tls
+from sso.secrets import Credential
+from sso.steps import explain
+
+CONNECT_SECONDS = 30.0
+COMMAND_SECONDS = 300.0  # RFC 5321 4.5.3.2: five minutes for a command, ten for the final dot
+DOT_SECONDS = 600.0
+RESET_SECONDS = 10.0
+PARTING_SECONDS = 5.0
+METHODS = ("plain", "login", "cram-md5")
+
+
+class SmtpError(Exception):
+    """The conversation with the server did not go on; `phase` says how far it had come."""
+
+    def __init__(self, phase: Phase, text: str) -> None:
+        super().__init__(text)
+        self.phase = phase
+
+
+class Refused(SmtpError):
+    """The server answered, but not as wished."""
+
+    def __init__(self, phase: Phase, answer: Answer) -> None:
+        super().__init__(phase, str(answer))
+        self.answer = answer
+
+
+class Lost(SmtpError):
+    """No answer: the connection broke or the server kept silent. The text says which."""
+
+
+class Unreachable(SmtpError):
+    """There is no usable connection; the text is a sentence that names the server and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where and how to connect. Two equal ones can share a connection."""
+
+    server_type: str
+    host: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+
+    @classmethod
+    def of(cls, sender: EmailSender) -> Self:
+        """The server of a sender, as it is configured now."""
+        return cls(
+            sender.server_type, sender.server_address, sender.service_port, sender.username, sender.password
+        )
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Line:
+    """A connection. It belongs to the loop of `background`; after an error it is only good for `close`."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.mails = 0
+        self.phase = Phase.CONNECT
+        self._client = aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            use_tls=server.server_type == EmailSender.ServerType.SSL,
+            start_tls=False,
+            tls_context=tls.context(),
+            timeout=CONNECT_SECONDS,
+            local_hostname=our_name(),
+        )
+
+    async def open(self) -> None:
+        """Connect, and greet. STARTTLS is a must when it is chosen: there is no way back to clear text.
+
+        :raises SmtpError: no usable connection.
+        """
+        try:
+            await self._connect()
+            if self.server.server_type == EmailSender.ServerType.STARTTLS:
+                await self._start_tls()
+        except BaseException:
+            self._client.close()
+            raise
+
+    async def sign_in(self, credential: Credential) -> None:
+        """Sign in by the one method that fits.
+
+        :raises Refused: wrong password or token, or no sign-in at the moment.
+        :raises Unreachable: the server offers no method for this.
+        """
+        self.phase = Phase.AUTH
+        offered = self._client.server_auth_methods
+        method = self._method(credential.kind, offered)
+        user, secret = self.server.username, credential.value
+        sign_in = {
+            "xoauth2": self._client.auth_xoauth2,
+            "plain": self._client.auth_plain,
+            "login": self._client.auth_login,
+            "cram-md5": self._client.auth_crammd5,
+        }[method]
+        await self._step(Phase.AUTH, sign_in(user, secret, timeout=COMMAND_SECONDS))
+
+    def largest_mail(self) -> int:
+        """The server's limit in octets (RFC 1870), 0 when it gives none."""
+        size = self._client.esmtp_extensions.get("size", "")
+        return int(size) if size.isdigit() else 0
+
+    async def envelope(
+        self, mail_from: str, recipients: tuple[str, ...], raw: bytes, seconds: float = COMMAND_SECONDS
+    ) -> dict[str, Answer | None]:
+        """Name the sender and each recipient; recipient → None when taken, or the refusal.
+
+        :param seconds: for all of it.
+        :raises Refused: the sender is refused, or the server ends the conversation (421).
+        :raises Lost: no answer.
+        """
+        outcome: dict[str, Answer | None] = {}
+        try:
+            async with asyncio.timeout(seconds):
+                await self._command(Phase.MAIL, f"MAIL FROM:<{mail_from}>{self._parameters(raw)}")
+                for recipient in recipients:
+                    outcome[recipient] = await self._recipient(recipient)
+        except TimeoutError as error:
+            raise Lost(self.phase, f"{self.server} took too long while {self.phase}") from error
+        return outcome
+
+    async def start_text(self) -> None:
+        """Ask to send the text. Nothing of it has left yet."""
+        await self._command(Phase.DATA, "DATA", wanted=354)
+
+    async def text(self, raw: bytes) -> Answer:
+        """Send the text and the final dot; the answer is the server's 250.
+
+        :raises Refused: it did not take the mail.
+        :raises Lost: nobody knows.
+        """
+        protocol = self._client.protocol
+        try:
+            if protocol is None:
+                raise aiosmtplib.SMTPServerDisconnected("closed")
+            protocol.write(stuffed(raw))
+        except aiosmtplib.SMTPServerDisconnected as error:  # before a byte of it has left
+            raise Lost(Phase.DATA, f"{self.server} closed the connection before the text") from error
+        answer = await self._step(Phase.DOT, protocol.read_response(timeout=DOT_SECONDS))
+        if answer.code != 250:
+            raise Refused(Phase.DOT, answer)
+        self.mails += 1
+        return answer
+
+    async def reset(self) -> None:
+        """Forget a half-made mail, and see that the server is still there."""
+        await self._command(Phase.EHLO, "RSET", seconds=RESET_SECONDS)
+
+    async def close(self, *, politely: bool = True) -> None:
+        """Hang up. What goes wrong now is nobody's business: all mails have had their answer."""
+        try:
+            if politely and self._client.is_connected:
+                await self._client.quit(timeout=PARTING_SECONDS)
+        except (aiosmtplib.SMTPException, OSError):
+            pass
+        finally:
+            self._client.close()
+
+    # Steps.
+
+    async def _connect(self) -> None:
+        try:
+            await self._client.connect()
+        except aiosmtplib.SMTPConnectResponseError as error:
+            raise Refused(Phase.CONNECT, Answer(error.code, error.message)) from error
+        except aiosmtplib.SMTPConnectTimeoutError as error:
+            raise self._unreachable(TimeoutError()) from error
+        except (OSError, UnicodeError) as error:  # SMTPConnectError is an OSError
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+            raise self._unreachable(cause) from error
+        self._check_clear_text()
+        await self._greet()
+
+    async def _greet(self) -> None:
+        await self._step(Phase.EHLO, self._client.ehlo(timeout=CONNECT_SECONDS))
+
+    async def _start_tls(self) -> None:
+        self.phase = Phase.STARTTLS
+        if not self._client.supports_extension("starttls"):
+            raise Unreachable(
+                self.phase,
+                f"{self.server} does not offer STARTTLS, so nothing was sent there: choose SSL with its "
+                "port, or ask the operator of the server.",
+            )
+        try:
+            await self._step(self.phase, self._client.starttls(timeout=CONNECT_SECONDS))
+        except OSError as error:  # of the handshake
+            raise self._unreachable(error) from error
+        await self._greet()
+
+    def _check_clear_text(self) -> None:
+        if self.server.server_type != EmailSender.ServerType.NONE:
+            return
+        peer = self._client.get_transport_info("peername")
+        if peer and not is_inside(str(peer[0])):
+            raise Unreachable(
+                Phase.CONNECT,
+                f"{self.server} ({peer[0]}) is outside your own network, where mail and password would "
+                "travel readable by anyone, so nothing was sent there: choose STARTTLS or SSL.",
+            )
+
+    def _method(self, kind: Literal["password", "xoauth2"], offered: list[str]) -> str:
+        if kind == "xoauth2" and "xoauth2" in offered:
+            return "xoauth2"
+        found = next((method for method in METHODS if method in offered), "") if kind == "password" else ""
+        if found:
+            return found
+        names = ", ".join(name.upper() for name in offered) or "none at all"
+        wanted = "a password" if kind == "password" else "a token (XOAUTH2)"
+        raise Unreachable(
+            Phase.AUTH,
+            f"{self.server} offers no sign-in with {wanted} on this connection (it offers {names}): choose "
+            "another server type, or empty the username if no sign-in is needed.",
+        )
+
+    def _parameters(self, raw: bytes) -> str:
+        size = f" SIZE={len(raw)}" if self._client.supports_extension("size") else ""
+        eight_bit = self._client.supports_extension("8bitmime") and not raw.isascii()
+        return size + (" BODY=8BITMIME" if eight_bit else "")
+
+    async def _recipient(self, recipient: str) -> Answer | None:
+        try:
+            await self._command(Phase.RCPT, f"RCPT TO:<{recipient}>")
+        except Refused as refusal:
+            if refusal.answer.code == 421:
+                raise
+            return refusal.answer
+        return None
+
+    async def _command(
+        self, phase: Phase, command: str, *, wanted: int = 250, seconds: float = COMMAND_SECONDS
+    ) -> Answer:
+        words = [word.encode("ascii") for word in command.split(" ")]
+        answer = await self._step(phase, self._client.execute_command(*words, timeout=seconds))
+        if answer.code // 10 != wanted // 10:
+            raise Refused(phase, answer)
+        return answer
+
+    async def _step(self, phase: Phase, work: Awaitable[SMTPResponse]) -> Answer:
+        self.phase = phase
+        try:
+            code, text = await work
+        except aiosmtplib.SMTPResponseException as error:
+            raise Refused(phase, Answer(error.code, error.message)) from error
+        except aiosmtplib.SMTPTimeoutError as error:
+            raise Lost(phase, f"no answer from {self.server} while {phase}") from error
+        except aiosmtplib.SMTPServerDisconnected as error:
+            raise Lost(phase, f"{self.server} closed the connection while {phase}") from error
+        return Answer(code, text)
+
+    def _unreachable(self, error: OSError | UnicodeError) -> Unreachable:
+        if isinstance(error, UnicodeError):  # a name such as "a..b"
+            sentence = f"{self.server.host} is not a server name: correct the server address."
+        else:
+            sentence = explain(_plain(error), self.server.host, self.server.port)
+        return Unreachable(Phase.CONNECT, sentence)
+
+
+def is_inside(address: str) -> bool:
+    """Whether an IP address is of this machine or of a private network."""
+    ip = ip_address(address.partition("%")[0])
+    return ip.is_private or ip.is_loopback
+
+
+def our_name() -> str:
+    """What we call ourselves in EHLO (RFC 5321 4.1.3: an address literal where there is no name)."""
+    host = urlsplit(settings.BASE_URL).hostname or "localhost"
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host if host.isascii() else "localhost"
+    return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"
+
+
+def _plain(error: OSError) -> OSError:
+    """The error as the operating system gives it."""
+    if isinstance(error, aiosmtplib.SMTPServerDisconnected):
+        return ConnectionResetError()
+    # asyncio wraps the refusals of a name's several addresses into one error without a number.
+    if "Connect call failed" in str(error) and "Errno 111" in str(error):
+        return ConnectionRefusedError()
+    return error
