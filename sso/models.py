@@ -8,6 +8,7 @@ A provider's settings are edited by administrators; its token row is written by 
 """
 
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import models, transaction
@@ -46,9 +47,21 @@ class SSOProvider(models.Model):
         return f"{self.get_type_display()} provider {self.pk}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        nameless = not self.name
+        if nameless:
+            self.name = f"new {uuid4()}"
         with transaction.atomic():
             super().save(*args, **kwargs)
+            if nameless:
+                self._name_after_id()
             ProviderToken.objects.get_or_create(provider=self)
+
+    def _name_after_id(self) -> None:
+        name = f"{self.type}-{self.pk}"
+        while SSOProvider.objects.filter(name=name).exists():
+            name += "-new"
+        self.name = name
+        super().save(update_fields=["name"])
 
 
 class ProviderToken(Health):

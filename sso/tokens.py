@@ -21,6 +21,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from sso import oauth
+from sso.fields import SecretUnreadable
 from sso.models import ProviderToken, SSOProvider
 from sso.oauth import Grant, NeedsSignIn, ProviderDown, ProviderRefused, SignInError
 
@@ -69,11 +70,15 @@ class Wish:
     def is_met(self, token: ProviderToken, now: datetime) -> bool:
         if not token.access_token or token.expires_at is None or self.is_refused(token):
             return False
-        half_life = timedelta(seconds=token.lifetime / 2)
-        return token.expires_at - now >= min(self.margin, half_life)
+        return lasts(token.expires_at, token.lifetime, self.margin, now)
 
     def is_refused(self, token: ProviderToken) -> bool:
         return self.not_of is not None and token.refreshed_at == self.not_of
+
+
+def lasts(expires_at: datetime, lifetime: int, margin: timedelta, now: datetime) -> bool:
+    """Whether a token lives for the margin, or for half its life if that is shorter."""
+    return expires_at - now >= min(margin, timedelta(seconds=lifetime / 2))
 
 
 def access_token(provider_id: int, *, force: bool = False) -> str:
@@ -100,13 +105,18 @@ def keep_fresh(provider_id: int) -> None:
 
 def due(now: datetime) -> list[int]:
     """The providers whose tokens end soon and may be refreshed now."""
+    margin = AT_LEAST + EARLIER
     rows = ProviderToken.objects.filter(needs_sign_in=False, signed_in_at__isnull=False).filter(
         Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now),
         Q(claimed_until__isnull=True) | Q(claimed_until__lte=now),
+        expires_at__lte=now + margin,
     )
-    soon = now + AT_LEAST + EARLIER
-    wish = Wish(AT_LEAST + EARLIER)
-    return [token.provider_id for token in rows.filter(expires_at__lte=soon) if not wish.is_met(token, now)]
+    found = rows.values_list("provider_id", "expires_at", "lifetime")
+    return [
+        pk
+        for pk, expires_at, lifetime in found
+        if expires_at and not lasts(expires_at, lifetime, margin, now)
+    ]
 
 
 def keep_sign_in(provider: SSOProvider, grant: Grant, account: str, user_id: int | None) -> None:
@@ -167,6 +177,8 @@ def _load(provider_id: int) -> ProviderToken:
         raise UnknownProvider(
             f"There is no SSO provider {provider_id}: look up the ID under ☰ System → SSO providers."
         ) from None
+    except SecretUnreadable as error:
+        raise ProviderRefused(f"SSO provider {provider_id}: {error}") from error
 
 
 def _check_signed_in(token: ProviderToken) -> None:

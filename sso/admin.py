@@ -1,0 +1,162 @@
+"""☰ System → SSO providers. The pieces that other apps' admin pages are built of are named here as well."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin import display
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+
+from sso import oauth, people, providers, secrets, tokens
+from sso.adminbase import HealthColumns, ProductAdmin
+from sso.badges import badge, health_badge, when
+from sso.connection import ConnectionTest
+from sso.forms import URLS, ProviderForm
+from sso.models import ProviderToken, SSOProvider
+from sso.usage import rows_with_token_of
+from sso.widgets import SecretInput, SecretsForm, TokenOrPasswordInput
+
+__all__ = [
+    "ConnectionTest",
+    "HealthColumns",
+    "ProductAdmin",
+    "SecretInput",
+    "SecretsForm",
+    "TokenOrPasswordInput",
+    "badge",
+    "health_badge",
+    "people",
+    "when",
+]
+
+
+@admin.register(SSOProvider)
+class ProviderAdmin(ProductAdmin):
+    """One row for each mailbox that is signed in for; 🔑 signs in."""
+
+    form = ProviderForm
+    list_display = ("provider", "kind", "account", "expiry", "health", "key")
+    search_fields = ("name", "client_id", "mailbox", "token__account")
+    ordering = ("id",)
+    change_form_before_template = "admin/provider_card.html"
+    change_form_outer_after_template = "admin/provider_key.html"
+    fieldsets = (
+        (None, {"fields": ("type", "client_id", "client_secret", "scope", "mailbox", "owner", "name")}),
+        ("Other endpoints", {"fields": URLS, "classes": ("collapse",)}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SSOProvider]:
+        found = super().get_queryset(request).select_related("token")
+        return found.defer("client_secret", "token__access_token", "token__refresh_token")
+
+    @display(description="Provider", ordering="id")
+    def provider(self, obj: SSOProvider) -> SafeString:
+        return format_html('{}<span class="ucs-below">{}</span>', obj, obj.name)
+
+    @display(description="Type", ordering="type")
+    def kind(self, obj: SSOProvider) -> str:
+        return obj.get_type_display()
+
+    @display(description="Account", ordering="token__account")
+    def account(self, obj: SSOProvider) -> SafeString | str:
+        if obj.token.account:
+            return obj.token.account
+        return format_html('<span class="ucs-quiet">for {}</span>', obj.mailbox) if obj.mailbox else "–"
+
+    @display(description="Expiry", ordering="token__expires_at")
+    def expiry(self, obj: SSOProvider) -> SafeString | str:
+        return when(obj.token.expires_at)
+
+    @display(description="Health")
+    def health(self, obj: SSOProvider) -> SafeString:
+        return provider_badge(obj.token)
+
+    @display(description="Sign in")
+    def key(self, obj: SSOProvider) -> SafeString:
+        # A button of the list's own form: a form inside it would not be valid HTML.
+        return format_html(
+            '<button type="submit" class="ucs-key" formaction="{}" formmethod="post" '
+            'title="Sign in with the mailbox user" aria-label="Sign in: {}">🔑</button>',
+            reverse("sso:start", args=[obj.pk]),
+            obj,
+        )
+
+    def next_step(self, obj: SSOProvider) -> str:
+        who = f"as {obj.mailbox}" if obj.mailbox else "with the e-mail mailbox user account"
+        return f"Now click 🔑 in its row and sign in {who}."
+
+    def save_model(self, request: HttpRequest, obj: SSOProvider, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        for sentence in form.warnings:
+            messages.warning(request, sentence)
+        if change:
+            tokens.settings_changed(obj)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return allow_sign_in(super().changelist_view(request, extra_context))
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        obj = self.get_object(request, object_id) if object_id else None
+        more = {"card": card(obj or SSOProvider()), **(extra_context or {})}
+        return allow_sign_in(super().changeform_view(request, object_id, form_url, more))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """Like a protected relation: who signs in with a provider's token keeps it from being deleted."""
+        found, counts, perms, protected = super().get_deleted_objects(objs, request)
+        for obj in objs:
+            protected += [
+                f"{row._meta.verbose_name} {row}: its password is the token URL of {obj}"
+                for row in rows_with_token_of(obj.pk)
+            ]
+        return found, counts, perms, protected
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(describe))
+        return [path("describe/", view, name="sso_describe"), *super().get_urls()]
+
+
+def provider_badge(token: ProviderToken) -> SafeString:
+    """Signed in, not signed in, needs sign-in; with the last error in words."""
+    if token.needs_sign_in:
+        return badge("bad", "needs sign-in", token.last_error)
+    if token.signed_in_at is None:
+        return badge("calm", "not signed in")
+    if token.is_failing:
+        return badge("warn", "signed in, failing", token.last_error)
+    return badge("good", "signed in")
+
+
+def card(provider: SSOProvider) -> dict[str, Any]:
+    """What to copy into the provider's console, and the token URL once there is an ID."""
+    return {
+        "provider": provider if provider.pk else None,
+        "redirect_uri": oauth.redirect_uri(provider),
+        "origin": settings.BASE_URL,
+        "scope": providers.preset(provider.type).scope,
+        "token_url": secrets.token_url(str(provider.pk)) if provider.pk else "",
+        "badge": provider_badge(provider.token) if provider.pk else "",
+        "used_by": rows_with_token_of(provider.pk) if provider.pk else [],
+    }
+
+
+def describe(request: HttpRequest) -> HttpResponse:
+    """Whose token a token URL means, for the line below a password field."""
+    secret = request.POST.get("secret", "")
+    text = secrets.describe(secret) if secret.lower().startswith("http") else ""
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+def allow_sign_in(response: HttpResponse) -> HttpResponse:
+    """Let the 🔑 of this page lead to the providers: a policy's form-action also holds for redirects."""
+    urls = {providers.endpoints(one).authorization_url for one in SSOProvider.objects.defer("client_secret")}
+    origins = sorted({f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for url in urls})
+    response._csp_update = {"form-action": origins}  # type: ignore[attr-defined]
+    return response

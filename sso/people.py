@@ -1,0 +1,74 @@
+"""☰ System → Users, Groups and the audit log: Django's own models in the look of the others."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin import display
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from sso.adminbase import ProductAdmin
+from sso.badges import when
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin, ProductAdmin):  # type: ignore[misc,type-arg]  # unfold has no types
+    """Who may sign in. What an agent can do stands under ☰ Messaging → Agents."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "full_name", "email", "is_staff", "is_active", "last_seen")
+    list_filter = ("is_active", "is_staff", "is_superuser")
+
+    @display(description="Name", ordering="last_name")
+    def full_name(self, obj: User) -> str:
+        return obj.get_full_name() or "–"
+
+    @display(description="Last sign-in", ordering="last_login")
+    def last_seen(self, obj: User) -> Any:
+        return when(obj.last_login)
+
+    def next_step(self, obj: User) -> str:
+        return "Make it an agent under ☰ Messaging → Agents, so that it can answer mail."
+
+
+@admin.register(Group)
+class PeopleGroupAdmin(GroupAdmin, ProductAdmin):  # type: ignore[misc]  # unfold has no types
+    """Rights that several users share."""
+
+
+@admin.register(LogEntry)
+class AuditAdmin(ProductAdmin):
+    """Who changed which settings here: read and never written."""
+
+    list_display = ("action_time", "user", "what", "object_repr", "change")
+    list_display_links = None
+    list_select_related = ("user", "content_type")
+    list_filter = ("action_flag", "content_type")
+    search_fields = ("object_repr", "user__username")
+    ordering = ("-id",)
+    actions = None
+
+    @display(description="Kind")
+    def what(self, obj: LogEntry) -> str:
+        return obj.content_type.name if obj.content_type else "–"
+
+    @display(description="Change")
+    def change(self, obj: LogEntry) -> str:
+        return obj.get_change_message()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

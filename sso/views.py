@@ -1,0 +1,82 @@
+"""🔑 and the way back from the provider."""
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from sso import secrets, signin
+from sso.marking import mark
+from sso.models import SSOProvider
+from sso.oauth import SignInError
+
+LIST = "admin:sso_ssoprovider_changelist"
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+@require_POST
+def start(request: HttpRequest, provider_id: int) -> HttpResponse:
+    """🔑: send the browser to the consent page of this provider."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(reverse(LIST))
+    _require_administrator(request)
+    provider = get_object_or_404(SSOProvider.objects.defer("client_secret"), pk=provider_id)
+    try:
+        _check_address(request)
+        return HttpResponseRedirect(signin.begin(request.session, provider))
+    except SignInError as error:
+        messages.error(request, error.sentence)
+        return _back_to_list(request, provider)
+
+
+@require_GET
+@never_cache
+def callback(request: HttpRequest, kind: str) -> HttpResponse:
+    """Where the provider sends the browser back to."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(reverse(LIST))
+    _require_administrator(request)
+    provider = None
+    try:
+        provider, verifier = signin.take_back(request.session, kind, request.GET.get("state", ""))
+        account = signin.finish(provider, verifier, request.GET.dict(), request.user.pk)
+    except SignInError as error:
+        messages.error(request, error.sentence)
+        return _back_to_list(request, provider)
+    messages.success(
+        request,
+        f"{provider} is signed in as {account}. As the password of an email source or sender, give "
+        f"{secrets.token_url(str(provider.pk))}",
+    )
+    return _back_to_list(request, provider)
+
+
+def _require_administrator(request: HttpRequest) -> None:
+    """A stranger doesn't learn what there is."""
+    user = request.user
+    if not (isinstance(user, User) and user.is_staff and user.has_perm("sso.change_ssoprovider")):
+        raise Http404
+
+
+def _check_address(request: HttpRequest) -> None:
+    """The browser comes back to UCS_BASE_URL: opened by another loopback name, its session would be lost."""
+    name = urlsplit(f"//{request.get_host()}").hostname
+    wanted = urlsplit(settings.BASE_URL).hostname
+    if name != wanted and f"{name}" in LOOPBACK_NAMES:
+        raise signin.SignInLost(
+            f"The provider sends the browser back to {settings.BASE_URL}, but this page was opened as "
+            f"{request.get_host()}: open {settings.BASE_URL}{reverse(LIST)} and click 🔑 there."
+        )
+
+
+def _back_to_list(request: HttpRequest, provider: SSOProvider | None) -> HttpResponse:
+    if provider:
+        mark(request, provider)
+    return redirect(LIST)

@@ -1,0 +1,78 @@
+"""Form fields for secrets: written, never shown."""
+
+from typing import Any
+
+from django import forms
+from unfold.widgets import UnfoldAdminPasswordWidget
+
+from sso import secrets
+
+KEEP = "stored: leave empty to keep it"
+
+
+class SecretInput(UnfoldAdminPasswordWidget):  # type: ignore[misc]  # unfold has no types
+    """A password field that never renders what is stored.
+
+    A token URL is no secret and is shown as text, with whose token it is below.
+
+    :param accepts_token_url: tell below the field whose token a typed token URL means.
+    """
+
+    template_name = "sso/secret_input.html"
+
+    def __init__(self, attrs: dict[str, Any] | None = None, *, accepts_token_url: bool = False) -> None:
+        super().__init__({"autocomplete": "new-password", "spellcheck": "false", **(attrs or {})})
+        self.accepts_token_url = accepts_token_url
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, None, attrs)
+        stored = str(value or "")
+        if stored and self.accepts_token_url and secrets.token_name(stored):
+            context["widget"] |= {"type": "text", "value": stored}
+        elif stored:
+            context["widget"]["attrs"]["placeholder"] = KEEP
+        note = secrets.describe(stored) if stored and self.accepts_token_url else ""
+        return context | {"accepts_token_url": self.accepts_token_url, "note": note}
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        value = super().value_from_datadict(data, files, name)
+        return value.strip() if value and secrets.token_name(value) else value
+
+
+class TokenOrPasswordInput(SecretInput):
+    """For the password of a mailbox or a sender."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs, accepts_token_url=True)
+
+
+class SecretsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A model form whose empty secret fields keep what is stored."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self.secret_fields():
+            if self.initial.get(name):
+                self.fields[name].required = False
+
+    def secret_fields(self) -> list[str]:
+        return [name for name, field in self.fields.items() if isinstance(field.widget, SecretInput)]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name in self.secret_fields():
+            if name in cleaned and not cleaned[name]:
+                cleaned[name] = self.initial.get(name) or ""
+            if cleaned.get(name) and self.fields[name].widget.accepts_token_url:
+                self._check_token_url(name, cleaned[name])
+        return cleaned
+
+    def _check_token_url(self, name: str, value: str) -> None:
+        try:
+            secrets.token_provider_id(value)
+        except secrets.NotATokenURL as error:
+            self.add_error(name, error.sentence)
+
+    def kept(self, name: str) -> bool:
+        """Whether the stored secret is used because nothing was typed."""
+        return bool(self.initial.get(name)) and not self.data.get(self.add_prefix(name))

@@ -1,0 +1,44 @@
+// Small helps on the forms of the administration: copy buttons, and whose token a token URL means.
+(function () {
+  async function copy(button) {
+    const before = button.textContent;
+    const field = button.parentElement.querySelector("input");
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      button.textContent = "Copied";
+    } catch {
+      field.select(); // no clipboard without https: the text is marked, ready for Ctrl+C
+      button.textContent = "Press Ctrl+C";
+    }
+    setTimeout(() => { button.textContent = before; }, 1600);
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button) copy(button);
+  });
+
+  function watch(note) {
+    const field = document.getElementById(note.dataset.describes);
+    let timer = 0;
+    async function describe() {
+      const text = field.value.trim();
+      if (!/^https?:/i.test(text)) { note.textContent = ""; return; }
+      const body = new FormData();
+      body.append("secret", text);
+      const token = field.form.querySelector("[name=csrfmiddlewaretoken]").value;
+      const answer = await fetch(note.dataset.url, { method: "POST", body, headers: { "X-CSRFToken": token } });
+      if (answer.ok && field.value.trim() === text) note.textContent = await answer.text();
+    }
+    field.addEventListener("input", () => {
+      // A token URL is no secret: it is shown, so that a wrong digit is seen.
+      field.type = /^https?:/i.test(field.value.trim()) ? "text" : "password";
+      clearTimeout(timer);
+      timer = setTimeout(() => describe().catch(() => { note.textContent = ""; }), 300);
+    });
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("[data-describes]").forEach(watch);
+  });
+})();

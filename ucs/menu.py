@@ -1,0 +1,84 @@
+"""Look and ☰ menu of the administration; read by the settings, so nothing of Django's admin is imported."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+
+# Title, model and icon of each entry; a group is one plain title.
+MENU: dict[str, list[tuple[str, str, str]]] = {
+    "☰ System": [
+        ("SSO providers", "sso.SSOProvider", "key"),
+        ("Users", "auth.User", "person"),
+        ("Groups", "auth.Group", "group"),
+        ("API keys", "api.APIKey", "vpn_key"),
+        ("Audit log", "admin.LogEntry", "history"),
+    ],
+    "☰ Messaging": [
+        ("Email queues", "queues.EmailQueue", "inbox"),
+        ("Email sources", "mailsources.EmailSource", "move_to_inbox"),
+        ("Email senders", "mailsenders.EmailSender", "outgoing_mail"),
+        ("Agents", "agents.Agent", "support_agent"),
+        ("Skills", "agents.Skill", "psychology"),
+        ("Languages", "agents.Language", "translate"),
+        ("Contacts", "crm.Contact", "contacts"),
+        ("Organisations", "crm.Organisation", "domain"),
+        ("Conversations", "queues.Conversation", "forum"),
+        ("Fetched mail", "mailsources.FetchedMail", "download"),
+        ("Outgoing mail", "mailsenders.OutgoingMail", "upload"),
+    ],
+}
+
+
+def file(name: str) -> Callable[[HttpRequest], str]:
+    """The address of a static file, asked for when a page is made."""
+
+    def address(request: HttpRequest) -> str:
+        return static(name)
+
+    return address
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "UCS Email",
+    "SITE_HEADER": "UCS Email",
+    "SITE_SUBHEADER": "Administration",
+    "SITE_URL": "/",
+    "SITE_ICON": file("desk/mark.svg"),
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": file("desk/mark.svg")}],
+    "SHOW_BACK_BUTTON": False,
+    "BORDER_RADIUS": "7px",
+    "STYLES": [file("admin_look.css")],
+    "SCRIPTS": [file("admin_theme.js"), file("admin_forms.js")],
+    "SIDEBAR": {"navigation": "ucs.sidebar.sidebar", "show_search": False, "show_all_applications": False},
+    "ACCOUNT": {"navigation": [{"title": "Agent desk", "link": "/"}]},
+    "COLORS": {
+        "base": {
+            "50": "#f6f7f9",
+            "100": "#eef0f4",
+            "200": "#e1e4ea",
+            "300": "#c9ced8",
+            "400": "#939cab",
+            "500": "#667082",
+            "600": "#4a5263",
+            "700": "#353d4b",
+            "800": "#232a34",
+            "900": "#161b21",
+            "950": "#0e1216",
+        },
+        "primary": {
+            "50": "#f1f3fd",
+            "100": "#e4e8fb",
+            "200": "#cbd2f7",
+            "300": "#a9b4f1",
+            "400": "#8492ea",
+            "500": "#6475e0",
+            "600": "#3149c4",
+            "700": "#2a3fae",
+            "800": "#233389",
+            "900": "#1e2b6c",
+            "950": "#131b45",
+        },
+    },
+}
