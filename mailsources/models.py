@@ -74,9 +74,10 @@ class EmailSource(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        """Changed settings are tried at once: what was wrong before may be right now."""
         with transaction.atomic():
             super().save(*args, **kwargs)
-            SourceState.objects.get_or_create(source=self)
+            SourceState.objects.update_or_create(source=self, defaults={"next_attempt_at": None})
 
     def validate_constraints(self, exclude: Any = None) -> None:
         """Name the source that already has the mailbox, which the database's own message can't."""
@@ -92,8 +93,9 @@ class EmailSource(models.Model):
         )
         if twin:
             raise ValidationError(
-                f"The mailbox {self.mailbox or self.username} on {self.server_address} ({self.folder}) is already "
-                f"fetched by the email source “{twin.name}”: change that one, or choose another mailbox or folder."
+                f"The mailbox {self.mailbox or self.username} on {self.server_address} ({self.folder}) is "
+                f"already fetched by the email source “{twin.name}”: change that one, or choose another "
+                "mailbox or folder."
             )
         super().validate_constraints(exclude)
 
@@ -111,6 +113,9 @@ class SourceState(Health):
     )
     epoch = models.PositiveIntegerField(default=1)
     uidvalidity = models.BigIntegerField(null=True, blank=True)
+    uidvalidity_changes = models.PositiveSmallIntegerField(
+        default=0, help_text="How often it changed from one poll to the next, without a break."
+    )
     last_uid = models.BigIntegerField(default=0)
     on_server = models.PositiveIntegerField(
         null=True, blank=True, help_text="Mails the server showed last time."

@@ -9,11 +9,17 @@ from django.db import models
 class RawMailQuerySet(models.QuerySet["RawMail"]):
     """Storing goes through `keep`, so that bytes, hash and size never disagree."""
 
-    def keep(self, raw: bytes) -> "RawMail":
-        """Store `raw` and return its row; call it inside the transaction that acknowledges the mail."""
-        return self.create(
+    def prepare(self, raw: bytes) -> "RawMail":
+        """The row for `raw`, compressed but not stored yet, for who stores many at once."""
+        return self.model(
             sha256=hashlib.sha256(raw).hexdigest(), size=len(raw), data=zlib.compress(raw, level=1)
         )
+
+    def keep(self, raw: bytes) -> "RawMail":
+        """Store `raw` and return its row; call it inside the transaction that acknowledges the mail."""
+        row = self.prepare(raw)
+        row.save(force_insert=True)
+        return row
 
 
 class RawMail(models.Model):

@@ -1,1 +1,1 @@
-"""Real servers on loopback for the tests: each in a folder of its own, each stopped by the one who started it."""
+"""Real servers on loopback for the tests, each in a folder of its own, stopped by who started it."""

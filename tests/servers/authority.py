@@ -24,20 +24,20 @@ class Authority:
         self.folder = folder
 
     @cached_property
-    def _ca(self) -> trustme.CA:
+    def ca(self) -> trustme.CA:
         return trustme.CA(organization_name="UCS tests")
 
     @cached_property
     def bundle(self) -> Path:
         """PEM file for settings.CA_BUNDLE."""
         path = self.folder / "authority.pem"
-        self._ca.cert_pem.write_to_path(str(path))
+        self.ca.cert_pem.write_to_path(str(path))
         return path
 
     def certificate(self, *names: str) -> Certificate:
         """Files of a new certificate for `names`, or for loopback."""
         names = names or LOOPBACK_NAMES
-        issued = self._ca.issue_cert(*names)
+        issued = self.ca.issue_cert(*names)
         stem = self.folder / names[0].replace(".", "-")
         certificate = Certificate(stem.with_suffix(".crt"), stem.with_suffix(".key"))
         certificate.chain.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))

@@ -1,0 +1,111 @@
+"""A signed-in IMAP connection: TLS or STARTTLS, password or token, always with time-outs."""
+
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+
+from imapclient import IMAPClient, SocketTimeout
+
+from mailsources import faults
+from mailsources.faults import FAULTS, MailboxError
+from mailsources.listing import Shown
+from mailsources.models import EmailSource
+from mailsources.signin import CONNECT_SECONDS, READ_SECONDS, login_name, signed_in, stays_here
+from sso import tls
+from sso.secrets import Credential
+
+logger = logging.getLogger(__name__)
+
+HANG_UP_SECONDS = 2
+
+
+@dataclass(slots=True)
+class Line:
+    """An open connection and what its folder showed last."""
+
+    client: IMAPClient
+    shown: Shown
+
+
+def connect(source: EmailSource) -> IMAPClient:
+    """A new connection, signed in, with no folder open.
+
+    :raises MailboxError: with the sentence for the administrator.
+    """
+    return signed_in(source, lambda credential: _connect(source, credential))
+
+
+def hang_up(client: IMAPClient) -> None:
+    """Say goodbye, or just close when the server doesn't listen. Never raises."""
+    try:
+        client.socket().settimeout(HANG_UP_SECONDS)
+        client.logout()
+    except FAULTS:
+        with suppress(*FAULTS):
+            client.shutdown()
+
+
+def reach(source: EmailSource) -> IMAPClient:
+    """A connection that is encrypted where it must be, not signed in yet. Raises MailboxError."""
+    try:
+        client = IMAPClient(
+            source.server_address,
+            source.service_port,
+            ssl=source.use_ssl,
+            ssl_context=tls.context(),
+            timeout=SocketTimeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+        )
+    except FAULTS as error:
+        raise faults.connecting(error, source) from error
+    client._imap.debug = 0  # else every mail body is formatted for a log line that nobody sees
+    client.normalise_times = False
+    try:
+        _encrypt(client, source)
+    except FAULTS as error:
+        hang_up(client)
+        raise faults.connecting(error, source) from error
+    except MailboxError:
+        hang_up(client)
+        raise
+    return client
+
+
+def _encrypt(client: IMAPClient, source: EmailSource) -> None:
+    if source.use_ssl:
+        return
+    if client.has_capability("STARTTLS"):
+        client.starttls(tls.context())
+    elif not source.allow_clear_text and not stays_here(client.socket()):
+        raise faults.no_starttls(source)
+
+
+def _connect(source: EmailSource, credential: Credential) -> IMAPClient:
+    client = reach(source)
+    try:
+        sign_in(client, source, credential)
+    except MailboxError:
+        hang_up(client)
+        raise
+    return client
+
+
+def sign_in(client: IMAPClient, source: EmailSource, credential: Credential) -> None:
+    """Authenticate an open connection. Raises MailboxError."""
+    name = login_name(source, credential)
+    try:
+        if credential.kind == "xoauth2":
+            client.oauth2_login(name, credential.value)
+        elif _needs_plain(source, credential):
+            client.plain_login(name, credential.value, source.mailbox)
+        else:
+            client.login(name, credential.value)
+    except OSError as error:
+        raise faults.talking(error, source) from error
+    except FAULTS as error:
+        raise faults.refused(error, source, by_token=credential.kind == "xoauth2") from error
+
+
+def _needs_plain(source: EmailSource, credential: Credential) -> bool:
+    """LOGIN knows neither another person's mailbox nor letters outside of ASCII (RFC 4616 does)."""
+    shared = source.mailbox and source.mailbox != source.username
+    return bool(shared) or not (credential.value + source.username).isascii()

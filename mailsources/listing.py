@@ -1,0 +1,82 @@
+"""What a mailbox shows: plain values that IMAP and POP3 have in common."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+LARGEST_MAIL = 50 * 1024 * 1024
+"""Octets; a bigger mail is not imported, as reading it takes some five times its size of memory."""
+
+BATCH_MAILS = 50
+BATCH_OCTETS = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A mailbox at first sight: how many mails it holds, and which UIDs are valid (None: POP3 or unknown)."""
+
+    total: int
+    uidvalidity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A mail on the server, not read yet: IMAP names it by `uid`, POP3 by `uidl`.
+
+    `number` is POP3's, and means something within one session only. `size` is in octets, 0 when unknown.
+    """
+
+    uid: int | None = None
+    uidl: str | None = None
+    number: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A mail that was read. `received_at` is when the server got it, if the server tells."""
+
+    listed: Listed
+    raw: bytes
+    received_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A mail that the server shows but can't hand over; the others can be read."""
+
+    listed: Listed
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """A mail that was gone when it was asked for: somebody deleted or moved it."""
+
+    listed: Listed
+
+
+@dataclass(frozen=True, slots=True)
+class TooBig:
+    """A mail above LARGEST_MAIL, of which only the headers were read."""
+
+    listed: Listed
+    headers: bytes
+
+
+Answer = Arrived | Unreadable | Vanished
+Seen = Answer | TooBig
+
+
+def batches(listed: Iterable[Listed]) -> Iterator[list[Listed]]:
+    """Portions that are bounded by number and by octets; a big mail comes alone."""
+    batch: list[Listed] = []
+    octets = 0
+    for one in listed:
+        if batch and (len(batch) >= BATCH_MAILS or octets + one.size > BATCH_OCTETS):
+            yield batch
+            batch, octets = [], 0
+        batch.append(one)
+        octets += one.size
+    if batch:
+        yield batch

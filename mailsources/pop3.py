@@ -1,0 +1,268 @@
+"""POP3: the whole mailbox, one session for each poll, mails told apart by their UIDL.
+
+A mail that is to be deleted goes only when the session ends with QUIT (RFC 1939 6), and only mails that are
+stored are marked, so a session that breaks off loses nothing.
+"""
+
+import hashlib
+import poplib
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+from mailsources import faults
+from mailsources.faults import FAULTS, MailboxError
+from mailsources.listing import Answer, Arrived, Listed, Shown, Unreadable
+from mailsources.models import EmailSource
+from mailsources.signin import CONNECT_SECONDS, READ_SECONDS, login_name, signed_in, stays_here
+from sso import tls
+from sso.secrets import Credential
+
+LISTED_AT_ONCE = 1000
+LONGEST_LINE = 20 * 1024 * 1024
+CRLF = b"\r\n"
+
+
+class _Lines:
+    """poplib gives up at lines of 2,048 octets, but mail has longer ones; ours may be as long as a mail."""
+
+    file: Any
+
+    def _getline(self) -> tuple[bytes, int]:
+        line = self.file.readline(LONGEST_LINE + 1)
+        if not line:
+            raise poplib.error_proto("-ERR EOF")
+        if len(line) > LONGEST_LINE:
+            raise poplib.error_proto("-ERR a line is too long")
+        return line.removesuffix(b"\n").removesuffix(b"\r"), len(line)
+
+
+class _Clear(_Lines, poplib.POP3):
+    pass
+
+
+class _Encrypted(_Lines, poplib.POP3_SSL):
+    pass
+
+
+class Pop3Mailbox:
+    """A `Mailbox` (see mailsources/mailbox.py) that speaks POP3."""
+
+    def __init__(self, source: EmailSource) -> None:
+        self.source = source
+        self._line: poplib.POP3 | None = None
+        self._numbers: dict[str, int] = {}
+
+    def open(self) -> Shown:
+        """Sign in; this locks the mailbox until `settle` or `close`."""
+        self._line = connect(self.source)
+        with self._talking() as line:
+            return Shown(line.stat()[0])
+
+    def listing(self, after_uid: int) -> Iterator[list[Listed]]:
+        """All mails, in portions: POP3 doesn't know which are new."""
+        with self._talking() as line:
+            sizes = dict(_pairs(line.list()[1]))
+        names = self._uidls()
+        if names is None:
+            everything = [Listed(number=number, size=int(size)) for number, size in sizes.items()]
+        else:
+            self._numbers = {uidl: number for number, uidl in names}
+            everything = [
+                Listed(uidl=uidl, number=number, size=int(sizes.get(number, b"0"))) for number, uidl in names
+            ]
+        for start in range(0, len(everything), LISTED_AT_ONCE):
+            yield everything[start : start + LISTED_AT_ONCE]
+
+    def fetch(self, listed: Sequence[Listed]) -> Iterator[Answer]:
+        """Read mails, in order. One that the server refuses doesn't stop the others."""
+        for one in listed:
+            try:
+                with self._talking() as line:
+                    raw = _octets(line.retr(one.number)[1])
+            except MailboxError as error:
+                if not isinstance(error.__cause__, poplib.error_proto) or self._line is None:
+                    raise
+                yield Unreadable(one, faults.answer(error.__cause__))
+                continue
+            yield Arrived(self._named(one, raw), raw)
+
+    def headers(self, listed: Listed) -> bytes:
+        """Only the headers of a mail; b"" when the server has no TOP."""
+        with suppress(MailboxError), self._talking() as line:
+            return _octets(line.top(listed.number, 0)[1])
+        return b""
+
+    def settle(self, listed: Sequence[Listed]) -> None:
+        """Delete mails and end the session; those that are gone already are no error."""
+        if self.source.after_import != EmailSource.AfterImport.DELETE:
+            return
+        with self._talking() as line:
+            for one in listed:
+                number = self._numbers.get(one.uidl or "")
+                if number:
+                    line.dele(number)
+            line.quit()
+        self._line = None
+
+    def close(self) -> None:
+        """End the session, if `settle` has not."""
+        line, self._line = self._line, None
+        if line is not None:
+            with suppress(*FAULTS):
+                line.quit()
+
+    def drop(self) -> None:
+        """Hang up without QUIT: nothing is deleted."""
+        line, self._line = self._line, None
+        if line is not None:
+            _cut(line)
+
+    def _uidls(self) -> list[tuple[int, str]] | None:
+        """Number and UIDL of each mail; None from a server without, which will do only when we delete."""
+        try:
+            with self._talking() as line:
+                return [(number, _clean(name)) for number, name in _pairs(line.uidl()[1])]
+        except MailboxError as error:
+            if not isinstance(error.__cause__, poplib.error_proto) or self._line is None:
+                raise
+            if self.source.after_import != EmailSource.AfterImport.DELETE:
+                raise faults.no_uidl(self.source) from error
+            return None
+
+    def _named(self, one: Listed, raw: bytes) -> Listed:
+        if one.uidl is not None:
+            return one
+        uidl = "sha256:" + hashlib.sha256(raw).hexdigest()  # its content is then its only name
+        self._numbers[uidl] = one.number
+        return replace(one, uidl=uidl)
+
+    @contextmanager
+    def _talking(self) -> Iterator[poplib.POP3]:
+        if self._line is None:
+            raise faults.talking(EOFError("the session has ended"), self.source)
+        try:
+            yield self._line
+        except poplib.error_proto as error:
+            if _is_refusal(error):
+                raise faults.talking(error, self.source) from error  # the session goes on
+            self.drop()
+            raise faults.talking(ConnectionError(faults.answer(error)), self.source) from error
+        except FAULTS as error:
+            self.drop()
+            raise faults.talking(error, self.source) from error
+
+
+def connect(source: EmailSource) -> poplib.POP3:
+    """A new session, signed in. Raises MailboxError."""
+    return signed_in(source, lambda credential: _connect(source, credential))
+
+
+def reach(source: EmailSource) -> poplib.POP3:
+    """A connection that is encrypted where it must be, not signed in yet. Raises MailboxError."""
+    host, port = source.server_address, source.service_port
+    try:
+        line: poplib.POP3
+        if source.use_ssl:
+            line = _Encrypted(host, port, timeout=CONNECT_SECONDS, context=tls.context())
+        else:
+            line = _Clear(host, port, timeout=CONNECT_SECONDS)
+    except FAULTS as error:
+        raise faults.connecting(error, source) from error
+    try:
+        _encrypt(line, source)
+        line.sock.settimeout(READ_SECONDS)
+    except FAULTS as error:
+        _cut(line)
+        raise faults.connecting(error, source) from error
+    except MailboxError:
+        _cut(line)
+        raise
+    return line
+
+
+def sign_in(line: poplib.POP3, source: EmailSource, credential: Credential) -> None:
+    """Authenticate an open connection. Raises MailboxError."""
+    name = login_name(source, credential)
+    try:
+        if credential.kind == "xoauth2":
+            _authenticate(line, "XOAUTH2", f"user={name}\1auth=Bearer {credential.value}\1\1")
+        elif source.mailbox and source.mailbox != source.username:
+            _authenticate(line, "PLAIN", f"{source.mailbox}\0{name}\0{credential.value}")
+        else:
+            line.user(name)
+            line.pass_(credential.value)
+    except OSError as error:
+        raise faults.talking(error, source) from error
+    except FAULTS as error:
+        raise faults.refused(error, source, by_token=credential.kind == "xoauth2") from error
+
+
+def _connect(source: EmailSource, credential: Credential) -> poplib.POP3:
+    line = reach(source)
+    try:
+        sign_in(line, source, credential)
+    except MailboxError:
+        _cut(line)
+        raise
+    return line
+
+
+def _cut(line: poplib.POP3) -> None:
+    """Close without a word; after a failed handshake poplib finds nothing to close."""
+    with suppress(OSError):
+        line.close()
+
+
+def _encrypt(line: poplib.POP3, source: EmailSource) -> None:
+    if source.use_ssl:
+        return
+    if "STLS" in _capabilities(line):
+        line.stls(tls.context())
+    elif not source.allow_clear_text and not stays_here(line.sock):
+        raise faults.no_starttls(source)
+
+
+def _capabilities(line: poplib.POP3) -> dict[str, list[str]]:
+    try:
+        return line.capa()
+    except poplib.error_proto as error:
+        if _is_refusal(error):
+            return {}  # a server older than CAPA
+        raise
+
+
+def _authenticate(line: Any, mechanism: str, text: str) -> None:
+    """AUTH with the answer on a line of its own, as Microsoft documents it (RFC 5034 4).
+
+    poplib has no public way, and takes the "+ " of a refused token for success; so "+OK" is demanded.
+    """
+    answer = line._shortcmd(f"AUTH {mechanism}")
+    if not answer.startswith(b"+") or answer.startswith(b"+OK"):
+        raise poplib.error_proto(answer)
+    answer = line._shortcmd(b64encode(text.encode()).decode())
+    if not answer.startswith(b"+OK"):  # a challenge that tells why; an empty line brings the -ERR
+        answer = line._shortcmd("")
+        raise poplib.error_proto(answer)
+
+
+def _is_refusal(error: poplib.error_proto) -> bool:
+    """The server said -ERR, as opposed to nothing at all."""
+    return bool(error.args) and error.args[0] not in ("-ERR EOF", b"-ERR EOF")
+
+
+def _pairs(lines: list[bytes]) -> list[tuple[int, bytes]]:
+    """What LIST and UIDL answer: a number and a word on each line; others are passed over."""
+    words = [line.split(None, 1) for line in lines]
+    return [(int(two[0]), two[1].strip()) for two in words if len(two) == 2 and two[0].isdigit()]
+
+
+def _clean(name: bytes) -> str:
+    """A UIDL as text: up to 70 visible characters (RFC 1939 7), if the server keeps to that."""
+    return name.decode("ascii", errors="replace").replace("\0", "")[:200]
+
+
+def _octets(lines: list[bytes]) -> bytes:
+    return CRLF.join(lines) + CRLF

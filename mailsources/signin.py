@@ -1,0 +1,46 @@
+"""Signing in at a mailbox: with which secret, and one fresh token when the server refuses the first."""
+
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import TypeVar
+
+from mailsources.faults import MailboxError
+from mailsources.models import EmailSource
+from sso.fields import SecretUnreadable
+from sso.secrets import Credential, resolve
+from sso.tokens import SignInError
+
+CONNECT_SECONDS = 15
+READ_SECONDS = 60
+
+Connected = TypeVar("Connected")
+
+
+def signed_in(source: EmailSource, connect: Callable[[Credential], Connected]) -> Connected:
+    """Connect with the source's secret.
+
+    :param connect: makes a whole new connection each time, because some servers hang up after a refusal.
+    :raises MailboxError: there is no token, or the server refused.
+    """
+    try:
+        try:
+            return connect(resolve(source.password))
+        except MailboxError as error:
+            if error.code != "token":
+                raise
+        return connect(resolve(source.password, fresh=True))
+    except SignInError as error:
+        raise MailboxError(error.sentence, code="sign_in", retry=error.retry) from error
+    except SecretUnreadable as error:
+        raise MailboxError(str(error), code="sign_in", retry=False) from error
+
+
+def login_name(source: EmailSource, credential: Credential) -> str:
+    """Whose mailbox: with a token the mailbox itself, with a password the person who signs in."""
+    return (source.mailbox or source.username) if credential.kind == "xoauth2" else source.username
+
+
+def stays_here(line: socket.socket) -> bool:
+    """Nothing leaves this machine over this connection, so nobody can listen."""
+    return ip_address(line.getpeername()[0].partition("%")[0]).is_loopback

@@ -1,0 +1,65 @@
+"""Background work: which mailboxes are due, looking at them, delivering what was stored, and repair.
+
+Every task may run twice, late, or not at all: the rows say what is left to be done.
+"""
+
+from datetime import timedelta
+
+from celery import shared_task
+
+from mailsources import lease
+from mailsources.deliver import deliver, in_portions, waiting
+from mailsources.polling import Round
+from mailstore.announce import announce
+
+DUE_AT_ONCE = 1000
+SOURCES_PER_TASK = 25
+MAILS_PER_TASK = 50
+FORGOTTEN = timedelta(seconds=15)
+"""A mail that waits longer than this was announced to nobody."""
+
+SWEPT_AT_ONCE = 1000
+
+
+@shared_task(ignore_result=True)
+def poll_due() -> None:
+    """Announce the mailboxes whose time has come."""
+    announce_polls(lease.due(DUE_AT_ONCE))
+
+
+@shared_task(ignore_result=True)
+def poll(source_ids: list[int]) -> None:
+    """Look at mailboxes, all at once."""
+    Round(lease.claim(source_ids), announce_delivery, announce_polls).go()
+
+
+@shared_task(ignore_result=True)
+def deliver_waiting(ids: list[int]) -> None:
+    """Deliver stored mails, in order; one that fails doesn't stop the next."""
+    for fetched_id in ids:
+        deliver(fetched_id)
+
+
+@shared_task(ignore_result=True)
+def sweep() -> None:
+    """Repair: mails that nobody delivers, mailboxes whose worker died."""
+    announce_polls([] if not lease.free_the_dead() else lease.due(DUE_AT_ONCE))
+    announce_delivery(waiting(FORGOTTEN, SWEPT_AT_ONCE))
+
+
+def announce_polls(source_ids: list[int]) -> None:
+    """Have mailboxes looked at by a worker."""
+    for portion in in_portions(source_ids, SOURCES_PER_TASK):
+        announce(poll, source_ids=portion)
+
+
+def announce_delivery(fetched_ids: list[int]) -> None:
+    """Have stored mails delivered by a worker."""
+    for portion in in_portions(fetched_ids, MAILS_PER_TASK):
+        announce(deliver_waiting, ids=portion)
+
+
+def look_soon(source_ids: list[int]) -> None:
+    """Make mailboxes due now: a button, a changed setting, a hint that there is new mail."""
+    lease.make_due(source_ids)
+    announce_polls(source_ids)
