@@ -1,10 +1,21 @@
 """Builders of rows: each takes what the test cares about and fills in the rest."""
 
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from itertools import count
 from typing import Any
 
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from agents.models import Agent, Language, Skill
+from mailcore.parse import parse
 from mailsenders import outbox
 from mailsenders.models import EmailSender, OutgoingMail
+from mailsources.models import EmailSource
+from mailstore.models import RawMail
+from queues import intake
+from queues.models import Conversation, EmailQueue, Message
 from rehearsal.oauth import Client, OAuthServer
 from sso import tokens
 from sso.models import SSOProvider
@@ -73,3 +84,92 @@ def make_raw(number: int = 1) -> bytes:
         "Good morning,\r\n"
         ".this line begins with a dot.\r\n"
     ).encode()
+
+
+def make_source(**overrides: Any) -> EmailSource:
+    """An IMAP source for a queue of its own, at a port where nobody listens."""
+    number = next(_numbers)
+    values: dict[str, Any] = {
+        "name": f"support-in-{number}",
+        "server_address": "127.0.0.1",
+        "service_port": 9,
+        "username": f"box{number}@company.example",
+    }
+    if "queue" not in overrides:
+        values["queue"] = EmailQueue.objects.create(name=f"Queue {number}")
+    return EmailSource.objects.create(**(values | overrides))
+
+
+def make_agent(
+    username: str = "alice",
+    skills: Mapping[str, int] | None = None,
+    languages: Mapping[str, int] | None = None,
+    queues: Iterable[EmailQueue] = (),
+    **overrides: Any,
+) -> Agent:
+    """An agent of that name who is available; `skills` and `languages` give levels."""
+    user = User.objects.create_user(username, first_name=username.title(), password=username)
+    values: dict[str, Any] = {"presence": Agent.Presence.AVAILABLE, "presence_at": timezone.now()}
+    agent = Agent.objects.create(user=user, **(values | overrides))
+    for name, level in (skills or {}).items():
+        agent.skill_levels.create(skill=Skill.objects.get_or_create(name=name)[0], level=level)
+    for tag, level in (languages or {}).items():
+        agent.language_levels.create(language=Language.objects.get_or_create(tag=tag)[0], level=level)
+    agent.queues.set(queues)
+    return agent
+
+
+def make_supervisor(username: str = "bob", **overrides: Any) -> Agent:
+    """A supervisor of that name."""
+    return make_agent(username, role=Agent.Role.SUPERVISOR, **overrides)
+
+
+def make_administrator(username: str = "root") -> User:
+    """An administrator without a work profile."""
+    return User.objects.create_superuser(username, password=username)
+
+
+def make_queue(
+    members: Iterable[Agent] = (), skills: Mapping[str, int] | None = None, **overrides: Any
+) -> EmailQueue:
+    """A queue that is always open, with a sender of its own."""
+    values: dict[str, Any] = {"name": f"Support {next(_numbers)}"}
+    if "sender" not in overrides:
+        values["sender"] = make_sender()
+    queue = EmailQueue.objects.create(**(values | overrides))
+    queue.members.set(members)
+    for name, level in (skills or {}).items():
+        queue.skill_demands.create(skill=Skill.objects.get_or_create(name=name)[0], level=level)
+    return queue
+
+
+def make_mail(text: str = "Where is my parcel?", **headers: str) -> bytes:
+    """A mail from Charlie to support; `headers` replace or add to the usual ones, "" leaves one out."""
+    number = next(_numbers)
+    usual = {
+        "From": "Charlie Stone <charlie@customer.example>",
+        "To": "support@example.com",
+        "Subject": f"Parcel {number}",
+        "Message-ID": f"<mail-{number}@customer.example>",
+        "Date": "Mon, 02 Mar 2026 09:30:00 +0000",
+        "Content-Type": "text/plain; charset=utf-8",
+    }
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = [f"{name}: {value}" for name, value in (usual | given).items() if value]
+    return ("\r\n".join(lines) + f"\r\n\r\n{text}\r\n").encode()
+
+
+def receive(queue: EmailQueue, raw: bytes | None = None, at: datetime | None = None) -> Message:
+    """Let a mail come into the queue, as a source does."""
+    raw = make_mail() if raw is None else raw
+    return intake.deliver(queue, parse(raw), RawMail.objects.keep(raw), at or timezone.now())
+
+
+def make_conversation(
+    queue: EmailQueue | None = None, at: datetime | None = None, **overrides: Any
+) -> Conversation:
+    """A conversation that a mail has opened; `overrides` are written over its fields."""
+    conversation = receive(queue or make_queue(), at=at).conversation
+    Conversation.objects.filter(pk=conversation.pk).update(**overrides)
+    conversation.refresh_from_db()
+    return conversation
