@@ -8,7 +8,7 @@ from django.test import Client
 from api.models import APIKey
 from mailstore import hints
 from mailstore.workers import heartbeat_key, worker_states
-from ucs import health
+from ucs import alive, health
 from ucs.tasks import heartbeat
 
 STRANGE_HOST = {"host": "10.0.0.7:8000"}  # a container is probed by its address
@@ -33,7 +33,9 @@ def test_not_ready_without_redis(client: Client, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.usefixtures("clean_redis")
 def test_workers() -> None:
     assert not any(state.alive for state in worker_states())
+    assert alive.main(["send"]) == 1
     heartbeat(queue="send")
+    assert (alive.main(["send"]), alive.main(["send", "fetch"]), alive.main(["sned"])) == (0, 1, 2)
     assert [state.queue for state in worker_states() if state.alive] == ["send"]
     hints.client().set(heartbeat_key("send"), "1000000000.0")
     assert not any(state.alive for state in worker_states())
