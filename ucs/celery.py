@@ -52,9 +52,8 @@ def schedule() -> dict[str, dict[str, Any]]:
     for app in ("mailsources", "mailsenders", "queues"):
         ticks[f"sweep-{app}"] = every(f"{app}.tasks.sweep", settings.SWEEP_INTERVAL)
     for queue in QUEUES:
-        ticks[f"heartbeat-{queue}"] = every(
-            "ucs.tasks.heartbeat", HEARTBEAT_SECONDS, queue=queue, kwargs={"queue": queue}
-        )
+        beat = every("ucs.tasks.heartbeat", HEARTBEAT_SECONDS, queue=queue)
+        ticks[f"heartbeat-{queue}"] = beat | {"kwargs": {"queue": queue}}
     return ticks
 
 
