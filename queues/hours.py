@@ -117,6 +117,7 @@ class Calendar:
     def __init__(self, week: Week, zone: ZoneInfo) -> None:
         self.week = week
         self.zone = zone
+        self._nominal = [sum(end - start for start, end in day) for day in week.spans]
         self._before = [0]  # open minutes before each day since FIRST_DAY
 
     def tick(self, at: datetime) -> int:
@@ -133,7 +134,7 @@ class Calendar:
     def at(self, tick: int) -> datetime:
         """The first moment, in UTC, at which that many minutes were open."""
         while self._before[-1] < tick:
-            self._sum_until(len(self._before) + 30)
+            self._sum_until(len(self._before) + 365)
         day = max(bisect_left(self._before, tick) - 1, 0)
         left = tick - self._before[day]
         for start, end in self._spans(day):
@@ -147,8 +148,17 @@ class Calendar:
             return
         before = self._before.copy()  # swapped in whole, as threads share a calendar
         while len(before) <= day:
-            before.append(before[-1] + sum(_minutes(*span) for span in self._spans(len(before) - 1)))
+            before.append(before[-1] + self._open_minutes(len(before) - 1))
         self._before = before
+
+    def _open_minutes(self, day: int) -> int:
+        if self._offset(day) == self._offset(day + 1):
+            return self._nominal[day % 7]
+        return sum(_minutes(start, end) for start, end in self._spans(day))
+
+    def _offset(self, day: int) -> timedelta | None:
+        date_ = FIRST_DAY + timedelta(days=day)
+        return datetime(date_.year, date_.month, date_.day, tzinfo=self.zone).utcoffset()
 
     def _spans(self, day: int) -> list[tuple[datetime, datetime]]:
         found: list[tuple[datetime, datetime]] = []

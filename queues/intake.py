@@ -4,7 +4,7 @@
     → CRM → acknowledgement, once, to a person
 
 Machine mail (bounces, out-of-office, lists) is kept like any other, but moves no state and is never answered;
-only a bounce that won't be tried again puts the conversation back to work, as the customer got nothing.
+only a bounce (never a delay) puts the conversation back to work, as the customer got nothing.
 """
 
 import logging
@@ -42,7 +42,7 @@ ONE_ACKNOWLEDGEMENT_IN = timedelta(hours=24)
 def deliver(queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: datetime) -> Message:
     """Put the mail into the queue, or into the conversation that it answers, and return its message."""
     received_at = min(received_at, timezone.now())
-    match = matching.find(queue, mail)
+    match = matching.find(queue, mail, raw)
     conversation = _joined(match)
     if conversation is None:
         return _open(queue, mail, raw, received_at, match)
@@ -184,7 +184,7 @@ def _bounced(conversation: Conversation, message: Message, bounce: Bounce, bounc
     sent = conversation.messages.get(pk=bounced_id)
     who = ", ".join(bounce.recipients) or "the recipient"
     why = bounce.diagnostic or bounce.status or "the mail system gave no reason"
-    if not bounce.is_permanent or sent.automatic != "no":
+    if sent.automatic != "no":  # nobody waits for an acknowledgement
         return
     _our_turn(conversation, message.created_at)
     note_event(

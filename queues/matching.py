@@ -5,6 +5,7 @@ it already. What a machine sends (a bounce, a report) may come from anywhere, bu
 ids. A number in the subject proves nothing.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,12 +15,16 @@ from django.utils import timezone
 from crm.models import ContactAddress
 from mailcore.compose import read_message_id
 from mailcore.parsed import Automatic, ParsedMail
+from mailstore.models import RawMail
 from queues.letters import own_addresses
 from queues.models import Conversation, EmailQueue, Message
 from queues.posting import message_id_key
 
 MOST_IDS = 60
+MOST_SEARCHED = 1_000_000  # octets
 COPY_WITHIN = timedelta(days=1)  # the same mail over a second mailbox comes at almost the same time
+
+_OUR_ID = re.compile(rb"\bucs\.\d{1,19}\.\d{1,19}\.[a-z2-7]{26}@[a-z0-9.-]{1,253}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +61,15 @@ def decide(found: Sequence[Found]) -> Match:
         return Match(hint=f"The same mail came to #{parties[0].number} as well.")
     if found:
         return Match(
-            hint=f"May belong to #{found[0].number}: it answers a mail of it, but the sender takes no part in it."
+            hint=f"May belong to #{found[0].number}: it answers a mail of it, but from a stranger to it."
         )
     return Match()
 
 
-def find(queue: EmailQueue, mail: ParsedMail) -> Match:
+def find(queue: EmailQueue, mail: ParsedMail, raw: RawMail) -> Match:
     """Look up what the mail names, and decide."""
     if mail.automatic != Automatic.NO:
-        signed = _signed(_bounced_first(mail))
+        signed = _signed([*_bounced_first(mail), *_inside(raw)])
         if signed is not None:
             is_bounce = mail.automatic == Automatic.BOUNCE
             return Match(conversation_id=signed.conversation_id, bounced_id=signed.pk if is_bounce else None)
@@ -83,6 +88,12 @@ def _named(mail: ParsedMail) -> list[str]:
     """The ids of a thread, the nearest first."""
     ids = [mail.in_reply_to, *reversed(mail.references)]
     return list(dict.fromkeys(each for each in ids if each))[:MOST_IDS]
+
+
+def _inside(raw: RawMail) -> list[str]:
+    """What looks like ids of ours in the mail a machine returned to us, wherever it put them."""
+    found = _OUR_ID.findall(raw.as_bytes()[:MOST_SEARCHED])
+    return list(dict.fromkeys(each.decode() for each in found))[:MOST_IDS]
 
 
 def _signed(ids: Iterable[str]) -> Message | None:
