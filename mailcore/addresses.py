@@ -12,6 +12,7 @@ _LONGEST = 320  # 64 + @ + 255 (RFC 5321 4.5.3.1)
 _TOKEN = re.compile(
     r'"((?:[^"\\]|\\.)*)"|\(([^()]*)\)|<([^<>]*)>|([,;:])|([^",;:()<>\s]+)|(\s+)|.', re.DOTALL
 )
+_CLOSED_QUOTES = re.compile(r'(?:[^"]++|"(?:[^"\\]|\\.)*+")*+', re.DOTALL)
 _BACKSLASH = re.compile(r"\\(.)", re.DOTALL)
 _EMAIL = re.compile(r"[^\s<>()\",;:]+@[^\s<>()\",;:@]+")
 
@@ -32,6 +33,9 @@ def addresses(value: str, fallback: str = "") -> tuple[tuple[Address, ...], bool
     """
     found: list[Address] = []
     entry = _Entry()
+    closed = _CLOSED_QUOTES.match(value)
+    if closed and closed.end() < len(value):  # a quote that never ends would hide all that follows
+        value = value[: closed.end()] + value[closed.end() :].replace('"', "")
     for match in _TOKEN.finditer(value):
         separator = match[4]
         if separator is None:

@@ -5,7 +5,7 @@ flagged.
 import re
 
 from mailcore.headers import HeaderBlock
-from mailcore.parsed import Automatic
+from mailcore.parsed import Address, Automatic
 
 _AUTO_HEADERS = (
     "x-autoreply",
@@ -25,23 +25,22 @@ _LIST_HEADERS = (
     "x-csa-complaints",
 )
 _AUTO_SUBJECT = re.compile(
-    r"\s*\W{0,3}(?:auto(?:matic|matische|mated|matisch|svar|reply|response|responder|-?re(?:ply|sponse)?)\b.{0,12}"
-    r"(?::|reply|response|antwort|antwoord|answer|svar|\Z)|automat(?:ická|ische|isk|yczna|ico|ica|ique|iskt)\s|"
-    r"réponse automatique|respuesta autom[aá]tica|risposta automatica|resposta autom[aá]tica|"
-    r"odpowiedź automatyczna|"
-    r"automatyczna odpowiedź|odpoveď automatická|automatická odpov[eě][dď]|automaattinen vastaus|autosvar|"
-    r"автоматический ответ|автоответ|自动回复|自動回覆|自動返信|자동 회신|"
-    r"out[- ]of[- ](?:the[- ])?office\b|(?:i am |i'm )?away from (?:my|the) (?:office|mail|desk)|"
-    r"on vacation\b|ooo:|"
-    r"abwesenheits(?:notiz|nachricht|benachrichtigung|assistent)?\b|(?:bin )?abwesend\b|"
-    r"nicht im (?:büro|haus)\b|"
-    r"absence du bureau|absent(?:e)? du bureau|fuera de (?:la )?oficina|ausente\b|fuori (?:sede|ufficio)|"
+    r"\s*\W{0,3}(?:auto(?:matic|matische|mated|matisch|svar|reply|response|responder|-?re(?:ply|"
+    r"sponse)?)\b.{0,12}(?::|reply|response|antwort|antwoord|answer|svar|\Z)|automat(?:ická|ische|isk|"
+    r"yczna|ico|ica|ique|iskt)\s|réponse automatique|respuesta autom[aá]tica|risposta automatica|"
+    r"resposta autom[aá]tica|odpowiedź automatyczna|automatyczna odpowiedź|odpoveď automatická|"
+    r"automatická odpov[eě][dď]|automaattinen vastaus|autosvar|автоматический ответ|автоответ|自动回复|"
+    r"自動回覆|自動返信|자동 회신|out[- ]of[- ](?:the[- ])?office\b|(?:i am |i'm )?away from (?:my|"
+    r"the) (?:office|mail|desk)|on vacation\b|ooo:|abwesenheits(?:notiz|nachricht|benachrichtigung|"
+    r"assistent)?\b|(?:bin )?abwesend\b|nicht im (?:büro|haus)\b|absence du bureau|"
+    r"absent(?:e)? du bureau|fuera de (?:la )?oficina|ausente\b|fuori (?:sede|ufficio)|"
     r"mimo kancelář|nepřítomnost|poza biurem|nieobecno|frånvaro|ude af kontoret|fraværende|afwezig)",
     re.IGNORECASE,
 )
 _DAEMON = re.compile(
     r"(?:mailer-?daemon|mail-?daemon|postmaster|bounce[sd]?|mdaemon|mail\.?delivery)(?:[+=_.-].*)?\Z", re.I
 )
+_DAEMON_NAME = re.compile(r"mailer-?daemon|mail delivery (?:sub)?system|postmaster", re.IGNORECASE)
 _NO_REPLY = re.compile(r"(?:no|do-?_?not|donot)[-_.]?reply|ne-?pas-?repondre|noreply", re.IGNORECASE)
 _REPORT_SUBJECT = re.compile(
     r"\s*(?:report domain:\s*\S+\s+submitter:|\[?dmarc\]? ?(?:aggregate )?report|(?:read|gelesen|lu|"
@@ -51,7 +50,9 @@ _REPORT_SUBJECT = re.compile(
 )
 
 
-def automatic(headers: HeaderBlock, root_type: str, report_type: str, sender: str, subject: str) -> Automatic:
+def automatic(
+    headers: HeaderBlock, root_type: str, report_type: str, sender: Address, subject: str
+) -> Automatic:
     """Return which machine wrote the mail, ``Automatic.NO`` for a person. Bounces are looked for in
     ``bounce``.
     """
@@ -62,8 +63,7 @@ def automatic(headers: HeaderBlock, root_type: str, report_type: str, sender: st
     reply = _auto_reply(headers, subject)
     if reply is not Automatic.NO:
         return reply
-    local = sender.partition("@")[0]
-    if _DAEMON.match(local) or has_null_sender(headers):
+    if is_daemon(sender) or has_null_sender(headers):
         return Automatic.AUTO_REPLY
     if any(name in headers.fields for name in _LIST_HEADERS) or _precedence(headers) in (
         "list",
@@ -71,7 +71,7 @@ def automatic(headers: HeaderBlock, root_type: str, report_type: str, sender: st
         "junk",
     ):
         return Automatic.LIST
-    return Automatic.LIST if _NO_REPLY.search(local) else Automatic.NO
+    return Automatic.LIST if _NO_REPLY.search(sender.email.partition("@")[0]) else Automatic.NO
 
 
 def _auto_reply(headers: HeaderBlock, subject: str) -> Automatic:
@@ -92,10 +92,13 @@ def _precedence(headers: HeaderBlock) -> str:
 
 
 def has_null_sender(headers: HeaderBlock) -> bool:
-    """Whether the last server noted an empty envelope sender (RFC 5321 4.5.5): never so for people's mail."""
+    """Whether the last server noted an empty envelope sender (RFC 5321 4.5.5): never so for people's "
+    "mail."""
     return headers.text("return-path").replace(" ", "") == "<>"
 
 
-def is_daemon(sender: str) -> bool:
-    """Whether the address is one that mail servers write from."""
-    return bool(_DAEMON.match(sender.partition("@")[0]))
+def is_daemon(sender: Address) -> bool:
+    """Whether mail servers, not people, write from this address."""
+    if _DAEMON.match(sender.email.partition("@")[0]):
+        return True
+    return not sender.email and bool(_DAEMON_NAME.match(sender.name))

@@ -7,11 +7,12 @@ from mailcore.charsets import decode
 from mailcore.clean import clean_file_name, clean_text
 from mailcore.headers import read_headers
 from mailcore.markup import LONGEST_HTML, content_ids
-from mailcore.mime import Part, decoded_body
+from mailcore.mime import Part, decoded_body, read_structure
 from mailcore.parsed import AttachmentPart
 from mailcore.text import sanitise, text_of_sanitised, text_to_html
 from mailcore.words import decode_words, parameters
 
+_MOST_ENVELOPES = 3
 LONGEST_TEXT = 2_000_000  # characters
 
 _SHOWN = ("text/plain", "text/html", "text/enriched", "text/x-amp-html", "text/watch-html")
@@ -122,10 +123,26 @@ def read_contents(raw: bytes, root: Part) -> Contents:
     """Return text, HTML and attachments of a mail."""
     collector = _Collector(raw)
     body = collector.body(root)
+    if not body.html and not body.text.strip():
+        body = _forwarded(raw, root)
     html = body.html
     shown = content_ids(html)
     attachments = tuple(_inline(each) if each.content_id in shown else each for each in collector.attachments)
     return Contents(body.as_text().strip("\n"), html, attachments, tuple(collector.defects))
+
+
+def _forwarded(raw: bytes, root: Part) -> _Body:
+    """Return the text of the mail inside one that is nothing but an envelope around it."""
+    for _ in range(_MOST_ENVELOPES):
+        inner = next((leaf for leaf in root.leaves() if leaf.type == "message/rfc822"), None)
+        if inner is None:
+            break
+        raw = decoded_body(raw, inner)[0]
+        root = read_structure(raw)[0]
+        body = _Collector(raw).body(root)
+        if body.html or body.text.strip():
+            return body
+    return _Body()
 
 
 def _inline(each: AttachmentPart) -> AttachmentPart:

@@ -7,26 +7,24 @@ from collections.abc import Iterable
 
 from mailcore.addresses import clean_email
 from mailcore.automatic import has_null_sender, is_daemon
-from mailcore.charsets import decode
 from mailcore.clean import clean_line
 from mailcore.headers import HeaderBlock, message_ids, read_headers
 from mailcore.mime import Part, decoded_body
-from mailcore.parsed import Automatic, Bounce
+from mailcore.parsed import Address, Automatic, Bounce
 
+_STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _MOST_TEXT = 40_000
 _MOST_RECIPIENTS = 50
 _STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _REPLY_CODE = re.compile(r"\b([45])\d\d[ -]")
 _EMAIL = r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
 _SUBJECT = re.compile(
-    r"undeliver|delivery (?:status )?(?:notification|failure|problem|report|has failed)|"
-    r"failure notice|returned mail|mail "
-    r"delivery (?:fail|problem|error|system)|non[ -]?deliver|mail could not be delivered|returned to sender|"
-    r"message delivery failed|nicht zustellbar|unzustellbar|zustell(?:ung|fehler)|nedoručiteln|non remis|"
-    r"failed delivery|delivery failed|could ?n[o']?t (?:be )?deliver|no se (?:puede|pudo) entregar|"
-    r"mancato recapito|"
-    r"onbestelbaar|user unknown|mailbox (?:full|unavailable)|undelivered|rejected (?:mail|message)|"
-    r"no encontrado|"
+    r"undeliver|delivery (?:status )?(?:notification|failure|problem|report|has failed)|failure notice|"
+    r"returned mail|mail delivery (?:fail|problem|error|system)|non[ -]?deliver|"
+    r"mail could not be delivered|returned to sender|message delivery failed|nicht zustellbar|"
+    r"unzustellbar|zustell(?:ung|fehler)|nedoručiteln|non remis|failed delivery|delivery failed|"
+    r"could ?n[o']?t (?:be )?deliver|no se (?:puede|pudo) entregar|mancato recapito|onbestelbaar|"
+    r"user unknown|mailbox (?:full|unavailable)|undelivered|rejected (?:mail|message)|no encontrado|"
     r"delivery failure|message status - undeliver|error sending|mail system error|bounce",
     re.IGNORECASE,
 )
@@ -36,16 +34,18 @@ _DELAY = re.compile(
     r"you do not need to resend|temporarily deferred|verzöger",
     re.IGNORECASE,
 )
+_FINAL_WORD = re.compile(
+    r"permanent|giv(?:en|ing) up|not going to try|undeliverable|failed|returned|rejected", re.IGNORECASE
+)
 _FAILURE = re.compile(
-    r"could ?n[o']?t (?:be|deliver)|(?:was|were|is) not delivered|unable to deliver|"
-    r"not able to deliver|undeliverable|"
-    r"permanent (?:fatal )?error|delivery (?:to the following recipients? )?(?:has )?failed|"
-    r"user unknown|unknown user|"
+    r"could ?n[o']?t (?:be|deliver)|error (?:delivering|sending)|did not (?:like|receive)|was aborted|"
+    r"failed permanently|no such user here|送信できません|配信できません|(?:was|were|is) not delivered|"
+    r"unable to deliver|not able to deliver|undeliverable|permanent (?:fatal )?error|"
+    r"delivery (?:to the following recipients? )?(?:has )?failed|user unknown|unknown user|"
     r"no such (?:user|person|recipient|mailbox)|mailbox (?:is )?full|over quota|quota exceeded|"
-    r"recipient (?:address )?rejected|"
-    r"does not (?:exist|like recipient)|address(?:es)? had|failed (?:recipient|address)|"
-    r"unknown (?:recipient|address)|returned "
-    r"(?:to|because)|invalid recipient|wasn't delivered|not listed in|konnte nicht|nicht zugestellt|"
+    r"recipient (?:address )?rejected|does not (?:exist|like recipient)|address(?:es)? had|"
+    r"failed (?:recipient|address)|unknown (?:recipient|address)|returned (?:to|because)|"
+    r"invalid recipient|wasn't delivered|not listed in|konnte nicht|nicht zugestellt|"
     r"n'a pas pu",
     re.IGNORECASE,
 )
@@ -57,12 +57,14 @@ _COPY = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _FAILED_LINE = re.compile(
-    rf"^[ \t]{{0,20}}(?:to:|rcpt to:|recipient:|user:)?[ \t]{{0,8}}[<\"']?({_EMAIL})[>\"']?[ \t]{{0,8}}"
+    rf"^[ \t]{{0,20}}(?:[*•-][ \t]{{1,4}})?(?:to:|rcpt to:|recipient:|"
+    rf"user:)?[ \t]{{0,8}}[<\"']?({_EMAIL})[>\"']?[ \t]{{0,8}}"
     r"(?:[:;,.(-][^\n]{0,300})?$",
     re.IGNORECASE | re.MULTILINE,
 )
 _NAMED = re.compile(
-    rf"(?:final-recipient|original-recipient|recipient|rcpt to|address|user|mailbox|to)\W{{0,3}}\s{{0,3}}"
+    rf"(?:final-recipient|original-recipient|recipient|rcpt to|address|user|mailbox|"
+    rf"to)\W{{0,3}}\s{{0,3}}"
     rf"(?:rfc822;\s{{0,3}})?[<\"']({_EMAIL})[>\"']",
     re.IGNORECASE,
 )
@@ -73,54 +75,50 @@ _MESSAGE_ID = re.compile(r"^[>\s]{0,9}message-id:\s{0,9}(<[^<>\s]{3,998}>)", re.
 
 
 def read_bounce(
-    raw: bytes, root: Part, subject: str, sender: str, text: str
+    raw: bytes, root: Part, subject: str, sender: Address, text: str
 ) -> tuple[Bounce | None, Automatic]:
-    """Return the failure a mail reports and ``Automatic.BOUNCE``; (None, REPORT) for a mere delay; (None,
-    NO) else.
-    """
+    """Return the failure a mail reports and BOUNCE; (None, REPORT) for a mere delay; (None, NO) for "
+    "others."""
     status = next((part for part in root.leaves() if part.type in _STATUS_TYPES), None)
-    if status is not None:
-        return _standard(raw, root, status)
-    is_machine = (
-        is_daemon(sender) or has_null_sender(root.headers) or "x-failed-recipients" in root.headers.fields
-    )
-    looks = bool(_SUBJECT.search(subject)) or root.parameters.get("report-type", "") == "delivery-status"
-    if not is_machine and not (looks and _mentions_failure(text)):
+    groups = _groups(decoded_body(raw, status)[0][:_MOST_TEXT]) if status else []
+    actions = {_action(group) for group in groups} - {""}
+    if actions and "failed" not in actions:
+        return None, Automatic.REPORT  # delayed, delivered, relayed, expanded
+    if any(map(_recipient, groups)):
+        return _standard(raw, root, groups), Automatic.BOUNCE
+    if not status and not _looks_returned(root, subject, sender, text):
         return None, Automatic.NO
-    if (
-        not looks
-        and not _FAILURE.search(text[:_MOST_TEXT])
-        and "x-failed-recipients" not in root.headers.fields
-    ):
-        return None, Automatic.NO
-    if _DELAY.search(subject) or (_DELAY.search(text[:3000]) and not _FAILURE.search(subject)):
+    if _is_delay(subject, text):
         return None, Automatic.REPORT
     return _free_text(raw, root, text), Automatic.BOUNCE
 
 
-_STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
+def _looks_returned(root: Part, subject: str, sender: Address, text: str) -> bool:
+    """Whether a mail without a machine-readable part is a bounce: two independent signs are needed."""
+    if "x-failed-recipients" in root.headers.fields:  # Exim
+        return True
+    reported = root.parameters.get("report-type", "").lower() == "delivery-status"
+    says_so = bool(_SUBJECT.search(subject)) or reported
+    fails = bool(_FAILURE.search(text[:_MOST_TEXT]))
+    if is_daemon(sender) or has_null_sender(root.headers):
+        return says_so or fails
+    return says_so and fails and bool(re.search(_EMAIL, text[:_MOST_TEXT]))
 
 
-def _mentions_failure(text: str) -> bool:
-    return bool(_FAILURE.search(text[:_MOST_TEXT]) and re.search(_EMAIL, text[:_MOST_TEXT]))
+def _is_delay(subject: str, text: str) -> bool:
+    text = text[:3000]
+    return bool(_DELAY.search(subject) or (_DELAY.search(text) and not _FINAL_WORD.search(subject + text)))
 
 
-def _standard(raw: bytes, root: Part, status: Part) -> tuple[Bounce | None, Automatic]:
-    body = decoded_body(raw, status)[0][:_MOST_TEXT]
-    groups = _groups(body)
+def _standard(raw: bytes, root: Part, groups: list[HeaderBlock]) -> Bounce:
     failed = [group for group in groups if _action(group) in ("failed", "")]
-    if not any(_recipient(group) for group in failed):
-        return None, Automatic.REPORT
-    return (
-        Bounce(
-            recipients=_unique(_recipient(group) for group in failed),
-            status=_first(
-                _STATUS, (group.text("status") + " " + group.text("diagnostic-code") for group in failed)
-            ),
-            message_id=_original_id(raw, root),
-            diagnostic=next((each for each in map(_diagnostic, failed) if each), ""),
+    return Bounce(
+        recipients=_unique(_recipient(group) for group in failed),
+        status=_first(
+            _STATUS, (group.text("status") + " " + group.text("diagnostic-code") for group in failed)
         ),
-        Automatic.BOUNCE,
+        message_id=_original_id(raw, root),
+        diagnostic=next((each for each in map(_diagnostic, failed) if each), ""),
     )
 
 
@@ -165,15 +163,17 @@ def _unique(emails: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(email for email in emails if email))[:_MOST_RECIPIENTS]
 
 
-def _original_id(raw: bytes, root: Part) -> str:
-    """Return the Message-ID of our mail from the copy that came back."""
+def _original(raw: bytes, root: Part) -> HeaderBlock:
+    """Return the headers of our mail from the copy that came back."""
     for part in root.leaves():
         if part.type in ("message/rfc822", "message/global", "text/rfc822-headers"):
             body = decoded_body(raw, part)[0][:_MOST_TEXT].lstrip()
-            ids = message_ids(read_headers(body, 0, len(body)).text("message-id"))
-            if ids:
-                return ids[0]
-    return ""
+            return read_headers(body, 0, len(body))
+    return HeaderBlock()
+
+
+def _original_id(raw: bytes, root: Part) -> str:
+    return next(iter(message_ids(_original(raw, root).text("message-id"))), "")
 
 
 def _free_text(raw: bytes, root: Part, text: str) -> Bounce:
@@ -182,7 +182,9 @@ def _free_text(raw: bytes, root: Part, text: str) -> Bounce:
     notice = text[: cut.start()] if cut and cut.start() else text
     named = [each for value in root.headers.texts("x-failed-recipients") for each in value.split(",")]
     found = named or _FINAL.findall(text) or _FAILED_LINE.findall(notice) or _NAMED.findall(notice)
-    recipients = _unique(email for email in map(clean_email, found) if not is_daemon(email))
+    recipients = _unique(email for email in map(clean_email, found) if not is_daemon(Address("", email)))
+    if not recipients:
+        recipients = _unique(address.email for address in _original(raw, root).addresses("to")[0])
     code = _REPLY_CODE.search(notice)
     copied = _MESSAGE_ID.search(text)
     return Bounce(
@@ -198,8 +200,3 @@ def _reason(notice: str) -> str:
         if _STATUS.search(line) or _REPLY_CODE.search(line) or _FAILURE.search(line[:400]):
             return clean_line(line)[:500]
     return ""
-
-
-def status_text(raw: bytes, part: Part) -> str:
-    """Return a delivery status part as text."""
-    return decode(decoded_body(raw, part)[0])[0]

@@ -21,8 +21,13 @@ MOST_REFERENCES = 50
 _LONGEST_ID = 1000
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\n]*)(?:\n[ \t][^\n]*)*+)\n?")
+_STRAY_LINE = re.compile(
+    rb"[ \t]*[^\s][^\n]{0,998}\n(?:[ \t][^\n]{0,998}\n){0,5}(?=(?:from|to|cc|subject|date|message-id|"
+    rb"mime-version|content-type|content-transfer-encoding|received|return-path|reply-to)[ \t]{0,9}:)",
+    re.IGNORECASE,
+)
 _BLANK = re.compile(rb"[ \t\r]*(?:\n|\Z)")
-_LINE = re.compile(rb"[^\n]*\n?")
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
 _BROKEN_LINES = re.compile(rb"\r*\n[ \t]*|\r")
 _ID = re.compile(r"<([^<>]+)>")
 _SPACE = re.compile(r"\s+")
@@ -90,14 +95,18 @@ def read_headers(raw: bytes, start: int, end: int) -> HeaderBlock:
     A block ends at an empty line, or, lacking that, at the first line that cannot be a header.
     """
     block = HeaderBlock()
-    position, stop = start, min(end, start + LONGEST_BLOCK)
-    while position < stop:
+    position, kept = start, 0
+    while position < end and kept < LONGEST_BLOCK:
         match = _FIELD.match(raw, position, end)
+        if match is None and position > start and not block.is_ragged:
+            # One stray line between headers, forgiven when a well-known header follows it.
+            stray = _STRAY_LINE.match(raw, position, end)
+            block.is_ragged = stray is not None
+            match = _FIELD.match(raw, stray.end(), end) if stray else None
         if match is None:
             break
-        if match.end() > stop:
-            block.is_shortened = True
         value = match[2]
+        kept += min(match.end() - position, LONGEST_HEADER)
         if len(value) > LONGEST_HEADER:
             value, block.is_shortened = value[:LONGEST_HEADER], True
         block.fields.setdefault(match[1].decode("ascii").lower(), []).append(value.strip())
@@ -112,9 +121,9 @@ def _body_start(raw: bytes, position: int, end: int, block: HeaderBlock) -> int:
     blank = _BLANK.match(raw, position, end)
     if blank:
         return blank.end()
-    if position - block.body_at >= LONGEST_BLOCK or _FIELD.match(raw, position, end):
+    if _FIELD.match(raw, position, end):  # more headers than we read
         block.is_shortened = True
-        found = re.compile(rb"\n\r?\n").search(raw, position, end)
+        found = _EMPTY_LINE.search(raw, position, end)
         return found.end() if found else end
     block.is_ragged = True
     return position

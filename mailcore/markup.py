@@ -22,10 +22,10 @@ from mailcore.allowed import (
     TAGS,
     URL_SCHEMES,
 )
-from mailcore.balance import balanced
+from mailcore.balance import balanced, plain_references, references_back, without_stand_ins
 
 LONGEST_HTML = 4_000_000  # characters; the rest is only in the raw mail
-_FEW_TAGS = 500
+_FEW = 500
 
 _CLEANER = nh3.Cleaner(
     tags=TAGS,
@@ -57,9 +57,10 @@ def sanitise(html: str) -> str:
     referrer.
     """
     html = html[:LONGEST_HTML]
-    if html.count("<") > _FEW_TAGS:
-        html = balanced(html)
-    return CLEAN_TAG.sub(_guard, _CLEANER.clean(html))
+    if html.count("&") + html.count("<") <= _FEW:
+        return CLEAN_TAG.sub(_guard, _CLEANER.clean(html))
+    html = balanced(plain_references(without_stand_ins(html)))
+    return CLEAN_TAG.sub(_guard, references_back(_CLEANER.clean(html)))
 
 
 def _guard(tag: re.Match[str]) -> str:

@@ -18,7 +18,7 @@ from mailcore.mime import Part, decoded_body, read_structure
 from mailcore.parsed import Address, Automatic, Bounce, ParsedMail
 from mailcore.quoting import quote_at
 
-_MBOX_LINE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*\r*\n)*(?:>?From [^\r\n]*\r*\n)?")
+_MBOX_LINE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*+\r*+\n)*+(?:>?From [^\r\n]*\r*\n)?")
 _SYNTHETIC_DOMAIN = "ucs.invalid"  # RFC 2606: never anybody's
 _DELIVERED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-rcpt-to")
 
@@ -94,10 +94,10 @@ def part_bytes(raw: bytes, part: str) -> bytes:
 
 def _normal(raw: bytes) -> bytes:
     """Cut what stands before the first header; make bare carriage returns (old Macs) line feeds."""
+    if b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")
     start = _MBOX_LINE.match(raw)
-    if start and start.end():
-        raw = raw[start.end() :]
-    return raw if b"\n" in raw else raw.replace(b"\r", b"\n")
+    return raw[start.end() :] if start and start.end() else raw
 
 
 def _sender(headers: HeaderBlock, defects: dict[str, None]) -> Address:
@@ -143,10 +143,10 @@ def _date(headers: HeaderBlock, defects: dict[str, None]) -> datetime | None:
 def _kind(
     mail: bytes, root: Part, subject: str, sender: Address, contents: Contents
 ) -> tuple[Bounce | None, Automatic]:
-    bounce, kind = read_bounce(mail, root, subject, sender.email, contents.text)
+    bounce, kind = read_bounce(mail, root, subject, sender, contents.text)
     if kind is Automatic.NO:
         report = root.parameters.get("report-type", "").lower()
-        kind = automatic(root.headers, root.type, report, sender.email, subject)
+        kind = automatic(root.headers, root.type, report, sender, subject)
     return bounce, kind
 
 

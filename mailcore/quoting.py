@@ -8,7 +8,7 @@ on at most a few hundred characters, so the time is linear in the length of the 
 import re
 from collections.abc import Iterator
 
-_MOST_LINES = 20_000
+_MOST_LINES = 5_000
 _LONGEST_LINE = 400
 _MOST_ATTRIBUTION_LINES = 4
 _MOST_GAP = 3
@@ -38,6 +38,10 @@ _STARTER = re.compile(
 _TIME = re.compile(r"\b\d{1,2}[:.h]\d{2}\b")
 _EMAIL = re.compile(r"[^\s<>@]{1,64}@[\w-]")
 _NUMBER = re.compile(r"\d")
+_ANGLE_AT_END = re.compile(r"<[^<>\s]{3,254}>\s?[:：]\s*$")
+_YEAR_THEN_VERB = re.compile(
+    rf"^\w{{2,20}}, \d{{1,2}}\.? .{{0,200}}\b\d{{4}}\b.{{0,200}}\s(?:{_WROTE})\s?[:：]\s*$", re.I
+)
 
 _ORIGINAL = re.compile(
     r"[>\s]*[-_=*~]{1,40}\s?>?\s?(?:original (?:message|e-?mail|appointment)|reply message|"
@@ -64,23 +68,24 @@ _BEGIN_FORWARDED = re.compile(
     r"(?:сообщения|письма)|välitetty viesti alkaa)\s*[:：]?\s*$",
     re.I,
 )
-_RULE = re.compile(r"[>\s]*[-_=*]{5,200}\s*$")
+_RULE = re.compile(r"[>\s]*[-_=*]{2,200}\s*$")
 _FROM = (
-    "from|von|de|da|od|från|fra|van|mittente|lähettäjä|от|від|від кого|feladó|差出人|发件人|寄件者|"
-    "寄件人|보낸 사람|보낸사람|kimden|gönderen|από|saatja|de la|expéditeur|remitente|odesílatel|"
+    "from|von|de|da|message du|od|från|fra|van|mittente|lähettäjä|от|від|від кого|feladó|差出人|发件人|"
+    "寄件者|寄件人|보낸 사람|보낸사람|kimden|gönderen|από|saatja|de la|expéditeur|remitente|odesílatel|"
     "odosielateľ|отправитель|nuo|no|pošiljatelj"
 )
 _FIELD = (
     "sent|date|to|cc|bcc|subject|reply-to|importance|attachments|gesendet|datum|an|kopie|betreff|"
-    "envoyé|envoyé le|à|objet|pour|répondre à|enviado|enviado el|enviada em|enviada|para|asunto|"
-    "assunto|fecha|data|inviato|a|oggetto|odesláno|komu|předmět|kopia|wysłano|wysłane|do|temat|dw|"
-    "skickat|till|ämne|sendt|til|emne|dato|verzonden|aan|onderwerp|lähetetty|vastaanottaja|aihe|"
+    "envoyé|envoyé le|à|copie à|objet|sujet|pour|répondre à|enviado|enviado el|enviada em|enviada|para|"
+    "asunto|assunto|fecha|data|inviato|a|oggetto|odesláno|komu|předmět|kopia|wysłano|wysłane|do|temat|"
+    "dw|skickat|till|ämne|sendt|til|emne|dato|verzonden|aan|onderwerp|lähetetty|vastaanottaja|aihe|"
     "päivämäärä|отправлено|кому|тема|дата|копия|надіслано|küldve|címzett|tárgy|odoslané|predmet|dátum|"
     "送信日時|日時|宛先|件名|发送时间|日期|收件人|主题|收件者|主旨|보낸 날짜|받는 사람|제목|gönderilme|"
     "tarih|kime|konu|saadetud|kuupäev|saaja|teema|ημερομηνία|προς|θέμα"
 )
 _FROM_LINE = re.compile(rf"[>\s|]*[*_]{{0,2}}(?:{_FROM})[*_]{{0,2}}\s?[:：]", re.I)
 _FIELD_LINE = re.compile(rf"[>\s|]*[*_]{{0,2}}(?:{_FROM}|{_FIELD})[*_]{{0,2}}\s?[:：]", re.I)
+_LIST_FOOTER = re.compile(r"mailing list|to unsubscribe|unsubscribe from this", re.IGNORECASE)
 _QUOTED = re.compile(r"\s{0,3}>")
 _FOOTER = re.compile(r"\s*(?:[-_=—–]{2,}|sent from my |get outlook for )", re.I)
 
@@ -96,8 +101,8 @@ def quote_at(text: str) -> int:
     offset, has_text = 0, False
     tail = _quoted_tail(lines)
     for number, line in enumerate(lines):
-        if has_text and (number == tail or (line and _opens_quote(lines, number))):
-            return offset
+        if number == tail or (line and _opens_quote(lines, number)):
+            return offset if has_text else len(text)
         has_text = has_text or bool(line.strip())
         offset += len(line) + 1
     return len(text)
@@ -140,8 +145,11 @@ def _opens_quote(lines: list[str], number: int) -> bool:
     if _ORIGINAL.match(line) or _BEGIN_FORWARDED.match(line):
         return True
     if _RULE.match(line):
-        return any(_is_header_block(lines, after) for after in _next_filled(lines, number + 1, 1))
-    if _is_header_block(lines, number):
+        return any(
+            _is_header_block(lines, after, _FIELD_LINE) or _LIST_FOOTER.search(lines[after][:_LONGEST_LINE])
+            for after in _next_filled(lines, number + 1, 1)
+        )
+    if _is_header_block(lines, number, _FROM_LINE):
         return True
     end = _attribution_end(lines, number)
     if end < 0:
@@ -160,12 +168,14 @@ def _next_filled(lines: list[str], first: int, most: int) -> Iterator[int]:
                 return
 
 
-def _is_header_block(lines: list[str], number: int) -> bool:
-    """Outlook and others: "From: … Sent: … To: … Subject: …" in one of many languages."""
-    if not _FROM_LINE.match(lines[number]):
+def _is_header_block(lines: list[str], number: int, opening: re.Pattern[str]) -> bool:
+    """Outlook and others: "From: … Sent: … To: … Subject: …" in one of many languages, in some "
+    "order."""
+    if not opening.match(lines[number][:_LONGEST_LINE]):
         return False
     followers = [lines[each][:_LONGEST_LINE] for each in _next_filled(lines, number + 1, 5)]
-    return sum(bool(_FIELD_LINE.match(line)) for line in followers) >= 2
+    fields = sum(bool(_FIELD_LINE.match(line)) for line in followers)
+    return fields >= 2 and any(map(_FROM_LINE.match, [lines[number], *followers]))
 
 
 def _attribution_end(lines: list[str], number: int) -> int:
@@ -178,7 +188,7 @@ def _attribution_end(lines: list[str], number: int) -> int:
             return -1
         if _is_attribution(joined):
             return number + count
-        if count == 1 and not (_STARTER.match(joined) or _EMAIL.search(joined) or _TIME.search(joined)):
+        if count == 1 and not (_STARTER.match(joined) or ("<" in joined and _EMAIL.search(joined))):
             return -1
     return -1
 
@@ -186,8 +196,11 @@ def _attribution_end(lines: list[str], number: int) -> int:
 def _is_attribution(text: str) -> bool:
     if _BARE_ATTRIBUTION.match(text):
         return True
-    if not _ENDS_ATTRIBUTION.search(text) or not _ATTRIBUTION.search(text):
+    if not _ENDS_ATTRIBUTION.search(text):
         return False
-    if _EMAIL.search(text) or _TIME.search(text):
+    if not _ATTRIBUTION.search(text):
+        # Without a verb: Wed, 30 Apr 2025 at 15:19, Bob <bob@example.com>
+        return bool(_TIME.search(text) and _ANGLE_AT_END.search(text))
+    if _TIME.search(text) or ("@" in text and _EMAIL.search(text)):
         return True
-    return bool(_STARTER.match(text) and _NUMBER.search(text))
+    return bool(_STARTER.match(text) and _NUMBER.search(text)) or bool(_YEAR_THEN_VERB.search(text))

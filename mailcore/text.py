@@ -1,7 +1,7 @@
 """The text of a mail in its two shapes, plain and HTML, and the way from one to the other."""
 
 import re
-from html import escape, unescape
+from html import escape
 
 from mailcore.clean import clean_text
 from mailcore.markup import CLEAN_TAG, sanitise, show_remote, with_cid_urls
@@ -54,6 +54,14 @@ _BLOCKS = frozenset(
     ]
 )
 _APART = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "table"})
+_REFERENCES = (
+    ("&lt;", "<"),
+    ("&gt;", ">"),
+    ("&quot;", '"'),
+    ("&#x27;", "'"),
+    ("&nbsp;", "\xa0"),
+    ("&amp;", "&"),  # last, or "&amp;lt;" would become "<"
+)
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 _ALT = re.compile(r' alt="([^"]+)"')
 _MANY_EMPTY = re.compile(r"\n{3,}")
@@ -97,7 +105,7 @@ class _Writer:
     def text(self, text: str) -> None:
         if not text:
             return
-        text = unescape(text) if "&" in text else text
+        text = _unescape(text) if "&" in text else text
         if self.preformatted:
             *whole, last = text.split("\n")
             for each in whole:
@@ -151,6 +159,13 @@ class _Writer:
             self.end_line()
         text = _SPACE_AT_END.sub("\n", "\n".join(self.lines))
         return _MANY_EMPTY.sub("\n\n", clean_text(text)).strip()
+
+
+def _unescape(text: str) -> str:
+    """Resolve the references that nh3 writes; there are no others in its output."""
+    for reference, character in _REFERENCES:
+        text = text.replace(reference, character)
+    return text
 
 
 def text_to_html(text: str) -> str:

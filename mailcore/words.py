@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
-from mailcore.charsets import decode
+from mailcore.charsets import codec_of, decode
 
 # Every repeat excludes the character that ends it, so the pattern is linear on any input.
 _WORD = re.compile(r"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]*)\?=")
@@ -37,7 +37,7 @@ def decode_words(text: str, fallback: str = "") -> str:
             pending, charset = b"", match[1].lower()
         if not touching:
             out.append(gap)
-        pending += _word_bytes(match[2], match[3])
+        pending += _word_bytes(charset, match[2], match[3])
         end = match.end()
     out += [decode(pending, charset, fallback)[0], text[end:]]
     return "".join(out)
@@ -50,10 +50,11 @@ def _words(text: str) -> Iterator[re.Match[str]]:
         position = match.end()
 
 
-def _word_bytes(encoding: str, payload: str) -> bytes:
-    data = payload.encode("utf-8", "replace")
+def _word_bytes(charset: str, encoding: str, payload: str) -> bytes:
     if encoding in "qQ":
-        return binascii.a2b_qp(data, header=True)
+        # 8-bit letters inside a word are forbidden and seen; they were read already: back to its charset.
+        codec = "ascii" if payload.isascii() else codec_of(charset) or "utf_8"
+        return binascii.a2b_qp(payload.encode(codec, "replace"), header=True)
     digits = _NOT_BASE64.sub("", payload)
     return binascii.a2b_base64(digits[: len(digits) - (len(digits) % 4 == 1)] + "=" * (-len(digits) % 4))
 

@@ -1,0 +1,51 @@
+"""Score our parser against a folder of test mails that brings its own ``score.py``.
+
+    python -m bench.corpus_score FOLDER [options of score.py]
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from mailcore.parse import parse
+from mailcore.parsed import Automatic
+
+
+def score(raw: bytes) -> dict[str, Any]:
+    """Return one mail in the shape the scorer compares."""
+    mail = parse(raw)
+    failure = mail.bounce
+    return {
+        "subject": mail.subject,
+        "from_name": mail.from_.name,
+        "from_email": mail.from_.email,
+        "message_id": mail.message_id,
+        "to": [address.email for address in mail.to],
+        "cc": [address.email for address in mail.cc],
+        "references": list(mail.references) + ([mail.in_reply_to] if mail.in_reply_to else []),
+        "text": mail.text,
+        "html": mail.html,
+        "attachments": [
+            {"name": each.name, "type": each.type, "size": each.size, "inline": each.inline}
+            for each in mail.attachments
+        ],
+        "is_bounce": mail.automatic is Automatic.BOUNCE,
+        "is_autoreply": mail.automatic in (Automatic.AUTO_REPLY, Automatic.REPORT),
+        "bounce_recipient": list(failure.recipients) if failure else [],
+        "bounce_status": failure.status if failure else "",
+        "bounce_hard": failure.is_permanent if failure else None,
+        "reply_text": mail.new_text,
+    }
+
+
+def main() -> None:
+    """Run the folder's own scorer over this adapter."""
+    folder = Path(sys.argv[1])
+    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])
+    scorer = [sys.executable, str(folder / "score.py"), "--corpus", str(folder), "bench.corpus_score:score"]
+    os.execv(sys.executable, [*scorer, *sys.argv[2:]])
+
+
+if __name__ == "__main__":
+    main()
