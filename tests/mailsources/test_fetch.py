@@ -1,0 +1,404 @@
+"""One look at a mailbox: everything once, whatever happens in between."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from imapclient import IMAPClient
+from imapclient.exceptions import ProtocolError
+from pytest_django import Settings
+
+from mailsources import fetch, imap, lease, ledger
+from mailsources.deliver import deliver
+from mailsources.faults import MailboxError
+from mailsources.fetch import fetch_new, ingest, poll_now
+from mailsources.models import EmailSource, FetchedMail, SourceState
+from queues.models import Conversation, Message
+from sso import tls
+from tests.mailsources.conftest import KINDS, source_at
+from tests.make import make_mail
+from tests.servers.dovecot import PASSWORD, Dovecot
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+every_kind = pytest.mark.parametrize("kind", list(KINDS))
+State = FetchedMail.State
+
+
+def contents(source: EmailSource) -> list[bytes]:
+    """What the ledger holds of a source, sorted."""
+    rows = FetchedMail.objects.filter(source=source, raw__isnull=False).select_related("raw")
+    return sorted(row.raw.as_bytes() for row in rows if row.raw)
+
+
+def fill(server: Dovecot, source: EmailSource, number: int) -> list[bytes]:
+    """Drop so many different mails, and return them sorted."""
+    mails = [make_mail(f"This is mail {one}.") for one in range(number)]
+    for raw in mails:
+        server.drop(source.username, raw)
+    return sorted(mails)
+
+
+@every_kind
+def test_new_mail_is_stored_once_and_delivered(dovecot: Dovecot, kind: str) -> None:
+    source = source_at(dovecot, kind)
+    mails = fill(dovecot, source, 3)
+    assert poll_now(source).count == 3
+    assert poll_now(source).count == 0
+    assert contents(source) == mails
+    assert Conversation.objects.filter(queue=source.queue).count() == 3
+    assert {row.state for row in FetchedMail.objects.filter(source=source)} == {State.DELIVERED}
+    state = SourceState.objects.get(source=source)
+    assert (state.on_server, state.failures, state.last_error, state.lease_until) == (3, 0, "", None)
+    assert state.last_success_at is not None
+    assert state.next_attempt_at is not None
+
+
+@every_kind
+def test_mail_left_on_the_server_stays_there(dovecot: Dovecot, kind: str) -> None:
+    source = source_at(dovecot, kind)
+    mails = fill(dovecot, source, 2)
+    fetch_new(source)
+    assert sorted(dovecot.mails(source.username)) == mails
+
+
+@every_kind
+def test_mail_is_deleted_after_it_was_stored(dovecot: Dovecot, kind: str) -> None:
+    source = source_at(dovecot, kind, after_import="delete")
+    mails = fill(dovecot, source, 2)
+    assert fetch_new(source).settled == 2
+    assert dovecot.mails(source.username) == []
+    assert contents(source) == mails
+
+
+def test_mail_is_marked_read_or_moved(dovecot: Dovecot) -> None:
+    reading = source_at(dovecot, after_import="read")
+    moving = source_at(dovecot, after_import="move", move_to="Done")
+    for source in (reading, moving):
+        fill(dovecot, source, 2)
+        fetch_new(source)
+    assert dovecot.flags(reading.username) == ["S", "S"]
+    assert dovecot.mails(moving.username) == []
+    assert len(dovecot.mails(moving.username, "Done")) == 2
+
+
+def test_mail_read_by_a_person_before_us_comes_in(dovecot: Dovecot) -> None:
+    source = source_at(dovecot)
+    fill(dovecot, source, 1)
+    with IMAPClient(dovecot.host, dovecot.ports.imaps, ssl_context=tls.context()) as phone:
+        phone.login(source.username, PASSWORD)
+        phone.select_folder("INBOX")
+        phone.fetch([1], ["BODY[]"])
+    assert "S" in dovecot.flags(source.username)[0]
+    assert fetch_new(source).count == 1
+
+
+class Crash(BaseException):
+    """kill -9, as far as one process can play it."""
+
+
+STEPS = {
+    "before storing": (ledger, "store"),
+    "after storing": (lease, "finish"),
+    "before settling": (ledger, "unsettled"),
+    "after settling": (ledger, "settled"),
+}
+
+
+@every_kind
+@pytest.mark.parametrize("step", list(STEPS))
+@pytest.mark.parametrize("after_import", ["leave", "delete"])
+def test_a_crash_at_any_step_loses_and_doubles_nothing(
+    dovecot: Dovecot, kind: str, step: str, after_import: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = source_at(dovecot, kind, after_import=after_import)
+    mails = fill(dovecot, source, 3)
+
+    def crash(*args: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patched, suppress(Crash):
+        patched.setattr(*STEPS[step], crash)
+        fetch_new(source)
+    stored = contents(source)
+    assert len(stored) + len(dovecot.mails(source.username)) >= 3
+    SourceState.objects.update(lease_until=None)  # its time has run out
+    fetch_new(source)
+    assert contents(source) == mails
+    assert sorted(dovecot.mails(source.username)) == ([] if after_import == "delete" else mails)
+
+
+def test_a_crash_while_the_server_moves_loses_nothing(
+    dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = source_at(dovecot, after_import="move", move_to="Done")
+    mails = fill(dovecot, source, 3)
+    with monkeypatch.context() as patched:
+        patched.setattr(IMAPClient, "move", lambda *args: (_ for _ in ()).throw(ConnectionResetError("cut")))
+        assert fetch_new(source).failure is not None
+    assert contents(source) == mails
+    assert len(dovecot.mails(source.username)) == 3
+    fetch_new(source)
+    assert len(dovecot.mails(source.username, "Done")) == 3
+    assert contents(source) == mails
+
+
+def in_threads(number: int, work: Callable[[], Any]) -> list[Any]:
+    """Results of the same work done by several threads at once."""
+    results: list[Any] = []
+    start = threading.Barrier(number)
+
+    def one() -> None:
+        start.wait()
+        try:
+            results.append(work())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=one) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+@every_kind
+def test_eight_at_once_fetch_each_mail_once(dovecot: Dovecot, kind: str) -> None:
+    source = source_at(dovecot, kind)
+    mails = fill(dovecot, source, 20)
+    results = in_threads(8, lambda: fetch_new(source))
+    assert len(results) == 8
+    assert sum(one.count for one in results) == 20
+    assert contents(source) == mails
+
+
+def test_who_lost_the_lease_writes_nothing(dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = source_at(dovecot, after_import="delete")
+    mails = fill(dovecot, source, 2)
+    (slow,) = lease.claim([source.pk])
+    SourceState.objects.update(lease_until=timezone.now())
+    assert fetch_new(source).count == 2
+    late = fetch.run(slow)
+    lease.finish([(slow, late)])
+    assert late.count == 0
+    assert contents(source) == mails
+
+
+def test_new_uidvalidity_brings_only_what_is_new(dovecot: Dovecot) -> None:
+    source = source_at(dovecot)
+    fill(dovecot, source, 4)
+    fetch_new(source)
+    imap.kept.clear()
+    dovecot.change_uidvalidity(source.username, 4711)
+    again = fetch_new(source)
+    assert (again.count, again.skipped) == (0, 4)
+    fill(dovecot, source, 1)
+    assert fetch_new(source).count == 1
+    assert SourceState.objects.get(source=source).epoch == 2
+    assert len(contents(source)) == 5
+
+
+def test_a_uidvalidity_that_never_rests_is_an_alarm(dovecot: Dovecot) -> None:
+    source = source_at(dovecot)
+    fill(dovecot, source, 1)
+    for value in range(5000, 5000 + fetch.TOO_MANY_CHANGES):
+        assert not fetch_new(source).error
+        imap.kept.clear()
+        dovecot.change_uidvalidity(source.username, value)
+    alarm = fetch_new(source).failure
+    assert alarm is not None
+    assert alarm.code == "uidvalidity"
+    assert not fetch_new(source).error, "it has come to rest"
+
+
+def test_another_mailbox_behind_the_source_begins_anew(dovecot: Dovecot) -> None:
+    source = source_at(dovecot)
+    fill(dovecot, source, 3)
+    fetch_new(source)
+    source.username = dovecot.new_user()
+    source.save()
+    fill(dovecot, source, 2)  # with the same UIDs
+    assert fetch_new(source).count == 2
+
+
+def test_the_same_mail_in_another_protocol_is_not_doubled(dovecot: Dovecot) -> None:
+    source = source_at(dovecot)
+    mails = fill(dovecot, source, 2)
+    fetch_new(source)
+    source.server_type, source.service_port = "POP3", dovecot.ports.pop3s
+    source.save()
+    assert fetch_new(source).skipped == 2
+    assert contents(source) == mails
+
+
+def test_a_deleted_conversation_does_not_come_back(dovecot: Dovecot) -> None:
+    source = source_at(dovecot)
+    fill(dovecot, source, 1)
+    poll_now(source)
+    Message.objects.all().delete()
+    imap.kept.clear()
+    dovecot.change_uidvalidity(source.username, 99)
+    poll_now(source)
+    assert Message.objects.count() == 0
+
+
+def test_a_vanished_mail_is_passed_over(dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = source_at(dovecot)
+    fill(dovecot, source, 3)
+    real = IMAPClient.fetch
+
+    def without_two(self: IMAPClient, uids: list[int], items: list[str]) -> dict[int, Any]:
+        answers: dict[int, Any] = real(self, uids, items)
+        if "BODY.PEEK[]" in items:
+            answers.pop(2, None)
+        return answers
+
+    monkeypatch.setattr(IMAPClient, "fetch", without_two)
+    looked = fetch_new(source)
+    assert (looked.count, looked.unreadable, looked.error) == (2, 0, "")
+    assert fetch_new(source).count == 0
+
+
+def test_one_unreadable_mail_stops_no_other(dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = source_at(dovecot)
+    fill(dovecot, source, 4)
+    real = IMAPClient.fetch
+
+    def broken(self: IMAPClient, uids: list[int], items: list[str]) -> dict[int, Any]:
+        if "BODY.PEEK[]" in items and 2 in uids:
+            raise ProtocolError("unexpected EOF")
+        answers: dict[int, Any] = real(self, uids, items)
+        return answers
+
+    with monkeypatch.context() as patched:
+        patched.setattr(IMAPClient, "fetch", broken)
+        for attempt in range(1, 4):
+            looked = fetch_new(source)
+            assert (looked.count, looked.unreadable) == (3 if attempt == 1 else 0, 1)
+        assert fetch_new(source).unreadable == 0, "three times are enough"
+    row = FetchedMail.objects.get(source=source, state=State.FAILED)
+    assert (row.uid, row.attempts, row.raw) == (2, 3, None)
+    assert "unexpected EOF" in row.reason
+    FetchedMail.objects.filter(pk=row.pk).update(attempts=0, settled_at=None)  # the button
+    assert fetch_new(source).count == 1
+    row.refresh_from_db()
+    assert row.state == State.WAITING
+    assert len(contents(source)) == 4
+
+
+def test_what_was_read_before_the_line_broke_is_stored(
+    dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailsources.listing.BATCH_MAILS", 2)
+    source = source_at(dovecot)
+    mails = fill(dovecot, source, 5)
+    real = IMAPClient.fetch
+    calls = []
+
+    def cut(self: IMAPClient, uids: list[int], items: list[str]) -> dict[int, Any]:
+        if "BODY.PEEK[]" in items:
+            calls.append(uids)
+            if len(calls) > 1:
+                raise ConnectionResetError("cut")
+        answers: dict[int, Any] = real(self, uids, items)
+        return answers
+
+    with monkeypatch.context() as patched:
+        patched.setattr(IMAPClient, "fetch", cut)
+        patched.setattr(imap, "MOST_UNREADABLE", 0)
+        looked = fetch_new(source)
+    assert looked.failure is not None
+    assert looked.count == 2
+    assert fetch_new(source).count == 3
+    assert contents(source) == mails
+
+
+@every_kind
+def test_a_mail_too_big_is_noted_with_its_headers(
+    dovecot: Dovecot, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailsources.fetch.LARGEST_MAIL", 2000)
+    source = source_at(dovecot, kind, after_import="delete")
+    dovecot.drop(source.username, make_mail("x" * 3000, Subject="Enormous"))
+    dovecot.drop(source.username, make_mail("small"))
+    looked = poll_now(source)
+    assert (looked.count, looked.skipped) == (1, 1)
+    row = FetchedMail.objects.get(source=source, state=State.SKIPPED)
+    assert "larger than" in row.reason
+    assert row.raw is not None
+    assert b"Enormous" in row.raw.as_bytes()
+    assert len(dovecot.mails(source.username)) == 1, "it is not ours to delete"
+    assert poll_now(source).skipped == 0
+
+
+@every_kind
+def test_thirty_megabytes_come_in(dovecot: Dovecot, kind: str) -> None:
+    source = source_at(dovecot, kind)
+    raw = make_mail("\r\n".join(["base64+like+line" * 4] * 480_000))
+    assert len(raw) > 30_000_000
+    dovecot.drop(source.username, raw)
+    dovecot.drop(source.username, make_mail())
+    assert fetch_new(source).count == 2
+    assert max(contents(source), key=len) == raw
+
+
+def test_a_failure_is_written_and_puts_off_the_next_look(dovecot: Dovecot) -> None:
+    source = source_at(dovecot, password="wrong")
+    first = fetch_new(source)
+    state = SourceState.objects.get(source=source)
+    assert first.error == state.last_error
+    assert "password" in state.last_error
+    assert (state.failures, state.lease_until) == (1, None)
+    assert state.next_attempt_at is not None
+    assert (state.next_attempt_at - timezone.now()).total_seconds() > 200, "a person must mend it"
+    source.password = PASSWORD
+    source.save()
+    assert lease.due(10) == [source.pk], "changed settings are tried at once"
+    assert not fetch_new(source).error
+    state.refresh_from_db()
+    assert (state.failures, state.last_error) == (0, "")
+
+
+def test_poll_now_raises_the_sentence(dovecot: Dovecot) -> None:
+    source = source_at(dovecot, folder="Nowhere")
+    with pytest.raises(MailboxError, match="“Nowhere”"):
+        poll_now(source)
+
+
+def test_ingest_takes_each_mail_once(dovecot: Dovecot) -> None:
+    source = source_at(dovecot)
+    raw = make_mail("By hand.")
+    first = ingest(source, raw)
+    assert ingest(source, raw) == first
+    deliver(first.pk)
+    assert ingest(source, raw).state == State.DELIVERED
+    dovecot.drop(source.username, raw)
+    assert fetch_new(source).skipped == 1, "the mailbox shows what was put in by hand"
+    assert Message.objects.count() == 1
+
+
+def test_a_long_look_pauses_and_goes_on(dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailsources.listing.BATCH_MAILS", 2)
+    monkeypatch.setattr("mailsources.fetch.LOOK_SECONDS", 0)
+    source = source_at(dovecot)
+    mails = fill(dovecot, source, 5)
+    assert (looked := fetch_new(source)).more
+    assert looked.count == 2
+    assert lease.due(10) == [source.pk]
+    assert [fetch_new(source).count for _ in range(2)] == [2, 1]
+    assert contents(source) == mails
+
+
+def test_the_lease_of_a_dead_process_is_freed(dovecot: Dovecot, settings: Settings) -> None:
+    source = source_at(dovecot)
+    lease.claim([source.pk])
+    assert lease.free_the_dead() == 0, "we live"
+    host = lease.owner().split(":")[0]
+    SourceState.objects.update(lease_owner=f"{host}:999999999:abc")
+    assert lease.free_the_dead() == 1
+    assert lease.due(10) == [source.pk]
