@@ -78,16 +78,24 @@ def discard_draft(actor: User, conversation: Conversation) -> None:
 
 @transaction.atomic
 def add_draft_file(
-    actor: User, conversation: Conversation, name: str, content_type: str, data: bytes
+    actor: User,
+    conversation: Conversation,
+    name: str,
+    content_type: str,
+    data: bytes,
+    *,
+    token: str | uuid.UUID = "",
 ) -> DraftFile:
     """Put a file to the user's draft, which is made when there is none.
+
+    :param token: of the compose form, for a draft that is made now.
 
     Raises:
         ActionRefused: more than a mail can carry.
     """
     row = lock_for(actor, conversation)
     draft, _ = Draft.objects.get_or_create(
-        conversation=row, agent=profile(actor), defaults={"token": uuid.uuid4()}
+        conversation=row, agent=profile(actor), defaults={"token": _token(token)}
     )
     sizes = list(draft.files.values_list("size", flat=True))
     if len(sizes) >= MOST_FILES or sum(sizes) + len(data) > MOST_BYTES:
