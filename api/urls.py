@@ -16,5 +16,3 @@ api = NinjaAPI(
 api.add_router("", conversations.router)
 api.add_router("", objects.router)
 problems.register(api)
-
-urlpatterns, app_name, namespace = api.urls

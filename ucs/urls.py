@@ -3,7 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from api.urls import api
+
 urlpatterns = [
     path("", include("sso.urls")),
+    path("api/v1.0/", api.urls),
     path("admin/", admin.site.urls),
+    path("", include("queues.urls")),
 ]

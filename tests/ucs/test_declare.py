@@ -37,8 +37,8 @@ senders:
      limits: {per_minute: 30, per_day: 2000}}
 queues:
   - {name: Support, sender: support-out, members: [alice], skills: {billing: 2}, languages: [en, cs],
-     mode: push, wait_rule: off, sla: {first_response: 4h, next_response: 90m}, hours: "Mo-Fr 08:00-18:00", pci: off,
-     signature: Example}
+     mode: push, wait_rule: off, sla: {first_response: 4h, next_response: 90m}, hours: "Mo-Fr 08:00-18:00",
+     pci: off, signature: Example}
 sources:
   - {name: support-in, server_type: IMAP, server_address: imap.example.com, service_port: 993, use_ssl: true,
      username: support@example.com, password: "http://127.0.0.1:8080/api/v1.0/auth/token/google-support",
@@ -112,7 +112,7 @@ def test_a_dry_run_keeps_nothing(settings_file: Path) -> None:
 
 def test_one_bad_line_undoes_all(settings_file: Path) -> None:
     text = bad(settings_file, WHOLE.replace("queue: Support}", "queue: Suport}"))
-    assert text == "28: sources “support-in”: queue: there is no email queue “Suport”: add it under queues."
+    assert text == "24: sources “support-in”: queue: there is no email queue “Suport”: add it under queues."
     assert not EmailSender.objects.exists()
 
 

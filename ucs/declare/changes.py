@@ -53,7 +53,7 @@ def write(entry: Entry, row: M, fields: Mapping[str, Any]) -> list[str]:
     :raises BadFile: the object's own rules refuse a value.
     """
     found = differences(row, fields)
-    if row.pk and not row._state.adding and not found:
+    if not row._state.adding and not found:
         return []
     for name, value in fields.items():
         setattr(row, name, value)

@@ -105,11 +105,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Document:
-    """A whole file: its sections in the order of the file, each a list of entries or names."""
+    """A whole file, in its order: sections of entries, and sections of names with their lines."""
 
     file: str
     sections: dict[str, list[Entry]]
-    names: dict[str, list[str]]
+    names: dict[str, list[tuple[str, int]]]
 
 
 class _Reader:
@@ -191,6 +191,8 @@ def _fill(document: Document, root: yaml.MappingNode, entries: set[str], names: 
         if items is None and not (isinstance(node, yaml.ScalarNode) and reader.value(node) is None):
             raise BadFile(f"{document.file}:{line}: {section}: give a list, each line beginning with “-”.")
         if section in names:
-            document.names[section] = [str(reader.value(item)) for item in items or []]
+            document.names[section] = [
+                (str(reader.value(item)), item.start_mark.line + 1) for item in items or []
+            ]
         else:
             document.sections[section] = [reader.entry(section, item) for item in items or []]

@@ -238,13 +238,21 @@ ENTRIES: dict[str, Callable[[Entry, Changes], None]] = {
 NAMES: dict[str, tuple[type[models.Model], str]] = {"skills": (Skill, "name"), "languages": (Language, "tag")}
 
 
+def named(document: Document, section: str, changes: Changes) -> None:
+    """skills and languages: plain names."""
+    model, field = NAMES[section]
+    for name, line in document.names.get(section, []):
+        row = existing(model, **{field: name})
+        entry = Entry(document.file, f"{section} “{name}”", line, {field: name}, {})
+        created = row._state.adding
+        write(entry, row, {field: name})
+        changes.note(f"{model._meta.verbose_name} {name}", [], created)
+
+
 def apply_document(document: Document, changes: Changes) -> None:
     """Make everything what the file says; call it inside a transaction."""
-    for section, (model, field) in NAMES.items():
-        for name in document.names.get(section, []):
-            row, created = model._default_manager.get_or_create(None, **{field: name})
-            row.full_clean()
-            changes.note(f"{model._meta.verbose_name} {name}", [], created)
+    for section in NAMES:
+        named(document, section, changes)
     for section, make in ENTRIES.items():
         for entry in document.sections.get(section, []):
             make(entry, changes)
