@@ -2,12 +2,12 @@
 (function () {
   async function copy(button) {
     const before = button.textContent;
-    const field = button.parentElement.querySelector("input");
     try {
       await navigator.clipboard.writeText(button.dataset.copy);
       button.textContent = "Copied";
     } catch {
-      field.select(); // no clipboard without https: the text is marked, ready for Ctrl+C
+      // No clipboard without https: the text is marked, ready for Ctrl+C.
+      getSelection().selectAllChildren(button.parentElement.querySelector("code"));
       button.textContent = "Press Ctrl+C";
     }
     setTimeout(() => { button.textContent = before; }, 1600);

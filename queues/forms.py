@@ -1,0 +1,57 @@
+"""What the desk's editors send, checked for shape; whether it may be done is the actions' business."""
+
+from typing import NoReturn
+
+from django import forms
+
+from queues.refusals import ActionRefused
+
+LONGEST_LINE = 20_000
+
+
+class DeskForm(forms.Form):
+    """A form whose first error is told as a refusal."""
+
+    def check(self) -> None:
+        """Raise `ActionRefused` with the first thing that is wrong."""
+        if not self.is_valid():
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        sentence = next(iter(self.errors.values()))[0]
+        raise ActionRefused(str(sentence))
+
+
+class DraftForm(DeskForm):
+    """An answer being written."""
+
+    text = forms.CharField(required=False, strip=False)
+    to = forms.CharField(required=False, max_length=LONGEST_LINE)
+    cc = forms.CharField(required=False, max_length=LONGEST_LINE)
+    token = forms.UUIDField(error_messages={"required": "The form is broken: load the page again."})
+    seen = forms.IntegerField(required=False)
+
+
+class ReplyForm(DraftForm):
+    """An answer to be sent: to those that the form shows, never to others."""
+
+    to = forms.CharField(
+        max_length=LONGEST_LINE,
+        error_messages={"required": "Nobody would get it: type an address into “To”."},
+    )
+    close = forms.BooleanField(required=False)
+
+
+class ComposeForm(ReplyForm):
+    """The first mail of a new conversation."""
+
+    queue = forms.IntegerField(error_messages={"required": "Choose a queue to write from."})
+    subject = forms.CharField(max_length=1000, error_messages={"required": "Give the mail a subject."})
+
+
+class NoteForm(DeskForm):
+    """An internal note."""
+
+    text = forms.CharField(
+        strip=False, error_messages={"required": "The note is empty: write something first."}
+    )

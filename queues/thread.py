@@ -1,0 +1,306 @@
+"""A conversation as people read it: mails, notes, events, each formatted once. As pure as `presentation`."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.safestring import SafeString, mark_safe
+
+from mailcore.markup import content_ids
+from mailcore.text import text_to_html
+from mailsenders.models import OutgoingMail
+from queues.history import ASSIGNMENTS, Kind
+from queues.inbox import Entry
+from queues.models import Attachment, Event, Message, Note
+from queues.presentation import Person, age, clock, person, size
+
+RASTER = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})
+THUMBNAIL_OCTETS = 5_000_000
+FOLDED_LENGTH = 160
+SILENT = frozenset({Kind.OPENED, Kind.RECEIVED, Kind.REPLIED})  # the mail itself stands there
+MACHINE = {
+    "auto_reply": "Automatic reply",
+    "bounce": "Delivery failure",
+    "list": "Mailing list",
+    "report": "Report of a mail system",
+}
+_QUOTE_TAG = re.compile(r"<(/?)blockquote\b[^>]*>")
+_TAG = re.compile(r"<[^>]*>")
+_COLOURED = re.compile(r"bgcolor=|\bcolor=|background|[\s\";]color:", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An attachment; `picture` when it may be shown in the page."""
+
+    pk: int
+    name: str
+    size: str
+    picture: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of a mail of ours, and what can be done about it.
+
+    `again` is the number of seconds after which to look once more, 0 when nothing will change by itself;
+    `held_until` counts down the time left for undo.
+    """
+
+    level: str
+    label: str
+    answer: str = ""
+    held_until: str = ""
+    again: int = 0
+    can_decide: bool = False
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """One mail."""
+
+    kind: str = field(default="mail", init=False)
+    pk: int
+    out: bool
+    who: Person
+    email: str
+    to: str
+    cc: str
+    at: str
+    iso: str
+    age: str
+    subject: str
+    machine: str
+    folded: str
+    text: SafeString
+    quoted: SafeString
+    framed: bool
+    remote_images: bool
+    files: tuple[File, ...]
+    defects: tuple[str, ...]
+    message_id: str
+    has_raw: bool
+    delivery: Delivery | None
+    open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """An internal note."""
+
+    kind: str = field(default="note", init=False)
+    pk: int
+    who: Person
+    text: SafeString
+    at: str
+    iso: str
+    age: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """Who did what, and why."""
+
+    kind: str = field(default="event", init=False)
+    pk: int
+    sentence: str
+    at: str
+    iso: str
+    age: str
+
+
+Item = Letter | Remark | Happening
+
+
+def items(entries: list[Entry], subject: str, now: datetime) -> list[Item]:
+    """The story from the oldest to the newest; mails since our last one are open, older ones folded.
+
+    :param subject: of the conversation; a mail with another one shows its own.
+    """
+    newest = _open(entries)
+    told: list[Item] = []
+    for entry in entries:
+        if isinstance(entry.item, Message):
+            told.append(letter(entry.item, now, is_open=entry.item.pk in newest, subject=subject))
+        elif isinstance(entry.item, Note):
+            told.append(_remark(entry.item, now))
+        elif entry.item.kind not in SILENT and entry.item.sentence:
+            told.append(_happening(entry.item, now))
+    return told
+
+
+def why(entries: list[Entry]) -> str:
+    """Why the conversation went to whom it went last."""
+    chosen = [entry.item for entry in entries if isinstance(entry.item, Event)]
+    sentences = [event.sentence for event in chosen if event.kind in ASSIGNMENTS]
+    return sentences[-1] if sentences else ""
+
+
+def _open(entries: list[Entry]) -> set[int]:
+    messages = [entry.item for entry in entries if isinstance(entry.item, Message)]
+    since: set[int] = set()
+    for message in reversed(messages):
+        since.add(message.pk)
+        if message.direction == "out" and message.automatic == "no":
+            break
+    troubled = ("failed", "uncertain", "retry")
+    return since | {each.pk for each in messages if each.outgoing and each.outgoing.state in troubled}
+
+
+def letter(message: Message, now: datetime, *, is_open: bool = True, subject: str = "") -> Letter:
+    """Format one mail of `inbox.timeline`."""
+    name = message.from_name or message.from_email or "Unknown sender"
+    if message.agent is not None:
+        name = str(message.agent)
+    body, quoted = message.text[: message.quote_at], message.text[message.quote_at :]
+    if not body.strip():
+        body, quoted = message.text, ""
+    return Letter(
+        pk=message.pk,
+        out=message.direction == "out",
+        who=person(name),
+        email=message.from_email,
+        to=people(message.to),
+        cc=people(message.cc),
+        at=clock(message.created_at),
+        iso=message.created_at.isoformat(timespec="seconds"),
+        age=age(message.created_at, now),
+        subject=message.subject if bare(message.subject) != bare(subject) else "",
+        machine=MACHINE.get(message.automatic, "") if message.direction == "in" else "",
+        folded=" ".join(body[: 4 * FOLDED_LENGTH].split())[:FOLDED_LENGTH],
+        text=linked(body),
+        quoted=linked(quoted),
+        framed=bool(message.html) and message.direction == "in",
+        remote_images="data-remote-src=" in message.html,
+        files=files(message),
+        defects=tuple(message.defects),
+        message_id=message.message_id,
+        has_raw=message.raw_id is not None,
+        delivery=delivery(message.outgoing, now) if message.outgoing else None,
+        open=is_open,
+    )
+
+
+def bare(subject: str) -> str:
+    """A subject without its answer marks, for comparing."""
+    return re.sub(r"\A(?:\s*\w{1,4}\s*(?:\[\d+\])?:)+\s*", "", subject).strip().casefold()
+
+
+def linked(text: str) -> SafeString:
+    """Plain text as HTML with links; the line breaks stay line breaks, as the style sheet keeps them."""
+    html = text_to_html(text.strip("\n")).removeprefix("<div>").removesuffix("</div>")
+    return mark_safe(html.replace("<br>\n", "\n"))  # noqa: S308 - text_to_html escapes
+
+
+def people(addresses: list[dict[str, Any]]) -> str:
+    """The addresses of a header in one line."""
+    lines = [
+        f"{each.get('name')} <{each.get('email')}>" if each.get("name") else str(each.get("email", ""))
+        for each in addresses
+    ]
+    return ", ".join(lines)
+
+
+def files(message: Message) -> tuple[File, ...]:
+    """The attachments that the text doesn't show itself."""
+    attachments = list(message.attachments.all())
+    shown = content_ids(message.html) if any(each.content_id for each in attachments) else frozenset()
+    return tuple(file(each) for each in attachments if each.content_id not in shown or not each.content_id)
+
+
+def file(attachment: Attachment) -> File:
+    """Format one attachment."""
+    picture = attachment.type.lower() in RASTER and attachment.size <= THUMBNAIL_OCTETS
+    return File(attachment.pk, attachment.name or "without a name", size(attachment.size), picture)
+
+
+def delivery(mail: OutgoingMail, now: datetime) -> Delivery:
+    """Say in words where a mail of ours is."""
+    state = OutgoingMail.State
+    answer = mail.last_error or mail.last_answer
+    refused = tuple(
+        f"{each.email}: {each.answer}" if each.answer else each.email
+        for each in mail.recipients.all()
+        if each.state == "refused"
+    )
+    soon = 2 if now - mail.created_at < timedelta(minutes=1) else 15
+    if mail.state == state.HELD and mail.not_before > now:
+        left = int((mail.not_before - now).total_seconds()) + 1
+        until = mail.not_before.isoformat(timespec="milliseconds")
+        return Delivery("", "Leaves in", held_until=until, again=left + 1)
+    if mail.state in (state.HELD, state.QUEUED):
+        return Delivery("", "Waiting to be sent", again=soon)
+    if mail.state == state.SENDING:
+        return Delivery("", "Being sent", again=soon)
+    if mail.state == state.SENT:
+        label = f"Sent {clock(mail.sent_at)}" if mail.sent_at else "Sent"
+        return Delivery("bad" if refused else "good", label, refused=refused)
+    if mail.state == state.RETRY:
+        label = f"Not sent yet, next try {clock(mail.not_before)}"
+        again = 5 if mail.not_before - now < timedelta(minutes=2) else 30
+        return Delivery("warn", label, answer, again=again, refused=refused)
+    if mail.state == state.UNCERTAIN:
+        label = "It is not known whether this was sent"
+        return Delivery("bad", label, answer, can_decide=True, refused=refused)
+    if mail.state == state.FAILED:
+        return Delivery("bad", "Could not be sent", answer, can_decide=True, refused=refused)
+    return Delivery("", "Taken back")
+
+
+def _remark(note: Note, now: datetime) -> Remark:
+    return Remark(
+        pk=note.pk,
+        who=person((note.user.get_full_name() or note.user.get_username()) if note.user else "Former user"),
+        text=linked(note.text),
+        at=clock(note.created_at),
+        iso=note.created_at.isoformat(timespec="seconds"),
+        age=age(note.created_at, now),
+    )
+
+
+def _happening(event: Event, now: datetime) -> Happening:
+    return Happening(
+        pk=event.pk,
+        sentence=event.sentence,
+        at=clock(event.at),
+        iso=event.at.isoformat(timespec="seconds"),
+        age=age(event.at, now),
+    )
+
+
+def fold_quotes(html: str) -> str:
+    """Put each outermost quotation of sanitised (so well-formed) HTML behind three dots.
+
+    A mail that is nothing but a quotation stays as it is.
+    """
+    depth = 0
+    if not _has_own_text(html):
+        return html
+
+    def tag(match: re.Match[str]) -> str:
+        nonlocal depth
+        if match[1]:
+            depth -= 1
+            return "</blockquote></details>" if depth == 0 else match[0]
+        depth += 1
+        return f"<details><summary>•••</summary>{match[0]}" if depth == 1 else match[0]
+
+    return _QUOTE_TAG.sub(tag, html)
+
+
+def _has_own_text(html: str) -> bool:
+    depth, end, own = 0, 0, []
+    for match in _QUOTE_TAG.finditer(html):
+        if depth == 0:
+            own.append(html[end : match.start()])
+        depth += -1 if match[1] else 1
+        end = match.end()
+    own.append(html[end:])
+    return bool(_TAG.sub("", "".join(own)).replace("&nbsp;", "").strip())
+
+
+def is_coloured(html: str) -> bool:
+    """The mail brings colours of its own, which want the light ground they were chosen for."""
+    return _COLOURED.search(html) is not None

@@ -1,0 +1,143 @@
+"""The buttons of a conversation: each calls one action and shows the conversation as it is then."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_GET, require_POST
+
+from queues import actions, inbox
+from queues.models import Conversation, EmailQueue
+from queues.refusals import ActionRefused
+from queues.thread import letter
+from queues.views.conversations import retold
+from queues.views.editor import editor
+from queues.views.gate import DeskRequest, refused, signed_in, with_event
+from queues.views.lists import place
+
+
+def _button(act: Callable[[User, Conversation], object]) -> Callable[[HttpRequest, int], HttpResponse]:
+    """A view that does one thing without any further word."""
+
+    @require_POST
+    @signed_in
+    def view(request: DeskRequest, pk: int) -> HttpResponse:
+        act(request.user, inbox.conversation(request.user, pk))
+        return retold(request, pk)
+
+    return view
+
+
+take = _button(actions.take)
+release = _button(actions.release)
+close = _button(actions.close)
+reopen = _button(actions.reopen)
+
+
+@require_POST
+@signed_in
+def take_next(request: DeskRequest) -> HttpResponse:
+    """Take what is due first, in this queue or in all of mine, and open it."""
+    where = place(request)
+    row = actions.take_next(request.user, where.queue)
+    if row is None:
+        elsewhere = f" in {where.queue}" if where.queue else ""
+        return refused(request, f"Nothing that you can handle is waiting{elsewhere}.")
+    response = retold(request, row.pk)
+    response["HX-Push-Url"] = f"/conversations/{row.pk}/{where.query}"
+    return response
+
+
+@require_POST
+@signed_in
+def snooze(request: DeskRequest, pk: int) -> HttpResponse:
+    """Out of sight until a time that the form gives with its zone."""
+    row = inbox.conversation(request.user, pk)
+    actions.snooze(request.user, row, _time(request.POST.get("until", "")))
+    return retold(request, pk)
+
+
+def _time(text: str) -> datetime:
+    try:
+        at = parse_datetime(text)
+    except ValueError:
+        at = None
+    if at is None:
+        raise ActionRefused("Choose a day and a time.")
+    return at if at.tzinfo else timezone.make_aware(at)
+
+
+@require_POST
+@signed_in
+def transfer(request: DeskRequest, pk: int) -> HttpResponse:
+    """Into another queue of mine, with a note for the colleagues there."""
+    row = inbox.conversation(request.user, pk)
+    queue = _chosen_queue(request)
+    actions.transfer(request.user, row, queue, request.POST.get("note", ""))
+    return retold(request, pk)
+
+
+def _chosen_queue(request: DeskRequest) -> EmailQueue:
+    chosen = request.POST.get("queue", "")
+    if not (chosen.isascii() and chosen.isdigit()):
+        raise ActionRefused("Choose a queue.")
+    return get_object_or_404(inbox.queues_for(request.user), pk=int(chosen))
+
+
+@require_POST
+@signed_in
+def assign(request: DeskRequest, pk: int) -> HttpResponse:
+    """To a member of the queue."""
+    row = inbox.conversation(request.user, pk)
+    chosen = request.POST.get("agent", "")
+    if not (chosen.isascii() and chosen.isdigit()):
+        raise ActionRefused("Choose an agent.")
+    actions.assign(request.user, row, get_object_or_404(row.queue.members, pk=int(chosen)))
+    return retold(request, pk)
+
+
+@require_POST
+@signed_in
+def undo(request: DeskRequest, pk: int) -> HttpResponse:
+    """Take an answer back while it is held; its text is in the editor again."""
+    message = inbox.message(request.user, pk)
+    if not actions.undo(request.user, message):
+        raise ActionRefused("It is too late: the mail has left.")
+    row = inbox.conversation(request.user, message.conversation_id)
+    extra = {"composer": "desk/reply.html", "composer_oob": True, "editor": editor(request, row)}
+    response = retold(request, row.pk, **extra)
+    response["HX-Push-Url"] = f"/conversations/{row.pk}/{place(request).query}"
+    return with_event(response, "desk:undone", {})
+
+
+@require_POST
+@signed_in
+def resend(request: DeskRequest, pk: int) -> HttpResponse:
+    """Send a mail again whose fate is unknown, or that failed."""
+    message = inbox.message(request.user, pk)
+    actions.resend(request.user, message)
+    return retold(request, message.conversation_id)
+
+
+@require_POST
+@signed_in
+def mark_sent(request: DeskRequest, pk: int) -> HttpResponse:
+    """A mail whose fate is unknown was sent, as a person knows."""
+    message = inbox.message(request.user, pk)
+    actions.mark_sent(request.user, message)
+    return retold(request, message.conversation_id)
+
+
+@require_GET
+@signed_in
+def delivery(request: DeskRequest, pk: int) -> HttpResponse:
+    """What has become of a mail of ours by now."""
+    message = inbox.message(request.user, pk)
+    told = letter(message, timezone.now()).delivery
+    if told is None:
+        raise Http404("This mail came from outside.")
+    return render(request, "desk/delivery.html", {"delivery": told, "pk": pk})

@@ -1,0 +1,224 @@
+"""One conversation: its head with what can be done, its mails and notes, its contact."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language_info
+from django.views.decorators.http import require_GET
+
+from agents.rights import is_supervisor
+from crm.models import Communication
+from queues import actions, inbox
+from queues.inbox import Listing
+from queues.models import Conversation
+from queues.presentation import NO_SUBJECT, age, clock, contact_name, due, person
+from queues.thread import items, why
+from queues.views.editor import editor
+from queues.views.gate import DeskRequest, signed_in
+from queues.views.lists import Place, place, show
+
+TRAIL = 12
+OTHERS = 6
+SNOOZE_CHOICES = (  # when that is, static/desk/snooze.js says: by the reader's own clock
+    ("hour", "In an hour"),
+    ("evening", "This evening"),
+    ("tomorrow", "Tomorrow"),
+    ("monday", "On Monday"),
+)
+STATE_ICONS = {"waiting": "waiting", "assigned": "mine"}
+State = Conversation.State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A button: what it does, and why not, when it can't."""
+
+    name: str
+    label: str
+    icon: str
+    key: str = ""
+    url: str = ""
+    menu: str = ""
+    reason: str = ""
+    primary: bool = False
+
+
+@require_GET
+@signed_in
+def conversation(request: DeskRequest, pk: int) -> HttpResponse:
+    """The desk with this conversation open; only its pane when that is what is asked for."""
+    where, row = place(request), inbox.conversation(request.user, pk)
+    context = told(request, row, where) | _composer(request, row)
+    if request.htmx.target == "conversation":
+        return render(request, "desk/conversation.html", context)
+    return show(request, where, context)
+
+
+@require_GET
+@signed_in
+def parts(request: DeskRequest, pk: int) -> HttpResponse:
+    """The open conversation brought up to date; what is being written stays."""
+    return retold(request, pk)
+
+
+def retold(request: DeskRequest, pk: int, **extra: Any) -> HttpResponse:
+    """The conversation as it is now, to be patched into the page; an open editor stays open.
+
+    :param extra: `composer` and `composer_oob` replace the editor; `toast` says something.
+    """
+    row = inbox.conversation(request.user, pk)
+    context = told(request, row, place(request)) | {"composer": "desk/bar.html"} | extra
+    return render(request, "desk/retold.html", context)
+
+
+def _composer(request: DeskRequest, row: Conversation) -> dict[str, Any]:
+    draft = actions.draft_of(request.user, row)
+    if draft is None:
+        return {"composer": "desk/bar.html"}
+    return {"composer": "desk/reply.html", "editor": editor(request, row)}
+
+
+def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any]:
+    """Everything that the page says about a conversation."""
+    now = timezone.now()
+    entries = inbox.timeline(request.user, row)
+    subject = row.subject or NO_SUBJECT
+    return {
+        "conversation": row,
+        "subject": subject,
+        "items": items(entries, subject, now),
+        "why": why(entries) if row.agent else "",
+        "waits_for": inbox.why_waiting(row),
+        "due": due(row, now),
+        "language_name": language_name(row.language),
+        "language_title": f"recognised with {row.language_confidence:.0%} confidence"
+        if row.language_confidence
+        else "assumed",
+        "snoozed_iso": row.snoozed_until.isoformat() if row.snoozed_until else "",
+        "snoozed_at": clock(row.snoozed_until) if row.snoozed_until else "",
+        "contact": _contact(request, row, now),
+        "query": where.query,
+        "title": where.title,
+    } | _toolbar(request, row, where, now)
+
+
+def language_name(tag: str) -> str:
+    """The English name of "cs" is "Czech"; a tag that Django doesn't know stays as it is."""
+    try:
+        return str(get_language_info(tag)["name"]) if tag else ""
+    except KeyError:
+        return tag
+
+
+def _toolbar(request: DeskRequest, row: Conversation, where: Place, now: datetime) -> dict[str, Any]:
+    queues = inbox.queues_for(request.user).exclude(pk=row.queue_id)
+    members = row.queue.members.select_related("user").filter(user__is_active=True)
+    if row.state == State.ASSIGNED and row.agent is not None:
+        members = members.exclude(pk=row.agent.pk)
+    blocked = _not_mine(request, row)
+    return {
+        "tools": _tools(request, row, where),
+        "other_queues": list(queues),
+        "members": list(members),
+        "snooze_choices": SNOOZE_CHOICES,
+        "reply_reason": blocked,
+    }
+
+
+def _not_mine(request: DeskRequest, row: Conversation) -> str:
+    """Why the user must not touch it: it is a colleague's."""
+    if row.agent is None or row.state in (State.WAITING, State.CLOSED):
+        return ""
+    if row.agent.user_id == request.user.pk or is_supervisor(request.user):
+        return ""
+    return f"It is with {row.agent}: ask {row.agent} to give it back, or a supervisor to assign it."
+
+
+def _tools(request: DeskRequest, row: Conversation, where: Place) -> list[Tool]:
+    """The buttons of the head, in this order; those that make no sense in a state are left out."""
+    blocked = _not_mine(request, row)
+    mine = row.agent is not None and row.agent.user_id == request.user.pk
+    own = _Urls(row, where)
+    if row.state == State.CLOSED:
+        return [own.tool("reopen", "Reopen", "reopen", key="e", primary=True)]
+    found = []
+    if row.state == State.SNOOZED and mine:
+        found.append(own.tool("take", "Wake", "take", key="t", primary=True))
+    elif not (mine and row.state in (State.ASSIGNED, State.PENDING)):
+        found.append(own.tool("take", "Take", "take", key="t", primary=True, reason=blocked))
+    if row.state in (State.ASSIGNED, State.SNOOZED) and (mine or not blocked):
+        found.append(own.tool("release", "Release", "release"))
+    found.append(own.tool("close", "Close", "close", key="e", reason=blocked))
+    found.append(own.tool("snooze", "Snooze", "snoozed", menu="desk/menu_snooze.html", reason=blocked))
+    elsewhere = "" if inbox.queues_for(request.user).count() > 1 else "You work in one queue only."
+    found.append(
+        own.tool(
+            "transfer", "Transfer", "transfer", menu="desk/menu_transfer.html", reason=blocked or elsewhere
+        )
+    )
+    if is_supervisor(request.user) or (mine and row.state == State.ASSIGNED):
+        found.append(own.tool("assign", "Assign", "assign", menu="desk/menu_assign.html"))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Urls:
+    """Makes the buttons of one conversation."""
+
+    row: Conversation
+    where: Place
+
+    def tool(self, name: str, label: str, icon: str, **extra: Any) -> Tool:
+        return Tool(
+            name=name,
+            label=label,
+            icon=icon,
+            url=reverse(name, args=[self.row.pk]) + self.where.query,
+            **extra,
+        )
+
+
+def _contact(request: DeskRequest, row: Conversation, now: datetime) -> dict[str, Any]:
+    contact = row.contact
+    others = inbox.page(request.user, Listing(view=inbox.View.ALL, contact=contact.pk, limit=OTHERS + 1)).rows
+    trail = inbox.communications(request.user, contact, TRAIL)
+    return {
+        "who": person(contact_name(contact)),
+        "organisation": contact.organisation.name if contact.organisation else "",
+        "emails": [each.email for each in contact.addresses.all() if each.email],
+        "language": language_name(contact.language),
+        "remark": contact.remark,
+        "since": clock(contact.created_at),
+        "since_iso": contact.created_at.isoformat(timespec="seconds"),
+        "conversations": [_other(each, now) for each in others if each.pk != row.pk][:OTHERS],
+        "trail": [_trail(each, row, now) for each in trail],
+    }
+
+
+def _other(row: Conversation, now: datetime) -> dict[str, Any]:
+    return {
+        "pk": row.pk,
+        "subject": row.subject or NO_SUBJECT,
+        "icon": STATE_ICONS.get(row.state, row.state),
+        "state_label": row.get_state_display(),
+        "queue": row.queue.name,
+        "age": age(row.last_message_at, now),
+    }
+
+
+def _trail(each: Communication, row: Conversation, now: datetime) -> dict[str, Any]:
+    who = each.user.get_full_name() or each.user.get_username() if each.user else "We"
+    return {
+        "url": f"/conversations/{each.conversation_id}/" if each.conversation_id != row.pk else "",
+        "icon": "reply" if each.direction == "out" else "queue",
+        "subject": each.preview or each.subject or NO_SUBJECT,
+        "says": f"{who} in {each.queue_name}" if each.direction == "out" else each.queue_name,
+        "at": clock(each.at),
+        "iso": each.at.isoformat(timespec="seconds"),
+        "age": age(each.at, now),
+    }

@@ -1,0 +1,182 @@
+"""Answering, noting, and what is being written."""
+
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from mailcore.clean import clean_file_name
+from mailcore.compose import OutFile
+from queues import actions, inbox
+from queues.actions import NewMailArrived, Reply
+from queues.forms import ComposeForm, DraftForm, NoteForm, ReplyForm
+from queues.models import Conversation, Message
+from queues.presentation import contact_name, person
+from queues.refusals import ActionRefused
+from queues.thread import letter
+from queues.views.conversations import retold
+from queues.views.editor import editor, file_row, fresh_token
+from queues.views.gate import DeskRequest, signed_in
+from queues.views.lists import place
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def reply(request: DeskRequest, pk: int) -> HttpResponse:
+    """The editor of an answer; sends it."""
+    row = inbox.conversation(request.user, pk)
+    if request.method == "GET":
+        return render(request, "desk/reply.html", {"conversation": row, "editor": editor(request, row)})
+    form = ReplyForm(request.POST)
+    form.check()
+    try:
+        message = actions.reply(request.user, row, _reply(request, row, form.cleaned_data))
+    except NewMailArrived as news:
+        return _new_mail(request, news.message, is_closing=form.cleaned_data["close"])
+    return _sent(request, message)
+
+
+def _reply(request: DeskRequest, row: Conversation, data: dict[str, Any]) -> Reply:
+    draft = actions.draft_of(request.user, row)
+    files = actions.out_files(draft) if draft and str(draft.token) == str(data["token"]) else ()
+    return Reply(
+        text=data["text"],
+        to=(data["to"],),
+        cc=(data["cc"],) if data["cc"] else (),
+        files=files,
+        close=data["close"],
+        token=str(data["token"]),
+        seen_message_id=data["seen"],
+    )
+
+
+def _new_mail(request: DeskRequest, message: Message, *, is_closing: bool) -> HttpResponse:
+    """Show what came, and let the agent decide."""
+    context = {"mail": letter(message, timezone.now()), "close": is_closing}
+    response = render(request, "desk/new_mail.html", context, status=409)
+    response["HX-Retarget"], response["HX-Reswap"] = "#warning", "innerHTML"
+    return response
+
+
+def _sent(request: DeskRequest, message: Message) -> HttpResponse:
+    message = inbox.message(request.user, message.pk)
+    told = letter(message, timezone.now())
+    held = told.delivery.held_until if told.delivery else ""
+    toast = {
+        "text": f"To {told.to}: leaves in" if held else f"To {told.to}: on its way",
+        "seconds": 6,
+        "until": held,
+    }
+    if held:
+        toast |= {"undo": f"/messages/{message.pk}/undo{place(request).query}", "seconds": 0}
+    extra = {"composer": "desk/bar.html", "composer_oob": True, "toast": toast}
+    return retold(request, message.conversation_id, **extra)
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def note(request: DeskRequest, pk: int) -> HttpResponse:
+    """The editor of an internal note; keeps it."""
+    row = inbox.conversation(request.user, pk)
+    if request.method == "GET":
+        return render(request, "desk/note.html", {"conversation": row})
+    form = NoteForm(request.POST)
+    form.check()
+    actions.note(request.user, row, form.cleaned_data["text"])
+    return retold(request, pk, composer="desk/bar.html", composer_oob=True)
+
+
+@require_http_methods(["GET"])
+@signed_in
+def bar(request: DeskRequest, pk: int) -> HttpResponse:
+    """The buttons that open the editors."""
+    row = inbox.conversation(request.user, pk)
+    return render(
+        request, "desk/bar.html", {"conversation": row, "contact": {"who": person(contact_name(row.contact))}}
+    )
+
+
+@require_http_methods(["POST", "DELETE"])
+@signed_in
+def draft(request: DeskRequest, pk: int) -> HttpResponse:
+    """Save what is being written, or throw it away."""
+    row = inbox.conversation(request.user, pk)
+    if request.method == "DELETE":
+        actions.discard_draft(request.user, row)
+        return bar(request, pk)
+    form = DraftForm(request.POST)
+    form.check()
+    data = form.cleaned_data
+    saved = actions.save_draft(
+        request.user,
+        row,
+        data["text"],
+        to=[data["to"]] if data["to"] else [],
+        cc=[data["cc"]] if data["cc"] else [],
+        token=data["token"],
+        seen_message_id=data["seen"],
+    )
+    return JsonResponse({"saved_at": saved.saved_at})
+
+
+@require_http_methods(["POST"])
+@signed_in
+def draft_files(request: DeskRequest, pk: int) -> HttpResponse:
+    """Put a file to the draft."""
+    row = inbox.conversation(request.user, pk)
+    file = request.FILES.get("file")
+    if not isinstance(file, UploadedFile):
+        raise ActionRefused("No file came with the request.")
+    name, kind = clean_file_name(file.name or "file"), file.content_type or "application/octet-stream"
+    kept = actions.add_draft_file(request.user, row, name, kind, file.read())
+    return render(request, "desk/draft_file.html", {"conversation": row, "file": file_row(kept)})
+
+
+@require_http_methods(["DELETE"])
+@signed_in
+def draft_file(request: DeskRequest, pk: int, file: int) -> HttpResponse:
+    """Take a file out of the draft."""
+    inbox.conversation(request.user, pk)
+    actions.remove_draft_file(request.user, file)
+    return HttpResponse(status=204)
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def compose(request: DeskRequest) -> HttpResponse:
+    """Write to a customer first."""
+    where = place(request)
+    queues = inbox.queues_for(request.user).filter(sender__isnull=False)
+    if request.method == "GET":
+        context = {
+            "queues": queues,
+            "chosen": where.queue,
+            "token": fresh_token(),
+            "query": where.query,
+            "title": where.title,
+        }
+        return render(request, "desk/compose.html", context)
+    form = ComposeForm(request.POST, request.FILES)
+    form.check()
+    data = form.cleaned_data
+    files = tuple(
+        OutFile(
+            clean_file_name(each.name or "file"), each.content_type or "application/octet-stream", each.read()
+        )
+        for each in request.FILES.getlist("files")
+    )
+    answer = Reply(
+        text=data["text"],
+        to=(data["to"],),
+        cc=(data["cc"],) if data["cc"] else (),
+        files=files,
+        token=str(data["token"]),
+    )
+    queue = get_object_or_404(queues, pk=data["queue"])
+    message = actions.start(request.user, queue, data["subject"], answer)
+    response = _sent(request, message)
+    response["HX-Push-Url"] = f"/conversations/{message.conversation_id}/{where.query}"
+    return response

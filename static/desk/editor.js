@@ -1,0 +1,172 @@
+// Writing: an answer is saved to the server while it is typed, and kept in this browser until the server has it.
+// A note is kept in this browser until it is added.
+import { within } from "./dom.js";
+import { makeChips } from "./recipients.js";
+import { ask, user } from "./session.js";
+import { toast } from "./toasts.js";
+import { attach } from "./uploads.js";
+
+const PAUSE = 1200; // after the last key
+const LONGEST = 5000; // while typing on and on
+const RETRY = 4000;
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const editors = new WeakMap();
+
+const keyOf = (kind, conversation) => `ucs:draft:${user}:${conversation}:${kind}`;
+
+/** What was typed into a form and has not reached the server. */
+export function unsaved(kind, conversation) {
+  try {
+    return JSON.parse(localStorage.getItem(keyOf(kind, conversation)));
+  } catch {
+    return null;
+  }
+}
+
+class Editor {
+  constructor(form) {
+    this.form = form;
+    this.kind = form.dataset.editor;
+    this.key = keyOf(this.kind, form.dataset.conversation);
+    this.text = form.elements.text;
+    this.status = form.querySelector("[data-saved]");
+    this.timer = 0;
+    this.dirtySince = 0;
+    this.saving = null;
+    this.sending = false;
+    this.restore();
+    for (const box of form.querySelectorAll("[data-chips]")) makeChips(box, () => this.changed());
+    this.text.addEventListener("input", () => this.changed());
+    form.elements.subject?.addEventListener("input", () => this.changed());
+    if (form.dataset.files) attach(form, () => this.save());
+  }
+
+  restore() {
+    const kept = unsaved(this.kind, this.form.dataset.conversation);
+    if (!kept || (kept.text === this.text.value && !kept.to)) return;
+    for (const name of ["text", "to", "cc", "subject"]) {
+      if (kept[name] !== undefined && this.form.elements[name]) this.form.elements[name].value = kept[name];
+    }
+    this.say("Restored from this browser");
+    if (this.form.dataset.draft) this.plan(0);
+  }
+
+  values() {
+    const names = ["text", "to", "cc", "subject"].filter((name) => this.form.elements[name]);
+    return Object.fromEntries(names.map((name) => [name, this.form.elements[name].value]));
+  }
+
+  changed() {
+    localStorage.setItem(this.key, JSON.stringify(this.values()));
+    if (!this.form.dataset.draft) return;
+    this.dirtySince ||= Date.now();
+    this.plan(Math.max(0, Math.min(PAUSE, LONGEST - (Date.now() - this.dirtySince))));
+  }
+
+  plan(wait) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.save(), wait);
+  }
+
+  async save({ keepalive = false } = {}) {
+    clearTimeout(this.timer);
+    if (!this.form.dataset.draft || this.sending || !this.form.isConnected) return;
+    if (this.saving) return this.plan(300);
+    const sent = this.values();
+    this.dirtySince = 0;
+    const body = new URLSearchParams({ ...sent, token: this.form.elements.token.value, seen: this.form.elements.seen.value });
+    this.saving = ask(this.form.dataset.draft, { method: "POST", body, keepalive });
+    try {
+      await this.saved(await this.saving, sent);
+    } catch {
+      this.failed();
+    } finally {
+      this.saving = null;
+    }
+  }
+
+  async saved(answer, sent) {
+    if (answer.status === 409) return this.say(await answer.text(), true);
+    if (!answer.ok) return this.failed();
+    if (JSON.stringify(this.values()) === JSON.stringify(sent)) localStorage.removeItem(this.key);
+    this.say(`Saved ${clock.format(new Date())}`);
+  }
+
+  failed() {
+    this.say("Not saved – retrying", true);
+    this.plan(RETRY);
+  }
+
+  say(words, isBad = false) {
+    if (!this.status) return;
+    this.status.textContent = words;
+    this.status.classList.toggle("bad", isBad);
+  }
+
+  forget() {
+    clearTimeout(this.timer);
+    this.sending = true;
+    localStorage.removeItem(this.key);
+  }
+}
+
+/** Give life to the editors below `root`, and open the ones whose text waits in this browser. */
+export function startEditors(root) {
+  for (const form of within(root, "form[data-editor]")) {
+    if (editors.has(form)) continue;
+    editors.set(form, new Editor(form));
+    form.querySelector("[data-focus]")?.focus({ preventScroll: true });
+  }
+  const [article] = within(root, "article[data-conversation]");
+  if (!article || article.querySelector("form[data-editor]")) return;
+  const { conversation } = article.dataset;
+  for (const kind of ["reply", "note"]) {
+    if (unsaved(kind, conversation)) return document.getElementById(`open-${kind}`)?.click();
+  }
+}
+
+/** Save now what is being written, as the page may be going away. */
+export async function saveAll(options) {
+  const dirty = [...document.querySelectorAll("form[data-editor]")].map((form) => editors.get(form)).filter((editor) => editor?.dirtySince);
+  await Promise.all(dirty.map((editor) => editor.save(options)));
+}
+
+function editorOf(element) {
+  const form = element.closest?.("form[data-editor]");
+  return form && editors.get(form);
+}
+
+document.body.addEventListener("htmx:confirm", async (event) => {
+  const editor = editorOf(event.target);
+  if (!editor || (event.target !== editor.form && !("discard" in event.target.dataset))) return;
+  event.preventDefault();
+  if (editor.form.querySelector("[data-loading]")) {
+    toast("A file is still being uploaded: wait for it, or remove it.", { error: true });
+    return;
+  }
+  clearTimeout(editor.timer);
+  await editor.saving?.catch(() => {}); // a save that overtakes the answer would be a draft again
+  editor.sending = true;
+  event.detail.issueRequest();
+});
+
+document.body.addEventListener("htmx:afterRequest", (event) => {
+  const editor = editorOf(event.detail.elt);
+  if (!editor) return;
+  const isDone = event.detail.successful && (event.detail.elt === editor.form || "discard" in event.detail.elt.dataset);
+  if (isDone) editor.forget();
+  else {
+    editor.sending = false;
+    editor.changed();
+  }
+});
+
+/** Close the editor; an answer is kept as a draft. */
+export async function shut(button) {
+  const form = button.closest("form[data-editor]");
+  const editor = editors.get(form);
+  if (editor.dirtySince) await editor.save();
+  if (editor.kind === "note" && !editor.text.value.trim()) editor.forget();
+  clearTimeout(editor.timer);
+  if (form.dataset.bar) htmx.ajax("GET", form.dataset.bar, { target: "#composer", swap: "innerHTML" });
+}

@@ -1,0 +1,38 @@
+// The frames in which HTML mails are shown: as high as the mail, so that only the page scrolls.
+import { within } from "./dom.js";
+
+const LARGEST = 12_000;
+
+/** Fit the frames below `root`; keys pressed inside of one go to `onKey`. */
+export function fitFrames(root, onKey) {
+  for (const frame of within(root, "iframe.frame:not([data-fitted])")) {
+    frame.dataset.fitted = "";
+    frame.addEventListener("load", () => watch(frame, onKey));
+    if (isLoaded(frame)) watch(frame, onKey);
+  }
+}
+
+function isLoaded(frame) {
+  const page = frame.contentDocument;
+  return page && page.readyState === "complete" && page.URL !== "about:blank";
+}
+
+function watch(frame, onKey) {
+  const page = frame.contentDocument;
+  if (!page?.body) return;
+  const fit = () => {
+    const height = Math.min(page.documentElement.offsetHeight, LARGEST);
+    if (Math.abs(frame.offsetHeight - height) > 1) frame.style.height = `${height}px`;
+  };
+  fit();
+  new ResizeObserver(fit).observe(page.documentElement);
+  page.addEventListener("keydown", onKey);
+}
+
+/** Load the frame again with the images that come from the internet. */
+export function showImages(button) {
+  const line = button.closest("[data-images]");
+  const frame = document.getElementById(`frame-${line.dataset.images}`);
+  frame.src = `${frame.src.split("?")[0]}?images=1`;
+  line.remove();
+}

@@ -1,0 +1,190 @@
+// The desk: wires the parts together. Pages and fragments come from the server, by htmx.
+import "./patch.js";
+import { saveAll, shut, startEditors } from "./editor.js";
+import { within } from "./dom.js";
+import { fitFrames, showImages } from "./frames.js";
+import { onKey } from "./keys.js";
+import { startLive, throttled } from "./live.js";
+import { remember } from "./patch.js";
+import { ask } from "./session.js";
+import { setSnoozeTimes } from "./snooze.js";
+import { tellTimes } from "./times.js";
+import { toast } from "./toasts.js";
+
+const HEARTBEAT = 30_000;
+const THROTTLE = 500;
+const desk = document.getElementById("desk");
+const opened = () => document.querySelector("article[data-conversation]")?.dataset.conversation;
+let isStale = false;
+
+/* What is new on the page */
+
+function markOpened() {
+  const current = document.querySelector(`#row-${opened() ?? 0} .row`);
+  for (const row of document.querySelectorAll("#rows .row[aria-current]")) if (row !== current) row.removeAttribute("aria-current");
+  current?.setAttribute("aria-current", "true");
+}
+
+let shown = null;
+function arrive() {
+  const article = document.querySelector("article[data-conversation]");
+  if (article === shown) return;
+  shown = article;
+  document.title = article ? `${article.dataset.subject} · UCS Email` : document.title;
+  const letters = [...document.querySelectorAll("#items details.mail[open]")];
+  const timeline = document.getElementById("timeline");
+  const last = letters.at(-1);
+  if (timeline && last) timeline.scrollTop = last.offsetTop - timeline.offsetTop - 16;
+  if (article && matchMedia("(max-width: 719px)").matches) article.querySelector("h1")?.focus({ preventScroll: true });
+}
+
+const followed = new ResizeObserver(([entry]) => {
+  const element = entry.target, height = entry.contentRect.height;
+  if (element.dataset.height) element.scrollTop += Math.max(0, Number(element.dataset.height) - height); // an editor opened below
+  element.dataset.height = String(height);
+});
+
+function enliven(root) {
+  for (const timeline of within(root, "#timeline")) followed.observe(timeline);
+  tellTimes(root);
+  setSnoozeTimes(root);
+  fitFrames(root, onKey);
+  startEditors(root);
+}
+
+document.body.addEventListener("htmx:beforeSwap", () => saveAll());
+document.body.addEventListener("htmx:afterSwap", () => {
+  markOpened();
+  arrive();
+});
+document.body.addEventListener("htmx:load", (event) => enliven(event.target));
+
+/* Live updates */
+
+const refreshList = throttled(() => htmx.trigger("#refresh", "desk:list"), THROTTLE);
+const refreshConversation = throttled(() => {
+  const element = document.getElementById("refresh-conversation");
+  if (element) htmx.trigger(element, "desk:conversation");
+}, THROTTLE);
+
+function onChange(hint) {
+  if (document.hidden) {
+    isStale = true;
+    return;
+  }
+  refreshList();
+  if (hint.conversation === undefined || String(hint.conversation) === opened()) refreshConversation();
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return saveAll({ keepalive: true });
+  beat();
+  if (isStale) onChange({});
+  isStale = false;
+});
+addEventListener("pagehide", () => saveAll({ keepalive: true }));
+
+document.body.addEventListener("htmx:configRequest", (event) => {
+  const { elt, parameters } = event.detail;
+  if (elt.id === "refresh") parameters.rows = String(document.querySelectorAll("#rows .row").length);
+  if (elt.matches(".tools form") && parameters.local) parameters.until = new Date(parameters.local).toISOString();
+});
+
+/* Presence: a sign of life while the page is seen */
+
+async function beat() {
+  if (!document.body.dataset.agent || document.hidden) return;
+  try {
+    const answer = await ask("/presence/seen", { method: "POST" });
+    if (answer.ok) showPresence(...(await answer.text()).split("|"));
+  } catch {
+    /* no connection: the live updates say so, and the next beat tries again */
+  }
+}
+
+function showPresence(presence, label) {
+  const dot = document.getElementById("presence-dot");
+  if (!dot || dot.classList.contains(presence)) return;
+  dot.className = `dot ${presence}`;
+  document.getElementById("presence-label").textContent = label;
+  for (const choice of document.querySelectorAll("#presence [role=radio]")) choice.setAttribute("aria-checked", String(choice.value === presence));
+}
+
+document.body.addEventListener("desk:presence", (event) => showPresence(event.detail.presence, event.detail.label));
+
+/* Failures */
+
+document.body.addEventListener("htmx:sendError", (event) => {
+  if (event.detail.elt.id.startsWith("refresh")) return;
+  toast("The server can’t be reached. What you wrote is kept; try again in a moment.", { error: true });
+});
+document.body.addEventListener("htmx:responseError", (event) => {
+  const { status } = event.detail.xhr;
+  if (status === 401 || event.detail.elt.id.startsWith("refresh")) return;
+  if (status === 404) toast("This is not here any more, or you may not see it now.", { error: true });
+  else if (status === 403) toast("The page is too old: load it again. What you wrote is kept.", { error: true });
+  else toast("Something went wrong on our side. It has been written to the log.", { error: true });
+});
+
+/* Buttons that only concern this page */
+
+const ACTS = {
+  theme() {
+    const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+    localStorage.setItem("ucs:theme", theme);
+    document.documentElement.dataset.theme = theme;
+  },
+  keys: () => document.getElementById("keys").showModal(),
+  nav: () => (desk.dataset.nav = "open"),
+  side() {
+    const side = document.getElementById("side");
+    desk.dataset.side = side.checkVisibility() ? "closed" : "open";
+  },
+  dismiss: (button) => button.closest(".toast").remove(),
+  images: showImages,
+  shut,
+  cc(button) {
+    const line = button.closest("form").querySelector("[data-cc]");
+    line.hidden = false;
+    button.remove();
+    line.querySelector("input:not([type=hidden])").focus();
+  },
+  async "remove-file"(button) {
+    const answer = await ask(button.dataset.url, { method: "DELETE" });
+    if (answer.ok) button.closest("li").remove();
+  },
+  look(button) {
+    document.getElementById(`letter-${button.dataset.mail}`)?.scrollIntoView({ block: "start" });
+  },
+};
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-act]");
+  if (button) ACTS[button.dataset.act](button);
+  const refused = event.target.closest('[aria-disabled="true"][data-reason]');
+  if (refused) {
+    event.preventDefault();
+    toast(refused.dataset.reason);
+  }
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  if (desk.dataset.nav && !event.target.closest("[data-act=nav]") && (event.target.closest(".nav-link") || !event.target.closest(".nav"))) delete desk.dataset.nav;
+});
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  event.detail.elt.closest?.(".tools")?.querySelector("details.menu[open]")?.removeAttribute("open");
+  if (document.activeElement?.closest(".tools")) document.activeElement.blur();
+});
+document.body.addEventListener("submit", async (event) => {
+  if (event.target.id !== "logout") return;
+  event.preventDefault();
+  await saveAll();
+  for (const key of Object.keys(localStorage)) if (key.startsWith("ucs:draft:")) localStorage.removeItem(key);
+  event.target.submit();
+});
+document.addEventListener("keydown", onKey);
+
+remember(document.body);
+markOpened();
+arrive();
+startLive(onChange);
+beat();
+setInterval(beat, HEARTBEAT);

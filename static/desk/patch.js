@@ -1,0 +1,80 @@
+// Bring a part of the page up to date without touching what has not changed: no flicker, no lost focus or scroll.
+//
+// hx-swap="patch" compares the children of the target, by id, with what the server sent before:
+//   the same as before            stays as it is
+//   data-patch="inside"           its children are compared, not itself (if data-scope is the same)
+//   data-patch="keep"             stays as it is while the server sends something of that id
+//   data-patch="own"              stays as it is while it holds a form
+//   anything else                 is replaced
+const served = new WeakMap();
+const agedWords = /(<time[^>]*>)[^<]*/g; // the words for a time grow old by themselves
+
+/** Remember what the server sent, before anything here changes it. */
+export function remember(root) {
+  const compared = [...root.children, ...root.querySelectorAll('[data-patch="inside"] > *')];
+  for (const element of compared) {
+    if (!element.dataset.patch || element.dataset.patch === "own") served.set(element, element.outerHTML.replace(agedWords, "$1"));
+  }
+}
+
+function isTypedIn(element) {
+  return element.contains(document.activeElement) && document.activeElement.matches("input, textarea, select");
+}
+
+function fate(old, fresh) {
+  const kind = old.dataset.patch;
+  if (kind === "keep" || (kind === "own" && old.querySelector("form"))) return "keep";
+  if (kind === "inside" && old.dataset.scope === fresh.dataset.scope) return "inside";
+  return (served.has(old) && served.get(old) === served.get(fresh)) || isTypedIn(old) ? "keep" : "replace";
+}
+
+function replace(old, fresh) {
+  for (const details of old.querySelectorAll("details[id]")) {
+    const twin = fresh.querySelector(`#${CSS.escape(details.id)}`);
+    if (twin) twin.open = details.open;
+  }
+  const focused = old.contains(document.activeElement) ? document.activeElement : null;
+  old.replaceWith(fresh);
+  if (!focused) return;
+  const heir = (focused.id && document.getElementById(focused.id)) || fresh.querySelector("a, button, summary");
+  heir?.focus({ preventScroll: true });
+}
+
+function removeLeftovers(target, ids) {
+  for (const element of [...target.children]) {
+    if (!ids.has(element.id)) element.remove();
+  }
+}
+
+/** Patch the children of `target` with those of `fragment`; returns the elements that are new. */
+export function patch(target, fragment) {
+  const wanted = [...fragment.children];
+  const ids = new Set(wanted.map((element) => element.id));
+  removeLeftovers(target, ids);
+  const old = new Map([...target.children].map((element) => [element.id, element]));
+  const added = [];
+  let cursor = target.firstElementChild;
+  for (const fresh of wanted) {
+    const known = old.get(fresh.id);
+    const what = known ? fate(known, fresh) : "insert";
+    const here = what === "keep" || what === "inside" ? known : fresh;
+    if (what === "inside") added.push(...patch(known, fresh));
+    else if (what !== "keep") added.push(fresh);
+    if (what === "replace") {
+      if (cursor === known) cursor = fresh;
+      replace(known, fresh);
+    }
+    if (here === cursor) cursor = cursor.nextElementSibling;
+    else target.insertBefore(here, cursor);
+  }
+  return added;
+}
+
+htmx.defineExtension("patch", {
+  isInlineSwap: () => false,
+  handleSwap(style, target, fragment) {
+    if (style !== "patch") return false;
+    remember(fragment);
+    return patch(target, fragment);
+  },
+});

@@ -1,0 +1,32 @@
+// Requests of our own beside htmx, and signing in again without leaving the page.
+const dialog = document.getElementById("sign-in");
+export const user = document.body.dataset.user;
+
+/** The token that Django compares with the cookie; it changes with each sign-in. */
+export function csrf() {
+  return document.cookie.match(/(?:^|;\s*)csrftoken=([^;]+)/)?.[1] ?? "";
+}
+
+/** A request that tells when the session is over. */
+export async function ask(url, options = {}) {
+  const headers = { "X-CSRFToken": csrf(), "X-Requested-With": "desk", ...options.headers };
+  const answer = await fetch(url, { ...options, headers });
+  if (answer.status === 401) signedOut();
+  return answer;
+}
+
+export function signedOut() {
+  if (dialog.open) return;
+  dialog.showModal();
+  htmx.ajax("GET", "/login/", { target: "#sign-in-form", swap: "innerHTML" });
+}
+
+document.body.addEventListener("desk:signed-out", signedOut);
+document.body.addEventListener("desk:signed-in", (event) => {
+  if (String(event.detail.user) !== user) location.assign("/");
+  for (const input of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) input.value = csrf();
+  dialog.close();
+});
+document.body.addEventListener("htmx:configRequest", (event) => {
+  event.detail.headers["X-CSRFToken"] = csrf();
+});

@@ -1,0 +1,59 @@
+// Times in the reader's own zone and words: how long ago, how long left, when exactly, and counting down.
+import { within } from "./dom.js";
+
+const MINUTE = 60, HOUR = 3600, DAY = 86400;
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const dayAndYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+const exact = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+
+function span(seconds) {
+  if (seconds < HOUR) return `${Math.max(1, Math.floor(seconds / MINUTE))} min`;
+  if (seconds < 2 * DAY) return `${Math.floor(seconds / HOUR)} h`;
+  return `${Math.floor(seconds / DAY)} d`;
+}
+
+function age(at, now) {
+  const seconds = (now - at) / 1000;
+  if (seconds < MINUTE) return "now";
+  if (seconds < 6 * DAY) return span(seconds);
+  return (at.getFullYear() === now.getFullYear() ? day : dayAndYear).format(at);
+}
+
+function set(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Bring all times below `root` up to date. */
+export function tellTimes(root = document) {
+  const now = new Date();
+  for (const element of within(root, "time[datetime]")) {
+    const at = new Date(element.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    if ("clock" in element.dataset) set(element, exact.format(at));
+    else element.title = exact.format(at);
+    if ("age" in element.dataset) set(element, age(at, now));
+    if ("due" in element.dataset) tellDue(element, (at - now) / 1000);
+  }
+}
+
+function tellDue(element, left) {
+  element.classList.toggle("red", left < 0);
+  element.classList.toggle("amber", left >= 0 && left < HOUR);
+  element.classList.toggle("calm", left >= HOUR);
+  set(element, left < 0 ? `${span(-left)} late` : `${span(left)} left`);
+}
+
+function countDown() {
+  for (const element of document.querySelectorAll("[data-countdown]")) {
+    const left = Math.ceil((new Date(element.dataset.countdown) - Date.now()) / 1000);
+    set(element, left > 0 ? `${left} s` : "now");
+    if (left > 0) continue;
+    delete element.dataset.countdown;
+    const toast = element.closest(".toast");
+    if (toast) toast.remove();
+    else element.closest(".delivery")?.querySelector("button")?.remove();
+  }
+}
+
+setInterval(() => tellTimes(), 20_000);
+setInterval(countDown, 250);

@@ -1,0 +1,39 @@
+// Short messages at the bottom: what happened, what was refused and why, what can be undone.
+const shelf = document.getElementById("toasts");
+const MOST = 4;
+
+/** Show a sentence; an error stays longer. */
+export function toast(text, { error = false } = {}) {
+  const last = shelf.lastElementChild;
+  if (last && last.dataset.text === text) last.remove();
+  const element = document.createElement("div");
+  element.className = error ? "toast error" : "toast";
+  element.dataset.seconds = error ? "9" : "5";
+  element.dataset.text = text;
+  const words = document.createElement("p");
+  words.textContent = text;
+  const close = document.createElement("button");
+  close.type = "button";
+  close.dataset.act = "dismiss";
+  close.setAttribute("aria-label", "Dismiss");
+  close.textContent = "×";
+  element.append(words, close);
+  shelf.append(element);
+}
+
+function arm(element) {
+  const seconds = Number(element.dataset.seconds);
+  if (!seconds) return;
+  const leave = () => {
+    if (element.matches(":hover, :focus-within")) setTimeout(leave, 2000);
+    else element.remove();
+  };
+  setTimeout(leave, seconds * 1000);
+}
+
+new MutationObserver((changes) => {
+  for (const element of changes.flatMap((change) => [...change.addedNodes])) {
+    if (element.nodeType === Node.ELEMENT_NODE) arm(element);
+  }
+  while (shelf.children.length > MOST) shelf.firstElementChild.remove();
+}).observe(shelf, { childList: true });
