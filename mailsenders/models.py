@@ -6,8 +6,10 @@ Only `mailsenders/outbox.py` writes an outgoing mail; its life is drawn there.
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
+from mailsenders.rules import problems
 from mailstore.models import RawMail
 from sso.fields import SecretField
 from sso.health import Health
@@ -50,6 +52,12 @@ class EmailSender(models.Model):
         with transaction.atomic():
             super().save(*args, **kwargs)
             SenderState.objects.get_or_create(sender=self)
+
+    def clean(self) -> None:
+        """Refuse settings that can't work, in words."""
+        found = problems(self)
+        if found:
+            raise ValidationError(found)
 
 
 class SenderState(Health):
@@ -113,6 +121,11 @@ class OutgoingMail(models.Model):
                 fields=["order_key", "id"],
                 name="outgoing_order",
                 condition=models.Q(state__in=["held", "queued", "retry", "sending", "uncertain"]),
+            ),
+            models.Index(
+                fields=["sender", "state"],
+                name="outgoing_trouble",
+                condition=models.Q(state__in=["failed", "uncertain"]),
             ),
             models.Index(
                 fields=["sender", "sent_at"], name="outgoing_sent", condition=models.Q(state="sent")

@@ -24,6 +24,7 @@ from django.conf import settings
 
 from mailsenders.answers import Answer, Phase
 from mailsenders.models import EmailSender
+from mailsenders.networks import is_inside
 from mailsenders.wire import stuffed
 from sso import tls
 from sso.secrets import Credential
@@ -177,6 +178,14 @@ class Line:
         self.mails += 1
         return answer
 
+    async def try_sender(self, mail_from: str) -> None:
+        """Ask whether an address may send, and take the question back.
+
+        :raises SmtpError: it may not.
+        """
+        await self._command(Phase.MAIL, f"MAIL FROM:<{mail_from}>")
+        await self.reset()
+
     async def reset(self) -> None:
         """Forget a half-made mail, and see that the server is still there."""
         await self._command(Phase.EHLO, "RSET", seconds=RESET_SECONDS)
@@ -289,12 +298,6 @@ class Line:
         else:
             sentence = explain(_plain(error), self.server.host, self.server.port)
         return Unreachable(Phase.CONNECT, sentence)
-
-
-def is_inside(address: str) -> bool:
-    """Whether an IP address is of this machine or of a private network."""
-    ip = ip_address(address.partition("%")[0])
-    return ip.is_private or ip.is_loopback
 
 
 def our_name() -> str:

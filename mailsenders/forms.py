@@ -1,0 +1,59 @@
+"""The form of an email sender."""
+
+from typing import Any
+
+from mailsenders.models import EmailSender
+from sso import secrets
+from sso.models import ProviderToken
+from sso.widgets import SecretsForm, TokenOrPasswordInput
+
+
+class SenderForm(SecretsForm):
+    """Server, sign-in and address, as the reference page has them; the rest may stay empty."""
+
+    class Meta:
+        model = EmailSender
+        fields = (
+            *("server_type", "server_address", "service_port", "username", "password", "email_address"),
+            *("display_name", "name", "limit_per_minute", "limit_per_day", "is_active"),
+        )
+        widgets = {"password": TokenOrPasswordInput()}
+
+    class Media:
+        js = ("mailsenders/sender_form.js",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].required = False
+        self.fields["name"].help_text = "Shown in lists and settings files; the e-mail address when empty."
+        self.fields["display_name"].help_text = "The name beside the address, such as Support of Example Ltd."
+        self.fields["server_address"].widget.attrs["placeholder"] = "smtp.gmail.com"
+        self.fields["service_port"].help_text = "587 for STARTTLS, 465 for SSL, 25 for None."
+        self.fields["password"].help_text = "A password, or the token URL of an SSO provider."
+        # For the script: a click fills in user and token of a mailbox that is signed in already.
+        self.fields["password"].widget.attrs["data-signed-in"] = ";".join(
+            f"{account} {url}" for account, url in signed_in_mailboxes()
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if not cleaned.get("name") and cleaned.get("email_address"):
+            cleaned["name"] = free_name(cleaned["email_address"])
+        return cleaned
+
+    def _check_token_url(self, name: str, value: str) -> None:
+        """The row's own rules look at token URLs, for settings files as well; once is enough."""
+
+
+def signed_in_mailboxes() -> list[tuple[str, str]]:
+    """Account and token URL of each provider that is signed in."""
+    tokens = ProviderToken.objects.filter(signed_in_at__isnull=False, needs_sign_in=False).exclude(account="")
+    found = tokens.order_by("account").values_list("account", "provider_id")
+    return [(account, secrets.token_url(str(provider_id))) for account, provider_id in found]
+
+
+def free_name(wanted: str) -> str:
+    """The name, with a number behind it when another sender has it."""
+    taken = set(EmailSender.objects.filter(name__startswith=wanted).values_list("name", flat=True))
+    names = [wanted, *(f"{wanted} {number}" for number in range(2, len(taken) + 3))]
+    return next(name for name in names if name not in taken)
