@@ -188,12 +188,10 @@ def _heads(me: Candidate, team: Team) -> list[Head]:
 
 
 def _claim(head: Head) -> Conversation | None:
-    rows = Conversation.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-    return (
-        rows.select_related("queue", "contact")
-        .filter(pk=head.conversation_id, state=State.WAITING, queue=head.queue_id)
-        .first()
-    )
+    row = states.lock_free(head.conversation_id)
+    if row is None or row.state != State.WAITING or row.queue_id != head.queue_id:
+        return None
+    return row if row.language == head.language else None
 
 
 def _reason(me: Candidate, head: Head, team: Team, others: int, runner_up: Head | None) -> Reason:

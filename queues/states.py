@@ -51,8 +51,20 @@ def lock(pk: int) -> Conversation:
     Raises:
         Conversation.DoesNotExist: it was erased in the meantime.
     """
-    rows = Conversation.objects.select_for_update(of=("self",), no_key=True)
-    return rows.select_related("queue__sender", "contact", "agent__user").get(pk=pk)
+    Conversation.objects.select_for_update(no_key=True).only("pk").get(pk=pk)
+    return _read(pk)
+
+
+def lock_free(pk: int) -> Conversation | None:
+    """The same, but None if somebody else holds it or it is gone."""
+    rows = Conversation.objects.select_for_update(no_key=True, skip_locked=True)
+    return _read(pk) if rows.only("pk").filter(pk=pk).first() else None
+
+
+def _read(pk: int) -> Conversation:
+    # A query of its own: one that locks and joins at once would, after waiting for the lock, give the row as
+    # it is now beside the agent that it had before.
+    return Conversation.objects.select_related("queue__sender", "contact", "agent__user").get(pk=pk)
 
 
 def start_clock(conversation: Conversation, start: datetime, minutes: int) -> None:

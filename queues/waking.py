@@ -23,7 +23,7 @@ def wake_due() -> int:
 @transaction.atomic
 def _wake(pk: int) -> bool:
     now = timezone.now()
-    row = _claim(pk)
+    row = states.lock_free(pk)
     if row is None or row.state != State.SNOOZED or row.snoozed_until is None or row.snoozed_until > now:
         return False
     states.come_back(row, now)
@@ -50,7 +50,7 @@ def return_unbegun(agent_id: int | None = None) -> int:
 
 @transaction.atomic
 def _return(pk: int) -> bool:
-    row = _claim(pk)
+    row = states.lock_free(pk)
     if row is None or row.state != State.ASSIGNED or row.agent is None:
         return False
     agent = row.agent
@@ -59,8 +59,3 @@ def _return(pk: int) -> bool:
     states.give_back(row, timezone.now())
     note_event(row, Kind.RETURNED, f"{agent} is offline and had not begun: it waits in {row.queue} again.")
     return True
-
-
-def _claim(pk: int) -> Conversation | None:
-    rows = Conversation.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-    return rows.select_related("queue", "contact", "agent__user").filter(pk=pk).first()

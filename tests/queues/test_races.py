@@ -1,0 +1,148 @@
+"""Many hands at once, on real PostgreSQL: each conversation one agent, each answer one mail."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import TypeVar
+
+import pytest
+from django.db import connection
+from django.db.models import Count
+
+from agents.models import Agent
+from crm import tracking
+from crm.models import Contact
+from mailcore.parsed import Address
+from mailsenders.models import OutgoingMail
+from queues import actions, routing
+from queues.actions import ActionRefused, Reply
+from queues.models import Conversation, EmailQueue, Event
+from tests.make import make_agent, make_conversation, make_mail, make_queue, receive
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+State = Conversation.State
+Result = TypeVar("Result")
+
+
+def at_once(jobs: list[Callable[[], Result]]) -> list[Result | Exception]:
+    """Run all jobs at the same moment, each on a connection of its own."""
+    barrier = Barrier(len(jobs))
+
+    def run(job: Callable[[], Result]) -> Result | Exception:
+        try:
+            barrier.wait(timeout=30)
+            return job()
+        except ActionRefused as refused:
+            return refused
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return list(pool.map(run, jobs))
+
+
+@pytest.fixture(autouse=True)
+def redis(clean_redis: None) -> None:
+    """Announcements of these tests are nobody's business."""
+
+
+def test_two_agents_take_one_wins_and_the_other_is_told_who() -> None:
+    queue = make_queue()
+    agents = [make_agent(name, queues=[queue]) for name in ("alice", "dora", "eve", "frank")]
+    row = make_conversation(queue)
+    results = at_once([lambda agent=agent: actions.take(agent.user, row) for agent in agents])  # type: ignore[misc]
+    refusals = [result for result in results if isinstance(result, ActionRefused)]
+    row.refresh_from_db()
+    assert len(refusals) == 3
+    assert all(f"is with {row.agent}" in refusal.sentence for refusal in refusals)
+    assert row.events.filter(kind="taken").count() == 1
+
+
+def test_next_gives_everybody_another_one() -> None:
+    queue = make_queue()
+    agents = [make_agent(f"agent{number}", queues=[queue]) for number in range(8)]
+    rows = {make_conversation(queue).pk for _ in agents}
+    results = at_once([lambda agent=agent: actions.take_next(agent.user) for agent in agents])  # type: ignore[misc]
+    assert {getattr(result, "pk", None) for result in results} == rows
+
+
+def test_eight_dispatchers_give_each_conversation_once_and_fill_nobody_over_capacity() -> None:
+    queue = make_queue(mode=EmailQueue.Mode.PUSH)
+    agents = [make_agent(f"agent{number}", queues=[queue], capacity=2) for number in range(6)]
+    for _ in range(15):
+        make_conversation(queue)
+    given = at_once([lambda: routing.dispatch(queue.pk)] * 8)
+    routing.dispatch(queue.pk)
+    assert all(isinstance(each, int) for each in given)
+    open_ = dict(Conversation.objects.filter(state=State.ASSIGNED).values_list("agent").annotate(Count("pk")))
+    assert open_ == {agent.pk: 2 for agent in agents}
+    offered = (
+        Event.objects.filter(kind="offered").order_by().values("conversation").annotate(times=Count("pk"))
+    )
+    assert [row["times"] for row in offered] == [1] * 12
+    assert Conversation.objects.filter(state=State.WAITING, agent=None).count() == 3
+
+
+def test_taking_by_hand_while_dispatchers_run() -> None:
+    queue = make_queue(mode=EmailQueue.Mode.PUSH)
+    alice = make_agent("alice", queues=[queue], capacity=20)
+    make_agent("dora", queues=[queue], capacity=20)
+    rows = [make_conversation(queue) for _ in range(12)]
+    jobs: list[Callable[[], object]] = [lambda: routing.dispatch(queue.pk)] * 4
+    jobs += [lambda row=row: actions.take(alice.user, row) for row in rows[:4]]  # type: ignore[misc]
+    at_once(jobs)
+    routing.dispatch(queue.pk)
+    assert Conversation.objects.filter(state=State.ASSIGNED).exclude(agent=None).count() == 12
+    for row in Conversation.objects.all():
+        assert row.events.filter(kind__in=["offered", "taken"]).count() == 1
+
+
+def test_twenty_clicks_on_send_are_one_mail() -> None:
+    queue = make_queue()
+    alice = make_agent("alice", queues=[queue])
+    row = make_conversation(queue)
+    results = at_once([lambda: actions.reply(alice.user, row, Reply(text="Hello.", token="click"))] * 20)
+    assert len({getattr(result, "pk", None) for result in results}) == 1
+    assert OutgoingMail.objects.count() == 1
+    assert row.messages.count() == 2
+
+
+def test_starting_ten_times_at_once_is_one_conversation() -> None:
+    queue = make_queue()
+    alice = make_agent("alice", queues=[queue])
+    wanted = Reply(text="Hello.", to=("charlie@customer.example",), token="start-me")
+    results = at_once([lambda: actions.start(alice.user, queue, "Order", wanted)] * 10)
+    assert len({getattr(result, "pk", None) for result in results}) == 1
+    assert Conversation.objects.count() == OutgoingMail.objects.count() == 1
+
+
+def test_ten_mails_of_a_stranger_make_one_contact_and_one_acknowledgement() -> None:
+    queue = make_queue(acknowledgement="We have it.")
+    raws = [make_mail(f"Mail {number}") for number in range(10)]
+    at_once([lambda raw=raw: receive(queue, raw) for raw in raws])  # type: ignore[misc]
+    assert Contact.objects.count() == 1
+    assert Conversation.objects.count() == 10
+    assert OutgoingMail.objects.filter(is_automatic=True).count() == 1
+
+
+def test_one_contact_for_addresses_that_differ_in_case() -> None:
+    jobs = [lambda: tracking.contact_for(Address("Charlie", "Charlie@customer.example"))] * 5
+    jobs += [lambda: tracking.contact_for(Address("", "charlie@customer.example"))] * 5
+    assert len({getattr(contact, "pk", None) for contact in at_once(jobs)}) == 1
+
+
+def test_customers_and_agents_at_the_same_conversation() -> None:
+    queue = make_queue()
+    alice = make_agent("alice", queues=[queue])
+    first = receive(queue)
+    row = first.conversation
+    raws = [make_mail(f"More {number}", References=f"<{first.message_id}>") for number in range(6)]
+    jobs: list[Callable[[], object]] = [lambda raw=raw: receive(queue, raw) for raw in raws]  # type: ignore[misc]
+    jobs += [lambda n=n: actions.reply(alice.user, row, Reply(text=f"Answer {n}")) for n in range(6)]  # type: ignore[misc]
+    at_once(jobs)
+    row.refresh_from_db()
+    assert row.messages_count == row.messages.count() == 13
+    last = row.messages.latest("pk")
+    assert row.state == (State.PENDING if last.direction == "out" else State.ASSIGNED)
+    assert Agent.objects.get().pk == row.agent_id
