@@ -25,21 +25,27 @@ if [ -f "$stamp" ] && grep -qxF "$wanted" "$stamp"; then
 fi
 
 echo "Installing the packages of $lock into .venv …"
-if [ ! -x .venv/bin/python ] || ! .venv/bin/python -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$version')"; then
-	rm -rf .venv
-	if command -v uv >/dev/null; then
-		uv venv --quiet --python "$python" .venv
-	else
-		"$python" -m venv .venv || fail "Python can't make a virtual environment: install its venv module (python3-venv)."
-	fi
-fi
 rm -f "$stamp"
-if command -v uv >/dev/null; then
-	uv pip install --quiet --python .venv/bin/python -r "$lock"
-else
-	.venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip --upgrade >/dev/null
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$lock"
+current=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true)
+if [ "$current" != "$version" ]; then
+	rm -rf .venv
 fi
+
+by_uv() {
+	command -v uv >/dev/null || return 1
+	[ -d .venv ] || uv venv --quiet --python "$python" .venv || return 1
+	uv pip install --quiet --python .venv/bin/python -r "$lock"
+}
+
+by_pip() {
+	[ -d .venv ] || "$python" -m venv .venv ||
+		fail "Python can't make a virtual environment: install its venv module (package python3-venv)."
+	.venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip --upgrade >/dev/null
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$lock" ||
+		fail "The packages can't be installed: see that pip reaches a package index, then run make again."
+}
+
+by_uv || { command -v uv >/dev/null && echo "uv could not do it, trying pip …"; by_pip; }
 echo "$wanted" >"$stamp"
 if [ "$1" = dev ]; then
 	echo "python $version, demo $(cksum requirements/demo.txt | cut -d' ' -f1,2)" >>"$stamp"

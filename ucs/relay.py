@@ -19,16 +19,17 @@ Say = Callable[[str], None]
 
 
 def readable(line: str) -> str:
-    """The line as a person at the terminal should see it; empty: not worth showing."""
+    """The line as a person at the terminal should see it, in one line; empty: not worth showing."""
     try:
         event: Any = json.loads(line)
     except ValueError:
         return line
     if not isinstance(event, dict) or event.get("level", "") not in LOUD:
         return ""
-    text = f"{event['level']}: {event.get('event', '')}"
-    trace = event.get("exception", "")
-    return f"{text}\n{trace}" if trace else text
+    # The first line says what happened, the last one of a traceback why; all of it is in the log.
+    what = str(event.get("event", "")).strip().split("\n")[0]
+    why = str(event.get("exception", "")).strip().split("\n")[-1]
+    return f"{event['level']}: {what}" + (f" ({why})" if why else "")
 
 
 class Relay(threading.Thread):
@@ -59,4 +60,4 @@ class Relay(threading.Thread):
         if self.mark and line == self.mark:
             self.seen.set()
         elif not self.muted and (text := readable(line)):
-            self.say("\n".join(f"{self.program:9} | {part}" for part in text.splitlines()))
+            self.say(f"{self.program:9} | {text}")
