@@ -44,7 +44,11 @@ class ProviderAdmin(ProductAdmin):
     list_display = ("provider", "kind", "account", "expiry", "health", "key")
     search_fields = ("name", "client_id", "mailbox", "token__account")
     ordering = ("id",)
-    change_form_before_template = "admin/provider_card.html"
+    empty_sentence = (
+        "One provider signs in for one mailbox. Its token is the password of an email source "
+        "and an email sender."
+    )
+    change_form_after_template = "admin/provider_card.html"
     change_form_outer_after_template = "admin/provider_key.html"
     fieldsets = (
         (None, {"fields": ("type", "client_id", "client_secret", "scope", "mailbox", "owner", "name")}),
@@ -57,11 +61,15 @@ class ProviderAdmin(ProductAdmin):
 
     @display(description="Provider", ordering="id")
     def provider(self, obj: SSOProvider) -> SafeString:
-        return format_html('{}<span class="ucs-below">{}</span>', obj, obj.name)
+        return format_html(
+            '<span class="ucs-cell"><span class="ucs-firm">{}</span><span class="ucs-below">{}</span></span>',
+            obj,
+            obj.name,
+        )
 
     @display(description="Type", ordering="type")
-    def kind(self, obj: SSOProvider) -> str:
-        return obj.get_type_display()
+    def kind(self, obj: SSOProvider) -> SafeString:
+        return format_html('<span class="ucs-firm">{}</span>', obj.get_type_display())
 
     @display(description="Account", ordering="token__account")
     def account(self, obj: SSOProvider) -> SafeString | str:

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin import display
-from django.db.models import BooleanField, Case, Model, QuerySet, Value, When
+from django.db.models import BooleanField, Case, Model, QuerySet, URLField, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -26,7 +26,10 @@ class ProductAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """
 
     form = SecretsForm
-    formfield_overrides: ClassVar[dict[Any, dict[str, Any]]] = {SecretField: {"widget": SecretInput}}
+    formfield_overrides: ClassVar[dict[Any, dict[str, Any]]] = {
+        SecretField: {"widget": SecretInput},
+        URLField: {"assume_scheme": "https"},
+    }
     list_filter_submit = True
     show_full_result_count = False
     list_per_page = 50

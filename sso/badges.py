@@ -10,14 +10,14 @@ from django.utils.safestring import SafeString
 from sso.health import Health
 
 Tone = Literal["good", "bad", "warn", "calm"]
-LONGEST_ERROR = 160
+LONGEST_ERROR = 320
 
 
 def badge(tone: Tone, text: str, more: str = "") -> SafeString:
     """A coloured word, with a sentence below it if there is one."""
     below = more if len(more) <= LONGEST_ERROR else more[:LONGEST_ERROR].rstrip() + "…"
     return format_html(
-        '<span class="ucs-badge ucs-badge-{}">{}</span>{}',
+        '<span class="ucs-cell"><span class="ucs-badge ucs-badge-{}">{}</span>{}</span>',
         tone,
         text,
         format_html('<span class="ucs-below" title="{}">{}</span>', more, below) if more else "",
@@ -52,7 +52,9 @@ def when(at: datetime | None) -> SafeString | str:
     if at is None:
         return "–"
     exact = timezone.localtime(at).strftime("%Y-%m-%d %H:%M:%S %Z")
-    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), exact, moment(at))
+    return format_html(
+        '<time class="ucs-firm" datetime="{}" title="{}">{}</time>', at.isoformat(), exact, moment(at)
+    )
 
 
 def _words(distance: timedelta) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.db.models import Field, URLField
 
 from sso import guard
 from sso.models import SSOProvider
@@ -10,6 +11,13 @@ from sso.providers import preset
 from sso.widgets import SecretsForm
 
 URLS = ("authorization_url", "token_url", "refresh_url")
+
+
+def formfield(field: "Field[Any, Any]", **kwargs: Any) -> forms.Field | None:
+    """The form field of a model field; a web address typed without its scheme is meant to be https."""
+    if isinstance(field, URLField):
+        kwargs["assume_scheme"] = "https"
+    return field.formfield(**kwargs)
 
 
 class ProviderForm(SecretsForm):
@@ -20,6 +28,7 @@ class ProviderForm(SecretsForm):
 
     class Meta:
         model = SSOProvider
+        formfield_callback = formfield
         fields = ("type", "client_id", "client_secret", "scope", "mailbox", "owner", "name", *URLS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -28,7 +37,7 @@ class ProviderForm(SecretsForm):
         common = preset(self.instance.type)
         self.fields["name"].required = False
         self.fields["name"].help_text = "For settings files and reports; made from the ID when empty."
-        self.fields["scope"].help_text = f"{common.scope} when empty."
+        self.fields["scope"].help_text = f"What the sign-in may do; for mail {common.scope}"
         if not self.instance.pk:
             self.initial.setdefault("scope", common.scope)
         for name in URLS:

@@ -26,6 +26,12 @@ class PersonAdmin(UserAdmin, ProductAdmin):  # type: ignore[misc,type-arg]  # un
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "full_name", "email", "is_staff", "is_active", "last_seen")
     list_filter = ("is_active", "is_staff", "is_superuser")
+    filter_horizontal = ()
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+    )
 
     @display(description="Name", ordering="last_name")
     def full_name(self, obj: User) -> str:
@@ -42,6 +48,8 @@ class PersonAdmin(UserAdmin, ProductAdmin):  # type: ignore[misc,type-arg]  # un
 @admin.register(Group)
 class PeopleGroupAdmin(GroupAdmin, ProductAdmin):  # type: ignore[misc]  # unfold has no types
     """Rights that several users share."""
+
+    filter_horizontal = ()
 
 
 @admin.register(LogEntry)

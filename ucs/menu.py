@@ -1,32 +1,43 @@
 """Look and ☰ menu of the administration; read by the settings, so nothing of Django's admin is imported."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
 
-# Title, model and icon of each entry; a group is one plain title.
-MENU: dict[str, list[tuple[str, str, str]]] = {
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the menu: `model` as app.Model, `icon` of Material Symbols, `purpose` for the first page."""
+
+    title: str
+    model: str
+    icon: str
+    purpose: str
+
+
+MENU: dict[str, list[Entry]] = {
     "☰ System": [
-        ("SSO providers", "sso.SSOProvider", "key"),
-        ("Users", "auth.User", "person"),
-        ("Groups", "auth.Group", "group"),
-        ("API keys", "api.APIKey", "vpn_key"),
-        ("Audit log", "admin.LogEntry", "history"),
+        Entry("SSO providers", "sso.SSOProvider", "key", "Sign-ins whose tokens open mailboxes"),
+        Entry("Users", "auth.User", "person", "Who may sign in here"),
+        Entry("Groups", "auth.Group", "group", "Rights that users share"),
+        Entry("API keys", "api.APIKey", "vpn_key", "Programs that act for a user"),
+        Entry("Audit log", "admin.LogEntry", "history", "Who changed which settings"),
     ],
     "☰ Messaging": [
-        ("Email queues", "queues.EmailQueue", "inbox"),
-        ("Email sources", "mailsources.EmailSource", "move_to_inbox"),
-        ("Email senders", "mailsenders.EmailSender", "outgoing_mail"),
-        ("Agents", "agents.Agent", "support_agent"),
-        ("Skills", "agents.Skill", "psychology"),
-        ("Languages", "agents.Language", "translate"),
-        ("Contacts", "crm.Contact", "contacts"),
-        ("Organisations", "crm.Organisation", "domain"),
-        ("Conversations", "queues.Conversation", "forum"),
-        ("Fetched mail", "mailsources.FetchedMail", "download"),
-        ("Outgoing mail", "mailsenders.OutgoingMail", "upload"),
+        Entry("Email queues", "queues.EmailQueue", "inbox", "Where conversations wait for agents"),
+        Entry("Email sources", "mailsources.EmailSource", "move_to_inbox", "Mailboxes that are fetched"),
+        Entry("Email senders", "mailsenders.EmailSender", "outgoing_mail", "Addresses that answer"),
+        Entry("Agents", "agents.Agent", "support_agent", "Who answers, and what they can do"),
+        Entry("Skills", "agents.Skill", "psychology", "What queues demand and agents offer"),
+        Entry("Languages", "agents.Language", "translate", "What agents write and customers speak"),
+        Entry("Contacts", "crm.Contact", "contacts", "Who wrote, and all mail with them"),
+        Entry("Organisations", "crm.Organisation", "domain", "Firms that contacts belong to"),
+        Entry("Conversations", "queues.Conversation", "forum", "All matters, in every state"),
+        Entry("Fetched mail", "mailsources.FetchedMail", "download", "The ledger of what mailboxes showed"),
+        Entry("Outgoing mail", "mailsenders.OutgoingMail", "upload", "What leaves, and how far it got"),
     ],
 }
 

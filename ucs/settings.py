@@ -237,6 +237,7 @@ LOGOUT_REDIRECT_URL = "/"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
+AXES_ENABLE_ADMIN = False  # its lists would stand unstyled among ours
 
 # A session is a row: Redis may be away, and nobody is signed out by that.
 SESSION_COOKIE_NAME = "ucs_session"

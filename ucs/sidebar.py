@@ -6,20 +6,20 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from ucs.menu import MENU
+from ucs.menu import MENU, Entry
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The menu as far as this user may see it."""
     return [
-        {"title": title, "items": [item for entry in entries if (item := _item(request, *entry))]}
+        {"title": title, "items": [item for entry in entries if (item := _item(request, entry))]}
         for title, entries in MENU.items()
     ]
 
 
-def _item(request: HttpRequest, title: str, label: str, icon: str) -> dict[str, Any] | None:
+def _item(request: HttpRequest, entry: Entry) -> dict[str, Any] | None:
     for model, model_admin in admin.site._registry.items():
-        if model._meta.label == label and model_admin.has_view_or_change_permission(request):
-            link = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
-            return {"title": title, "icon": icon, "link": reverse(link)}
+        if model._meta.label == entry.model and model_admin.has_view_or_change_permission(request):
+            link = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+            return {"title": entry.title, "icon": entry.icon, "link": link, "purpose": entry.purpose}
     return None

@@ -73,7 +73,7 @@ def test_the_token_url_to_copy_is_recognised(settings: Settings) -> None:
     assert secrets.token_provider_id(secrets.token_url("7")) == 7
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_a_token_url_becomes_a_token(oauth_server: OAuthServer) -> None:
     provider = make_signed_in_provider(oauth_server, MAILBOX)
     url = secrets.token_url(str(provider.pk))

@@ -14,7 +14,7 @@ from sso.oauth import Grant
 from tests.make import make_provider, make_signed_in_provider
 from tests.sso.conftest import MAILBOX
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def age(provider: SSOProvider, left: timedelta, **values: object) -> None:
@@ -71,6 +71,7 @@ def test_a_short_lived_token_is_good_for_half_its_life(oauth_server: OAuthServer
     assert oauth_server.refreshes == 1
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("rotate", [False, True])
 def test_eight_workers_with_an_expired_token_ask_the_provider_once(
     oauth_server: OAuthServer, rotate: bool
@@ -86,6 +87,7 @@ def test_eight_workers_with_an_expired_token_ask_the_provider_once(
     assert oauth_server.owner_of(found[0]) == MAILBOX
 
 
+@pytest.mark.django_db(transaction=True)
 def test_eight_workers_refused_by_the_mail_server_ask_the_provider_once(oauth_server: OAuthServer) -> None:
     provider = make_signed_in_provider(oauth_server, MAILBOX)
     refused = tokens.access_token(provider.pk)

@@ -1,0 +1,152 @@
+import logging
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from rehearsal.oauth import OAuthServer
+from sso import endpoint
+from sso.models import ProviderToken, SSOProvider
+from tests.make import make_provider, make_signed_in_provider
+from tests.sso.conftest import MAILBOX
+
+pytestmark = pytest.mark.django_db
+
+KEY = "a-key-of-forty-characters-for-the-tests-"
+LOCAL = {"host": "127.0.0.1:8080"}
+
+
+@pytest.fixture(autouse=True)
+def keys(settings: Settings) -> Iterator[None]:
+    settings.TOKEN_KEYS = ["another-key-of-forty-characters-before-", KEY]
+    settings.ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", "ucs.company.com"]
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def provider(oauth_server: OAuthServer) -> SSOProvider:
+    return make_signed_in_provider(oauth_server, MAILBOX)
+
+
+def path(provider: SSOProvider) -> str:
+    return f"/api/v1.0/auth/token/{provider.pk}"
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.9.9.9", "::1"])
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:8080"])
+def test_a_program_on_this_machine_gets_the_token(
+    client: Client, provider: SSOProvider, oauth_server: OAuthServer, peer: str, host: str
+) -> None:
+    response = client.get(path(provider), headers={"host": host}, REMOTE_ADDR=peer)
+    assert response.status_code == 200
+    assert oauth_server.owner_of(response.content.decode()) == MAILBOX
+    assert response["Content-Type"] == "text/plain; charset=utf-8"
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"X-Forwarded-For": ""},
+        {"X-Forwarded-Host": "127.0.0.1"},
+        {"X-Forwarded-Proto": "http"},
+        {"X-Forwarded-Port": "8080"},
+        {"X-Forwarded-Server": "x"},
+        {"Forwarded": "for=127.0.0.1"},
+        {"Via": "1.1 proxy"},
+        {"X-Real-IP": "127.0.0.1"},
+        {"X-Client-IP": "127.0.0.1"},
+        {"True-Client-IP": "127.0.0.1"},
+        {"CF-Connecting-IP": "127.0.0.1"},
+        {"host": "ucs.company.com"},
+    ],
+)
+def test_what_came_through_a_proxy_needs_a_key(
+    client: Client, provider: SSOProvider, header: dict[str, str]
+) -> None:
+    response = client.get(path(provider), headers=LOCAL | header)
+    assert response.status_code == 403
+    assert response["Content-Type"] == "application/problem+json"
+    assert "UCS_TOKEN_KEYS" in response.json()["detail"]
+
+    with_key = client.get(path(provider), headers=LOCAL | header | {"Authorization": f"Bearer {KEY}"})
+    assert with_key.status_code == 200
+
+
+@pytest.mark.parametrize("peer", ["10.0.0.7", "203.0.113.5", "", "::ffff:10.0.0.7", "unix:"])
+def test_other_machines_need_a_key(client: Client, provider: SSOProvider, peer: str) -> None:
+    assert client.get(path(provider), headers=LOCAL, REMOTE_ADDR=peer).status_code == 403
+    key = {"Authorization": f"bearer {KEY}"}
+    assert client.get(path(provider), headers=LOCAL | key, REMOTE_ADDR=peer).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "value", ["Bearer wrong", "Bearer ", "Bearer", f"Basic {KEY}", f"Bearer {KEY}x", "Bearer é"]
+)
+def test_a_wrong_key_is_refused_even_on_this_machine(
+    client: Client, provider: SSOProvider, value: str
+) -> None:
+    response = client.get(path(provider), headers=LOCAL | {"Authorization": value})
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == "Bearer"
+
+
+def test_json_when_asked_for(client: Client, provider: SSOProvider) -> None:
+    response = client.get(path(provider), headers=LOCAL | {"Accept": "application/json"})
+    found = response.json()
+    assert set(found) == {"access_token", "token_type", "expires_at", "account"}
+    assert found["account"] == MAILBOX
+    assert ProviderToken.objects.get().refresh_token not in response.content.decode()
+
+
+@pytest.mark.parametrize("name", ["9999", "google-1", "-1", "9" * 40, "٣"])
+def test_an_unknown_provider_is_404(client: Client, name: str) -> None:
+    response = client.get(f"/api/v1.0/auth/token/{name}", headers=LOCAL)
+    assert response.status_code == 404
+    assert response.json()["status"] == 404
+
+
+def test_not_signed_in_is_409(client: Client) -> None:
+    response = client.get(path(make_provider()), headers=LOCAL)
+    assert response.status_code == 409
+    assert "click 🔑" in response.json()["detail"]
+
+
+def test_a_dead_sign_in_is_409(client: Client, provider: SSOProvider, oauth_server: OAuthServer) -> None:
+    oauth_server.revoke_all(MAILBOX)
+    ProviderToken.objects.update(expires_at=None)
+    assert client.get(path(provider), headers=LOCAL).status_code == 409
+
+
+def test_a_provider_that_is_down_is_503_and_no_stale_token(
+    client: Client, provider: SSOProvider, oauth_server: OAuthServer
+) -> None:
+    ProviderToken.objects.update(expires_at=None)
+    oauth_server.stop()
+    response = client.get(path(provider), headers=LOCAL)
+    assert response.status_code == 503
+    assert ProviderToken.objects.get().access_token not in response.content.decode()
+
+
+def test_nothing_but_get(client: Client, provider: SSOProvider) -> None:
+    assert client.post(path(provider), headers=LOCAL).status_code == 405
+
+
+def test_too_often_is_429(client: Client, provider: SSOProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "PER_MINUTE", 3)
+    codes = [client.get(path(provider), headers=LOCAL).status_code for _ in range(5)]
+    assert codes == [200, 200, 200, 429, 429]
+
+
+def test_the_token_is_not_logged(
+    client: Client, provider: SSOProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    token = client.get(path(provider), headers=LOCAL).content.decode()
+    assert f"access token of provider {provider.pk}" in caplog.text
+    assert token not in caplog.text
