@@ -93,7 +93,7 @@ def make_source(**overrides: Any) -> EmailSource:
         "name": f"support-in-{number}",
         "server_address": "127.0.0.1",
         "service_port": 9,
-        "username": f"box{number}@company.example",
+        "username": f"nobody{number}@company.example",
     }
     if "queue" not in overrides:
         values["queue"] = EmailQueue.objects.create(name=f"Queue {number}")

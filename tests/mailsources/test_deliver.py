@@ -112,6 +112,7 @@ def test_a_late_delivery_after_another_took_over_does_nothing(
     source: EmailSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched = ingest(source, make_mail())
+
     def overtaken(raw: bytes) -> Any:
         monkeypatch.setattr(delivering, "parse", parse)
         FetchedMail.objects.update(lease_until=timezone.now())
