@@ -99,10 +99,11 @@ class Launcher:
         if self.options.demo:
             firststart.prepare_demo(DEMO_FILE, self.env, say)
         connections.close_all()
-        children = [self.supervisor.start(program) for program in self._programs()]
-        for one in children:
-            say(f"{one.program.name:9} started, process {one.process.pid}, log {shown(one.log)}")
-        self._wait_for_web()
+        web, *others = self._programs()
+        self._introduce(self.supervisor.start(web))
+        self._wait_for_web()  # with both cores for it: people wait for the page, not for the clock
+        for program in others:
+            self._introduce(self.supervisor.start(program))
         self._invite()
 
     def _environment(self) -> dict[str, str]:
@@ -137,7 +138,7 @@ class Launcher:
         while not world.relay.seen.wait(supervisor.TICK_SECONDS):
             if not world.is_running() or time.monotonic() > deadline:
                 raise StartError(f"The rehearsal world didn't start: its log {world.log} says why.")
-        say(f"{WORLD:9} started, process {world.process.pid}, log {shown(world.log)}")
+        self._introduce(world)
 
     def _programs(self) -> list[Program]:
         python = sys.executable
@@ -156,6 +157,9 @@ class Launcher:
             "watch": [python, str(environment.PRODUCT / "manage.py"), "watch"],
         }  # fmt: skip
         return [Program(name, commands[name], self.env) for name in PROCESSES]
+
+    def _introduce(self, one: Child) -> None:
+        say(f"{one.program.name:9} started, process {one.process.pid}, log {shown(one.log)}")
 
     def _wait_for_web(self) -> None:
         web = self.supervisor.children["web"]
