@@ -80,7 +80,7 @@ def _finish(entry: _Entry, fallback: str) -> list[Address]:
             email = name
     else:
         email, name = name, entry.comment
-    name = clean_line(decode_words(name, fallback)).strip("'\" ")
+    name = _unquoted(clean_line(decode_words(name, fallback)))
     email = clean_email(email)
     if not email and entry.angle is None and entry.words:
         # A whole address inside one encoded word: forbidden, and seen.
@@ -90,6 +90,13 @@ def _finish(entry: _Entry, fallback: str) -> list[Address]:
             return [Address(decoded[: inner.start()].strip("<\"' "), clean_email(inner[0]))]
         return [Address(decoded[:_LONGEST], "")] if decoded else []
     return [Address(name, email)] if name or email else []
+
+
+def _unquoted(name: str) -> str:
+    """Take quotes off that stand around the whole name: Outlook's 'Alice Agent', "quotes" within quotes."""
+    while len(name) > 1 and name[0] == name[-1] and name[0] in "'\"":
+        name = name[1:-1].strip()
+    return name
 
 
 def clean_email(text: str) -> str:

@@ -50,13 +50,11 @@ _REPORT_SUBJECT = re.compile(
 )
 
 
-def automatic(
-    headers: HeaderBlock, root_type: str, report_type: str, sender: Address, subject: str
-) -> Automatic:
+def automatic(headers: HeaderBlock, report_type: str, sender: Address, subject: str) -> Automatic:
     """Return which machine wrote the mail, ``Automatic.NO`` for a person. Bounces are looked for in
     ``bounce``.
     """
-    if root_type == "multipart/report" and report_type not in ("", "delivery-status"):
+    if report_type not in ("", "delivery-status"):
         return Automatic.REPORT
     if _REPORT_SUBJECT.match(subject) and not headers.raw("in-reply-to"):
         return Automatic.REPORT

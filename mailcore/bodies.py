@@ -128,7 +128,7 @@ def read_contents(raw: bytes, root: Part) -> Contents:
     html = body.html
     shown = content_ids(html)
     attachments = tuple(_inline(each) if each.content_id in shown else each for each in collector.attachments)
-    return Contents(body.as_text().strip("\n"), html, attachments, tuple(collector.defects))
+    return Contents(body.as_text().lstrip("\n").rstrip(), html, attachments, tuple(collector.defects))
 
 
 def _forwarded(raw: bytes, root: Part) -> _Body:

@@ -103,7 +103,7 @@ def decode(data: bytes, charset: str = "", fallback: str = "") -> tuple[str, boo
             declared = "iso2022_jp_ext"
         elif data.isascii() or (text := _strict(data, "utf_8")) is None:
             pass
-        elif not declared or _is_convincing(text):
+        elif not declared or _is_convincing(text, charset):
             return text.removeprefix("\ufeff"), not charset or bool(declared)
     for codec in dict.fromkeys((declared, "utf_8", codec_of(fallback))):
         if codec and (text := _strict(data, codec)) is not None:
@@ -118,11 +118,9 @@ def _strict(data: bytes, codec: str) -> str | None:
         return None
 
 
-def _is_convincing(text: str) -> bool:
-    """Whether bytes declared as Latin-1 that happen to be valid UTF-8 are UTF-8: three letters are no
-    accident.
-    """
-    return sum(not character.isascii() for character in text[:4000]) >= 3
+def _is_convincing(text: str, charset: str) -> bool:
+    """Whether valid UTF-8 declared as something else is UTF-8: two letters in Latin-1 are no accident."""
+    return "ascii" in charset.lower() or sum(not each.isascii() for each in text[:4000]) >= 2
 
 
 def _least_damage(data: bytes, declared: str) -> str:

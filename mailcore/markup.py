@@ -44,6 +44,8 @@ _CLEANER = nh3.Cleaner(
 CLEAN_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)((?:\s[a-z-]+="[^"]*")*+)\s?/?>')
 _CLEAN_ATTRIBUTE = re.compile(r'\s([a-z-]+)="([^"]*)"')
 _RASTER = re.compile(r"data:image/(?:png|gif|jpe?g|webp|bmp);base64,[A-Za-z0-9+/=\s]*\Z", re.IGNORECASE)
+_STYLE_TRICKS = re.compile(r"[\\\n\r\f]|/\*")
+_DECLARATION = re.compile(r"""(?:[^;"']|"[^"]*"|'[^']*')+""")
 _PLAIN_COLOUR = re.compile(
     r"(?:#[0-9a-f]{3,8}|[a-z]{3,30}|rgba?\([0-9.,%/\s]{1,60}\))(?:\s*!important)?\Z", re.IGNORECASE
 )
@@ -80,16 +82,14 @@ def _guard(tag: re.Match[str]) -> str:
 def _guard_style(attribute: re.Match[str]) -> str:
     """Let the shorthand ``background`` through where it is a colour, as most mails write it; no image.
 
-    Splitting at every semicolon is coarser than CSS does it, so whatever CSS takes for a declaration begins
-    with
-    a property that was looked at here.
+    Escapes and line breaks could make CSS see other declarations than we do: such a style goes as a whole.
     """
     name, value = attribute.groups()
     if name != "style":
         return attribute[0]
     style = unescape(value)
     kept = []
-    for declaration in style.split(";") if "\\" not in style else ():
+    for declaration in () if _STYLE_TRICKS.search(style) else _DECLARATION.findall(style):
         key, _, setting = declaration.strip().partition(":")
         if key == "background" and _PLAIN_COLOUR.match(setting.strip()):
             key = "background-color"

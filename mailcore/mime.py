@@ -119,7 +119,7 @@ class _Reader:
                 yield opened, part.end
 
     def _guess(self, part: Part) -> bytes:
-        found = _FIRST_DASHES.search(self.raw, part.start, min(part.end, part.start + 20_000))
+        found = _FIRST_DASHES.search(self.raw, max(part.start - 1, 0), min(part.end, part.start + 20_000))
         return found[1] if found else b"\0"
 
 

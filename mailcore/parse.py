@@ -146,7 +146,7 @@ def _kind(
     bounce, kind = read_bounce(mail, root, subject, sender, contents.text)
     if kind is Automatic.NO:
         report = root.parameters.get("report-type", "").lower()
-        kind = automatic(root.headers, root.type, report, sender, subject)
+        kind = automatic(root.headers, report, sender, subject)
     return bounce, kind
 
 

@@ -133,10 +133,14 @@ class _Writer:
     def block(self, name: str, closing: bool) -> None:
         if self.line:
             self.end_line()
+        if name == "blockquote" and closing:
+            while self.lines and not self.lines[-1].strip("> "):
+                self.lines.pop()
+            self.quotes = max(0, self.quotes - 1)
         if name in _APART:
             self.empty_line()
-        if name == "blockquote":
-            self.quotes = max(0, self.quotes + (-1 if closing else 1))
+        if name == "blockquote" and not closing:
+            self.quotes += 1
         elif name == "pre":
             self.preformatted = max(0, self.preformatted + (-1 if closing else 1))
         elif name == "li" and not closing:
