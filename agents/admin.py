@@ -1,0 +1,142 @@
+"""☰ Messaging → Agents, Skills, Languages."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin import display
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import TabularInline
+
+from agents.forms import PERSON, AgentForm
+from agents.models import Agent, AgentLanguage, AgentSkill, Language, Skill
+from agents.people import save_person
+from sso.admin import ProductAdmin, badge, when
+from sso.badges import Tone
+
+PRESENCE: dict[str, Tone] = {
+    Agent.Presence.AVAILABLE: "good",
+    Agent.Presence.AWAY: "warn",
+    Agent.Presence.OFFLINE: "calm",
+}
+
+
+class SkillLevels(TabularInline):  # type: ignore[misc]  # unfold has no types
+    """What the agent can do; no row means not at all."""
+
+    model = AgentSkill
+    verbose_name_plural = "Skills: 1 knows a little, 5 is an expert"
+    autocomplete_fields = ("skill",)
+    extra = 0
+
+
+class LanguageLevels(TabularInline):  # type: ignore[misc]
+    """What the agent writes."""
+
+    model = AgentLanguage
+    verbose_name_plural = "Languages: 2 reads it, 3 writes it, 5 is at home in it"
+    autocomplete_fields = ("language",)
+    extra = 0
+
+
+@admin.register(Agent)
+class AgentAdmin(ProductAdmin):
+    """Who answers, and what they can do."""
+
+    form = AgentForm
+    inlines = (SkillLevels, LanguageLevels)
+    list_display = ("agent", "role", "there", "busy", "skills_list", "languages_list", "works_in")
+    list_filter = ("role", "presence", "skill_levels__skill", "language_levels__language")
+    search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
+    list_select_related = ("user",)
+    ordering = ("user__username",)
+    fieldsets = (
+        (None, {"fields": (*PERSON[:5], "role")}),
+        ("Work", {"fields": ("capacity", "is_active")}),
+    )
+    empty_sentence = (
+        "Agents answer mail. Each has skills and languages with levels, and works in email queues."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
+        rows: QuerySet[Agent] = super().get_queryset(request)
+        busy = Count("conversations", filter=Q(conversations__state="assigned"), distinct=True)
+        found: QuerySet[Agent] = rows.annotate(open_count=busy)
+        return found.prefetch_related("skill_levels__skill", "language_levels", "queues")
+
+    def save_model(self, request: HttpRequest, obj: Agent, form: Any, change: bool) -> None:
+        save_person(obj, form.person)
+        super().save_model(request, obj, form, change)
+
+    def next_step(self, obj: Agent) -> str:
+        return "Now make the agent a member of email queues, where conversations are offered."
+
+    @display(description="Agent", ordering="user__username")
+    def agent(self, obj: Agent) -> SafeString:
+        return format_html('{}<span class="ucs-below">{}</span>', obj, obj.user.get_username())
+
+    @display(description="Presence", ordering="presence")
+    def there(self, obj: Agent) -> SafeString:
+        if not obj.user.is_active:
+            return badge("calm", "switched off")
+        since = when(obj.presence_at) if obj.presence_at else ""
+        return format_html(
+            '{}<span class="ucs-below">{}</span>', badge(PRESENCE[obj.presence], obj.presence), since
+        )
+
+    @display(description="Open / capacity")
+    def busy(self, obj: Any) -> str:
+        return f"{obj.open_count} / {obj.capacity}"
+
+    @display(description="Skills")
+    def skills_list(self, obj: Agent) -> str:
+        return ", ".join(f"{row.skill.name} {row.level}" for row in obj.skill_levels.all()) or "–"
+
+    @display(description="Languages")
+    def languages_list(self, obj: Agent) -> str:
+        return ", ".join(f"{row.language_id} {row.level}" for row in obj.language_levels.all()) or "–"
+
+    @display(description="Email queues")
+    def works_in(self, obj: Agent) -> str:
+        return ", ".join(queue.name for queue in obj.queues.all()) or "–"
+
+
+@admin.register(Skill)
+class SkillAdmin(ProductAdmin):
+    """What queues demand and agents offer."""
+
+    list_display = ("name", "agents", "queues")
+    search_fields = ("name",)
+    empty_sentence = "A skill is something that some agents can do and some email queues demand."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Skill]:
+        found: QuerySet[Skill] = super().get_queryset(request)
+        return found.prefetch_related("agentskill_set__agent__user", "queueskill_set__queue")
+
+    @display(description="Agents")
+    def agents(self, obj: Skill) -> str:
+        return ", ".join(f"{row.agent} {row.level}" for row in obj.agentskill_set.all()) or "–"
+
+    @display(description="Demanded by")
+    def queues(self, obj: Skill) -> str:
+        rows = obj.queueskill_set.all()
+        return ", ".join(f"{row.queue} ≥ {row.level}" for row in rows) or "–"
+
+
+@admin.register(Language)
+class LanguageAdmin(ProductAdmin):
+    """What agents write and customers speak; a mail's language is told among these."""
+
+    list_display = ("tag", "agents")
+    search_fields = ("tag",)
+    empty_sentence = "The language of a mail is told among these; agents have a proficiency in each."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Language]:
+        found: QuerySet[Language] = super().get_queryset(request)
+        return found.prefetch_related("agentlanguage_set__agent__user")
+
+    @display(description="Agents")
+    def agents(self, obj: Language) -> str:
+        return ", ".join(f"{row.agent} {row.level}" for row in obj.agentlanguage_set.all()) or "–"

@@ -1,0 +1,230 @@
+"""☰ Messaging → Email queues, Conversations."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin import display
+from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import TabularInline
+
+from queues.models import Conversation, EmailQueue, QueueSkill
+from sso.admin import ProductAdmin, SecretsForm, badge, when
+from sso.badges import Tone
+
+State = Conversation.State
+SHOWN_MEMBERS = 4
+STATE_TONES: dict[str, Tone] = {State.WAITING: "warn", State.ASSIGNED: "good"}
+
+
+class QueueForm(SecretsForm):
+    """What a queue is, whom it needs, and what it promises."""
+
+    class Meta:
+        model = EmailQueue
+        fields = (
+            *("name", "sender", "members", "language_level", "languages", "default_language", "mode"),
+            *("wait_rule", "first_response", "next_response", "hours", "signature", "acknowledgement"),
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        helps = {
+            "sender": "Answers leave from its address.",
+            "members": "Who is offered the conversations of this queue.",
+            "language_level": "Who is below it in the language of a mail is not offered the mail.",
+            "languages": "What customers of this queue write.",
+            "default_language": "Assumed for mails too short to tell.",
+            "hours": "Only these minutes count, such as Mo-Fr 08:00-12:00,13:00-17:00; Sa 09:00-12:00.",
+            "signature": "Stands below each answer.",
+        }
+        for name, text in helps.items():
+            self.fields[name].help_text = text
+
+
+class SkillDemands(TabularInline):  # type: ignore[misc]  # unfold has no types
+    """What an agent must be able to do."""
+
+    model = QueueSkill
+    verbose_name_plural = "Wanted skills"
+    autocomplete_fields = ("skill",)
+    extra = 0
+
+
+@admin.register(EmailQueue)
+class QueueAdmin(ProductAdmin):
+    """Where conversations wait for the agents who can handle them."""
+
+    form = QueueForm
+    inlines = (SkillDemands,)
+    list_display = (
+        "queue",
+        "sources_list",
+        "sender",
+        "members_list",
+        "waiting",
+        "assigned",
+        "oldest",
+        "health",
+    )
+    list_filter = ("mode", "sender")
+    search_fields = ("name",)
+    list_select_related = ("sender__state",)
+    autocomplete_fields = ("members", "languages", "sender", "default_language")
+    fieldsets = (
+        (None, {"fields": ("name", "sender", "members", "mode")}),
+        ("Languages", {"fields": ("language_level", "languages", "default_language", "wait_rule")}),
+        ("Times", {"fields": (("first_response", "next_response"), "hours")}),
+        ("Texts", {"fields": ("signature", "acknowledgement")}),
+    )
+    empty_sentence = (
+        "In an email queue conversations wait for agents. Email sources deliver to it, and its email sender "
+        "sends the answers."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[EmailQueue]:
+        rows: QuerySet[EmailQueue] = super().get_queryset(request)
+        counted: QuerySet[EmailQueue] = rows.annotate(
+            waiting_count=_count(State.WAITING), assigned_count=_count(State.ASSIGNED), oldest_at=_oldest()
+        )
+        return counted.prefetch_related("members__user", "sources__state")
+
+    def next_step(self, obj: EmailQueue) -> str:
+        return (
+            "Now add an email source that delivers to it." if obj.sender else "Now choose its email sender."
+        )
+
+    @display(description="Email queue", ordering="name")
+    def queue(self, obj: EmailQueue) -> SafeString:
+        return format_html('{}<span class="ucs-below">{}</span>', obj.name, obj.mode)
+
+    @display(description="Email sources")
+    def sources_list(self, obj: EmailQueue) -> str:
+        return ", ".join(source.name for source in obj.sources.all()) or "–"
+
+    @display(description="Members")
+    def members_list(self, obj: EmailQueue) -> str:
+        names = [str(member) for member in obj.members.all()]
+        more = f" + {len(names) - SHOWN_MEMBERS}" if len(names) > SHOWN_MEMBERS else ""
+        return ", ".join(names[:SHOWN_MEMBERS]) + more or "–"
+
+    @display(description="Waiting")
+    def waiting(self, obj: Any) -> SafeString | str:
+        return badge("warn", f"{obj.waiting_count:,}") if obj.waiting_count else "–"
+
+    @display(description="Assigned")
+    def assigned(self, obj: Any) -> str:
+        return f"{obj.assigned_count:,}" if obj.assigned_count else "–"
+
+    @display(description="Oldest waiting")
+    def oldest(self, obj: Any) -> SafeString | str:
+        return when(obj.oldest_at)
+
+    @display(description="Health")
+    def health(self, obj: EmailQueue) -> SafeString:
+        troubles = list(_troubles(obj))
+        return badge("bad", "needs care", " ".join(troubles)) if troubles else badge("good", "working")
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """A queue in use stays: its sources deliver to it, and its conversations belong to customers."""
+        reasons = [reason for queue in objs for reason in in_use(queue)]
+        if reasons:
+            return [], {}, set(), reasons
+        return super().get_deleted_objects(objs, request)  # type: ignore[no-any-return]
+
+
+def in_use(queue: EmailQueue) -> list[str]:
+    """Why a queue can't be deleted, a sentence each."""
+    found = [
+        f"Email source “{source}” delivers to “{queue}”: choose another queue there first."
+        for source in queue.sources.all()
+    ]
+    number = queue.conversations.count()
+    if number:
+        found.append(f"“{queue}” has {number:,} conversations: move them to another queue first.")
+    return found
+
+
+def _troubles(queue: EmailQueue) -> Iterable[str]:
+    """What keeps mail of this queue from being answered, a sentence each."""
+    if queue.sender is None:
+        yield "It has no email sender, so answers can't leave."
+    elif not queue.sender.is_active:
+        yield f"Its email sender {queue.sender} is switched off."
+    elif queue.sender.state.is_failing:
+        yield f"Its email sender {queue.sender} is failing."
+    if not queue.members.all():
+        yield "It has no members."
+    for source in queue.sources.all():
+        if source.is_active and source.state.is_failing:
+            yield f"Email source {source} is failing."
+
+
+def _waiting(state: str) -> QuerySet[Conversation]:
+    return Conversation.objects.filter(queue=OuterRef("pk"), state=state).order_by()
+
+
+def _count(state: str) -> Coalesce:
+    return Coalesce(Subquery(_waiting(state).values("queue").annotate(n=Count("pk")).values("n")), 0)
+
+
+def _oldest() -> Subquery:
+    rows = _waiting(State.WAITING).values("queue").annotate(at=Min("waiting_since"))
+    return Subquery(rows.values("at"))
+
+
+@admin.register(Conversation)
+class ConversationAdmin(ProductAdmin):
+    """All matters, in every state: read here, worked on at the desk."""
+
+    list_display = ("conversation", "contact", "queue", "condition", "agent", "due", "last_mail", "mails")
+    list_display_links = None
+    list_filter = ("state", "queue", "priority", "language")
+    search_fields = ("=number", "subject", "contact__addresses__email")
+    list_select_related = ("queue", "contact", "agent__user")
+    ordering = ("-last_message_at", "-id")
+    actions = None
+    empty_sentence = "Conversations are opened by mail that comes in."
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @display(description="Conversation", ordering="number")
+    def conversation(self, obj: Conversation) -> SafeString:
+        return format_html(
+            '<a href="/conversations/{}/">#{}</a><span class="ucs-below">{}</span>',
+            obj.pk,
+            obj.number,
+            obj.subject or "(no subject)",
+        )
+
+    @display(description="State", ordering="state")
+    def condition(self, obj: Conversation) -> SafeString:
+        return badge(STATE_TONES.get(obj.state, "calm"), obj.get_state_display())
+
+    @display(description="Due", ordering="due_at")
+    def due(self, obj: Conversation) -> SafeString | str:
+        if obj.due_at is not None and obj.due_at < timezone.now():
+            return format_html('<span class="ucs-bad">{}</span>', when(obj.due_at))
+        return when(obj.due_at)
+
+    @display(description="Last mail", ordering="last_message_at")
+    def last_mail(self, obj: Conversation) -> SafeString | str:
+        at: datetime = obj.last_message_at
+        return when(at)
+
+    @display(description="Mails", ordering="messages_count")
+    def mails(self, obj: Conversation) -> int:
+        return obj.messages_count
