@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from ucs import environment
 from ucs.datafolder import DataFolder
@@ -35,7 +35,7 @@ def start() -> None:
 
 def redis_database(url: str, number: int) -> str:
     """The same Redis, another numbered database."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
-        return urlunsplit(parts._replace(query=f"db={number}"))
-    return urlunsplit(parts._replace(path=f"/{number}"))
+    address, _, _ = url.partition("?")
+    if address.startswith("unix:"):
+        return f"{address}?db={number}"
+    return urlsplit(address)._replace(path=f"/{number}").geturl()

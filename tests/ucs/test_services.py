@@ -6,6 +6,7 @@ from django.db import connection
 from django.db.models.functions import Lower
 
 from mailstore import hints
+from tests import services
 
 
 @pytest.mark.django_db
@@ -25,3 +26,14 @@ def test_limits_reach_the_server() -> None:
 
 def test_redis_answers() -> None:
     assert hints.client().ping()
+
+
+@pytest.mark.parametrize(
+    ("url", "third"),
+    [
+        ("unix:///tmp/a%20b/redis.sock?db=0", "unix:///tmp/a%20b/redis.sock?db=3"),
+        ("redis://:pw@host:6379/0", "redis://:pw@host:6379/3"),
+    ],
+)
+def test_each_worker_has_its_own_redis_database(url: str, third: str) -> None:
+    assert services.redis_database(url, 3) == third
