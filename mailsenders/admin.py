@@ -8,7 +8,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from mailsenders import check
@@ -16,6 +16,7 @@ from mailsenders.forms import SenderForm
 from mailsenders.models import EmailSender, OutgoingMail
 from mailsenders.outgoing_admin import OutgoingAdmin
 from sso.admin import ConnectionTest, HealthColumns, ProductAdmin, badge
+from sso.badges import Tone
 from sso.steps import Step
 
 __all__ = ["OutgoingAdmin", "SenderAdmin"]
@@ -26,6 +27,7 @@ COUNTED = {
     "uncertain": (State.UNCERTAIN,),
     "failed": (State.FAILED,),
 }
+TONES: dict[str, Tone] = {"queued": "calm", "uncertain": "warn", "failed": "bad"}
 
 
 @admin.register(EmailSender)
@@ -33,16 +35,7 @@ class SenderAdmin(ConnectionTest, HealthColumns, ProductAdmin):
     """One row for each address that sends; a queue chooses one of them."""
 
     form = SenderForm
-    list_display = (
-        "sender",
-        "server",
-        "address",
-        "health",
-        "in_outbox",
-        "in_doubt",
-        "not_sent",
-        "last_success",
-    )
+    list_display = ("sender", "server", "health", "outbox", "last_success")
     list_filter = ("server_type", "is_active")
     search_fields = ("name", "email_address", "server_address", "username")
     list_select_related = ("state",)
@@ -65,49 +58,42 @@ class SenderAdmin(ConnectionTest, HealthColumns, ProductAdmin):
         return check.test_connection(obj)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmailSender]:
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(**{name: _count(states) for name, states in COUNTED.items()})
-        )
+        rows: QuerySet[EmailSender] = super().get_queryset(request)
+        counts = {name: _count(states) for name, states in COUNTED.items()}
+        counted: QuerySet[EmailSender] = rows.annotate(**counts)
+        return counted
 
     @display(description="Sender", ordering="name")
     def sender(self, obj: EmailSender) -> SafeString:
-        below = obj.username if obj.username != obj.name else ""
-        return format_html('{}<span class="ucs-below">{}</span>', obj, below)
+        address = f"{obj.display_name} <{obj.email_address}>" if obj.display_name else obj.email_address
+        below = address if address != obj.name else ""
+        return format_html('<span class="ucs-cell">{}<span class="ucs-below">{}</span></span>', obj, below)
 
     @display(description="Server", ordering="server_address")
     def server(self, obj: EmailSender) -> SafeString:
         return format_html(
-            '{}:{}<span class="ucs-below">{}</span>',
+            '<span class="ucs-cell">{}:{}<span class="ucs-below">{}</span></span>',
             obj.server_address,
             obj.service_port,
             obj.get_server_type_display(),
         )
 
-    @display(description="Address", ordering="email_address")
-    def address(self, obj: EmailSender) -> str:
-        return f"{obj.display_name} <{obj.email_address}>" if obj.display_name else obj.email_address
-
-    @display(description="Queued")
-    def in_outbox(self, obj: Any) -> SafeString | str:
-        return self._counted(obj, "queued", "calm")
-
-    @display(description="Uncertain")
-    def in_doubt(self, obj: Any) -> SafeString | str:
-        return self._counted(obj, "uncertain", "warn")
-
-    @display(description="Failed")
-    def not_sent(self, obj: Any) -> SafeString | str:
-        return self._counted(obj, "failed", "bad")
-
-    def _counted(self, obj: Any, name: str, tone: Any) -> SafeString | str:
-        number = getattr(obj, name)
-        if not number:
-            return "–"
+    @display(description="Outbox")
+    def outbox(self, obj: Any) -> SafeString | str:
+        """How many mails wait, are in doubt, or failed, each a link to them."""
         url = reverse("admin:mailsenders_outgoingmail_changelist")
-        which = f"sender__id__exact={obj.pk}&state__in={','.join(COUNTED[name])}"
-        return format_html('<a href="{}?{}">{}</a>', url, which, badge(tone, str(number)))
+        shown = [
+            (url, obj.pk, ",".join(states), badge(TONES[name], f"{getattr(obj, name)} {name}"))
+            for name, states in COUNTED.items()
+            if getattr(obj, name)
+        ]
+        if not shown:
+            return "–"
+        link = '<a href="{}?sender__id__exact={}&state__in={}">{}</a>'
+        return format_html('<span class="ucs-outbox">{}</span>', format_html_join("", link, shown))
+
+    class Media:
+        css: ClassVar[dict[str, tuple[str, ...]]] = {"all": ("mailsenders/outgoing.css",)}
 
     def next_step(self, obj: EmailSender) -> str:
         return "Now choose it in an email queue; “Test connection” on its page shows whether it can sign in."

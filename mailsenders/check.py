@@ -23,7 +23,7 @@ def test_connection(sender: EmailSender) -> list[Step]:
     steps.append(timed("Login", lambda: _sign_in(sender, server, lines)))
     try:
         if steps[-1].ok:
-            steps.append(timed("MAIL FROM", lambda: _name_sender(sender, lines[0])))
+            steps.append(timed("MAIL\u00a0FROM", lambda: _name_sender(sender, lines[0])))
     finally:
         for line in lines:
             connections.close(line)

@@ -18,6 +18,12 @@ class SenderForm(SecretsForm):
             *("display_name", "name", "limit_per_minute", "limit_per_day", "is_active"),
         )
         widgets = {"password": TokenOrPasswordInput()}
+        labels = {
+            "is_active": "Active",
+            "limit_per_minute": "Messages per minute",
+            "limit_per_day": "Messages per day",
+        }
+        help_texts = {"limit_per_minute": "Empty for no limit.", "limit_per_day": "Empty for no limit."}
 
     class Media:
         js = ("mailsenders/sender_form.js",)

@@ -133,7 +133,7 @@ class OutgoingMail(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"outgoing mail {self.pk} ({self.state})"
+        return f"outgoing mail {self.pk}"
 
 
 class OutgoingRecipient(models.Model):

@@ -1,7 +1,7 @@
 """☰ Messaging → Outgoing mail: what leaves, how far it got, and a person's decision where it is needed."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin import action, display
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from mailsenders import outbox
 from mailsenders.models import OutgoingMail, OutgoingRecipient
 from sso.admin import ProductAdmin, badge, when
-from sso.badges import Tone, moment
+from sso.badges import Tone
 
 State = OutgoingMail.State
 Recipient = OutgoingRecipient.State
@@ -39,17 +39,21 @@ RECIPIENT_TONES: dict[str, Tone] = {
 class OutgoingAdmin(ProductAdmin):
     """Written by the outbox alone; here people look, send again, or say that it arrived."""
 
-    list_display = ("number", "created", "recipients_list", "sender", "condition", "attempts", "sent")
+    list_display = ("number", "recipients_list", "sender_name", "condition", "sent")
     list_filter = ("state", "sender", "is_automatic")
     search_fields = ("message_id", "recipients__email")
     list_select_related = ("sender",)
     actions = ("resend", "mark_as_sent")
     change_form_before_template = "mailsenders/outgoing_card.html"
+
     fields = (
-        *("sender", "mail_from", "answers", "message_id", "is_automatic", "created_at", "created_by"),
-        *("attempts", "not_before", "sent_at", "last_answer", "last_error"),
+        *("sender", "mail_from", "answers", "message_id", "is_automatic", "created", "created_by"),
+        *("attempts", "due", "sent", "last_answer"),
     )
     readonly_fields = fields
+
+    class Media:
+        css: ClassVar[dict[str, tuple[str, ...]]] = {"all": ("mailsenders/outgoing.css",)}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -69,8 +73,18 @@ class OutgoingAdmin(ProductAdmin):
         return super().get_queryset(request).prefetch_related(Prefetch("recipients", rows))
 
     @display(description="Mail", ordering="id")
-    def number(self, obj: OutgoingMail) -> str:
-        return f"{obj.pk}"
+    def number(self, obj: OutgoingMail) -> SafeString:
+        return format_html(
+            '<span class="ucs-cell">{}<span class="ucs-below">{}</span></span>', obj.pk, when(obj.created_at)
+        )
+
+    @display(description="Sender", ordering="sender__name")
+    def sender_name(self, obj: OutgoingMail) -> str:
+        return obj.sender.name
+
+    @display(description="Next try")
+    def due(self, obj: OutgoingMail) -> SafeString | str:
+        return when(obj.not_before if obj.state in (State.HELD, State.QUEUED, State.RETRY) else None)
 
     @display(description="Written", ordering="id")
     def created(self, obj: OutgoingMail) -> SafeString | str:
@@ -79,8 +93,10 @@ class OutgoingAdmin(ProductAdmin):
     @display(description="To")
     def recipients_list(self, obj: OutgoingMail) -> SafeString:
         emails = [row.email for row in obj.recipients.all()]
-        more = f" and {len(emails) - 2} more" if len(emails) > 2 else ""
-        return format_html("{}{}", ", ".join(emails[:2]), more)
+        more = f"and {len(emails) - 1} more" if len(emails) > 1 else ""
+        return format_html(
+            '<span class="ucs-cell">{}<span class="ucs-below">{}</span></span>', emails[0], more
+        )
 
     @display(description="State", ordering="state")
     def condition(self, obj: OutgoingMail) -> SafeString:
@@ -96,7 +112,7 @@ class OutgoingAdmin(ProductAdmin):
             (row.email, badge(RECIPIENT_TONES.get(row.state, "calm"), row.get_state_display(), row.answer))
             for row in obj.recipients.all()
         ]
-        return format_html_join("", '<div class="ucs-cell">{} {}</div>', rows)
+        return format_html_join("", '<div class="ucs-recipient">{} {}</div>', rows)
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
@@ -109,7 +125,8 @@ class OutgoingAdmin(ProductAdmin):
         may = self.has_settle_permission(request)
         return {
             "badge": condition(mail),
-            "next": f"Tried again {moment(mail.not_before)}." if mail.state == State.RETRY else "",
+            "tries_again": mail.state == State.RETRY,
+            "is_doubtful": mail.state == State.UNCERTAIN,
             "can_resend": may and outbox.can_resend(mail),
             "can_mark": may and mail.state in (State.UNCERTAIN, State.FAILED),
             "resend_url": self.url("resend", mail.pk),

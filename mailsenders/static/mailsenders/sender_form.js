@@ -34,7 +34,7 @@
       });
       place.append(button, " ");
     });
-    password.closest("div").after(place);
+    password.parentElement.append(place);
   }
 
   document.addEventListener("DOMContentLoaded", () => {
