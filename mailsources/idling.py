@@ -74,7 +74,7 @@ def begin(source: EmailSource) -> Idling:
     """
     client = connect(source)
     try:
-        select(client, source)
+        select(client, source, examine=True)
         if not client.has_capability("IDLE"):
             raise NoIdle
         _idle(client)

@@ -124,7 +124,8 @@ class ImapMailbox:
     def _look(self) -> Line:
         client = connect(self.source)
         try:
-            self._line = Line(client, select(client, self.source))
+            leave = self.source.after_import == EmailSource.AfterImport.LEAVE
+            self._line = Line(client, select(client, self.source, examine=leave))
         except MailboxError:
             hang_up(client)
             raise
@@ -198,14 +199,14 @@ class ImapMailbox:
             raise faults.talking(error, self.source) from error
 
 
-def select(client: IMAPClient, source: EmailSource) -> Shown:
-    """Open the source's folder, unable to change anything when nothing is to be changed.
+def select(client: IMAPClient, source: EmailSource, *, examine: bool) -> Shown:
+    """Open the source's folder.
 
+    :param examine: unable to change anything, not even the server's note of what is recent.
     :raises MailboxError: the folder isn't there, or the server can't open it.
     """
-    leave = source.after_import == EmailSource.AfterImport.LEAVE
     try:
-        answer = client.select_folder(source.folder, readonly=leave)
+        answer = client.select_folder(source.folder, readonly=examine)
     except FAULTS as error:
         if isinstance(error, OSError | IMAPClientAbortError):
             raise faults.talking(error, source) from error

@@ -12,6 +12,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from mailsources.rules import problems
 from mailstore.models import RawMail
 from queues.models import EmailQueue, Message
 from sso.fields import SecretField
@@ -39,7 +40,8 @@ class EmailSource(models.Model):
     service_port = models.PositiveIntegerField(default=993)
     use_ssl = models.BooleanField("use SSL connection", default=True)
     allow_clear_text = models.BooleanField(
-        default=False, help_text="Without SSL, sign in even if the server offers no STARTTLS."
+        default=False,
+        help_text="Without SSL, sign in even if the server offers no STARTTLS.",
     )
     username = models.CharField(max_length=320)
     mailbox = models.CharField(
@@ -78,6 +80,16 @@ class EmailSource(models.Model):
         with transaction.atomic():
             super().save(*args, **kwargs)
             SourceState.objects.update_or_create(source=self, defaults={"next_attempt_at": None})
+
+    def clean(self) -> None:
+        """Refuse, early and in words, what cannot be honoured; forms and settings files both come here."""
+        for name in ("server_address", "username", "mailbox", "folder", "move_to"):
+            setattr(self, name, getattr(self, name).strip())
+        if self.server_type == self.ServerType.POP3:
+            self.folder = "INBOX"
+        found = problems(self)
+        if found:
+            raise ValidationError(found)
 
     def validate_constraints(self, exclude: Any = None) -> None:
         """Name the source that already has the mailbox, which the database's own message can't."""

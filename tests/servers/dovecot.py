@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -66,7 +66,9 @@ class Dovecot:
         (self.folder / "oauth.conf").write_text(OAUTH.format(url=self.oauth))
         (self.folder / "dovecot.conf").write_text(self._configuration())
         self._process = subprocess.Popen(
-            [BINARY, "-F", "-c", str(self.folder / "dovecot.conf")], stdin=subprocess.DEVNULL
+            [BINARY, "-F", "-c", str(self.folder / "dovecot.conf")],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # a group of its own, to be ended as a whole
         )
         try:
             wait_for(self.ports.imap)
@@ -80,6 +82,10 @@ class Dovecot:
         if self._process:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(10)
+            with suppress(
+                ProcessLookupError
+            ):  # its children would talk to their clients for ten seconds more
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process = None
 
     def remove(self) -> None:

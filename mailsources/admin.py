@@ -1,0 +1,194 @@
+"""☰ Messaging → Email sources."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin import action, display
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+
+from mailsources import check
+from mailsources.fetched_admin import FetchedAdmin
+from mailsources.forms import SourceForm
+from mailsources.models import EmailSource, FetchedMail
+from mailsources.tasks import look_soon
+from sso.admin import ConnectionTest, HealthColumns, ProductAdmin, badge, health_badge
+from sso.badges import moment
+from sso.steps import Step
+
+__all__ = ["FetchedAdmin", "SourceAdmin"]
+
+State = FetchedMail.State
+
+
+@admin.register(EmailSource)
+class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
+    """One row for each mailbox that is fetched, with the queue it feeds and how it does."""
+
+    form = SourceForm
+    list_display = (
+        *("source", "server", "queue", "health", "last_success", "next_run"),
+        *("on_server", "waiting", "quarantined", "poll"),
+    )
+    list_filter = ("server_type", "queue", "is_active")
+    search_fields = ("name", "username", "mailbox", "server_address")
+    list_select_related = ("state", "queue")
+    actions = ("poll_selected",)
+    empty_sentence = (
+        "An email source fetches one mailbox and turns each mail into a conversation of its queue."
+    )
+    change_form_after_template = "mailsources/poll_now.html"
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    *("server_type", "server_address", "service_port", "use_ssl", "username", "password"),
+                    *("queue", "name", "is_active"),
+                )
+            },
+        ),
+        ("Mailbox", {"fields": ("folder", "after_import", "move_to", "poll_interval")}),
+        ("Special cases", {"fields": ("mailbox", "allow_clear_text"), "classes": ("collapse",)}),
+    )
+    test_identity: ClassVar[tuple[str, ...]] = (
+        *("server_type", "server_address", "service_port", "use_ssl", "allow_clear_text"),
+        *("username", "mailbox"),
+    )
+    test_fields: ClassVar[tuple[str, ...]] = (*test_identity, "password", "folder", "after_import", "move_to")
+
+    def test_connection(self, obj: EmailSource) -> list[Step]:
+        return check.test_connection(obj)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[EmailSource]:
+        counts = {"in_waiting": _count(State.WAITING), "in_quarantine": _count(State.FAILED)}
+        found: QuerySet[EmailSource] = super().get_queryset(request).annotate(**counts)
+        return found
+
+    @display(description="Source", ordering="name")
+    def source(self, obj: EmailSource) -> SafeString:
+        box = obj.mailbox or obj.username
+        return format_html('{}<span class="ucs-below">{}</span>', obj, box if box != obj.name else "")
+
+    @display(description="Server", ordering="server_address")
+    def server(self, obj: EmailSource) -> SafeString:
+        kind = f"{obj.get_server_type_display()} {'with SSL' if obj.use_ssl else 'with STARTTLS'}"
+        clear = badge("bad", "clear text allowed") if obj.allow_clear_text and not obj.use_ssl else ""
+        return format_html(
+            '{}:{}<span class="ucs-below">{}</span>{}', obj.server_address, obj.service_port, kind, clear
+        )
+
+    @display(description="On server", ordering="state__on_server")
+    def on_server(self, obj: EmailSource) -> str:
+        return "–" if obj.state.on_server is None else f"{obj.state.on_server:,}"
+
+    @display(description="Waiting")
+    def waiting(self, obj: Any) -> SafeString | str:
+        return _counted(obj, obj.in_waiting, State.WAITING)
+
+    @display(description="Quarantined")
+    def quarantined(self, obj: Any) -> SafeString | str:
+        return _counted(obj, obj.in_quarantine, State.FAILED)
+
+    @display(description="Poll")
+    def poll(self, obj: EmailSource) -> SafeString | str:
+        if not obj.is_active:
+            return "–"
+        # A button of the list's own form: a form inside it would not be valid HTML.
+        return format_html(
+            '<button type="submit" class="ucs-button ucs-copy-button" formaction="{}" formmethod="post" '
+            'aria-label="Poll now: {}">Poll now</button>',
+            self.url("poll", obj.pk),
+            obj,
+        )
+
+    @action(description="Poll now")
+    def poll_selected(self, request: HttpRequest, queryset: QuerySet[EmailSource]) -> None:
+        """Have the selected mailboxes fetched at once."""
+        self._poll(request, list(queryset))
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_poll"
+        view = self.admin_site.admin_view(require_POST(self.poll_view))
+        return [path("<int:pk>/poll/", view, name=name), *super().get_urls()]
+
+    def poll_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The button “Poll now”."""
+        obj = self.get_object(request, str(pk))
+        if obj is None:
+            raise Http404
+        if not self.has_change_permission(request, obj):
+            raise PermissionDenied
+        self._poll(request, [obj])
+        return redirect(request.headers.get("Referer") or self.url("changelist"))
+
+    def _poll(self, request: HttpRequest, sources: list[EmailSource]) -> None:
+        for source in sources:
+            if source.is_active:
+                messages.success(request, f"{source} is being fetched; reload the page to see how it went.")
+            else:
+                messages.warning(request, f"{source} is switched off: make it active first.")
+        look_soon([source.pk for source in sources if source.is_active])
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        obj = self.get_object(request, object_id) if object_id else None
+        more = {"looked": looked(obj)} if obj else {}
+        return super().changeform_view(request, object_id, form_url, {**more, **(extra_context or {})})
+
+    def next_step(self, obj: EmailSource) -> str:
+        if not obj.is_active:
+            return "It is switched off: make it active when it is to be fetched."
+        return f"It is fetched in a few seconds; each mail becomes a conversation in the queue {obj.queue}."
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """A source that has fetched mail stays: its ledger keeps mail from coming in twice."""
+        reasons = [reason for source in objs for reason in in_use(source)]
+        if reasons:
+            return [], {}, set(), reasons
+        return super().get_deleted_objects(objs, request)  # type: ignore[no-any-return]
+
+
+def in_use(source: EmailSource) -> list[str]:
+    """Why a source can't be deleted."""
+    fetched = source.fetched.count()
+    if not fetched:
+        return []
+    return [f"“{source}” has fetched {fetched:,} mails: switch it off (not active) instead of deleting it."]
+
+
+def looked(source: EmailSource) -> SafeString:
+    """How the last look at a mailbox went, for its page."""
+    state = source.state
+    last = f"Last good look {moment(state.last_success_at)}." if state.last_success_at else ""
+    planned = f" Next look {moment(state.next_attempt_at)}." if source.is_active else ""
+    return format_html(
+        '{} <span class="ucs-quiet">{}{}</span>', health_badge(state, active=source.is_active), last, planned
+    )
+
+
+def _counted(source: EmailSource, number: int, state: State) -> SafeString | str:
+    if not number:
+        return "–"
+    url = reverse("admin:mailsources_fetchedmail_changelist")
+    tone: Any = "bad" if state == State.FAILED else "calm"
+    return format_html(
+        '<a href="{}?source__id__exact={}&state__exact={}">{}</a>',
+        url,
+        source.pk,
+        state,
+        badge(tone, str(number)),
+    )
+
+
+def _count(state: State) -> Coalesce:
+    mails = FetchedMail.objects.filter(source=OuterRef("pk"), state=state).order_by()
+    return Coalesce(Subquery(mails.values("source").annotate(number=Count("pk")).values("number")), 0)

@@ -1,0 +1,109 @@
+"""“Test connection” of a source: name, TCP, TLS, login, folder. Opens the folder for reading only."""
+
+import poplib
+import ssl
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from typing import Any
+
+from imapclient import IMAPClient
+
+from mailsources import faults, imap, imap_line, pop3
+from mailsources.faults import FAULTS, MailboxError
+from mailsources.models import EmailSource
+from sso import secrets
+from sso.steps import Step, StepFailed, open_port, reach, resolve_host, timed
+
+
+def test_connection(source: EmailSource) -> list[Step]:
+    """Climb the ladder with a source, saved or not; when a step fails, it is the last one."""
+    with ExitStack() as stack:
+        ladder = _Ladder(source, stack)
+        ladder.climb()
+        return ladder.steps
+
+
+class _Ladder:
+    """The steps so far. A step that fails ends the climb."""
+
+    def __init__(self, source: EmailSource, stack: ExitStack) -> None:
+        self.source = source
+        self.stack = stack
+        self.is_pop3 = source.server_type == EmailSource.ServerType.POP3
+        self.steps: list[Step] = []
+        self.line: Any = None
+
+    def climb(self) -> None:
+        host, port = self.source.server_address, self.source.service_port
+        if self.source.use_ssl:
+            self.steps = reach(faults.place(self.source))
+        else:
+            self.steps.append(resolve_host(host, port))
+            if self.steps[-1].ok:
+                self.steps.append(open_port(host, port))
+            self._step("TLS", self._starttls)
+        self._step("Login", self._login)
+        self._step("Mailbox" if self.is_pop3 else "Folder", self._count if self.is_pop3 else self._folder)
+
+    def _step(self, name: str, work: Callable[[], str]) -> None:
+        def worded() -> str:
+            try:
+                return work()
+            except MailboxError as error:
+                raise StepFailed(error.sentence) from error
+
+        if self.steps[-1].ok:
+            self.steps.append(timed(name, worded))
+
+    def _starttls(self) -> str:
+        """STARTTLS where it is offered, and what its absence means where it isn't."""
+        line = pop3.reach(self.source) if self.is_pop3 else imap_line.reach(self.source)
+        try:
+            sock = line.socket() if isinstance(line, IMAPClient) else line.sock
+            if isinstance(sock, ssl.SSLSocket):
+                return f"{sock.version()} after {'STLS' if self.is_pop3 else 'STARTTLS'}"
+            return "not offered: everything travels in clear text"
+        finally:
+            _hang_up(line)
+
+    def _login(self) -> str:
+        connect: Callable[[EmailSource], Any] = pop3.connect if self.is_pop3 else imap_line.connect
+        self.line = connect(self.source)
+        self.stack.callback(_hang_up, self.line)
+        box = self.source.mailbox or self.source.username
+        shared = f" for the mailbox {box}" if box != self.source.username else ""
+        return f"signed in as {self.source.username}{shared}, {secrets.describe(self.source.password)}"
+
+    def _folder(self) -> str:
+        shown = imap.select(self.line, self.source, examine=True)
+        counted = f"{self.source.folder} holds {_mails(shown.total)}"
+        wanted = self.source.move_to if self.source.after_import == EmailSource.AfterImport.MOVE else ""
+        if wanted and wanted not in imap.folders(self.line, self.source):
+            return f"{counted}; the folder {wanted} will be made when the first mail is moved"
+        return counted
+
+    def _count(self) -> str:
+        try:
+            total = self.line.stat()[0]
+        except FAULTS as error:
+            raise faults.talking(error, self.source) from error
+        if self.source.after_import != EmailSource.AfterImport.DELETE:
+            try:
+                self.line.uidl()
+            except poplib.error_proto as error:
+                raise faults.no_uidl(self.source) from error
+            except FAULTS as error:
+                raise faults.talking(error, self.source) from error
+        return f"the mailbox holds {_mails(total)}"
+
+
+def _hang_up(line: Any) -> None:
+    if isinstance(line, IMAPClient):
+        imap_line.hang_up(line)
+    else:
+        with suppress(*FAULTS):
+            line.quit()
+
+
+def _mails(total: int) -> str:
+    return "1 mail" if total == 1 else f"{total:,} mails"

@@ -1,0 +1,81 @@
+"""The form of an email source."""
+
+from typing import Any
+
+from django.db.models import Count
+
+from mailsources.models import EmailSource
+from queues.models import EmailQueue
+from sso import secrets
+from sso.models import ProviderToken
+from sso.widgets import SecretsForm, TokenOrPasswordInput
+
+
+class SourceForm(SecretsForm):
+    """Server and sign-in, as the reference page has them, and the queue; the rest may stay as it is."""
+
+    class Meta:
+        model = EmailSource
+        fields = (
+            *("server_type", "server_address", "service_port", "use_ssl", "username", "password"),
+            *("queue", "name", "is_active", "folder", "after_import", "move_to", "poll_interval"),
+            *("mailbox", "allow_clear_text"),
+        )
+        widgets = {"password": TokenOrPasswordInput()}
+
+    class Media:
+        js = ("mailsources/source_form.js",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].required = False
+        self.fields["name"].help_text = "Shown in lists and settings files; the username when empty."
+        self.fields["server_address"].widget.attrs["placeholder"] = "imap.gmail.com"
+        self.fields[
+            "service_port"
+        ].help_text = "993 or 143 for IMAP, 995 or 110 for POP3, with or without SSL."
+        self.fields["use_ssl"].help_text = "Off: STARTTLS is used and must be offered."
+        self.fields["allow_clear_text"].help_text = (
+            "Without SSL, sign in even if the server offers no STARTTLS: whoever listens on the way can read "
+            "the password."
+        )
+        self.fields["password"].help_text = "A password, or the token URL of an SSO provider."
+        self.fields["folder"].required = False
+        self.fields["folder"].help_text = "IMAP only; POP3 knows but one."
+        self.fields["queue"].help_text = "Where each mail of this mailbox becomes a conversation."
+        if "queue" not in self.initial or self.initial["queue"] is None:
+            self.initial["queue"] = queue_without_source()
+        # For the script: a click fills in user and token of a mailbox that is signed in already.
+        self.fields["password"].widget.attrs["data-signed-in"] = ";".join(
+            f"{account} {url}" for account, url in signed_in_mailboxes()
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        cleaned["folder"] = cleaned.get("folder") or "INBOX"
+        if not cleaned.get("name") and cleaned.get("username"):
+            cleaned["name"] = free_name(cleaned["username"])
+        return cleaned
+
+    def _check_token_url(self, name: str, value: str) -> None:
+        """The row's own rules look at token URLs, for settings files as well; once is enough."""
+
+
+def queue_without_source() -> EmailQueue | None:
+    """The queue that most likely is meant: the first that no mailbox feeds, or the only one."""
+    queues = EmailQueue.objects.annotate(fed_by=Count("sources")).order_by("fed_by", "id")[:2]
+    return queues[0] if queues and (queues[0].fed_by == 0 or len(queues) == 1) else None
+
+
+def signed_in_mailboxes() -> list[tuple[str, str]]:
+    """Account and token URL of each provider that is signed in."""
+    tokens = ProviderToken.objects.filter(signed_in_at__isnull=False, needs_sign_in=False).exclude(account="")
+    found = tokens.order_by("account").values_list("account", "provider_id")
+    return [(account, secrets.token_url(str(provider_id))) for account, provider_id in found]
+
+
+def free_name(wanted: str) -> str:
+    """The name, with a number behind it when another source has it."""
+    taken = set(EmailSource.objects.filter(name__startswith=wanted).values_list("name", flat=True))
+    names = [wanted, *(f"{wanted} {number}" for number in range(2, len(taken) + 3))]
+    return next(name for name in names if name not in taken)

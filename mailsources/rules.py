@@ -1,0 +1,79 @@
+"""What an email source's settings must fulfil; forms and settings files both ask here."""
+
+import re
+from typing import Protocol
+
+from sso.secrets import NotATokenURL, token_provider_id
+
+SHORTEST_INTERVAL = 5
+"""Seconds; the scheduler looks no more often."""
+
+HOST = re.compile(r"^[^\s/@:\[\]]+$|^[0-9A-Fa-f:]+$")
+
+
+class Settings(Protocol):
+    """The fields that are looked at."""
+
+    server_type: str
+    server_address: str
+    service_port: int
+    password: str
+    folder: str
+    after_import: str
+    move_to: str
+    poll_interval: int | None
+
+
+def problems(source: Settings) -> dict[str, str]:
+    """Field → the sentence that says what is wrong with it and what to do."""
+    found = {
+        "server_address": _server_address(source),
+        "service_port": _service_port(source),
+        "password": _password(source),
+        "after_import": _after_import(source),
+        "move_to": _move_to(source),
+        "poll_interval": _poll_interval(source),
+    }
+    return {name: sentence for name, sentence in found.items() if sentence}
+
+
+def _server_address(source: Settings) -> str:
+    address = source.server_address
+    if not address or HOST.match(address):
+        return ""
+    return f"“{address}” is no server address: give only a name, such as imap.gmail.com, no port and no path."
+
+
+def _service_port(source: Settings) -> str:
+    port = source.service_port
+    return "" if port is None or 0 < port < 65536 else "A port is a number from 1 to 65535."
+
+
+def _password(source: Settings) -> str:
+    try:
+        token_provider_id(source.password)
+    except NotATokenURL as error:
+        return error.sentence
+    if any(char in source.password for char in "\r\n\0"):
+        return "A password is one line: type it in again."
+    return ""
+
+
+def _after_import(source: Settings) -> str:
+    if source.server_type == "POP3" and source.after_import in ("read", "move"):
+        return "POP3 has neither folders nor a read mark: leave mails untouched, delete them, or use IMAP."
+    return ""
+
+
+def _move_to(source: Settings) -> str:
+    if source.after_import != "move" or source.server_type == "POP3":
+        return ""
+    if not source.move_to:
+        return "Name the folder that imported mails are moved to, such as Done."
+    return "That is the folder that is fetched: name another." if source.move_to == source.folder else ""
+
+
+def _poll_interval(source: Settings) -> str:
+    if source.poll_interval is None or source.poll_interval >= SHORTEST_INTERVAL:
+        return ""
+    return f"Give {SHORTEST_INTERVAL} seconds or more, or leave it empty for the installation's interval."

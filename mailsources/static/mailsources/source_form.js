@@ -1,0 +1,74 @@
+// The form of an email source: the port follows type and SSL, POP3's missing choices are not offered,
+// and a click takes over a mailbox that is signed in.
+(function () {
+  const PORTS = { IMAP: ["143", "993"], POP3: ["110", "995"] };
+
+  function followPort(form) {
+    const usual = Object.values(PORTS).flat();
+    const follow = () => {
+      const port = form.service_port;
+      if (!port.value || usual.includes(port.value)) {
+        port.value = PORTS[form.server_type.value][form.use_ssl.checked ? 1 : 0];
+      }
+    };
+    form.server_type.addEventListener("change", follow);
+    form.use_ssl.addEventListener("change", follow);
+  }
+
+  function row(field) {
+    return field.closest(".field-row") || field.closest("[class*='field-']") || field.parentElement;
+  }
+
+  function offerOnlyWhatWorks(form) {
+    const choices = form.after_import;
+    const follow = () => {
+      const pop3 = form.server_type.value === "POP3";
+      for (const option of choices.options) {
+        option.disabled = pop3 && (option.value === "read" || option.value === "move");
+      }
+      if (choices.selectedOptions[0].disabled) choices.value = "leave";
+      form.folder.disabled = pop3;
+      row(form.move_to).hidden = choices.value !== "move";
+      row(form.allow_clear_text).hidden = form.use_ssl.checked;
+    };
+    form.server_type.addEventListener("change", follow);
+    form.use_ssl.addEventListener("change", follow);
+    choices.addEventListener("change", follow);
+    follow();
+  }
+
+  function fill(field, value) {
+    field.value = value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  function offerMailboxes(form) {
+    const mailboxes = (form.password.dataset.signedIn || "").split(";").filter(Boolean);
+    if (!mailboxes.length) return;
+    const place = document.createElement("div");
+    place.className = "ucs-offers";
+    place.append("Signed in already: ");
+    mailboxes.forEach((entry) => {
+      const [account, url] = entry.split(" ");
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "ucs-button ucs-copy-button";
+      button.textContent = account;
+      button.title = "Fill in this mailbox and its token";
+      button.addEventListener("click", () => {
+        fill(form.password, url);
+        fill(form.username, account);
+      });
+      place.append(button, " ");
+    });
+    form.password.closest("div").after(place);
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const form = document.getElementById("emailsource_form");
+    if (!form || !form.server_type) return;
+    followPort(form);
+    offerOnlyWhatWorks(form);
+    offerMailboxes(form);
+  });
+})();

@@ -1,0 +1,216 @@
+"""Email sources and fetched mail as the administrator sees them."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
+
+from mailsources import fetched_admin
+from mailsources import tasks as tasks_module
+from mailsources.fetch import ingest
+from mailsources.models import EmailSource, FetchedMail, SourceState
+from tests.mailsources.conftest import source_at
+from tests.make import make_administrator, make_mail, make_queue, make_source
+from tests.servers.dovecot import PASSWORD, Dovecot
+
+pytestmark = pytest.mark.django_db
+
+LIST = reverse("admin:mailsources_emailsource_changelist")
+ADD = reverse("admin:mailsources_emailsource_add")
+State = FetchedMail.State
+
+
+@pytest.fixture
+def client(client: Client) -> Client:
+    client.force_login(make_administrator())
+    return client
+
+
+@pytest.fixture(autouse=True)
+def announced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """What workers would be told."""
+    told: list[tuple[str, Any]] = []
+    monkeypatch.setattr(
+        tasks_module,
+        "announce",
+        lambda task, **kwargs: told.extend((task.name, one) for one in kwargs.values()),
+    )
+    return told
+
+
+def typed(**overrides: Any) -> dict[str, Any]:
+    """The form, filled in as the reference page says."""
+    return {
+        "server_type": "IMAP",
+        "server_address": "imap.gmail.com",
+        "service_port": "993",
+        "use_ssl": "on",
+        "username": "mailbox.email@company.example",
+        "password": "http://127.0.0.1:8080/api/v1.0/auth/token/2",
+        "queue": make_queue().pk,
+        "is_active": "on",
+        "folder": "INBOX",
+        "after_import": "leave",
+    } | overrides
+
+
+def page(client: Client, url: str) -> str:
+    response = client.get(url)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_the_form_has_the_labels_of_the_reference_page(client: Client) -> None:
+    text = page(client, ADD)
+    for label in (
+        "Server type",
+        "Server address",
+        "Service port",
+        "Use SSL connection",
+        "Username",
+        "Password",
+    ):
+        assert f"{label}" in text
+    assert "Insert" in text
+    assert "Test connection" in text
+    assert "+ add email source" in page(client, LIST).lower()
+
+
+def test_a_source_is_inserted_with_what_the_reference_page_names(client: Client) -> None:
+    response = client.post(ADD, typed(), follow=True)
+    source = EmailSource.objects.get()
+    assert (source.name, source.service_port) == ("mailbox.email@company.example", 993)
+    text = response.content.decode()
+    assert "was inserted" in text
+    assert "becomes a conversation in the queue" in text
+
+
+def test_the_queue_that_has_no_mailbox_yet_is_proposed(client: Client) -> None:
+    make_source()
+    free = make_queue(name="Google mailbox")
+    assert f'<option value="{free.pk}" selected' in page(client, ADD)
+
+
+def test_wrong_input_is_answered_in_words(client: Client) -> None:
+    make_source(name="the first", server_address="imap.gmail.com", username="mailbox.email@company.example")
+    assert "“the first”" in client.post(ADD, typed()).content.decode()
+    foreign = client.post(ADD, typed(username="b@company.example", password="https://evil.example/token"))
+    assert "not a token URL" in foreign.content.decode()
+    assert EmailSource.objects.count() == 1
+
+
+def test_a_stored_password_is_kept_and_never_shown(client: Client) -> None:
+    source = make_source(password="the stored secret")
+    url = reverse("admin:mailsources_emailsource_change", args=[source.pk])
+    assert "the stored secret" not in page(client, url)
+    values = typed(username=source.username, queue=source.queue.pk, name="renamed", password="")
+    assert client.post(url, values).status_code == 302
+    source.refresh_from_db()
+    assert (source.name, source.password) == ("renamed", "the stored secret")
+
+
+def test_the_test_button_tries_what_is_typed_in(client: Client, dovecot: Dovecot, settings: Settings) -> None:
+    settings.ALLOW_PRIVATE_HOSTS = True
+    server = {"server_address": dovecot.host, "service_port": dovecot.ports.imaps}
+    typed_in = typed(username=dovecot.new_user(), password=PASSWORD, **server)
+    answer = client.post(reverse("admin:mailsources_emailsource_test"), typed_in).content.decode()
+    assert "The connection works." in answer
+    assert "INBOX holds 0 mails" in answer
+    assert EmailSource.objects.count() == 0
+
+
+def test_the_stored_password_is_not_sent_to_another_server(client: Client, dovecot: Dovecot) -> None:
+    source = source_at(dovecot)
+    url = reverse("admin:mailsources_emailsource_test", args=[source.pk])
+    values = typed(username=source.username, password="", server_address="evil.example")
+    assert "enter the password again" in client.post(url, values).content.decode()
+
+
+def test_the_list_shows_health_and_backlog(client: Client) -> None:
+    source = make_source(use_ssl=False, allow_clear_text=True)
+    SourceState.objects.update(failures=1, last_error="The folder is gone.", last_error_at=timezone.now())
+    ingest(source, make_mail())
+    failed = ingest(source, make_mail())
+    FetchedMail.objects.filter(pk=failed.pk).update(state=State.FAILED)
+    text = page(client, LIST)
+    for part in (
+        "failing",
+        "The folder is gone.",
+        "clear text allowed",
+        "state__exact=failed",
+        str(source.queue),
+    ):
+        assert part in text
+
+
+def test_the_list_asks_the_database_as_often_for_one_as_for_many(client: Client) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as caught:
+            page(client, LIST)
+        return len(caught)
+
+    make_source()
+    first = queries()
+    for _ in range(5):
+        make_source()
+    assert queries() == first
+
+
+def test_poll_now_makes_the_source_due(client: Client, announced: list[tuple[str, Any]]) -> None:
+    source = make_source()
+    SourceState.objects.update(next_attempt_at=timezone.now())
+    client.post(reverse("admin:mailsources_emailsource_poll", args=[source.pk]))
+    assert SourceState.objects.get().next_attempt_at is None
+    assert announced == [("mailsources.tasks.poll", [source.pk])]
+    assert client.get(reverse("admin:mailsources_emailsource_poll", args=[source.pk])).status_code == 405
+
+
+def test_a_source_that_has_fetched_mail_is_not_deleted(client: Client) -> None:
+    source = make_source()
+    ingest(source, make_mail())
+    url = reverse("admin:mailsources_emailsource_delete", args=[source.pk])
+    assert "has fetched 1 mails" in client.post(url, {"post": "yes"}).content.decode()
+    assert EmailSource.objects.exists()
+    unused = make_source()
+    client.post(reverse("admin:mailsources_emailsource_delete", args=[unused.pk]), {"post": "yes"})
+    assert list(EmailSource.objects.all()) == [source]
+
+
+def test_a_mail_in_quarantine_is_shown_downloaded_and_tried_again(
+    client: Client, announced: list[tuple[str, Any]]
+) -> None:
+    raw = make_mail()
+    fetched = ingest(make_source(), raw)
+    FetchedMail.objects.update(state=State.FAILED, attempts=3, reason="Attempt 3 of 3 failed: Poison")
+    url = reverse("admin:mailsources_fetchedmail_change", args=[fetched.pk])
+    assert "Poison" in page(client, url)
+    download = client.get(reverse("admin:mailsources_fetchedmail_raw", args=[fetched.pk]))
+    assert download.content == raw
+    assert download["Content-Disposition"].startswith("attachment")
+    client.post(reverse("admin:mailsources_fetchedmail_retry", args=[fetched.pk]))
+    fetched.refresh_from_db()
+    assert (fetched.state, fetched.attempts) == (State.WAITING, 0)
+    assert announced == [("mailsources.tasks.deliver_waiting", [fetched.pk])]
+
+
+def test_only_who_may_change_tries_again(client: Client) -> None:
+    fetched = ingest(make_source(), make_mail())
+    reader = User.objects.create_user("reader", is_staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename="view_fetchedmail"))
+    client.force_login(reader)
+    assert client.get(reverse("admin:mailsources_fetchedmail_changelist")).status_code == 200
+    retry = reverse("admin:mailsources_fetchedmail_retry", args=[fetched.pk])
+    assert client.post(retry).status_code == 403
+    stranger = User.objects.create_user("charlie", is_staff=True)
+    client.force_login(stranger)
+    raw = reverse("admin:mailsources_fetchedmail_raw", args=[fetched.pk])
+    assert client.get(raw).status_code == 403
+    assert fetched_admin.condition(fetched)
