@@ -52,7 +52,9 @@ class ProductAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         request.marked_row = marked(request, self.model)  # type: ignore[attr-defined]
-        return super().changelist_view(request, extra_context)  # type: ignore[no-any-return]
+        plural = str(self.opts.verbose_name_plural)
+        titled = {"title": plural[0].upper() + plural[1:], **(extra_context or {})}
+        return super().changelist_view(request, titled)  # type: ignore[no-any-return]
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None

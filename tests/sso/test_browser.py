@@ -1,0 +1,69 @@
+"""The reference page's steps in a real browser: + add SSO provider, Insert, 🔑, consent."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connections
+from playwright.sync_api import Page, sync_playwright
+from pytest_django.fixtures import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from rehearsal.oauth import OAuthServer
+from sso.models import ProviderToken
+from tests.sso.conftest import MAILBOX
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+
+
+@pytest.fixture
+def page(live_server: LiveServer, settings: Settings) -> Iterator[Page]:
+    """A page of Chromium at the product; errors on its console fail the test."""
+    settings.BASE_URL = live_server.url
+    errors: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        page = browser.new_page(base_url=live_server.url, viewport={"width": 1280, "height": 900})
+        page.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
+        page.on("pageerror", lambda one: errors.append(str(one)))
+        yield page
+        browser.close()
+        connections.close_all()  # beside Playwright's loop this thread has a connection of its own
+    assert errors == []
+
+
+def test_connecting_a_google_mailbox_word_for_word(page: Page, oauth_server: OAuthServer) -> None:
+    User.objects.create_superuser("admin", password="rehearsal")
+    page.goto("/admin/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "rehearsal")
+    page.get_by_role("button", name="Log in").click()
+    page.click("#nav-sidebar >> text=SSO providers")
+    page.click("text=+ add SSO provider >> nth=0")
+    page.get_by_label("Client ID").fill("123456789-copiedClientId.apps.googleusercontent.com")
+    page.get_by_label("Client secret").fill("GABCDEF-copiedClientSecretFromGoogleCloudConsole")
+    assert page.get_by_label("Scope").input_value() == "https://mail.google.com/"
+    page.click("text=Other endpoints")
+    endpoints = oauth_server.endpoints()
+    page.get_by_label("Authorization URL").fill(endpoints["authorization_url"])
+    page.get_by_label("Access token URL").fill(endpoints["token_url"])
+    page.get_by_role("button", name="Insert").click()
+    page.wait_for_selector("tr:has(.ucs-marked) >> text=not signed in")
+
+    page.click(".ucs-key")
+    page.click(f"text={MAILBOX}")
+    page.get_by_role("button", name="Allow").click()
+
+    page.wait_for_selector("tr:has(.ucs-marked) >> text=signed in")
+    row = page.inner_text("tr:has(.ucs-marked)")
+    assert MAILBOX in row
+    assert "in 59 min" in row or "in 60 min" in row
+    token = ProviderToken.objects.get()
+    assert oauth_server.owner_of(token.access_token) == MAILBOX
+
+    page.click("#result_list tbody th a")
+    assert f"/api/v1.0/auth/token/{token.provider_id}" in page.inner_text(".ucs-card")
+    page.click(".ucs-copy-button >> nth=0")
+    page.wait_for_selector("text=/Copied|Press Ctrl/")
