@@ -89,5 +89,8 @@ def logging_config(*, debug: bool, as_json: bool) -> dict[str, Any]:
             # Django's own handlers would print a second line.
             "django": {"handlers": [], "level": "WARNING"},
             "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+            # What strangers ask for is their business: neither a missing page nor a made-up host is news.
+            "django.request": {"level": "ERROR"},
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
         },
     }
