@@ -19,7 +19,7 @@ from mailsources.fetched_admin import FetchedAdmin
 from mailsources.forms import SourceForm
 from mailsources.models import EmailSource, FetchedMail
 from mailsources.tasks import look_soon
-from sso.admin import ConnectionTest, HealthColumns, ProductAdmin, badge, health_badge
+from sso.admin import ConnectionTest, HealthColumns, ProductAdmin, badge, health_badge, when
 from sso.badges import moment
 from sso.steps import Step
 
@@ -33,10 +33,7 @@ class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
     """One row for each mailbox that is fetched, with the queue it feeds and how it does."""
 
     form = SourceForm
-    list_display = (
-        *("source", "server", "queue", "health", "last_success", "next_run"),
-        *("on_server", "waiting", "quarantined", "poll"),
-    )
+    list_display = (*("source", "server", "queue", "health", "last_look", "backlog", "poll"),)
     list_filter = ("server_type", "queue", "is_active")
     search_fields = ("name", "username", "mailbox", "server_address")
     list_select_related = ("state", "queue")
@@ -75,27 +72,27 @@ class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
     @display(description="Source", ordering="name")
     def source(self, obj: EmailSource) -> SafeString:
         box = obj.mailbox or obj.username
-        return format_html('{}<span class="ucs-below">{}</span>', obj, box if box != obj.name else "")
+        return _two_lines(obj, box if box != obj.name else "")
 
     @display(description="Server", ordering="server_address")
     def server(self, obj: EmailSource) -> SafeString:
         kind = f"{obj.get_server_type_display()} {'with SSL' if obj.use_ssl else 'with STARTTLS'}"
-        clear = badge("bad", "clear text allowed") if obj.allow_clear_text and not obj.use_ssl else ""
-        return format_html(
-            '{}:{}<span class="ucs-below">{}</span>{}', obj.server_address, obj.service_port, kind, clear
-        )
+        in_clear = obj.allow_clear_text and not obj.use_ssl
+        clear = badge("bad", "clear text allowed") if in_clear else SafeString("")
+        return _two_lines(f"{obj.server_address}:{obj.service_port}", kind) + clear
 
-    @display(description="On server", ordering="state__on_server")
-    def on_server(self, obj: EmailSource) -> str:
-        return "–" if obj.state.on_server is None else f"{obj.state.on_server:,}"
+    @display(description="Last success", ordering="state__last_success_at")
+    def last_look(self, obj: EmailSource) -> SafeString:
+        planned = obj.state.next_attempt_at if obj.is_active else None
+        below = f"next run {moment(planned)}" if planned else ""
+        return _two_lines(when(obj.state.last_success_at), below)
 
-    @display(description="Waiting")
-    def waiting(self, obj: Any) -> SafeString | str:
-        return _counted(obj, obj.in_waiting, State.WAITING)
-
-    @display(description="Quarantined")
-    def quarantined(self, obj: Any) -> SafeString | str:
-        return _counted(obj, obj.in_quarantine, State.FAILED)
+    @display(description="Backlog")
+    def backlog(self, obj: Any) -> SafeString | str:
+        """Mails that wait to be delivered, and those in quarantine."""
+        waiting = _counted(obj, obj.in_waiting, State.WAITING, "waiting")
+        quarantined = _counted(obj, obj.in_quarantine, State.FAILED, "quarantined")
+        return waiting + quarantined or "–"
 
     @display(description="Poll")
     def poll(self, obj: EmailSource) -> SafeString | str:
@@ -175,17 +172,20 @@ def looked(source: EmailSource) -> SafeString:
     )
 
 
-def _counted(source: EmailSource, number: int, state: State) -> SafeString | str:
+def _two_lines(first: object, second: str) -> SafeString:
+    return format_html('<span class="ucs-cell">{}<span class="ucs-below">{}</span></span>', first, second)
+
+
+def _counted(source: EmailSource, number: int, state: State, word: str) -> SafeString:
     if not number:
-        return "–"
+        return SafeString("")
     url = reverse("admin:mailsources_fetchedmail_changelist")
-    tone: Any = "bad" if state == State.FAILED else "calm"
+    query = f"source__id__exact={source.pk}&state__exact={state}"
     return format_html(
-        '<a href="{}?source__id__exact={}&state__exact={}">{}</a>',
+        '<a href="{}?{}">{}</a>',
         url,
-        source.pk,
-        state,
-        badge(tone, str(number)),
+        query,
+        badge("bad" if state == State.FAILED else "calm", f"{number} {word}"),
     )
 
 

@@ -21,6 +21,7 @@ _LOCKED = re.compile(
     r"\[in-?use\]|(mailbox|mail ?drop).{0,40}lock|lock.{0,40}(mailbox|mail ?drop)", re.IGNORECASE
 )
 _BACKOFF = re.compile(r"backoff time:?\s*(\d+)", re.IGNORECASE)
+_TOKENS_ONLY = (".gmail.com", ".googlemail.com", ".office365.com", ".outlook.com")
 _HOSTNAME_MISMATCH, _IP_MISMATCH = 62, 64
 _CODES: dict[type[OSError], str] = {
     socket.gaierror: "name",
@@ -102,9 +103,10 @@ def refused(error: Exception, server: Server, *, by_token: bool) -> MailboxError
             code="token",
             retry=False,
         )
+    by_token_only = server.server_address.lower().endswith(_TOKENS_ONLY)
+    remedy = "give the token URL of an SSO provider instead" if by_token_only else "type both again"
     return MailboxError(
-        f"{place(server)} refused the username or password of {server.username} ({text}): type both again. "
-        "Google and Microsoft take a token URL instead of the password.",
+        f"{place(server)} refused the username or password of {server.username} ({text}): {remedy}.",
         code="password",
         retry=False,
     )

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
@@ -28,7 +29,7 @@ TONES: dict[str, Tone] = {State.DELIVERED: "good", State.FAILED: "bad", State.SK
 class FetchedAdmin(ProductAdmin):
     """Written by the ledger alone; here people look, and try what failed again."""
 
-    list_display = ("number", "source", "fetched", "condition", "attempts", "octets", "header_id")
+    list_display = ("number", "origin", "fetched", "condition", "attempts", "octets", "header_id")
     list_filter = ("state", "source")
     search_fields = ("=header_id", "=content_hash")
     list_select_related = ("source",)
@@ -57,6 +58,10 @@ class FetchedAdmin(ProductAdmin):
     @display(description="Mail", ordering="id")
     def number(self, obj: FetchedMail) -> str:
         return f"{obj.pk}"
+
+    @display(description="Source", ordering="source__name")
+    def origin(self, obj: FetchedMail) -> SafeString:
+        return format_html('<span class="ucs-firm">{}</span>', obj.source)
 
     @display(description="Fetched", ordering="id")
     def fetched(self, obj: FetchedMail) -> SafeString | str:

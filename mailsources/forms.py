@@ -40,6 +40,7 @@ class SourceForm(SecretsForm):
             "the password."
         )
         self.fields["password"].help_text = "A password, or the token URL of an SSO provider."
+        self.fields["is_active"].label = "Active"
         self.fields["folder"].required = False
         self.fields["folder"].help_text = "IMAP only; POP3 knows but one."
         self.fields["queue"].help_text = "Where each mail of this mailbox becomes a conversation."
