@@ -27,8 +27,10 @@ class SkillLevels(TabularInline):  # type: ignore[misc]  # unfold has no types
     """What the agent can do; no row means not at all."""
 
     model = AgentSkill
+    verbose_name = "skill"
     verbose_name_plural = "Skills: 1 knows a little, 5 is an expert"
     autocomplete_fields = ("skill",)
+    hide_title = True
     extra = 0
 
 
@@ -36,8 +38,10 @@ class LanguageLevels(TabularInline):  # type: ignore[misc]
     """What the agent writes."""
 
     model = AgentLanguage
+    verbose_name = "language"
     verbose_name_plural = "Languages: 2 reads it, 3 writes it, 5 is at home in it"
     autocomplete_fields = ("language",)
+    hide_title = True
     extra = 0
 
 

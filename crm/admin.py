@@ -1,13 +1,14 @@
 """☰ Messaging → Contacts, Organisations."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin import display
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery, TextField
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from crm import tracking
 from crm.models import Communication, Contact, ContactAddress, Organisation
@@ -18,7 +19,9 @@ class Addresses(TabularInline):  # type: ignore[misc]  # unfold has no types
     """How the contact is known."""
 
     model = ContactAddress
+    verbose_name = "e-mail address"
     verbose_name_plural = "E-mail addresses"
+    hide_title = True
     extra = 0
 
 
@@ -34,7 +37,13 @@ class ContactAdmin(ProductAdmin):
     inlines = (Addresses,)
     fields = ("name", "organisation", "language", "remark")
     change_form_outer_after_template = "crm/timeline.html"
+    formfield_overrides: ClassVar[dict[Any, dict[str, Any]]] = {
+        TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
+    }
     empty_sentence = "Contacts are made by themselves when somebody writes."
+
+    class Media:
+        css: ClassVar[dict[str, list[str]]] = {"all": ["crm/timeline.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
         rows: QuerySet[Contact] = super().get_queryset(request)

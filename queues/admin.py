@@ -46,13 +46,17 @@ class QueueForm(SecretsForm):
         }
         for name, text in helps.items():
             self.fields[name].help_text = text
+        for name in ("signature", "acknowledgement"):
+            self.fields[name].widget.attrs["rows"] = 4
 
 
 class SkillDemands(TabularInline):  # type: ignore[misc]  # unfold has no types
     """What an agent must be able to do."""
 
     model = QueueSkill
+    verbose_name = "wanted skill"
     verbose_name_plural = "Wanted skills"
+    hide_title = True
     autocomplete_fields = ("skill",)
     extra = 0
 
@@ -66,7 +70,7 @@ class QueueAdmin(ProductAdmin):
     list_display = (
         "queue",
         "sources_list",
-        "sender",
+        "sends_with",
         "members_list",
         "waiting",
         "assigned",
@@ -107,6 +111,10 @@ class QueueAdmin(ProductAdmin):
     @display(description="Email sources")
     def sources_list(self, obj: EmailQueue) -> str:
         return ", ".join(source.name for source in obj.sources.all()) or "–"
+
+    @display(description="Email sender", ordering="sender__name")
+    def sends_with(self, obj: EmailQueue) -> str:
+        return str(obj.sender or "–")
 
     @display(description="Members")
     def members_list(self, obj: EmailQueue) -> str:

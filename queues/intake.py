@@ -142,7 +142,7 @@ def _show(conversation: Conversation, message: Message) -> None:
     conversation.last_message_at = max(conversation.last_message_at, message.created_at)
     if message.automatic == Automatic.NO or conversation.messages_count == 1:
         conversation.last_direction = message.direction
-        conversation.preview = preview(message.text[: message.quote_at] or message.text)
+        conversation.preview = preview(message)
     conversation.has_attachments = conversation.has_attachments or message.attachments.exists()
     conversation.save(
         update_fields=[

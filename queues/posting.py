@@ -165,7 +165,7 @@ def _count(conversation: Conversation, message: Message, posting: Posting, now: 
     fields = ["messages_count"]
     if not posting.is_automatic:  # the list goes on showing what the customer wrote
         conversation.last_message_at, conversation.last_direction = now, message.direction
-        conversation.preview = preview(message.text[: message.quote_at])
+        conversation.preview = preview(message)
         conversation.has_attachments = conversation.has_attachments or bool(posting.letter.files)
         fields += ["last_message_at", "last_direction", "preview", "has_attachments"]
     conversation.save(update_fields=fields)
@@ -184,7 +184,7 @@ def track(conversation: Conversation, message: Message, contact: Contact, user: 
             conversation_number=conversation.number,
             queue_name=conversation.queue.name,
             subject=message.subject,
-            preview=preview(message.text[: message.quote_at]),
+            preview=preview(message),
             at=message.created_at,
             user_id=user.pk if user else None,
         )
@@ -196,9 +196,10 @@ def crm_reference(message: Message) -> str:
     return f"message-{message.pk}"
 
 
-def preview(text: str) -> str:
-    """The first words, on one line."""
-    line = clean_line(text[: PREVIEW_LENGTH * 4])
+def preview(message: Message) -> str:
+    """The first words on one line, without what is quoted and the signature."""
+    new = message.text[: message.quote_at].partition("\n-- \n")[0]
+    line = clean_line((new.strip() or message.text)[: PREVIEW_LENGTH * 4])
     return line if len(line) <= PREVIEW_LENGTH else line[: PREVIEW_LENGTH - 1].rstrip() + "…"
 
 

@@ -138,7 +138,7 @@ def _go_back(conversation: Conversation, message: Message, event: Event | None) 
     conversation.messages_count = max(conversation.messages_count - 1, 0)
     if last is not None:
         conversation.last_direction, conversation.last_message_at = last.direction, last.created_at
-        conversation.preview = preview(last.text[: last.quote_at])
+        conversation.preview = preview(last)
     is_later = last is not None and last.pk > message.pk
     if event is not None and not is_later and conversation.state in (State.PENDING, State.CLOSED):
         _restore(conversation, event.data["before"])
