@@ -170,6 +170,13 @@ def test_a_long_header_costs_only_itself() -> None:
     assert mail.message_id == "question@customer.example"
 
 
+def test_a_long_subject_is_cut() -> None:
+    mail = parse(HEADERS.replace(b"Question", b"long " * 100_000) + b"\r\nText.")
+
+    assert len(mail.subject) <= 16 * 1024
+    assert any("shortened" in each for each in mail.defects)
+
+
 def test_thirty_megabytes_of_attachment() -> None:
     data = base64.encodebytes(b"0123456789" * 2_200_000)
     raw = make_raw(
