@@ -99,6 +99,16 @@ class ProviderAdmin(ProductAdmin):
         who = f"as {obj.mailbox}" if obj.mailbox else "with the e-mail mailbox user account"
         return f"Now click 🔑 in its row and sign in {who}."
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        copied = self._copied(request) if obj is None else None
+        return type("ProviderCopyForm", (form,), {"copied": copied}) if copied else form
+
+    def _copied(self, request: HttpRequest) -> SSOProvider | None:
+        pk = request.GET.get("copy", "")
+        found = SSOProvider.objects.filter(pk=int(pk)).first() if pk.isascii() and pk.isdigit() else None
+        return found if found and self.has_change_permission(request, found) else None
+
     def save_model(self, request: HttpRequest, obj: SSOProvider, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         for sentence in form.warnings:

@@ -1,9 +1,11 @@
 """The form of an SSO provider."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.db.models import Field, URLField
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from sso import guard
 from sso.models import SSOProvider
@@ -11,6 +13,7 @@ from sso.providers import preset
 from sso.widgets import SecretsForm
 
 URLS = ("authorization_url", "token_url", "refresh_url")
+COPIED = ("type", "client_id", "client_secret", "scope", "owner", *URLS)
 
 
 def formfield(field: "Field[Any, Any]", **kwargs: Any) -> forms.Field | None:
@@ -23,8 +26,11 @@ def formfield(field: "Field[Any, Any]", **kwargs: Any) -> forms.Field | None:
 class ProviderForm(SecretsForm):
     """Type, client and scope, as the reference page has them; the rest may stay empty.
 
-    `warnings` are sentences to show after saving.
+    `warnings` are sentences to show after saving. `copied` is the provider whose client a new one takes:
+    one client at Google serves many mailboxes, each with a provider of its own.
     """
+
+    copied: ClassVar[SSOProvider | None] = None
 
     class Meta:
         model = SSOProvider
@@ -40,6 +46,12 @@ class ProviderForm(SecretsForm):
         self.fields["scope"].help_text = f"What the sign-in may do; for mail {common.scope}"
         if not self.instance.pk:
             self.initial.setdefault("scope", common.scope)
+        if self.instance.secret_changed_at:
+            day = date_format(timezone.localtime(self.instance.secret_changed_at), "DATE_FORMAT")
+            self.fields["client_secret"].help_text = f"Set, changed on {day}."
+        if self.copied:
+            self.initial |= {name: getattr(self.copied, name) for name in COPIED}
+            self.fields["client_secret"].required = False
         for name in URLS:
             self.fields[name].widget.attrs["placeholder"] = getattr(common, name)
 

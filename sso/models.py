@@ -12,8 +12,9 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import models, transaction
+from django.utils import timezone
 
-from sso.fields import SecretField
+from sso.fields import SecretField, SecretUnreadable
 from sso.health import Health
 
 
@@ -27,6 +28,7 @@ class SSOProvider(models.Model):
     type = models.CharField(max_length=20, choices=Type, default=Type.GOOGLE)
     client_id = models.CharField("client ID", max_length=500)
     client_secret = SecretField()
+    secret_changed_at = models.DateTimeField(null=True, blank=True, editable=False)
     scope = models.CharField(max_length=1000, blank=True)
     mailbox = models.EmailField(
         blank=True, help_text="The mailbox user who is to sign in; any user when empty."
@@ -47,6 +49,8 @@ class SSOProvider(models.Model):
         return f"{self.get_type_display()} provider {self.pk}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.client_secret != self._stored_secret():
+            self.secret_changed_at = timezone.now()
         nameless = not self.name
         if nameless:
             self.name = f"new {uuid4()}"
@@ -55,6 +59,13 @@ class SSOProvider(models.Model):
             if nameless:
                 self._name_after_id()
             ProviderToken.objects.get_or_create(provider=self)
+
+    def _stored_secret(self) -> str | None:
+        stored = SSOProvider.objects.filter(pk=self.pk).values_list("client_secret", flat=True)
+        try:
+            return stored.first()
+        except SecretUnreadable:  # the new one replaces what nobody can read any more
+            return None
 
     def _name_after_id(self) -> None:
         name = f"{self.type}-{self.pk}"

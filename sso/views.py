@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -50,6 +51,9 @@ def callback(request: HttpRequest, kind: str) -> HttpResponse:
     except SignInError as error:
         messages.error(request, error.sentence)
         return _back_to_list(request, provider)
+    LogEntry.objects.log_actions(
+        request.user.pk, [provider], CHANGE, change_message=f"Signed in as {account}.", single_object=True
+    )
     messages.success(
         request,
         f"{provider} is signed in as {account}. As the password of an email source or sender, give "

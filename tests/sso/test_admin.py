@@ -8,12 +8,15 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.formats import date_format
 from pytest_django.fixtures import Settings
 
+from mailsenders.models import EmailSender
 from rehearsal.oauth import OAuthServer
 from sso.fields import box
 from sso.models import ProviderToken, SSOProvider
 from sso.secrets import token_url
+from sso.steps import Step
 from tests.make import make_provider, make_sender, make_signed_in_provider
 from tests.sso.conftest import MAILBOX
 
@@ -250,3 +253,86 @@ def test_agents_without_rights_see_nothing_of_it(client: Client) -> None:
     for address in (LIST, ADD, change(provider)):
         assert client.get(address).status_code == 403
     assert "SSO providers" not in page(client, "/admin/")
+
+
+def test_the_day_of_the_last_secret_is_shown(admin_client: Client) -> None:
+    provider = make_provider()
+    day = timezone.now() - timedelta(days=40)
+    SSOProvider.objects.update(secret_changed_at=day)
+    assert f"Set, changed on {date_format(day)}." in words(page(admin_client, change(provider)))
+    admin_client.post(change(provider), FORM | {"client_secret": ""})
+    assert SSOProvider.objects.get().secret_changed_at == day
+    admin_client.post(change(provider), FORM)
+    assert SSOProvider.objects.get().secret_changed_at > day  # type: ignore[operator]
+
+
+def test_a_copy_has_the_same_client_and_its_own_sign_in(
+    admin_client: Client, oauth_server: OAuthServer
+) -> None:
+    first = make_signed_in_provider(oauth_server, MAILBOX, client_secret="canary-secret")
+    address = f"{ADD}?copy={first.pk}"
+    form = page(admin_client, address)
+    assert first.client_id in form
+    assert "canary" not in form
+    admin_client.post(address, FORM | {"client_id": first.client_id, "client_secret": ""})
+    second = SSOProvider.objects.exclude(pk=first.pk).get()
+    assert (second.client_secret, second.mailbox) == ("canary-secret", "")
+    assert second.token.signed_in_at is None
+
+
+@pytest.mark.parametrize("pk", ["", "x", "9999", "٣"])
+def test_a_copy_of_nothing_is_an_empty_form(admin_client: Client, pk: str) -> None:
+    response = admin_client.post(f"{ADD}?copy={pk}", FORM | {"client_secret": ""})
+    assert "This field is required" in response.content.decode()
+
+
+def sender_form(sender: EmailSender, **changed: object) -> dict[str, object]:
+    names = ("name", "server_type", "server_address", "service_port", "username", "email_address")
+    return {name: getattr(sender, name) for name in names} | {"password": ""} | changed
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"server_address": "evil.example"}, {"service_port": 26}, {"username": "else"}, {"server_type": "SSL"}],
+)
+def test_a_stored_password_is_tested_only_where_it_belongs(
+    admin_client: Client, changed: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[tuple[str, str]] = []
+
+    def spy(sender: EmailSender) -> list[Step]:
+        used.append((sender.server_address, sender.password))
+        return [Step("Name", True, "fine", 0.1)]
+
+    monkeypatch.setattr("mailsenders.check.test_connection", spy)
+    sender = make_sender(username="box", password="canary-password", server_type="STARTTLS")
+    address = f"/admin/mailsenders/emailsender/{sender.pk}/test/"
+
+    refused = admin_client.post(address, sender_form(sender, **changed))
+    assert "enter the password again" in refused.content.decode()
+    assert used == []
+
+    for form in (sender_form(sender), sender_form(sender, password="typed", **changed)):
+        assert "The connection works." in admin_client.post(address, form).content.decode()
+    assert used[0] == ("127.0.0.1", "canary-password")
+    assert used[1][1] == "typed"
+    sender.refresh_from_db()
+    assert sender.password == "canary-password"
+
+
+def test_a_connection_is_tested_only_by_who_may_change_it(client: Client) -> None:
+    sender = make_sender()
+    client.force_login(User.objects.create_user("alice", is_staff=True))
+    for address in (
+        f"/admin/mailsenders/emailsender/{sender.pk}/test/",
+        "/admin/mailsenders/emailsender/test/",
+    ):
+        assert client.post(address, sender_form(sender)).status_code == 403
+        assert client.get(address).status_code == 405
+
+
+def test_an_incomplete_form_is_told_what_is_missing(admin_client: Client) -> None:
+    response = admin_client.post("/admin/mailsenders/emailsender/test/", {"server_type": "SSL"})
+    said = words(response.content.decode())
+    assert "Complete the form first." in said
+    assert "Server address: This field is required." in said

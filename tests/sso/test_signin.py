@@ -4,6 +4,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.test import Client
@@ -93,6 +94,7 @@ def test_the_whole_way(browser: Client, oauth_server: OAuthServer) -> None:
     assert token.refresh_token
     assert token.signed_in_by is not None
     assert "https://mail.google.com/" in token.granted_scope
+    assert LogEntry.objects.get().get_change_message() == f"Signed in as {MAILBOX}."
 
 
 def test_a_second_sign_in_replaces_the_first(browser: Client, oauth_server: OAuthServer) -> None:
