@@ -1,6 +1,7 @@
 // Writing: an answer is saved to the server while it is typed, and kept in this browser until the server has it.
 // A note is kept in this browser until it is added.
 import { within } from "./dom.js";
+import { typedAhead } from "./keys.js";
 import { makeChips } from "./recipients.js";
 import { ask, user } from "./session.js";
 import { toast } from "./toasts.js";
@@ -58,6 +59,7 @@ class Editor {
 
   changed() {
     localStorage.setItem(this.key, JSON.stringify(this.values()));
+    this.say("");
     if (!this.form.dataset.draft) return;
     this.dirtySince ||= Date.now();
     this.plan(Math.max(0, Math.min(PAUSE, LONGEST - (Date.now() - this.dirtySince))));
@@ -88,7 +90,8 @@ class Editor {
   async saved(answer, sent) {
     if (answer.status === 409) return this.say(await answer.text(), true);
     if (!answer.ok) return this.failed();
-    if (JSON.stringify(this.values()) === JSON.stringify(sent)) localStorage.removeItem(this.key);
+    if (JSON.stringify(this.values()) !== JSON.stringify(sent)) return; // typed on meanwhile: saved next
+    localStorage.removeItem(this.key);
     this.say(`Saved ${clock.format(new Date())}`);
   }
 
@@ -115,7 +118,7 @@ export function startEditors(root) {
   for (const form of within(root, "form[data-editor]")) {
     if (editors.has(form)) continue;
     editors.set(form, new Editor(form));
-    form.querySelector("[data-focus]")?.focus({ preventScroll: true });
+    begin(form.querySelector("[data-focus]"));
   }
   const [article] = within(root, "article[data-conversation]");
   if (!article || article.querySelector("form[data-editor]")) return;
@@ -123,6 +126,15 @@ export function startEditors(root) {
   for (const kind of ["reply", "note"]) {
     if (unsaved(kind, conversation)) return document.getElementById(`open-${kind}`)?.click();
   }
+}
+
+function begin(field) {
+  if (!field) return;
+  field.focus({ preventScroll: true });
+  const typed = typedAhead();
+  if (!typed) return;
+  field.value += typed;
+  field.dispatchEvent(new Event("input"));
 }
 
 /** Save now what is being written, as the page may be going away. */

@@ -1,7 +1,31 @@
 // Keys without modifiers, never while typing; the list of them is templates/desk/keys.html.
 const VIEWS = { m: "mine", w: "waiting", u: "unassigned", p: "pending", s: "snoozed", c: "closed", a: "all" };
 const PAIR = 1200;
+const OPENING = 3000;
 let gPressedAt = 0;
+let ahead = null; // keys pressed after "reply" and before the editor is there
+
+/** What was typed while an editor was being opened; from now on keys are keys again. */
+export function typedAhead() {
+  const text = ahead?.text ?? "";
+  ahead = null;
+  return text;
+}
+
+function open(selector) {
+  const button = document.querySelector(selector);
+  if (!button || button.getAttribute("aria-disabled") === "true") return button?.click();
+  ahead = { text: "", until: Date.now() + OPENING };
+  button.click();
+}
+
+function isAhead(event) {
+  if (!ahead || Date.now() > ahead.until) return false;
+  event.preventDefault();
+  if (event.key.length === 1) ahead.text += event.key;
+  if (event.key === "Enter") ahead.text += "\n";
+  return true;
+}
 
 const isTyping = (target) => target.closest?.("input, textarea, select, [contenteditable]");
 const press = (selector) => document.querySelector(selector)?.click();
@@ -20,8 +44,8 @@ const ACTS = {
   j: () => move(1),
   k: () => move(-1),
   o: () => document.activeElement?.matches(".row") && document.activeElement.click(),
-  r: () => press('[data-key="r"]'),
-  n: () => press('[data-key="n"]'),
+  r: () => open('[data-key="r"]'),
+  n: () => open('[data-key="n"]'),
   t: () => press('[data-key="t"]'),
   e: () => press('[data-key="e"]'),
   c: () => press("#compose"),
@@ -34,7 +58,7 @@ export function onKey(event) {
   if (event.key === "Escape") return leave(event);
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return send(event);
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-  if (document.querySelector("dialog[open]")) return;
+  if (document.querySelector("dialog[open]") || isAhead(event)) return;
   if (Date.now() - gPressedAt < PAIR) {
     gPressedAt = 0;
     if (event.key === "n") return press("#take-next");

@@ -1,5 +1,6 @@
 // Requests of our own beside htmx, and signing in again without leaving the page.
 const dialog = document.getElementById("sign-in");
+let signingIn = Promise.resolve();
 export const user = document.body.dataset.user;
 
 /** The token that Django compares with the cookie; it changes with each sign-in. */
@@ -7,17 +8,21 @@ export function csrf() {
   return document.cookie.match(/(?:^|;\s*)csrftoken=([^;]+)/)?.[1] ?? "";
 }
 
-/** A request that tells when the session is over. */
+/** A request that, when the session is over, waits until somebody signs in again. */
 export async function ask(url, options = {}) {
-  const headers = { "X-CSRFToken": csrf(), "X-Requested-With": "desk", ...options.headers };
-  const answer = await fetch(url, { ...options, headers });
-  if (answer.status === 401) signedOut();
-  return answer;
+  for (;;) {
+    await signingIn;
+    const headers = { "X-CSRFToken": csrf(), "X-Requested-With": "desk", ...options.headers };
+    const answer = await fetch(url, { ...options, headers });
+    if (answer.status !== 401) return answer;
+    signedOut();
+  }
 }
 
 export function signedOut() {
   if (dialog.open) return;
   dialog.showModal();
+  signingIn = new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
   htmx.ajax("GET", "/login/", { target: "#sign-in-form", swap: "innerHTML" });
 }
 

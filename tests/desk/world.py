@@ -3,12 +3,14 @@
 manage.py shell -c "from tests.desk.world import fill; fill()"
 """
 
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 from itertools import count, cycle
+from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 from zlib import compress, crc32
@@ -37,46 +39,11 @@ class Topic:
     text: str
 
 
-TOPICS = [
-    Topic("Orders", "en", "Where is my parcel 2026-11834?", "Hello,\n\nmy order 2026-11834 should have been here on Monday. The tracking page has said “handed over to the carrier” for four days now.\n\nCould you find out where it is? I need it before the weekend.\n\nThank you"),
-    Topic("Billing", "de", "Rechnung doppelt abgebucht", "Guten Tag,\n\nam 3. März wurde der Betrag von 84,90 € zweimal von meinem Konto abgebucht. Bitte erstatten Sie mir die zweite Zahlung.\n\nDie Kundennummer ist 40 771 203.\n\nMit freundlichen Grüßen"),
-    Topic("Returns", "cs", "Reklamace bot – odlepená podrážka", "Dobrý den,\n\nu bot, které jsem koupila v lednu, se odlepila podrážka. Nosila jsem je asi dva měsíce, jen do města. Přikládám fotografii.\n\nJak mám při reklamaci postupovat?\n\nDěkuji a hezký den"),
-    Topic("Orders", "es", "Cambio de dirección de entrega", "Buenos días:\n\nhe hecho el pedido 2026-11902 y me he equivocado de dirección. ¿Pueden enviarlo a la calle Mayor 14, 3.º B, 28013 Madrid?\n\nMuchas gracias de antemano."),
-    Topic("Returns", "en", "Wrong size sent, need an exchange", "Hi there,\n\nI ordered the rain jacket in M and got an XL. The colour is right. Can I swap it without paying for the postage twice?\n\nThe return label in the box says “XL” as well, so something went wrong when it was packed."),
-    Topic("Billing", "en", "VAT number missing on invoice INV-20771", "Dear accounts team,\n\nour bookkeeping refuses invoice INV-20771 because our VAT number (GB 123 4567 89) is not on it. Please issue a corrected one; the amount stays the same.\n\nBest wishes"),
-    Topic("Orders", "de", "Lieferung ohne Zelt-Heringe", "Hallo,\n\ndas Zelt ist heute gekommen, aber der Beutel mit den Heringen fehlt. Am Freitag fahren wir los – können Sie sie bis dahin nachschicken?\n\nViele Grüße"),
-    Topic("Orders", "cs", "Změna objednávky 2026-11950", "Dobrý den, prosím o přidání ještě jednoho páru ponožek (velikost 39–42) k objednávce 2026-11950, pokud ještě neodešla. Děkuji."),
-    Topic("Billing", "es", "Factura a nombre de empresa", "Hola:\n\nnecesito la factura del pedido 2026-11777 a nombre de Ferretería Soler, S. L., con el CIF B12345678. ¿Es posible todavía?\n\nUn saludo"),
-    Topic("Returns", "de", "Rücksendung – wann kommt das Geld?", "Guten Tag,\n\nlaut Sendungsverfolgung liegt mein Paket seit dem 24. Februar bei Ihnen. Auf dem Konto ist noch nichts zu sehen. Bis wann darf ich damit rechnen?"),
-    Topic("Orders", "en", "Can I collect in the shop instead?", "Morning! Would it be possible to collect order 2026-12001 in the Bristol shop instead of having it sent? I’m in town on Thursday anyway."),
-    Topic("Returns", "cs", "Vrácení zboží do 14 dnů", "Dobrý den,\n\nráda bych vrátila nepoužitý batoh z objednávky 2026-11640. Na jakou adresu ho mám poslat a kdy přijdou peníze zpět?"),
-]  # fmt: skip
-
-PEOPLE = {
-    "en": [
-        "Margaret Doyle",
-        "Samuel Okafor",
-        "Priya Raman",
-        "Tom Whitfield",
-        "Hannah Lindqvist",
-        "Owen Price",
-    ],
-    "de": ["Jürgen Weiß", "Katharina Vogel", "Mehmet Yıldız", "Sabine Groß", "Lukas Brandt", "Dörte Möller"],
-    "cs": ["Jana Dvořáková", "Tomáš Říha", "Lenka Čermáková", "Petr Šťastný", "Eva Horáková", "Ondřej Žák"],
-    "es": ["Lucía Fernández", "Álvaro Núñez", "Carmen Ibáñez", "Iñigo Soler", "Marta Gil", "Javier Peña"],
-}
-THANKS = {
-    "en": "That was quick, thank you. One more thing: can you confirm the new date in writing?",
-    "de": "Vielen Dank für die schnelle Antwort! Eine Frage noch: Brauche ich den Originalkarton?",
-    "cs": "Děkuji za rychlou odpověď. Ještě prosím: stačí účtenka v e-mailu?",
-    "es": "Muchas gracias por la rapidez. ¿Me pueden confirmar la fecha por escrito?",
-}
-ANSWERS = {
-    "en": "Thank you for writing. I have looked into it and will have it settled today; you will hear from me by five o’clock.",
-    "de": "vielen Dank für Ihre Nachricht. Ich habe es geprüft und kümmere mich heute noch darum.",
-    "cs": "děkujeme za zprávu. Věc jsem ověřila a ještě dnes ji vyřídím.",
-    "es": "gracias por escribirnos. Lo he comprobado y lo resolveré hoy mismo.",
-}
+_WORDS = tomllib.loads(Path(__file__).with_name("topics.toml").read_text(encoding="utf-8"))
+TOPICS = [Topic(**topic) for topic in _WORDS["topics"]]
+PEOPLE = {language: words["people"] for language, words in _WORDS["languages"].items()}
+THANKS = {language: words["thanks"] for language, words in _WORDS["languages"].items()}
+ANSWERS = {language: words["answer"] for language, words in _WORDS["languages"].items()}
 
 
 def address(name: str) -> str:
@@ -122,12 +89,14 @@ def rich(name: str, subject: str, at: datetime) -> EmailMessage:
     """An HTML mail with a table, an inline picture, a tracking image and two files."""
     mail = letter(name, subject, "Please see the order below.", at)
     mail.add_alternative(
-        '<html><body style="font-family:Arial"><p>Hello,</p><p>this is the order that arrived <b>incomplete</b>:</p>'
+        '<html><body style="font-family:Arial"><p>Hello,</p>'
+        "<p>this is the order that arrived <b>incomplete</b>:</p>"
         '<table border="1" cellpadding="6" cellspacing="0" style="border-collapse:collapse">'
         '<tr bgcolor="#eef2f7"><th align="left">Article</th><th>Pieces</th><th>Price</th></tr>'
         "<tr><td>Rain jacket, blue</td><td>1</td><td>84.90</td></tr>"
         "<tr><td>Walking socks</td><td>3</td><td>29.70</td></tr></table>"
-        '<p>The seam looks like this:</p><p><img src="cid:seam@customer.example" width="192" alt="the seam"></p>'
+        "<p>The seam looks like this:</p>"
+        '<p><img src="cid:seam@customer.example" width="192" alt="the seam"></p>'
         '<p><img src="https://tracker.example/open.gif" width="1" height="1">Thanks!</p>'
         '<p style="color:#777">Sent from my tablet</p></body></html>',
         subtype="html",
@@ -152,7 +121,8 @@ def hostile(name: str, subject: str, at: datetime) -> EmailMessage:
         '<form action="https://evil.example/"><input name="password"><button>go</button></form>'
         '<meta http-equiv="refresh" content="0;url=https://evil.example/"><base href="https://evil.example/">'
         '<a href="javascript:alert(1)">click</a><img src="https://evil.example/pixel.gif">'
-        '<object data="https://evil.example/o"></object><video src="https://evil.example/v.mp4" autoplay></video>',
+        '<object data="https://evil.example/o"></object>'
+        '<video src="https://evil.example/v.mp4" autoplay></video>',
         subtype="html",
     )
     return mail
@@ -175,7 +145,7 @@ def answer(agent: Agent, conversation: Conversation, text: str, at: datetime, st
         "failed": "550 5.1.1 The mailbox does not exist.",
         "uncertain": "The connection broke after the text was sent.",
     }
-    OutgoingMail.objects.filter(pk=message.outgoing_id).update(
+    OutgoingMail.objects.filter(message=message).update(
         state=state, sent_at=at if state == "sent" else None, last_error=words.get(state, ""), created_at=at
     )
     message.refresh_from_db()

@@ -1,0 +1,108 @@
+"""A browser before the real web process."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+# A refusal, a session that is over, a request cut off as the page was left: the page tells them in words.
+EXPECTED = re.compile(r"\b(401|409)\b|^htmx:(afterRequest|sendError|sendAbort), ")
+DEADLINE = 15.0
+expect.set_options(timeout=DEADLINE * 1000)
+
+SignIn = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, once for all tests."""
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def site(django_db_setup: None) -> Iterator[str]:
+    """The address of a web process that works on the tests' database, once for all tests."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "ucs.asgi:application", "--port", str(port)]
+    options = ["--log-level", "warning", "--timeout-graceful-shutdown", "1"]
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    environment = dict(os.environ, DATABASE_URL=url, DJANGO_SETTINGS_MODULE="tests.settings")
+    process = subprocess.Popen([*command, *options], env=environment)
+    try:
+        _wait_for(port, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=DEADLINE)
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        assert process.poll() is None, "the web process ended by itself"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError("the web process doesn't listen")
+
+
+class Watched:
+    """What a page must not do: complain in the console, or ask anybody but us."""
+
+    def __init__(self, context: BrowserContext, site: str) -> None:
+        self.complaints: list[str] = []
+        self.foreign: list[str] = []
+        self._site = site
+        context.on("request", self._asked)
+        context.on("console", lambda message: self._said(message.type, message.text))
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+
+    def _asked(self, request: Request) -> None:
+        if not request.url.startswith((self._site, "data:", "blob:", "about:")) or "stolen" in request.url:
+            self.foreign.append(request.url)
+
+    def _said(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning") and not EXPECTED.search(text):
+            self.complaints.append(text)
+
+
+@pytest.fixture
+def sign_in(browser: Browser, site: str) -> Iterator[SignIn]:
+    """Open a desk, as in `sign_in("alice", "/?view=all")`; no page may complain or ask strangers."""
+    opened: list[tuple[BrowserContext, Watched]] = []
+
+    def open_desk(username: str, at: str = "/", *, width: int = 1440, height: int = 900) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, base_url=site, timezone_id="Europe/Prague"
+        )
+        opened.append((context, Watched(context, site)))
+        page = context.new_page()
+        page.goto(f"/login/?next={at}")
+        page.get_by_label("User name").fill(username)
+        page.get_by_label("Password").fill(username)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.locator("#desk")).to_be_visible()
+        page.wait_for_load_state()  # its modules have run
+        return page
+
+    yield open_desk
+    for context, watched in opened:
+        context.close()
+        assert watched.complaints == []
+        assert watched.foreign == []
