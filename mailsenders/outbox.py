@@ -20,7 +20,6 @@ that a late worker writes nothing. What is claimed is committed before the netwo
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from celery import signature
@@ -33,15 +32,37 @@ from mailcore.writing import ComposeError, wire_email
 from mailsenders import limits
 from mailsenders.answers import delay
 from mailsenders.due import due, is_open
+from mailsenders.envelope import Claim, Envelope, EnvelopeError, Outcome
 from mailsenders.models import EmailSender, OutgoingMail, OutgoingRecipient, SenderState
 from mailsenders.wire import wire_form
 from mailstore.announce import announce
 from mailstore.models import RawMail
 
+__all__ = [
+    "Claim",
+    "Envelope",
+    "EnvelopeError",
+    "Outcome",
+    "can_resend",
+    "claim",
+    "enqueue",
+    "finish",
+    "finish_uncertain",
+    "mark_sent",
+    "put_back",
+    "resend",
+    "start_data",
+    "sweep",
+    "undo",
+]
+
 logger = logging.getLogger(__name__)
 
 State = OutgoingMail.State
 RecipientState = OutgoingRecipient.State
+
+CLAIMED = (State.SENDING, State.UNCERTAIN)  # of a claim whose lease ran out, the answer still counts
+OPEN = (RecipientState.PENDING, RecipientState.RETRY)
 
 # Longer than the ten minutes in which a server may answer the final dot (RFC 5321 4.5.3.2.6).
 DATA_LEASE = timedelta(minutes=13)
@@ -54,57 +75,6 @@ SETTLED_FIELDS = (
 
 # By name: the task module imports this one.
 SEND = signature("mailsenders.tasks.send")
-
-
-class EnvelopeError(ValueError):
-    """A mail that can't be sent as addressed; the text is a sentence for who wrote it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """A mail as it is to leave.
-
-    :param mail_from: the return path; "" for automatic mail that wants no bounces.
-    :param order_key: mails of one key leave in the order of their ids: the conversation.
-    :param hold: seconds in which it can be taken back.
-    """
-
-    sender: EmailSender
-    raw: bytes = field(repr=False)
-    message_id: str
-    mail_from: str
-    recipients: tuple[str, ...]
-    order_key: int
-    hold: int = 0
-    is_automatic: bool = False
-    created_by_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to send one mail once, to those who haven't got it yet."""
-
-    mail_id: int
-    fence: int
-    sender: EmailSender
-    mail_from: str
-    recipients: tuple[str, ...]
-    raw: RawMail
-    lease_until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a claimed mail.
-
-    :param recipients: address → (state, the server's answer); who is missing is as before.
-    :param answer: the server's last words.
-    :param sentence: what went wrong, "" when nothing did.
-    """
-
-    recipients: dict[str, tuple[RecipientState, str]]
-    answer: str = ""
-    sentence: str = ""
 
 
 # ── What the floors above do ──────────────────────────────────────────────────────────────────────────
@@ -160,7 +130,7 @@ def resend(mail: OutgoingMail) -> bool:
         if not can_resend(locked):
             return False
         # Refused addresses are tried again only when nobody else is left to be tried.
-        open_ones = locked.recipients.filter(state__in=[RecipientState.PENDING, RecipientState.RETRY])
+        open_ones = locked.recipients.filter(state__in=OPEN)
         if not open_ones.exists():
             open_ones = locked.recipients.filter(state=RecipientState.REFUSED)
         open_ones.update(state=RecipientState.PENDING, answer="")
@@ -227,6 +197,8 @@ def finish(claim: Claim, outcome: Outcome) -> bool:
 
     An answer that comes after the lease ran out still settles the mail, unless somebody has decided.
     """
+    if claim.is_whole and outcome.is_taken_for(claim.recipients):
+        return _finish_sent(claim, outcome)
     with transaction.atomic():
         mail = _ours(claim)
         if mail is None:
@@ -307,26 +279,49 @@ def _claimed(mail: OutgoingMail, sender: EmailSender, now: datetime) -> Claim:
     mail.state, mail.attempts, mail.fence = State.SENDING, mail.attempts + 1, mail.fence + 1
     mail.lease_until, mail.data_started_at = now + timedelta(seconds=settings.LEASE), None
     mail.save(update_fields=["state", "attempts", "fence", "lease_until", "data_started_at"])
-    to_do = mail.recipients.filter(state__in=[RecipientState.PENDING, RecipientState.RETRY]).order_by("id")
+    everybody = mail.recipients.order_by("id").values_list("email", "state")
+    to_do = tuple(email for email, state in everybody if state in OPEN)
     return Claim(
         mail_id=mail.pk,
         fence=mail.fence,
         sender=sender,
         mail_from=mail.mail_from,
-        recipients=tuple(to_do.values_list("email", flat=True)),
+        recipients=to_do,
+        is_whole=len(to_do) == len(everybody),
         raw=mail.raw,
         lease_until=mail.lease_until,
     )
 
 
+def _finish_sent(claim: Claim, outcome: Outcome) -> bool:
+    """The usual end, in two statements: everybody's server has taken it."""
+    ours = OutgoingMail.objects.filter(pk=claim.mail_id, fence=claim.fence, state__in=CLAIMED)
+    settled = {
+        "state": State.SENT,
+        "sent_at": timezone.now(),
+        "last_answer": outcome.answer,
+        "last_error": "",
+    }
+    with transaction.atomic():
+        if not ours.update(**settled, lease_until=None, data_started_at=None):
+            return _is_late(claim)
+        OutgoingRecipient.objects.filter(mail=claim.mail_id).update(
+            state=RecipientState.ACCEPTED, answer=outcome.answer
+        )
+    return True
+
+
+def _is_late(claim: Claim) -> bool:
+    logger.warning("A late result for outgoing mail %s is dropped (fence %s).", claim.mail_id, claim.fence)
+    return False
+
+
 def _ours(claim: Claim) -> OutgoingMail | None:
     """The claimed mail, locked, while the claim is worth something."""
-    mails = OutgoingMail.objects.filter(pk=claim.mail_id, fence=claim.fence)
-    mail = mails.filter(state__in=[State.SENDING, State.UNCERTAIN]).select_for_update().first()
+    mails = OutgoingMail.objects.filter(pk=claim.mail_id, fence=claim.fence, state__in=CLAIMED)
+    mail = mails.select_for_update().first()
     if mail is None:
-        logger.warning(
-            "A late result for outgoing mail %s is dropped (fence %s).", claim.mail_id, claim.fence
-        )
+        _is_late(claim)
     return mail
 
 
@@ -334,11 +329,9 @@ def _settle(mail: OutgoingMail) -> None:
     """The state of a mail out of the states of its recipients."""
     pause = delay(max(mail.attempts, 1), settings.RETRY_LADDER)
     if pause is None:
-        mail.recipients.filter(state__in=[RecipientState.PENDING, RecipientState.RETRY]).update(
-            state=RecipientState.REFUSED
-        )
+        mail.recipients.filter(state__in=OPEN).update(state=RecipientState.REFUSED)
     states = set(mail.recipients.values_list("state", flat=True))
-    if states & {RecipientState.PENDING, RecipientState.RETRY}:
+    if states & set(OPEN):
         mail.state = State.RETRY
         mail.not_before = timezone.now() + _spread(mail, pause or 0)
     elif RecipientState.ACCEPTED in states:

@@ -5,6 +5,7 @@ are saved anew, as that may have been the remedy.
 """
 
 import logging
+import time
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -15,7 +16,8 @@ from mailsenders.models import SenderState
 
 logger = logging.getLogger(__name__)
 
-REMEMBER = timedelta(seconds=10)  # a busy sender's last success is written that often
+REMEMBER_SECONDS = 10.0
+_noted: dict[int, float] = {}  # sender → when this process last wrote down a success
 
 
 def is_parked(state: SenderState, now: datetime) -> bool:
@@ -37,6 +39,7 @@ def park(sender_id: int, sentence: str, seconds: int | None = None) -> None:
 
     :param seconds: how long; None for the next step of the ladder, counting failures in a row.
     """
+    _noted.pop(sender_id, None)
     state = SenderState.objects.get(sender=sender_id)
     if seconds is None:
         seconds = settings.RETRY_LADDER[min(state.failures, len(settings.RETRY_LADDER) - 1)]
@@ -45,9 +48,10 @@ def park(sender_id: int, sentence: str, seconds: int | None = None) -> None:
 
 
 def note_success(sender_id: int) -> None:
-    """A server took something: whatever was wrong is over."""
-    now = timezone.now()
-    news = Q(failures__gt=0) | Q(last_success_at=None) | Q(last_success_at__lt=now - REMEMBER)
-    SenderState.objects.filter(news, sender=sender_id).update(
-        last_success_at=now, last_error="", failures=0, next_attempt_at=None
+    """A server took something: whatever was wrong is over. A busy sender's row is written now and then."""
+    if time.monotonic() - _noted.get(sender_id, -REMEMBER_SECONDS) < REMEMBER_SECONDS:
+        return
+    SenderState.objects.filter(sender=sender_id).update(
+        last_success_at=timezone.now(), last_error="", failures=0, next_attempt_at=None
     )
+    _noted[sender_id] = time.monotonic()

@@ -1,0 +1,67 @@
+"""What goes into the outbox, what a worker may do with it, and what came of that."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mailsenders.models import EmailSender, OutgoingRecipient
+from mailstore.models import RawMail
+
+RecipientState = OutgoingRecipient.State
+
+
+class EnvelopeError(ValueError):
+    """A mail that can't be sent as addressed; the text is a sentence for who wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A mail as it is to leave.
+
+    :param mail_from: the return path; "" for automatic mail that wants no bounces.
+    :param order_key: mails of one key leave in the order of their ids: the conversation.
+    :param hold: seconds in which it can be taken back.
+    """
+
+    sender: EmailSender
+    raw: bytes = field(repr=False)
+    message_id: str
+    mail_from: str
+    recipients: tuple[str, ...]
+    order_key: int
+    hold: int = 0
+    is_automatic: bool = False
+    created_by_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to send one mail once, to those who haven't got it yet; `is_whole`: to all of them."""
+
+    mail_id: int
+    fence: int
+    sender: EmailSender
+    mail_from: str
+    recipients: tuple[str, ...]
+    is_whole: bool
+    raw: RawMail
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a claimed mail.
+
+    :param recipients: address → (state, the server's answer); who is missing is as before.
+    :param answer: the server's last words.
+    :param sentence: what went wrong, "" when nothing did.
+    """
+
+    recipients: dict[str, tuple[RecipientState, str]]
+    answer: str = ""
+    sentence: str = ""
+
+    def is_taken_for(self, emails: Iterable[str]) -> bool:
+        """Whether all of these were accepted, with the answer that the whole mail got."""
+        taken = (RecipientState.ACCEPTED, self.answer)
+        return all(self.recipients.get(email) == taken for email in emails)
