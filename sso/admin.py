@@ -83,7 +83,7 @@ class ProviderAdmin(ProductAdmin):
 
     @display(description="Health")
     def health(self, obj: SSOProvider) -> SafeString:
-        return provider_badge(obj.token)
+        return provider_badge(obj)
 
     @display(description="Sign in")
     def key(self, obj: SSOProvider) -> SafeString:
@@ -141,14 +141,16 @@ class ProviderAdmin(ProductAdmin):
         return [path("describe/", view, name="sso_describe"), *super().get_urls()]
 
 
-def provider_badge(token: ProviderToken) -> SafeString:
-    """Signed in, not signed in, needs sign-in; with the last error in words."""
+def provider_badge(provider: SSOProvider) -> SafeString:
+    """Signed in, not signed in, needs sign-in; with the last error in words and whom to ask."""
+    token: ProviderToken = provider.token
+    error = f"{token.last_error} Ask {provider.owner}." if provider.owner else token.last_error
     if token.needs_sign_in:
-        return badge("bad", "needs sign-in", token.last_error)
+        return badge("bad", "needs sign-in", error)
     if token.signed_in_at is None:
         return badge("calm", "not signed in")
     if token.is_failing:
-        return badge("warn", "signed in, failing", token.last_error)
+        return badge("warn", "signed in, failing", error)
     return badge("good", "signed in")
 
 
@@ -160,7 +162,7 @@ def card(provider: SSOProvider) -> dict[str, Any]:
         "origin": settings.BASE_URL,
         "scope": providers.preset(provider.type).scope,
         "token_url": secrets.token_url(str(provider.pk)) if provider.pk else "",
-        "badge": provider_badge(provider.token) if provider.pk else "",
+        "badge": provider_badge(provider) if provider.pk else "",
         "used_by": rows_with_token_of(provider.pk) if provider.pk else [],
     }
 

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from sso.health import Health
 
 Tone = Literal["good", "bad", "warn", "calm"]
-LONGEST_ERROR = 320
+LONGEST_ERROR = 500
 
 
 def badge(tone: Tone, text: str, more: str = "") -> SafeString:

@@ -33,7 +33,7 @@ class SSOProvider(models.Model):
     mailbox = models.EmailField(
         blank=True, help_text="The mailbox user who is to sign in; any user when empty."
     )
-    owner = models.EmailField(blank=True, help_text="Who is told when the sign-in ends.")
+    owner = models.EmailField(blank=True, help_text="Whom to ask about this sign-in; named with its errors.")
     authorization_url = models.URLField("authorization URL", max_length=500, blank=True)
     token_url = models.URLField("access token URL", max_length=500, blank=True)
     refresh_url = models.URLField("refresh token URL", max_length=500, blank=True)

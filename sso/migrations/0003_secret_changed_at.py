@@ -15,4 +15,9 @@ class Migration(migrations.Migration):
             name='secret_changed_at',
             field=models.DateTimeField(blank=True, editable=False, null=True),
         ),
+        migrations.AlterField(
+            model_name='ssoprovider',
+            name='owner',
+            field=models.EmailField(blank=True, help_text='Whom to ask about this sign-in; named with its errors.', max_length=254),
+        ),
     ]

@@ -120,13 +120,13 @@ def test_the_id_stands_in_the_title_of_the_edit_page(admin_client: Client) -> No
 def test_the_list_shows_account_expiry_and_health(admin_client: Client, oauth_server: OAuthServer) -> None:
     good = make_signed_in_provider(oauth_server, MAILBOX)
     ProviderToken.objects.filter(provider=good).update(expires_at=timezone.now() + timedelta(minutes=52.5))
-    dead = make_signed_in_provider(oauth_server, MAILBOX)
+    dead = make_signed_in_provider(oauth_server, MAILBOX, owner="it@company.com")
     ProviderToken.objects.filter(provider=dead).update(needs_sign_in=True, last_error="It has ended <b>.")
     said = page(admin_client, LIST)
     assert MAILBOX in said
     assert "in 52 min" in said
     assert "needs sign-in" in said
-    assert "It has ended &lt;b&gt;." in said
+    assert "It has ended &lt;b&gt;. Ask it@company.com." in said
 
 
 def test_the_list_asks_as_many_queries_for_ten_as_for_one(admin_client: Client) -> None:
