@@ -33,7 +33,7 @@ class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
     """One row for each mailbox that is fetched, with the queue it feeds and how it does."""
 
     form = SourceForm
-    list_display = (*("source", "server", "queue", "health", "last_look", "backlog", "poll"),)
+    list_display = ("source", "server", "health", "last_look", "backlog", "poll")
     list_filter = ("server_type", "queue", "is_active")
     search_fields = ("name", "username", "mailbox", "server_address")
     list_select_related = ("state", "queue")
@@ -69,29 +69,29 @@ class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
         found: QuerySet[EmailSource] = super().get_queryset(request).annotate(**counts)
         return found
 
-    @display(description="Source", ordering="name")
+    @display(description="Source → queue", ordering="name")
     def source(self, obj: EmailSource) -> SafeString:
         box = obj.mailbox or obj.username
-        return _two_lines(obj, box if box != obj.name else "")
+        return _lines(obj, f"{box} → {obj.queue}" if box != obj.name else f"→ {obj.queue}")
 
     @display(description="Server", ordering="server_address")
     def server(self, obj: EmailSource) -> SafeString:
         kind = f"{obj.get_server_type_display()} {'with SSL' if obj.use_ssl else 'with STARTTLS'}"
         in_clear = obj.allow_clear_text and not obj.use_ssl
         clear = badge("bad", "clear text allowed") if in_clear else SafeString("")
-        return _two_lines(f"{obj.server_address}:{obj.service_port}", kind) + clear
+        return _lines(f"{obj.server_address}:{obj.service_port}", kind, clear)
 
-    @display(description="Last success", ordering="state__last_success_at")
+    @display(description="Last good", ordering="state__last_success_at")
     def last_look(self, obj: EmailSource) -> SafeString:
         planned = obj.state.next_attempt_at if obj.is_active else None
-        below = f"next run {moment(planned)}" if planned else ""
-        return _two_lines(when(obj.state.last_success_at), below)
+        below = f"next {moment(planned)}" if planned else ""
+        return _lines(when(obj.state.last_success_at), below)
 
     @display(description="Backlog")
     def backlog(self, obj: Any) -> SafeString | str:
         """Mails that wait to be delivered, and those in quarantine."""
         waiting = _counted(obj, obj.in_waiting, State.WAITING, "waiting")
-        quarantined = _counted(obj, obj.in_quarantine, State.FAILED, "quarantined")
+        quarantined = _counted(obj, obj.in_quarantine, State.FAILED, "failed")
         return waiting + quarantined or "–"
 
     @display(description="Poll")
@@ -172,8 +172,10 @@ def looked(source: EmailSource) -> SafeString:
     )
 
 
-def _two_lines(first: object, second: str) -> SafeString:
-    return format_html('<span class="ucs-cell">{}<span class="ucs-below">{}</span></span>', first, second)
+def _lines(first: object, second: str, third: str = "") -> SafeString:
+    return format_html(
+        '<span class="ucs-cell">{}<span class="ucs-below">{}</span>{}</span>', first, second, third
+    )
 
 
 def _counted(source: EmailSource, number: int, state: State, word: str) -> SafeString:
