@@ -50,7 +50,7 @@ class ProviderForm(SecretsForm):
             day = date_format(timezone.localtime(self.instance.secret_changed_at), "DATE_FORMAT")
             self.fields["client_secret"].help_text = f"Set, changed on {day}."
         if self.copied:
-            self.initial |= {name: getattr(self.copied, name) for name in COPIED}
+            self.initial.update({name: getattr(self.copied, name) for name in COPIED})
             self.fields["client_secret"].required = False
         for name in URLS:
             self.fields[name].widget.attrs["placeholder"] = getattr(common, name)
