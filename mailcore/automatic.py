@@ -1,6 +1,4 @@
-"""Did a person write this mail, or a machine? From headers and subject only, cautious: people must not be
-flagged.
-"""
+"""Did a person write this mail, or a machine? Judged cautiously: people must not be flagged."""
 
 import re
 
@@ -51,9 +49,7 @@ _REPORT_SUBJECT = re.compile(
 
 
 def automatic(headers: HeaderBlock, report_type: str, sender: Address, subject: str) -> Automatic:
-    """Return which machine wrote the mail, ``Automatic.NO`` for a person. Bounces are looked for in
-    ``bounce``.
-    """
+    """Return which machine wrote the mail, NO for a person. Bounces are looked for in ``bounce``."""
     if report_type not in ("", "delivery-status"):
         return Automatic.REPORT
     if _REPORT_SUBJECT.match(subject) and not headers.raw("in-reply-to"):
@@ -90,8 +86,7 @@ def _precedence(headers: HeaderBlock) -> str:
 
 
 def has_null_sender(headers: HeaderBlock) -> bool:
-    """Whether the last server noted an empty envelope sender (RFC 5321 4.5.5): never so for people's "
-    "mail."""
+    """Whether the last server noted an empty envelope sender (RFC 5321 4.5.5), which no person has."""
     return headers.text("return-path").replace(" ", "") == "<>"
 
 

@@ -16,6 +16,7 @@ _MOST_ENVELOPES = 3
 LONGEST_TEXT = 2_000_000  # characters
 
 _SHOWN = ("text/plain", "text/html", "text/enriched", "text/x-amp-html", "text/watch-html")
+_ENRICHED_TAG = re.compile(r"</?[A-Za-z-]{1,60}>")
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?([\w:.-]{2,40})", re.IGNORECASE)
 _ENDINGS = {
     "message/rfc822": ".eml",
@@ -56,9 +57,7 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """What one branch of the tree shows. ``html`` is sanitised; ``text`` is "" where only HTML was
-    written.
-    """
+    """What one branch of the tree shows. ``html`` is sanitised; ``text`` is "" if only HTML was written."""
 
     text: str = ""
     html: str = ""
@@ -75,6 +74,7 @@ class _Collector:
     raw: bytes
     attachments: list[AttachmentPart] = field(default_factory=list)
     defects: dict[str, None] = field(default_factory=dict)
+    room: int = LONGEST_HTML
 
     def body(self, part: Part) -> _Body:
         if part.children:
@@ -96,13 +96,20 @@ class _Collector:
         text, sure = decode(data, charset, meta[1].decode() if meta else "")
         if not sure:
             self.defects[BAD_CHARSET] = None
-        if len(text) > (LONGEST_HTML if part.type == "text/html" else LONGEST_TEXT):
+        return self.shown(part.type, text)
+
+    def shown(self, type_: str, text: str) -> _Body:
+        """Return decoded text as a body, within what is left of the limit for the whole mail."""
+        limit = self.room if type_ == "text/html" else min(self.room, LONGEST_TEXT)
+        if len(text) > limit:
             self.defects[CUT_TEXT] = None
-        if part.type == "text/html":
-            return _Body(html=sanitise(clean_text(text[:LONGEST_HTML])))
-        if part.type != "text/plain":
-            return _Body()
-        return _Body(text=clean_text(text[:LONGEST_TEXT]))
+        text = clean_text(text[:limit])
+        self.room -= len(text)
+        if type_ == "text/html":
+            return _Body(html=sanitise(text))
+        if type_ == "text/enriched":  # RFC 1896
+            return _Body(text=_ENRICHED_TAG.sub("", text))
+        return _Body(text=text) if type_ == "text/plain" else _Body()
 
     def attach(self, part: Part) -> None:
         data, sound = decoded_body(self.raw, part)

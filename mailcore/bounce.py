@@ -1,6 +1,4 @@
-"""Mail that tells us that ours did not arrive: the standard form (RFC 3464) and the free texts of older
-servers.
-"""
+"""Mail that tells us that ours did not arrive: the standard form (RFC 3464) and free texts."""
 
 import re
 from collections.abc import Iterable
@@ -77,8 +75,7 @@ _MESSAGE_ID = re.compile(r"^[>\s]{0,9}message-id:\s{0,9}(<[^<>\s]{3,998}>)", re.
 def read_bounce(
     raw: bytes, root: Part, subject: str, sender: Address, text: str
 ) -> tuple[Bounce | None, Automatic]:
-    """Return the failure a mail reports and BOUNCE; (None, REPORT) for a mere delay; (None, NO) for "
-    "others."""
+    """Return the failure and BOUNCE; (None, REPORT) for a mere delay; (None, NO) for other mail."""
     status = next((part for part in root.leaves() if part.type in _STATUS_TYPES), None)
     groups = _groups(decoded_body(raw, status)[0][:_MOST_TEXT]) if status else []
     actions = {_action(group) for group in groups} - {""}

@@ -1,6 +1,4 @@
-"""Text that every floor above can store, compare and show: no NUL, no lone surrogates, NFC, bounded
-combining marks.
-"""
+"""Text that every floor above can store, compare and show."""
 
 import re
 import unicodedata
@@ -36,9 +34,7 @@ def _too_many_marks(first: int, last: int) -> re.Pattern[str]:
 
 
 def clean_text(text: str) -> str:
-    """Return ``text`` safe for storage: NFC, ``\\n`` line ends, no NUL or other controls, no lone
-    surrogates.
-    """
+    """Return ``text`` safe for storage: NFC, one kind of line end, no NUL, no lone surrogates."""
     if _UNUSUAL.search(text):
         text = _CONTROLS.sub(_replacement, _LINE_ENDS.sub("\n", text))
     if text.isascii():

@@ -152,9 +152,7 @@ def _text_part(subtype: str, text: str) -> bytes:
 
 
 def _encode_text(data: bytes) -> tuple[str, bytes]:
-    """Choose what keeps the text readable in transit: as it is, quoted-printable, or base64 for other
-    scripts.
-    """
+    """Choose what stays readable in transit: as it is, quoted-printable, base64 for other scripts."""
     if data.isascii() and all(len(line) <= 900 for line in data.split(b"\r\n")) and b"\nFrom " not in data:
         return "7bit", data
     foreign = len(data.translate(None, bytes(range(128))))

@@ -73,9 +73,7 @@ class HeaderBlock:
         return ""
 
     def addresses(self, name: str) -> tuple[tuple[Address, ...], bool]:
-        """Return all addresses of a header (also when it stands there twice), and whether there were too
-        many.
-        """
+        """Return all addresses of a header, even one that stands there twice, and if there were too many."""
         found: dict[Address, None] = {}
         shortened = False
         for text in self.texts(name)[:20]:

@@ -37,9 +37,7 @@ NO_END = "A multipart is not closed: the mail may be cut off."
 
 @dataclass(slots=True)
 class Part:
-    """One node. The body is ``raw[start:end]``, still encoded; ``path`` counts like IMAP ("2.1", "" for
-    the root).
-    """
+    """One node. The body is ``raw[start:end]``, still encoded; ``path`` counts like IMAP ("2.1")."""
 
     path: str
     headers: HeaderBlock
@@ -124,9 +122,7 @@ class _Reader:
 
 
 def _delimiters(raw: bytes, boundary: bytes, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
-    """Yield (end of the content before, start of the content after, is it the closing one) for each
-    delimiter line.
-    """
+    """Yield for each delimiter line: end of what is before, start of what is after, is it the closing one."""
     marker = b"\n--" + boundary
     position = start - 1 if raw.startswith(marker[1:], start, end) else raw.find(marker, start, end)
     misses = 0

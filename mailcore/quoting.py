@@ -109,8 +109,7 @@ def quote_at(text: str) -> int:
 
 
 def _quoted_tail(lines: list[str]) -> int:
-    """Return the number of the first line of the ``>`` block that ends the text, -1 when there is "
-    "none."""
+    """Return the first line of the ``>`` block that ends the text, -1 when there is none."""
     number = _last_quoted(lines, 0)
     if number < 0 or _has_new_text(lines, number + 1):
         return -1
@@ -169,8 +168,7 @@ def _next_filled(lines: list[str], first: int, most: int) -> Iterator[int]:
 
 
 def _is_header_block(lines: list[str], number: int, opening: re.Pattern[str]) -> bool:
-    """Outlook and others: "From: … Sent: … To: … Subject: …" in one of many languages, in some "
-    "order."""
+    """Outlook and others: "From: … Sent: … To: … Subject: …" in many languages, in some order."""
     if not opening.match(lines[number][:_LONGEST_LINE]):
         return False
     followers = [lines[each][:_LONGEST_LINE] for each in _next_filled(lines, number + 1, 5)]
@@ -179,8 +177,7 @@ def _is_header_block(lines: list[str], number: int, opening: re.Pattern[str]) ->
 
 
 def _attribution_end(lines: list[str], number: int) -> int:
-    """Return the line after an attribution ("On 4 May 2024 at 10:00, Bob wrote:") that begins here, "
-    "or -1."""
+    """Return the line after an attribution ("On 4 May, Bob wrote:") that begins here, or -1."""
     joined = ""
     for count, line in enumerate(lines[number : number + _MOST_ATTRIBUTION_LINES], start=1):
         joined = f"{joined} {line.strip()}".strip()

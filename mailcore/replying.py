@@ -47,16 +47,12 @@ def reply_subject(subject: str) -> str:
 
 
 def reply_references(parent_references: Iterable[str], parent_id: str) -> tuple[str, ...]:
-    """Return the References of an answer to ``parent_id`` (RFC 5322 3.6.4), shortened in the middle when
-    long.
-    """
+    """Return the References of an answer to ``parent_id`` (RFC 5322 3.6.4), shortened in the middle."""
     return shorten_references((*parent_references, parent_id))
 
 
 def shorten_references(references: Iterable[str]) -> tuple[str, ...]:
-    """Keep the first and the last ids: at most 20, under 1,500 characters, none twice, none that cannot
-    be written.
-    """
+    """Keep the first and the last ids: at most 20, under 1,500 characters, each once and writable."""
     ids = [each.strip().strip("<>") for each in references]
     ids = [each for each in dict.fromkeys(reversed(ids)) if _is_writable(each)][::-1]
     if len(ids) > _MOST_REFERENCES:

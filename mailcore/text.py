@@ -73,16 +73,12 @@ _AFTER_LINK = ".,;:!?)]}»”’"
 
 
 def html_to_text(html: str) -> str:
-    """Return what a reader sees of any HTML: paragraphs, list marks, cells side by side, quotes with ``>
-    ``.
-    """
+    """Return what a reader sees of any HTML: paragraphs, lists, cells side by side, quotes as ``> ``."""
     return text_of_sanitised(sanitise(html))
 
 
 def text_of_sanitised(html: str) -> str:
-    """Return the text of HTML that comes from ``sanitise`` (well-formed, so one pass over its tags is
-    enough).
-    """
+    """Return the text of HTML that comes from ``sanitise``: well-formed, so one pass is enough."""
     writer = _Writer()
     position = 0
     for tag in CLEAN_TAG.finditer(html):
@@ -197,9 +193,7 @@ def _anchor(link: str) -> str:
 
 
 def quote_text(text: str, attribution: str) -> str:
-    """Return ``text`` quoted with ``> `` below its attribution line ("On … wrote:"), as an answer shows
-    it.
-    """
+    """Return ``text`` quoted with ``> `` below its attribution line ("On … wrote:")."""
     lines = clean_text(text).strip("\n").split("\n")
     quoted = (f">{line}" if line.startswith(">") else f"> {line}".rstrip() for line in lines)
     return "\n".join([attribution, *quoted] if attribution else quoted)

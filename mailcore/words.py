@@ -1,6 +1,4 @@
-"""Encoded words and parameters in headers, read (RFC 2047, RFC 2231), with the sins of real mailers
-forgiven.
-"""
+"""Encoded words and parameters of headers, read forgivingly (RFC 2047, RFC 2231)."""
 
 import binascii
 import re
@@ -60,9 +58,7 @@ def _word_bytes(charset: str, encoding: str, payload: str) -> bytes:
 
 
 def parameters(value: str) -> dict[str, str]:
-    """Return the ``; name=value`` parameters of a Content-Type or Content-Disposition, decoded, names
-    lower case.
-    """
+    """Return the ``; name=value`` parameters of a structured header, decoded, names lower case."""
     plain: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[str, bool]]] = {}
     for number, match in enumerate(_PARAMETER.finditer(value)):
@@ -80,9 +76,7 @@ def parameters(value: str) -> dict[str, str]:
 
 
 def _join_pieces(parts: dict[int, tuple[str, bool]]) -> str:
-    """RFC 2231 section 3 and 4: pieces in order, percent-decoded as bytes, then read in the charset of
-    the first.
-    """
+    """RFC 2231 3 and 4: pieces in order, percent-decoded, then read in the charset of the first."""
     charset, data = "", b""
     for number in sorted(parts):
         text, encoded = parts[number]

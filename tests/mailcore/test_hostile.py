@@ -118,6 +118,7 @@ BOMBS: dict[str, bytes] = {
     "10 MB of empty lines": b"\r\n" * 5_000_000,
     "3 MB of NUL": make_raw(b"\0" * 3_000_000),
     "30 MB of text": make_raw(b"words and more words\r\n" * 1_400_000),
+    "ten texts of 3 MB": make_raw((b"--b\r\n\r\n" + b"words " * 500_000 + b"\r\n") * 10, Content_Type=MIXED),
     "30 MB on one line": make_raw(b"x" * 30_000_000),
     "deep HTML": make_raw(b"<div>" * 300_000, Content_Type=HTML),
     "deep formatting": make_raw(b"<font size=1><b><p>" * 100_000, Content_Type=HTML),

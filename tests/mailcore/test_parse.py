@@ -130,3 +130,9 @@ def test_control_headers_from_outside_mean_nothing() -> None:
     plain, forged = parse(make_raw()), parse(make_raw(X_UCS_Conversation="7", X_UCS_Queue="Billing"))
 
     assert (plain.subject, plain.text, plain.references) == (forged.subject, forged.text, forged.references)
+
+
+def test_enriched_text_loses_its_marks() -> None:
+    raw = make_raw(b"<bold>Now</bold> is 3 < 4\r\n", Content_Type="text/enriched")
+
+    assert parse(raw).text == "Now is 3 < 4"
