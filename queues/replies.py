@@ -134,7 +134,7 @@ def undo(actor: User, message: Message) -> bool:
 def _go_back(conversation: Conversation, message: Message, event: Event | None) -> None:
     """The conversation as it was before the answer, unless something else has happened since."""
     rows = conversation.messages.exclude(outgoing__state="cancelled").exclude(pk=message.pk)
-    last = rows.order_by("-pk").first()
+    last = rows.filter(automatic="no").order_by("-pk").first() or rows.order_by("-pk").first()
     conversation.messages_count = max(conversation.messages_count - 1, 0)
     if last is not None:
         conversation.last_direction, conversation.last_message_at = last.direction, last.created_at

@@ -5,7 +5,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from queues import hours
@@ -14,6 +14,9 @@ from queues.hours import Calendar, HoursError, parse
 PRAGUE = ZoneInfo("Europe/Prague")
 OFFICE = "Mo-Fr 08:00-12:00,13:00-17:00; Sa 09:00-12:00"
 TEXTS = ["Mo-Su 00:00-24:00", OFFICE, "Fr-Mo 22:00-24:00; Tu 00:00-02:30", "Su 02:00-03:00", "We 02:15-02:45"]
+
+# A busy machine is no failure.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 texts = st.sampled_from(TEXTS)
 moments = st.datetimes(datetime(2020, 1, 7), datetime(2031, 1, 1), timezones=st.just(UTC))
@@ -50,6 +53,7 @@ def test_always_open_is_real_time_also_when_clocks_change() -> None:
         assert opening.at(opening.tick(start) + 480) == start.astimezone(UTC) + timedelta(minutes=480)
 
 
+@patient
 @given(texts, moments, moments)
 def test_more_time_never_gives_an_earlier_tick(text: str, one: datetime, other: datetime) -> None:
     opening = calendar(text)
@@ -57,6 +61,7 @@ def test_more_time_never_gives_an_earlier_tick(text: str, one: datetime, other: 
     assert opening.tick(earlier) <= opening.tick(later)
 
 
+@patient
 @given(texts, st.integers(1, 100_000))
 def test_at_is_the_inverse_of_tick(text: str, tick: int) -> None:
     opening = calendar(text)
@@ -65,6 +70,7 @@ def test_at_is_the_inverse_of_tick(text: str, tick: int) -> None:
     assert opening.tick(moment - timedelta(seconds=1)) == tick - 1
 
 
+@patient
 @given(texts, moments, st.integers(1, 10_000))
 def test_due_lies_inside_the_opening_hours(text: str, start: datetime, minutes: int) -> None:
     opening = calendar(text)
@@ -81,6 +87,7 @@ def test_due_lies_inside_the_opening_hours(text: str, start: datetime, minutes: 
         assert any(first <= minute < last for first, last in spans)
 
 
+@patient
 @given(texts, moments, st.integers(0, 5_000), st.integers(0, 5_000))
 def test_a_longer_target_is_never_due_earlier(text: str, start: datetime, one: int, other: int) -> None:
     opening = calendar(text)
@@ -116,5 +123,5 @@ def test_ranges_over_the_weekend_lists_and_overlaps() -> None:
     assert week.spans[1] == ()
 
 
-def test_times_before_the_first_day_count_as_the_first(settings: object) -> None:
+def test_times_before_the_first_day_count_as_the_first() -> None:
     assert hours.calendar("Mo-Su 00:00-24:00").tick(datetime(1999, 1, 1, tzinfo=UTC)) == 0

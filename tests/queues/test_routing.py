@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.models import Agent, Language
@@ -74,6 +74,7 @@ class TestAbility:
 class TestOrder:
     """Due first; idle longest first."""
 
+    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 1000)), unique_by=lambda pair: pair[1]))
     def test_due_first_then_oldest_whatever_the_order_of_reading(self, pairs: list[tuple[int, int]]) -> None:
         heads = [Head(pk, pk, 1, "", NOON + timedelta(minutes=due), Fit()) for due, pk in pairs]
