@@ -93,6 +93,8 @@ def refused(error: Exception, server: Server, *, by_token: bool) -> MailboxError
     text = answer(error)
     temporary = _temporary(text, server)
     if temporary:
+        if by_token and temporary.code == "busy":
+            temporary.code = "token"  # Dovecot says so of an outdated token when its provider answers 401
         return temporary
     box = server.mailbox or server.username
     if by_token:

@@ -151,7 +151,7 @@ def hold(lease: Lease) -> SourceState:
 
 def finish(outcomes: Iterable[tuple[Lease, Fetched]]) -> list[int]:
     """Give leases back and plan the next looks; returns sources that somebody wants seen again at once."""
-    at_once: list[int] = []
+    finished = []
     with transaction.atomic():
         for lease, fetched in sorted(outcomes, key=lambda one: one[0].state.pk):
             mine = SourceState.objects.filter(pk=lease.state.pk, fence=lease.fence)
@@ -163,8 +163,9 @@ def finish(outcomes: Iterable[tuple[Lease, Fetched]]) -> list[int]:
                 output_field=DateTimeField(),
             )
             if mine.update(lease_owner="", lease_until=None, **changes):
-                at_once += mine.filter(next_attempt_at=None).values_list("source_id", flat=True)
-    return at_once
+                finished.append(lease.state.pk)
+        wanted = SourceState.objects.filter(pk__in=finished, next_attempt_at=None)
+        return list(wanted.values_list("source_id", flat=True))
 
 
 def free_the_dead() -> int:

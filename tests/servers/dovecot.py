@@ -1,7 +1,7 @@
 """A private Dovecot 2.3: IMAP and POP3 with every kind of TLS, any user, mail dropped straight into Maildir.
 
 Every user name exists with the password `PASSWORD`; a name is its own empty mailbox, so tests don't meet.
-With `oauth`, tokens are accepted too, and the provider's userinfo says whose they are.
+With `oauth`, tokens are accepted too, and the provider says whose they are.
 """
 
 import getpass
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from tests.servers.authority import Authority
 from tests.servers.ports import HOST, free_ports, wait_for
@@ -43,16 +44,24 @@ class Dovecot:
     :param authority: issues its certificate.
     :param names: what the certificate says; loopback when empty.
     :param tls: False for a server that knows only clear text.
-    :param oauth: userinfo URL of a provider whose tokens are accepted for the mailbox of their `email`.
+    :param oauth: where the provider tells whose token it is, such as its userinfo URL.
+    :param oauth_name: the name of the address in that answer.
     """
 
     def __init__(
-        self, authority: Authority, *, names: tuple[str, ...] = (), tls: bool = True, oauth: str = ""
+        self,
+        authority: Authority,
+        *,
+        names: tuple[str, ...] = (),
+        tls: bool = True,
+        oauth: str = "",
+        oauth_name: str = "email",
     ) -> None:
         self.host = HOST
         self.ports = Ports(*free_ports(4))
         self.tls = tls
         self.oauth = oauth
+        self.oauth_name = oauth_name
         self.folder = Path(tempfile.mkdtemp(prefix="dovecot-"))
         self.folder.chmod(0o755)  # its unprivileged children pass through
         self._certificate = authority.certificate(*names)
@@ -63,7 +72,7 @@ class Dovecot:
         (self.folder / "run").mkdir(exist_ok=True)
         self._mail_folder().mkdir(exist_ok=True)
         os.chown(self._mail_folder(), *_mail_owner())
-        (self.folder / "oauth.conf").write_text(OAUTH.format(url=self.oauth))
+        (self.folder / "oauth.conf").write_text(OAUTH.format(url=self.oauth, name=self.oauth_name))
         (self.folder / "dovecot.conf").write_text(self._configuration())
         self._process = subprocess.Popen(
             [BINARY, "-F", "-c", str(self.folder / "dovecot.conf")],
@@ -177,11 +186,9 @@ class Dovecot:
 
 
 @contextmanager
-def running(
-    authority: Authority, *, names: tuple[str, ...] = (), tls: bool = True, oauth: str = ""
-) -> Iterator[Dovecot]:
-    """A started server, removed at the end; parameters as for `Dovecot`."""
-    server = Dovecot(authority, names=names, tls=tls, oauth=oauth)
+def running(authority: Authority, **options: Any) -> Iterator[Dovecot]:
+    """A started server, removed at the end; `options` as for `Dovecot`."""
+    server = Dovecot(authority, **options)
     try:
         server.start()
         yield server
@@ -207,7 +214,7 @@ def _make_for_mail(folder: Path) -> None:
 OAUTH = """
 introspection_mode = auth
 introspection_url = {url}
-username_attribute = email
+username_attribute = {name}
 """
 
 OAUTH_PASSDB = """
