@@ -12,6 +12,7 @@
        │                   │                        └──▶ uncertain  no answer, or the lease ran out
        └───claim again─────┘                                │
      resend (failed, uncertain) ──▶ queued        mark_sent ──▶ sent
+     bounced (sent, then it came back from everybody) ──▶ failed
 
 A mail is handed to SMTP at most once unless the server's own answer shows that it was not taken: doubt ends
 in *uncertain*, which only a person leaves. `fence` rises with each claim and each decision of a person, so
@@ -160,6 +161,23 @@ def mark_sent(mail: OutgoingMail) -> bool:
         locked.sent_at = locked.data_started_at or timezone.now()
         _settle(locked)
         announce(SEND, sender_id=locked.sender_id)  # later mails of the conversation have waited for this one
+    return True
+
+
+def bounced(mail: OutgoingMail, emails: Iterable[str], reason: str) -> bool:
+    """Note that a mail which a server had taken came back from these addresses; False for other mails."""
+    wanted = {email.lower() for email in emails}
+    with transaction.atomic():
+        locked = OutgoingMail.objects.select_for_update().get(pk=mail.pk)
+        taken = list(locked.recipients.filter(state=RecipientState.ACCEPTED))
+        back = [row.pk for row in taken if row.email.lower() in wanted]
+        if not back and len(taken) == 1:  # forwarded: the report names an address that we never wrote to
+            back = [taken[0].pk]
+        if locked.state != State.SENT or not back:
+            return False
+        locked.recipients.filter(pk__in=back).update(state=RecipientState.REFUSED, answer=reason)
+        locked.last_error = f"It came back: {reason}"
+        _settle(locked)
     return True
 
 

@@ -19,6 +19,7 @@ from crm.models import Contact
 from mailcore import language
 from mailcore.automatic import is_daemon
 from mailcore.parsed import Automatic, Bounce, ParsedMail
+from mailsenders import outbox
 from mailstore.announce import announce
 from mailstore.models import RawMail
 from queues import live, matching, states, tasks
@@ -186,6 +187,8 @@ def _bounced(conversation: Conversation, message: Message, bounce: Bounce, bounc
     why = bounce.diagnostic or bounce.status or "the mail system gave no reason"
     if sent.automatic != "no":  # nobody waits for an acknowledgement
         return
+    if sent.outgoing is not None:
+        outbox.bounced(sent.outgoing, bounce.recipients, why)
     _our_turn(conversation, message.created_at)
     note_event(
         conversation,

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from agents.models import Agent, Language
 from crm.models import Communication, Contact
-from mailsenders.models import OutgoingMail
+from mailsenders.models import OutgoingMail, OutgoingRecipient
 from queues import actions
 from queues.models import Conversation, EmailQueue, Message
 from tests.make import make_agent, make_mail, make_queue, receive
@@ -210,6 +210,8 @@ class TestMachineMail:
         alice = make_agent("alice")
         message = receive(make_queue([alice]))
         sent = answer(message, alice)
+        OutgoingMail.objects.update(state=OutgoingMail.State.SENT)
+        OutgoingRecipient.objects.update(state=OutgoingRecipient.State.ACCEPTED)
         back = receive(message.conversation.queue, bounce(sent.message_id, "5.1.1"))
         conversation = back.conversation
         assert conversation == message.conversation
@@ -218,6 +220,9 @@ class TestMachineMail:
         event = conversation.events.get(kind="bounced")
         assert "charlie@customer.example" in event.sentence
         assert event.data["message"] == sent.pk
+        recipient = OutgoingRecipient.objects.get()
+        assert (recipient.state, recipient.answer) == ("refused", "smtp; 550 no such user")
+        assert OutgoingMail.objects.get().state == OutgoingMail.State.FAILED
         assert Contact.objects.count() == 1
 
     def test_a_delay_is_only_kept_until_it_is_given_up(self) -> None:

@@ -172,7 +172,7 @@ def test_the_desk_keeps_its_invariants() -> None:
     run_state_machine_as_test(
         Desk,
         settings=settings(
-            max_examples=15,
+            max_examples=10,
             stateful_step_count=25,
             deadline=None,
             phases=[Phase.generate],  # shrinking a story takes minutes
