@@ -53,7 +53,8 @@ class Delivery:
     answer: str = ""
     held_until: str = ""
     again: int = 0
-    can_decide: bool = False
+    can_resend: bool = False
+    may_have_left: bool = False
     refused: tuple[str, ...] = ()
 
 
@@ -243,9 +244,9 @@ def delivery(mail: OutgoingMail, now: datetime) -> Delivery:
         return Delivery("warn", label, answer, again=again, refused=refused)
     if mail.state == state.UNCERTAIN:
         label = "It is not known whether this was sent"
-        return Delivery("bad", label, answer, can_decide=True, refused=refused)
+        return Delivery("bad", label, answer, can_resend=True, may_have_left=True, refused=refused)
     if mail.state == state.FAILED:
-        return Delivery("bad", "Could not be sent", answer, can_decide=True, refused=refused)
+        return Delivery("bad", "Could not be sent", answer, can_resend=True, refused=refused)
     return Delivery("", "Taken back")
 
 

@@ -108,7 +108,7 @@ def undo(request: DeskRequest, pk: int) -> HttpResponse:
     if not actions.undo(request.user, message):
         raise ActionRefused("It is too late: the mail has left.")
     row = inbox.conversation(request.user, message.conversation_id)
-    extra = {"composer": "desk/reply.html", "composer_oob": True, "editor": editor(request, row)}
+    extra = {"composer": "desk/reply.html", "composer_reset": True, "editor": editor(request, row)}
     response = retold(request, row.pk, **extra)
     response["HX-Push-Url"] = f"/conversations/{row.pk}/{place(request).query}"
     return with_event(response, "desk:undone", {})

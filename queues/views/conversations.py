@@ -69,7 +69,7 @@ def parts(request: DeskRequest, pk: int) -> HttpResponse:
 def retold(request: DeskRequest, pk: int, **extra: Any) -> HttpResponse:
     """The conversation as it is now, to be patched into the page; an open editor stays open.
 
-    :param extra: `composer` and `composer_oob` replace the editor; `toast` says something.
+    :param extra: `composer` and `composer_reset` replace the editor; `toast` says something.
     """
     row = inbox.conversation(request.user, pk)
     context = told(request, row, place(request)) | {"composer": "desk/bar.html"} | extra
@@ -116,14 +116,14 @@ def language_name(tag: str) -> str:
 
 
 def _toolbar(request: DeskRequest, row: Conversation, where: Place, now: datetime) -> dict[str, Any]:
-    queues = inbox.queues_for(request.user).exclude(pk=row.queue_id)
+    elsewhere = [queue for queue in inbox.queues_for(request.user) if queue.pk != row.queue_id]
     members = row.queue.members.select_related("user").filter(user__is_active=True)
     if row.state == State.ASSIGNED and row.agent is not None:
         members = members.exclude(pk=row.agent.pk)
     blocked = _not_mine(request, row)
     return {
-        "tools": _tools(request, row, where),
-        "other_queues": list(queues),
+        "tools": _tools(request, row, where, can_move=bool(elsewhere)),
+        "other_queues": elsewhere,
         "members": list(members),
         "snooze_choices": SNOOZE_CHOICES,
         "reply_reason": blocked,
@@ -139,7 +139,7 @@ def _not_mine(request: DeskRequest, row: Conversation) -> str:
     return f"It is with {row.agent}: ask {row.agent} to give it back, or a supervisor to assign it."
 
 
-def _tools(request: DeskRequest, row: Conversation, where: Place) -> list[Tool]:
+def _tools(request: DeskRequest, row: Conversation, where: Place, *, can_move: bool) -> list[Tool]:
     """The buttons of the head, in this order; those that make no sense in a state are left out."""
     blocked = _not_mine(request, row)
     mine = row.agent is not None and row.agent.user_id == request.user.pk
@@ -155,10 +155,10 @@ def _tools(request: DeskRequest, row: Conversation, where: Place) -> list[Tool]:
         found.append(own.tool("release", "Release", "release"))
     found.append(own.tool("close", "Close", "close", key="e", reason=blocked))
     found.append(own.tool("snooze", "Snooze", "snoozed", menu="desk/menu_snooze.html", reason=blocked))
-    elsewhere = "" if inbox.queues_for(request.user).count() > 1 else "You work in one queue only."
+    nowhere = "" if can_move else "You work in no other queue."
     found.append(
         own.tool(
-            "transfer", "Transfer", "transfer", menu="desk/menu_transfer.html", reason=blocked or elsewhere
+            "transfer", "Transfer", "transfer", menu="desk/menu_transfer.html", reason=blocked or nowhere
         )
     )
     if is_supervisor(request.user) or (mine and row.state == State.ASSIGNED):

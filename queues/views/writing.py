@@ -65,14 +65,12 @@ def _sent(request: DeskRequest, message: Message) -> HttpResponse:
     message = inbox.message(request.user, message.pk)
     told = letter(message, timezone.now())
     held = told.delivery.held_until if told.delivery else ""
-    toast = {
-        "text": f"To {told.to}: leaves in" if held else f"To {told.to}: on its way",
-        "seconds": 6,
-        "until": held,
-    }
+    names = ", ".join(each["name"] or each["email"] for each in message.to)
+    what = f"Your mail to {names} leaves in" if held else f"Your mail to {names} is on its way."
+    toast: dict[str, Any] = {"text": what, "seconds": 6, "until": held}
     if held:
         toast |= {"undo": f"/messages/{message.pk}/undo{place(request).query}", "seconds": 0}
-    extra = {"composer": "desk/bar.html", "composer_oob": True, "toast": toast}
+    extra = {"composer": "desk/bar.html", "composer_reset": True, "toast": toast}
     return retold(request, message.conversation_id, **extra)
 
 
@@ -86,7 +84,7 @@ def note(request: DeskRequest, pk: int) -> HttpResponse:
     form = NoteForm(request.POST)
     form.check()
     actions.note(request.user, row, form.cleaned_data["text"])
-    return retold(request, pk, composer="desk/bar.html", composer_oob=True)
+    return retold(request, pk, composer="desk/bar.html", composer_reset=True)
 
 
 @require_http_methods(["GET"])

@@ -163,9 +163,10 @@ document.body.addEventListener("htmx:confirm", async (event) => {
 });
 
 document.body.addEventListener("htmx:afterRequest", (event) => {
-  const editor = editorOf(event.detail.elt);
+  const { elt } = event.detail.requestConfig; // the event itself comes from what is still on the page
+  const editor = editorOf(elt);
   if (!editor) return;
-  const isDone = event.detail.successful && (event.detail.elt === editor.form || "discard" in event.detail.elt.dataset);
+  const isDone = event.detail.successful && (elt === editor.form || "discard" in elt.dataset);
   if (isDone) editor.forget();
   else {
     editor.sending = false;

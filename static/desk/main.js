@@ -52,7 +52,19 @@ function enliven(root) {
   startEditors(root);
 }
 
-document.body.addEventListener("htmx:beforeSwap", () => saveAll());
+// An answer to something that is no longer on the screen must not bring it back; its toasts are shown all the same.
+const listed = () => new URLSearchParams(new FormData(document.querySelector("#list form"))).toString();
+const asked = new WeakMap();
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  const { requestConfig, elt } = event.detail;
+  asked.set(requestConfig, { conversation: elt.closest("article[data-conversation]") && opened(), list: elt.id === "refresh" && listed() });
+});
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  const from = asked.get(event.detail.requestConfig);
+  if (from?.conversation && from.conversation !== opened()) event.detail.swapOverride = "none";
+  if (from?.list && from.list !== listed()) event.detail.shouldSwap = false;
+  saveAll();
+});
 document.body.addEventListener("htmx:afterSwap", () => {
   markOpened();
   arrive();
@@ -106,8 +118,9 @@ function showPresence(presence, label) {
   const dot = document.getElementById("presence-dot");
   if (!dot || dot.classList.contains(presence)) return;
   dot.className = `dot ${presence}`;
+  document.body.dataset.presence = presence;
   document.getElementById("presence-label").textContent = label;
-  for (const choice of document.querySelectorAll("#presence [role=radio]")) choice.setAttribute("aria-checked", String(choice.value === presence));
+  for (const choice of document.querySelectorAll("#presence button")) choice.setAttribute("aria-pressed", String(choice.value === presence));
 }
 
 document.body.addEventListener("desk:presence", (event) => showPresence(event.detail.presence, event.detail.label));

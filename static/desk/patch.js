@@ -4,7 +4,7 @@
 //   the same as before            stays as it is
 //   data-patch="inside"           its children are compared, not itself (if data-scope is the same)
 //   data-patch="keep"             stays as it is while the server sends something of that id
-//   data-patch="own"              stays as it is while it holds a form, and when nothing is sent for it
+//   data-patch="own"              stays as it is while it holds a form, unless what is sent has data-reset
 //   anything else                 is replaced
 const served = new WeakMap();
 const agedWords = /(<time[^>]*>)[^<]*/g; // the words for a time grow old by themselves
@@ -23,7 +23,8 @@ function isTypedIn(element) {
 
 function fate(old, fresh) {
   const kind = old.dataset.patch;
-  if (kind === "keep" || (kind === "own" && old.querySelector("form"))) return "keep";
+  if (kind === "keep") return "keep";
+  if (kind === "own" && old.querySelector("form")) return "reset" in fresh.dataset ? "replace" : "keep";
   if (kind === "inside" && old.dataset.scope === fresh.dataset.scope) return "inside";
   return (served.has(old) && served.get(old) === served.get(fresh)) || isTypedIn(old) ? "keep" : "replace";
 }
@@ -42,7 +43,7 @@ function replace(old, fresh) {
 
 function removeLeftovers(target, ids) {
   for (const element of [...target.children]) {
-    if (!ids.has(element.id) && element.dataset.patch !== "own") element.remove();
+    if (!ids.has(element.id)) element.remove();
   }
 }
 
@@ -55,7 +56,6 @@ export function patch(target, fragment) {
   const added = [];
   let cursor = target.firstElementChild;
   for (const fresh of wanted) {
-    while (cursor?.dataset.patch === "own" && !ids.has(cursor.id)) cursor = cursor.nextElementSibling;
     const known = old.get(fresh.id);
     const what = known ? fate(known, fresh) : "insert";
     const here = what === "keep" || what === "inside" ? known : fresh;

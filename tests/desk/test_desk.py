@@ -89,7 +89,14 @@ def test_new_mail_appears_by_itself(sign_in: SignIn, orders: EmailQueue) -> None
     page = sign_in("alice")
     page.locator("#view-unassigned").click()
     expect(page.locator("#rows")).to_contain_text("Nothing waits")
+    second_tab = page.context.new_page()
+    streams: list[str] = []
+    second_tab.on("request", lambda request: streams.append(request.url) if "/sse" in request.url else None)
+    second_tab.goto("/?view=unassigned")
     first = receive(orders, make_mail("Hello?", Subject="Fresh mail"))
+    expect(second_tab.locator("#rows .row")).to_contain_text("Fresh mail")
+    assert streams == []  # the tabs share one
+    second_tab.close()
     expect(page.locator("#rows .row")).to_contain_text("Fresh mail")
     expect(page.locator(f"#view-queue-{orders.pk}")).to_contain_text("1")
     open_row(page, "Fresh mail")
