@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from mailcore.writing import ComposeError, wire_email
 from mailsenders import background, connections
 from mailsenders.models import EmailSender
 from mailsenders.sending import why_not
@@ -44,7 +45,9 @@ def _sign_in(sender: EmailSender, server: Server, lines: list[Line]) -> str:
 
 def _name_sender(sender: EmailSender, line: Line) -> str:
     try:
-        background.run(line.try_sender(sender.email_address))
+        background.run(line.try_sender(wire_email(sender.email_address)))
+    except ComposeError as error:
+        raise StepFailed(str(error)) from error
     except SmtpError as error:
         raise StepFailed(why_not(sender, error)[0]) from error
     size = line.largest_mail()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 RecipientState = OutgoingRecipient.State
 Result = TypeVar("Result")
 
-MARGIN_SECONDS = 10.0  # the envelope is done this long before the lease ends
+MARGIN_SECONDS = 10.0  # the envelope is done this long before the lease ends, or a quarter of a short lease
 WRITE_PAUSES = (0.2, 1, 2, 5, 10, 20)
 STATES = {
     Kind.RETRY: RecipientState.RETRY,
@@ -92,7 +93,8 @@ class Delivery:
 
     def _envelope(self, raw: bytes) -> list[str]:
         """The recipients that the server takes; what it says of the others is noted."""
-        left = (self.claim.lease_until - timezone.now()).total_seconds() - MARGIN_SECONDS
+        margin = min(MARGIN_SECONDS, settings.LEASE / 4)
+        left = (self.claim.lease_until - timezone.now()).total_seconds() - margin
         answers = background.run(
             self.line.envelope(self.claim.mail_from, self.claim.recipients, raw, max(left, 0))
         )

@@ -4,6 +4,7 @@ A mail is claimed only when a connection stands that is signed in: a server that
 is wrong costs no mail a try, it parks the sender.
 """
 
+import threading
 import time
 
 from django.utils import timezone
@@ -17,12 +18,20 @@ from mailsenders.smtp import Line, Lost, Refused, Server, SmtpError
 from mailsenders.turns import take_turns
 from sso.oauth import SignInError
 
-TURN_SECONDS = 60.0
+TURN_SECONDS = 30.0
 TOKEN_PAUSE = 60  # looking again is cheap while a provider waits for its sign-in
 
 
+_stopping = threading.Event()
+
+
+def stop() -> None:
+    """Let this process end: the mail under way is finished, no other one is claimed."""
+    _stopping.set()
+
+
 def send_due_mail(sender_id: int) -> bool:
-    """Send what is due for a sender, for a minute at most; False when another thread is at it already.
+    """Send what is due for a sender, half a minute long; False when another thread is at it already.
 
     What remains is found by the next tick.
     """
@@ -33,7 +42,7 @@ def _send_while_due(sender_id: int) -> None:
     end = time.monotonic() + TURN_SECONDS
     line: Line | None = None
     try:
-        while time.monotonic() < end:
+        while time.monotonic() < end and not _stopping.is_set():
             line = line or _connection(sender_id)
             claim = outbox.claim(sender_id, timezone.now()) if line else None
             if line is None or claim is None:

@@ -1,11 +1,12 @@
 """What workers do with outgoing mail. Tasks may come twice, late or never: the rows decide."""
 
 import logging
+from typing import Any
 
-from celery import shared_task
+from celery import shared_task, signals
 from django.utils import timezone
 
-from mailsenders import outbox, sending
+from mailsenders import connections, outbox, sending
 from mailsenders.due import senders_with_due_mail
 from mailstore.announce import announce
 
@@ -32,3 +33,15 @@ def send(sender_id: int) -> None:
 def sweep() -> None:
     """Take up mails whose worker has gone."""
     outbox.sweep(timezone.now())
+
+
+@signals.worker_shutting_down.connect
+def stop_sending(**kwargs: Any) -> None:
+    """A worker that is asked to end finishes the mail under way, not the whole outbox."""
+    sending.stop()
+
+
+@signals.worker_shutdown.connect
+def hang_up(**kwargs: Any) -> None:
+    """Say goodbye to the servers."""
+    connections.close_all()

@@ -1,5 +1,6 @@
 """Sending to a real server: every way it can go, and what is in the outbox afterwards."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -212,6 +213,26 @@ def test_a_sender_that_has_to_wait_pauses_and_no_mail_is_lost(server: SmtpServer
     send(sender, later=timedelta(hours=3))
     assert [state(mail) for mail in mails] == [State.SENT] * 3
     assert len(server.mails) == 3
+
+
+def test_a_worker_that_is_to_end_finishes_one_mail_and_claims_no_other(
+    server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_stopping", threading.Event())
+    sender = sender_for(server)
+    mails = [make_outgoing(sender) for _ in range(2)]
+    gate = server.gate("dot")
+
+    def end() -> None:
+        gate.wait_until_reached()
+        sending.stop()
+        gate.release()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    send(sender)
+    ending.join()
+    assert [state(mail) for mail in mails] == [State.SENT, State.QUEUED]
 
 
 def test_eight_bit_mail_is_declared(server: SmtpServer) -> None:
