@@ -44,6 +44,7 @@ __all__ = [
     "Envelope",
     "EnvelopeError",
     "Outcome",
+    "bounced",
     "can_resend",
     "claim",
     "enqueue",
