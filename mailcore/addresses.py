@@ -14,7 +14,7 @@ _TOKEN = re.compile(
 )
 _CLOSED_QUOTES = re.compile(r'(?:[^"]++|"(?:[^"\\]|\\.)*+")*+', re.DOTALL)
 _BACKSLASH = re.compile(r"\\(.)", re.DOTALL)
-_EMAIL = re.compile(r"[^\s<>()\",;:]+@[^\s<>()\",;:@]+")
+_EMAIL = re.compile(r"[^\s<>()\",;:]{1,320}@[^\s<>()\",;:@]{1,320}")
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mailcore.compose import ComposeError, Draft, OutFile, compose
 from mailcore.parse import parse, part_bytes
 from mailcore.parsed import Address, Automatic
+from mailcore.writing import header as write_header
 
 EXCHANGE_ID = "AM0PR01MB1234" + "x" * 60 + "@AM0PR01MB1234.eurprd01.prod.exchangelabs.example"
 
@@ -93,6 +94,7 @@ def test_our_own_parser_reads_the_same() -> None:
 
     assert mail.text == "Hello Carla,\n\nit is on its way."
     assert mail.attachments[0].name == "ž" * 80 + ".bin"
+    assert mail.attachments[0].type == "application/octet-stream"  # a message may not be base64 (RFC 2046)
     assert part_bytes(raw, mail.attachments[0].part) == b"\0\1"
     assert mail.defects == ()
     assert mail.automatic is Automatic.NO
@@ -212,6 +214,12 @@ def test_addresses_that_are_written(email: str) -> None:
 def test_drafts_that_are_refused(overrides: dict[str, Any]) -> None:
     with pytest.raises(ComposeError):
         compose(make_draft(**overrides))
+
+
+@pytest.mark.parametrize("value", ["a\r\nBcc: x", "a\nb", "a\rb", "a\0b", "é", "x" * 1000])
+def test_no_header_gets_past_the_last_gate(value: str) -> None:
+    with pytest.raises(ComposeError, match="X-Test"):
+        write_header("X-Test", value)
 
 
 def test_strange_references_are_left_out() -> None:

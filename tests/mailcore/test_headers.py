@@ -1,5 +1,6 @@
 """Headers as mailers write them."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -80,6 +81,13 @@ def test_too_many_addresses_are_cut() -> None:
     found, shortened = addresses("a@example.com," * (MOST + 5))
 
     assert (len(found), shortened) == (MOST, True)
+
+
+def test_quotes_that_never_close_cost_linear_time() -> None:
+    before = time.process_time()
+    addresses('"\\' * 50_000)
+
+    assert time.process_time() - before < 5  # a minute when every quote is tried to the end
 
 
 @pytest.mark.parametrize("text", ["", "@", "a@", "@b", "no address", "x" * 400 + "@example.com"])

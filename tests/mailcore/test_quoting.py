@@ -69,6 +69,7 @@ def test_a_signature_is_no_quote() -> None:
         "",
         "Nothing quoted here.",
         "On Tue, 5 Mar 2024 10:11, Alice wrote:\n> Really?\n\nYes, really.",  # answer below the quote
+        "Hello,\n\nOn Tue, 5 Mar 2024 10:11, Alice wrote:\n> Really?\n\nYes, really.",
         "> Really?\nYes.\n> When?\nTomorrow at noon.",  # answers between the lines
         "---------- Forwarded message ---------\nFrom: Alice\nTo: Carla\nSubject: Parcel\n\nIt is here.",
         "> only\n> a quote",
