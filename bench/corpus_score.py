@@ -1,6 +1,6 @@
 """Score our parser against a folder of test mails that brings its own ``score.py``.
 
-    python -m bench.corpus_score FOLDER [options of score.py]
+python -m bench.corpus_score FOLDER [options of score.py]
 """
 
 import os
