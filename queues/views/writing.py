@@ -13,6 +13,7 @@ from mailcore.compose import OutFile
 from queues import actions, inbox
 from queues.actions import NewMailArrived, Reply
 from queues.forms import ComposeForm, DraftForm, NoteForm, ReplyForm
+from queues.letters import MOST_BYTES
 from queues.models import Conversation, Message
 from queues.presentation import contact_name, person
 from queues.refusals import ActionRefused
@@ -21,6 +22,8 @@ from queues.views.conversations import retold
 from queues.views.editor import editor, file_row, fresh_token
 from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import place
+
+OCTETS = "application/octet-stream"
 
 
 @require_http_methods(["GET", "POST"])
@@ -128,9 +131,20 @@ def draft_files(request: DeskRequest, pk: int) -> HttpResponse:
     file = request.FILES.get("file")
     if not isinstance(file, UploadedFile):
         raise ActionRefused("No file came with the request.")
-    name, kind = clean_file_name(file.name or "file"), file.content_type or "application/octet-stream"
-    kept = actions.add_draft_file(request.user, row, name, kind, file.read())
+    (out,) = _read([file])
+    kept = actions.add_draft_file(request.user, row, out.name, out.type, out.data)
     return render(request, "desk/draft_file.html", {"conversation": row, "file": file_row(kept)})
+
+
+def _read(files: "list[UploadedFile[Any]]") -> tuple[OutFile, ...]:
+    """The files, unless they are so large that even reading them is a waste."""
+    if sum(file.size or 0 for file in files) > MOST_BYTES:
+        names = ", ".join(file.name or "file" for file in files)
+        raise ActionRefused(f"“{names}” doesn't fit: at most {MOST_BYTES // 1_000_000} MB go into a mail.")
+    return tuple(
+        OutFile(clean_file_name(file.name or "") or "file", file.content_type or OCTETS, file.read())
+        for file in files
+    )
 
 
 @require_http_methods(["DELETE"])
@@ -160,17 +174,11 @@ def compose(request: DeskRequest) -> HttpResponse:
     form = ComposeForm(request.POST, request.FILES)
     form.check()
     data = form.cleaned_data
-    files = tuple(
-        OutFile(
-            clean_file_name(each.name or "file"), each.content_type or "application/octet-stream", each.read()
-        )
-        for each in request.FILES.getlist("files")
-    )
     answer = Reply(
         text=data["text"],
         to=(data["to"],),
         cc=(data["cc"],) if data["cc"] else (),
-        files=files,
+        files=_read(request.FILES.getlist("files")),
         token=str(data["token"]),
     )
     queue = get_object_or_404(queues, pk=data["queue"])

@@ -13,6 +13,7 @@ import { toast } from "./toasts.js";
 
 const HEARTBEAT = 30_000;
 const THROTTLE = 500;
+const NEAR = 160; // this close to the end, a reader wants to see what comes
 const desk = document.getElementById("desk");
 const opened = () => document.querySelector("article[data-conversation]")?.dataset.conversation;
 let isStale = false;
@@ -69,7 +70,17 @@ document.body.addEventListener("htmx:afterSwap", () => {
   markOpened();
   arrive();
 });
-document.body.addEventListener("htmx:load", (event) => enliven(event.target));
+document.body.addEventListener("htmx:load", (event) => {
+  enliven(event.target);
+  if (event.target.matches('#items > [id^="mail-"]')) announce(event.target);
+});
+
+function announce(mail) {
+  document.getElementById("news").textContent = `New in this conversation: a mail from ${mail.querySelector(".from b")?.textContent ?? "us"}`;
+  const timeline = document.getElementById("timeline");
+  const below = timeline.scrollHeight - timeline.scrollTop - timeline.clientHeight;
+  if (below < mail.offsetHeight + NEAR) timeline.scrollTop = mail.offsetTop - timeline.offsetTop - 16;
+}
 
 /* Live updates */
 

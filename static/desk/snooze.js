@@ -22,7 +22,8 @@ const RULES = {
 export function setSnoozeTimes(root) {
   for (const button of within(root, "[data-snooze]")) {
     const time = RULES[button.dataset.snooze]();
-    button.hidden = time <= Date.now();
+    const isTwice = button.dataset.snooze === "monday" && time.getTime() === RULES.tomorrow().getTime();
+    button.hidden = time <= Date.now() || isTwice;
     button.value = time.toISOString();
     button.querySelector("small").textContent = shown.format(time);
   }

@@ -1,8 +1,10 @@
 """The desk's answers without a browser: who gets what, and with which headers."""
 
 import re
+from unittest.mock import patch
 
 import pytest
+from django.core.files.base import ContentFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext, override_settings
@@ -11,7 +13,8 @@ from django.utils import timezone
 from mailsenders.models import OutgoingMail
 from queues import actions, urls
 from queues.letters import Reply
-from queues.models import Conversation, EmailQueue, Message
+from queues.models import Conversation, DraftFile, EmailQueue, Message
+from queues.views import writing
 from tests.desk.world import rich, take_in
 from tests.make import make_administrator, make_agent, make_conversation, make_queue, receive
 
@@ -160,6 +163,19 @@ def test_an_answer_without_a_recipient_is_refused(orders: EmailQueue) -> None:
     assert answer.status_code == 409
     assert "type an address" in answer.content.decode()
     assert not Message.objects.filter(direction="out").exists()
+
+
+def test_a_file_too_large_for_any_mailbox_is_refused(orders: EmailQueue) -> None:
+    row = receive(orders).conversation
+    client = signed_in("alice")
+    path, large_file = f"/conversations/{row.pk}/draft/files", ContentFile(b"x" * 11, "large.bin")
+    with patch.object(writing, "MOST_BYTES", 10):
+        large = client.post(path, {"file": large_file})
+        small = client.post(path, {"file": ContentFile(b"x", "../../etc/small")})
+    assert large.status_code == 409
+    assert "large.bin" in large.content.decode()
+    assert small.status_code == 200
+    assert "/" not in DraftFile.objects.get().name
 
 
 def test_writing_first(orders: EmailQueue) -> None:
