@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 
+from django.conf import settings
 from django.utils import timezone
 
 from mailsources import lease, ledger
@@ -21,8 +22,10 @@ from mailsources.lease import Fetched, Lease, LeaseLost
 from mailsources.listing import LARGEST_MAIL, Arrived, Listed, Seen, Shown, TooBig, batches
 from mailsources.mailbox import Mailbox, open_mailbox
 from mailsources.models import EmailSource, FetchedMail
+from mailsources.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
+watchdog = Watchdog()
 
 LOOK_SECONDS = 60.0
 """Then the others have their turn; a look that was not ready is due again at once."""
@@ -77,7 +80,7 @@ def run(held: Lease, told: Told = tell_nobody) -> Fetched:
     """The look itself, with a lease; `lease.finish` must follow. Without news the database isn't touched."""
     fetched = Fetched(held.source)
     try:
-        with open_mailbox(held.source) as mailbox:
+        with open_mailbox(held.source) as mailbox, watchdog.limit(settings.LEASE, mailbox.cut):
             _Look(held, mailbox, told, fetched).take()
     except MailboxError as error:
         fetched.failure = error

@@ -20,6 +20,7 @@ from mailsources.imap_line import Line, connect, hang_up
 from mailsources.kept import Kept
 from mailsources.listing import Answer, Arrived, Listed, Shown, Unreadable, Vanished
 from mailsources.models import EmailSource
+from mailsources.signin import shut
 from mailsources.uids import new_uids
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,9 @@ Answers = dict[int, dict[bytes, Any]]
 
 SIZES_AT_ONCE = 500
 CHANGES_AT_ONCE = 200
+MISREAD = (TypeError, AttributeError, LookupError, AssertionError, RuntimeError)
+"""What the library raises over an answer that it did not expect."""
+
 MOST_UNREADABLE = 3
 """In one visit; each may cost a time-out, and the next visit goes on behind them."""
 
@@ -118,6 +122,12 @@ class ImapMailbox:
         if line is not None:
             hang_up(line.client)
 
+    def cut(self) -> None:
+        """From another thread: end the reading."""
+        line = self._line
+        if line is not None:
+            shut(line.client.socket())
+
     def _open(self) -> Line:
         return self._line or self._look()
 
@@ -194,7 +204,7 @@ class ImapMailbox:
         client = self._open().client
         try:
             yield client
-        except FAULTS as error:
+        except (*FAULTS, *MISREAD) as error:
             self.drop()
             raise faults.talking(error, self.source) from error
 
@@ -229,7 +239,7 @@ def _ask(client: IMAPClient, uids: Sequence[int | None], items: list[str]) -> An
     """FETCH, in which an answer that the library can't take apart is an error of the protocol."""
     try:
         answers: Answers = client.fetch(uids, items)
-    except (TypeError, AttributeError, LookupError, AssertionError, RuntimeError) as error:
+    except MISREAD as error:
         raise ProtocolError(f"a FETCH answer can't be read: {error}") from error
     return answers
 

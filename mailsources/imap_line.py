@@ -10,7 +10,7 @@ from mailsources import faults
 from mailsources.faults import FAULTS, MailboxError
 from mailsources.listing import Shown
 from mailsources.models import EmailSource
-from mailsources.signin import CONNECT_SECONDS, READ_SECONDS, login_name, signed_in, stays_here
+from mailsources.signin import CONNECT_SECONDS, READ_SECONDS, login_name, prepare, signed_in, stays_here
 from sso import tls
 from sso.secrets import Credential
 
@@ -61,6 +61,7 @@ def reach(source: EmailSource) -> IMAPClient:
     client.normalise_times = False
     try:
         _encrypt(client, source)
+        prepare(client.socket())
     except FAULTS as error:
         hang_up(client)
         raise faults.connecting(error, source) from error

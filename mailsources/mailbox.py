@@ -38,7 +38,10 @@ class Mailbox(Protocol):
         """The poll went well."""
 
     def drop(self) -> None:
-        """The poll went wrong: cut the connection, changing nothing more."""
+        """The poll went wrong: close the connection, changing nothing more."""
+
+    def cut(self) -> None:
+        """Called from another thread when all this takes too long: make whoever reads fail. Never raises."""
 
 
 @contextmanager

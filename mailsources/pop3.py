@@ -16,7 +16,7 @@ from mailsources import faults
 from mailsources.faults import FAULTS, MailboxError
 from mailsources.listing import Answer, Arrived, Listed, Shown, Unreadable
 from mailsources.models import EmailSource
-from mailsources.signin import CONNECT_SECONDS, READ_SECONDS, login_name, signed_in, stays_here
+from mailsources.signin import CONNECT_SECONDS, login_name, prepare, shut, signed_in, stays_here
 from sso import tls
 from sso.secrets import Credential
 
@@ -120,6 +120,12 @@ class Pop3Mailbox:
         if line is not None:
             _cut(line)
 
+    def cut(self) -> None:
+        """From another thread: end the reading."""
+        line = self._line
+        if line is not None:
+            shut(line.sock)
+
     def _uidls(self) -> list[tuple[int, str]] | None:
         """Number and UIDL of each mail; None from a server without, which will do only when we delete."""
         try:
@@ -173,7 +179,7 @@ def reach(source: EmailSource) -> poplib.POP3:
         raise faults.connecting(error, source) from error
     try:
         _encrypt(line, source)
-        line.sock.settimeout(READ_SECONDS)
+        prepare(line.sock)
     except FAULTS as error:
         _cut(line)
         raise faults.connecting(error, source) from error

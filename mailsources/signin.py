@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from sso.tokens import SignInError
 
 CONNECT_SECONDS = 15
 READ_SECONDS = 60
+KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 20, "TCP_KEEPCNT": 3}
 
 Connected = TypeVar("Connected")
 
@@ -39,6 +41,22 @@ def signed_in(source: EmailSource, connect: Callable[[Credential], Connected]) -
 def login_name(source: EmailSource, credential: Credential) -> str:
     """Whose mailbox: with a token the mailbox itself, with a password the person who signs in."""
     return (source.mailbox or source.username) if credential.kind == "xoauth2" else source.username
+
+
+def prepare(line: socket.socket) -> None:
+    """Patience for a slow server, and a way to notice one that is gone behind a silent firewall."""
+    line.settimeout(READ_SECONDS)
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        if hasattr(socket, name):  # not every system has all of them
+            line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def shut(line: socket.socket) -> None:
+    """End a connection under somebody who is reading from it in another thread. Never raises."""
+    with suppress(OSError):
+        # Not the method of SSLSocket: that one takes the reader's TLS state away, who then reads cipher text.
+        socket.socket.shutdown(line, socket.SHUT_RDWR)
 
 
 def stays_here(line: socket.socket) -> bool:

@@ -16,7 +16,7 @@ from queues.models import Message
 from tests.mailsources.test_fetch import in_threads
 from tests.make import make_mail, make_source
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 State = FetchedMail.State
 
@@ -54,6 +54,7 @@ def test_a_delivered_mail_says_where_it_went(source: EmailSource) -> None:
     assert message.conversation.queue == source.queue
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_mail_is_delivered_once_by_eight_at_once(source: EmailSource) -> None:
     fetched = ingest(source, make_mail())
     messages = in_threads(8, lambda: deliver(fetched.pk))

@@ -1,5 +1,6 @@
 """One look at a mailbox: everything once, whatever happens in between."""
 
+import imaplib
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,13 +20,14 @@ from mailsources.fetch import fetch_new, ingest, poll_now
 from mailsources.models import EmailSource, FetchedMail, SourceState
 from queues.models import Conversation, Message
 from sso import tls
-from tests.mailsources.conftest import KINDS, source_at
+from tests.mailsources.conftest import source_at
 from tests.make import make_mail
 from tests.servers.dovecot import PASSWORD, Dovecot
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
-every_kind = pytest.mark.parametrize("kind", list(KINDS))
+committed = pytest.mark.django_db(transaction=True)
+both = pytest.mark.parametrize("kind", ["imap-ssl", "pop3-ssl"])
 State = FetchedMail.State
 
 
@@ -43,7 +45,7 @@ def fill(server: Dovecot, source: EmailSource, number: int) -> list[bytes]:
     return sorted(mails)
 
 
-@every_kind
+@both
 def test_new_mail_is_stored_once_and_delivered(dovecot: Dovecot, kind: str) -> None:
     source = source_at(dovecot, kind)
     mails = fill(dovecot, source, 3)
@@ -58,7 +60,7 @@ def test_new_mail_is_stored_once_and_delivered(dovecot: Dovecot, kind: str) -> N
     assert state.next_attempt_at is not None
 
 
-@every_kind
+@both
 def test_mail_left_on_the_server_stays_there(dovecot: Dovecot, kind: str) -> None:
     source = source_at(dovecot, kind)
     mails = fill(dovecot, source, 2)
@@ -66,7 +68,7 @@ def test_mail_left_on_the_server_stays_there(dovecot: Dovecot, kind: str) -> Non
     assert sorted(dovecot.mails(source.username)) == mails
 
 
-@every_kind
+@both
 def test_mail_is_deleted_after_it_was_stored(dovecot: Dovecot, kind: str) -> None:
     source = source_at(dovecot, kind, after_import="delete")
     mails = fill(dovecot, source, 2)
@@ -109,7 +111,7 @@ STEPS = {
 }
 
 
-@every_kind
+@both
 @pytest.mark.parametrize("step", list(STEPS))
 @pytest.mark.parametrize("after_import", ["leave", "delete"])
 def test_a_crash_at_any_step_loses_and_doubles_nothing(
@@ -167,7 +169,27 @@ def in_threads(number: int, work: Callable[[], Any]) -> list[Any]:
     return results
 
 
-@every_kind
+@committed
+def test_nobody_waits_for_a_server_inside_a_transaction(
+    dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = source_at(dovecot, after_import="read")
+    fill(dovecot, source, 2)
+    commands: list[str] = []
+    real = imaplib.IMAP4._command  # type: ignore[attr-defined]
+
+    def checked(self: imaplib.IMAP4, name: str, *args: Any) -> Any:
+        assert not connection.in_atomic_block
+        commands.append(name)
+        return real(self, name, *args)
+
+    monkeypatch.setattr(imaplib.IMAP4, "_command", checked)
+    assert fetch_new(source).settled == 2
+    assert {"LOGIN", "SELECT", "UID"} <= set(commands)
+
+
+@committed
+@both
 def test_eight_at_once_fetch_each_mail_once(dovecot: Dovecot, kind: str) -> None:
     source = source_at(dovecot, kind)
     mails = fill(dovecot, source, 20)
@@ -318,7 +340,7 @@ def test_what_was_read_before_the_line_broke_is_stored(
     assert contents(source) == mails
 
 
-@every_kind
+@both
 def test_a_mail_too_big_is_noted_with_its_headers(
     dovecot: Dovecot, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,7 +358,7 @@ def test_a_mail_too_big_is_noted_with_its_headers(
     assert poll_now(source).skipped == 0
 
 
-@every_kind
+@both
 def test_thirty_megabytes_come_in(dovecot: Dovecot, kind: str) -> None:
     source = source_at(dovecot, kind)
     raw = make_mail("\r\n".join(["base64+like+line" * 4] * 480_000))

@@ -10,9 +10,11 @@ import pytest
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as some
+from pytest_django import Settings
 
-from mailsources import lease, polling, schedule, tasks
+from mailsources import lease, polling, schedule, tasks, watchdog
 from mailsources.crew import Crew
+from mailsources.fetch import fetch_new
 from mailsources.lease import Fetched
 from mailsources.models import EmailSource, FetchedMail, SourceState
 from mailsources.uids import ALL_AT_ONCE, new_uids
@@ -21,8 +23,11 @@ from tests.mailsources.test_fetch import in_threads
 from tests.make import make_mail, make_source
 from tests.product import eventually
 from tests.servers.dovecot import Dovecot
+from tests.servers.dripping import dripping_imap
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+
+committed = pytest.mark.django_db(transaction=True)
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -68,6 +73,7 @@ def test_a_lost_announcement_is_repeated(told: list[tuple[str, list[int]]]) -> N
     assert told == [("mailsources.tasks.poll", [source.pk])]
 
 
+@committed
 def test_an_announcement_that_came_twice_looks_once(dovecot: Dovecot) -> None:
     source = source_at(dovecot)
     tasks.poll([source.pk])
@@ -75,6 +81,7 @@ def test_an_announcement_that_came_twice_looks_once(dovecot: Dovecot) -> None:
     assert SourceState.objects.get(source=source).fence == 1
 
 
+@committed
 def test_a_poll_looks_at_each_mailbox_and_has_its_mail_delivered(
     dovecot: Dovecot, told: list[tuple[str, list[int]]]
 ) -> None:
@@ -90,6 +97,7 @@ def test_a_poll_looks_at_each_mailbox_and_has_its_mail_delivered(
     assert not SourceState.objects.filter(last_success_at=None).exists()
 
 
+@committed
 def test_a_dead_mailbox_delays_nobody(
     dovecot: Dovecot, silent_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +114,18 @@ def test_a_dead_mailbox_delays_nobody(
     assert SourceState.objects.get(source=dead).lease_until is None
 
 
+def test_a_server_that_never_ends_is_cut_off(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "LOOK_AROUND_SECONDS", 0.05)
+    settings.LEASE = 1
+    with dripping_imap() as port:
+        source = make_source(service_port=port, use_ssl=False)
+        began = time.monotonic()
+        looked = fetch_new(source)
+    assert looked.failure is not None
+    assert looked.failure.code == "dropped"
+    assert time.monotonic() - began < 5
+
+
 def test_a_hint_during_a_look_is_not_forgotten(dovecot: Dovecot) -> None:
     source = source_at(dovecot)
     (held,) = lease.claim([source.pk])
@@ -114,6 +134,7 @@ def test_a_hint_during_a_look_is_not_forgotten(dovecot: Dovecot) -> None:
     assert lease.due(10) == [source.pk]
 
 
+@committed
 def test_many_claimers_never_share_a_mailbox() -> None:
     ids = [make_source().pk for _ in range(20)]
     claimed = in_threads(6, lambda: [held.source.pk for held in lease.claim(ids)])
@@ -177,6 +198,7 @@ def test_every_new_uid_is_found_once_and_in_order(there: set[int], after: int, t
     assert found == sorted(uid for uid in there if uid > after)
 
 
+@committed
 def test_a_poll_of_an_unchanged_mailbox_writes_little(
     dovecot: Dovecot, django_assert_max_num_queries: object
 ) -> None:
