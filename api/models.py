@@ -34,6 +34,13 @@ class APIKey(models.Model):
     @classmethod
     def make(cls, user_id: int, name: str = "") -> str:
         """Make a key for the user and return it: the only time that it is seen."""
+        row = cls(user_id=user_id, name=name)
+        key = row.cut()
+        row.save()
+        return key
+
+    def cut(self) -> str:
+        """Give this row a new key and return it; the row keeps but its hash, and is not saved here."""
         key = KEY_PREFIX + secrets.token_urlsafe(32)
-        cls.objects.create(user_id=user_id, name=name, hash=digest(key), hint=key[:12])
+        self.hash, self.hint = digest(key), key[:12]
         return key

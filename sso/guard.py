@@ -85,9 +85,10 @@ def ask(question: Question) -> Answer:
         raise Unreachable(f"{host}:{port} did not answer ({reason})") from error
 
 
-def addresses(host: str, port: int, *, what: str) -> list[tuple[str, int]]:
+def addresses(host: str, port: int, *, what: str, private: bool = False) -> list[tuple[str, int]]:
     """The socket addresses of a name, all of them allowed.
 
+    :param private: private networks are allowed, whatever the settings say: mail servers often stand there.
     :raises GuardError: one of them is not.
     :raises Unreachable: the name has none.
     """
@@ -96,22 +97,22 @@ def addresses(host: str, port: int, *, what: str) -> list[tuple[str, int]]:
     except (OSError, UnicodeError) as error:
         raise Unreachable(f"the name {host} can't be resolved ({error})") from error
     for info in found:
-        check_address(str(info[4][0]), host=host, what=what)
+        check_address(str(info[4][0]), host=host, what=what, private=private)
     return [(str(info[4][0]), int(info[4][1])) for info in found]
 
 
-def check_address(address: str, *, host: str, what: str) -> None:
+def check_address(address: str, *, host: str, what: str, private: bool = False) -> None:
     """Refuse an IP address that may not be connected to.
 
     :raises GuardError: link-local, metadata, multicast and the like always; private and loopback
-        addresses unless settings.ALLOW_PRIVATE_HOSTS is on.
+        addresses unless `private` or settings.ALLOW_PRIVATE_HOSTS is on.
     """
     ip = _plain(ip_address(address.partition("%")[0]))
     shown = address if host == address else f"{host} ({address})"
     odd = ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved
     if ip in METADATA or (odd and not ip.is_loopback):  # to Python, ::1 is reserved as well
         raise GuardError(f"{what} leads to {shown}, an address that is never asked: give another host.")
-    if not ip.is_global and not settings.ALLOW_PRIVATE_HOSTS:
+    if not ip.is_global and not private and not settings.ALLOW_PRIVATE_HOSTS:
         raise GuardError(
             f"{what} leads to {shown}, an address inside a private network: give a public host, "
             "or allow such addresses with UCS_ALLOW_PRIVATE_HOSTS=true."

@@ -85,11 +85,11 @@ def reach(place: Place) -> list[Step]:
 
 
 def resolve_host(host: str, port: int) -> Step:
-    """Look the name up; addresses that may not be connected to are refused."""
+    """Look the name up; addresses that nobody may connect to are refused, private networks are not."""
 
     def work() -> str:
         try:
-            found = guard.addresses(host, port, what="The server address")
+            found = guard.addresses(host, port, what="The server address", private=True)
         except guard.GuardError as error:
             raise StepFailed(str(error)) from error
         except guard.Unreachable as error:

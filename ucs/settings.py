@@ -151,7 +151,6 @@ TIME_ZONE = time_zone()
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="") or "en"
 CA_BUNDLE = ca_bundle()
 ALLOW_PRIVATE_HOSTS = switch("UCS_ALLOW_PRIVATE_HOSTS")
-EMAIL_ALERTS_TO = env.list("EMAIL_ALERTS_TO", default=[])
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 
 POLL_INTERVAL = seconds("UCS_POLL_INTERVAL", 60)
