@@ -17,7 +17,7 @@ from mailsources.models import EmailSource, FetchedMail
 class Command(BaseCommand):
     """Feed raw mails to a source; a mail that the source already has is not taken again."""
 
-    help = "Feed raw mails (RFC 5322 files, or one on standard input as -) to a source, as if it had fetched them."
+    help = "Feed raw mails (RFC 5322 files, or - for standard input) to a source, as if it had fetched them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--source", required=True, help="Name of the email source.")
