@@ -32,18 +32,23 @@ class Entry:
     user_id: int | None = None
 
 
-def contact_for(address: Address) -> Contact:
+def contact_for(address: Address, language: str = "") -> Contact:
     """Return the contact with this address, made now when it is new.
 
     All mail without a sender address belongs to one contact, "Unknown sender". A contact without a name
     takes the one that the mail gives.
+
+    :param language: what they have written in, "" when that can't be told.
     """
     email = address.email.strip().lower()[:EMAIL_LENGTH]
     name = address.name.strip()[:NAME_LENGTH] if email else UNKNOWN_SENDER
-    contact = _known(email) or _make(email, name)
-    if name and not contact.name:
-        contact.name = name
-        contact.save(update_fields=["name"])
+    contact = _known(email) or _make(email, name, language)
+    learnt = {"name": contact.name or name, "language": language or contact.language}
+    changes = {field: value for field, value in learnt.items() if getattr(contact, field) != value}
+    for field, value in changes.items():
+        setattr(contact, field, value)
+    if changes:
+        contact.save(update_fields=list(changes))
     return contact
 
 
@@ -52,34 +57,32 @@ def _known(email: str) -> Contact | None:
     return row.contact if row else None
 
 
-def _make(email: str, name: str) -> Contact:
+def _make(email: str, name: str, language: str) -> Contact:
     try:
         with transaction.atomic():
-            contact = Contact.objects.create(name=name)
+            contact = Contact.objects.create(name=name, language=language)
             ContactAddress.objects.create(contact=contact, email=email)
     except IntegrityError:  # the same person's other mail came at the same moment
         contact = ContactAddress.objects.select_related("contact").get(email=email).contact
     return contact
 
 
-def record(entry: Entry) -> Communication:
-    """Write the communication; a second call with the same `message_ref` returns the first one's row."""
-    row, _ = Communication.objects.get_or_create(
+def record(entry: Entry) -> None:
+    """Write the communication; a second call with the same `message_ref` changes nothing."""
+    row = Communication(
         message_ref=entry.message_ref,
-        defaults={
-            "contact_id": entry.contact_id,
-            "direction": entry.direction,
-            "message_id": entry.message_id[:1000],
-            "conversation_id": entry.conversation_id,
-            "conversation_number": entry.conversation_number,
-            "queue_name": entry.queue_name,
-            "subject": entry.subject[:1000],
-            "preview": entry.preview[:300],
-            "user_id": entry.user_id,
-            "at": entry.at,
-        },
+        contact_id=entry.contact_id,
+        direction=entry.direction,
+        message_id=entry.message_id[:1000],
+        conversation_id=entry.conversation_id,
+        conversation_number=entry.conversation_number,
+        queue_name=entry.queue_name,
+        subject=entry.subject[:1000],
+        preview=entry.preview[:300],
+        user_id=entry.user_id,
+        at=entry.at,
     )
-    return row
+    Communication.objects.bulk_create([row], ignore_conflicts=True)
 
 
 def forget(message_ref: str) -> None:

@@ -37,6 +37,7 @@ State = Conversation.State
 SURE = 0.8  # of the language
 ENOUGH_TEXT = 60  # characters; shorter mails are helped by their subject
 ONE_ACKNOWLEDGEMENT_IN = timedelta(hours=24)
+SHOWN = ["messages_count", "last_message_at", "last_direction", "preview", "has_attachments"]
 
 
 @transaction.atomic
@@ -60,27 +61,26 @@ def _joined(match: Match) -> Conversation | None:
 
 
 def _open(queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: datetime, match: Match) -> Message:
-    contact = _lock(tracking.contact_for(mail.from_))
-    tag, confidence = _language(queue, contact, mail)
+    seen, confidence = _seen_language(mail)
+    contact = tracking.contact_for(mail.from_, seen)
     conversation = Conversation(
-        number=states.next_number(),
         queue=queue,
         contact=contact,
         subject=mail.subject[:1000],
-        language=tag,
+        language=seen or contact.language or _assumed_language(queue),
         language_confidence=confidence,
         created_at=received_at,
         last_message_at=received_at,
     )
+    message = _message(mail, raw, received_at)
+    _show(conversation, message, mail)
     states.start_clock(conversation, received_at, queue.first_response)
     conversation.save()
-    message = _store(conversation, mail, raw, received_at)
-    _show(conversation, message)
+    _keep(conversation, message, mail)
     track(conversation, message, contact)
     note_event(conversation, Kind.OPENED, f"A mail came to {queue}.", data={"message": message.pk})
     if match.hint:
         note_event(conversation, Kind.HINT, match.hint)
-    _remember_language(contact, tag, confidence)
     _acknowledge(conversation, message, mail)
     _announce(conversation)
     return message
@@ -89,8 +89,10 @@ def _open(queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: dateti
 def _join(
     conversation: Conversation, mail: ParsedMail, raw: RawMail, received_at: datetime, match: Match
 ) -> Message:
-    message = _store(conversation, mail, raw, received_at)
-    _show(conversation, message)
+    message = _message(mail, raw, received_at)
+    _keep(conversation, message, mail)
+    _show(conversation, message, mail)
+    conversation.save(update_fields=SHOWN)
     if match.is_copy:
         track(conversation, message, conversation.contact)
         note_event(conversation, Kind.RECEIVED, "The same mail came over another mailbox too.")
@@ -104,9 +106,9 @@ def _join(
     return message
 
 
-def _store(conversation: Conversation, mail: ParsedMail, raw: RawMail, received_at: datetime) -> Message:
-    message = Message.objects.create(
-        conversation=conversation,
+def _message(mail: ParsedMail, raw: RawMail, received_at: datetime) -> Message:
+    """The row of the mail, not yet written."""
+    return Message(
         direction=Message.Direction.IN,
         automatic=mail.automatic,
         from_name=mail.from_.name[:300],
@@ -127,8 +129,13 @@ def _store(conversation: Conversation, mail: ParsedMail, raw: RawMail, received_
         sent_at=mail.date or received_at,
         created_at=received_at,
     )
-    keep_attachments(message, mail.attachments)
-    return message
+
+
+def _keep(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
+    message.conversation = conversation
+    message.save(force_insert=True)
+    if mail.attachments:
+        keep_attachments(message, mail.attachments)
 
 
 def _searched(mail: ParsedMail) -> list[str]:
@@ -137,30 +144,24 @@ def _searched(mail: ParsedMail) -> list[str]:
     return [mail.subject, *map(str, everybody), mail.new_text, *names, mail.text[mail.quote_at :]]
 
 
-def _show(conversation: Conversation, message: Message) -> None:
-    """What lists show of the conversation."""
+def _show(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
+    """What lists show of the conversation; the caller writes it."""
     conversation.messages_count += 1
     conversation.last_message_at = max(conversation.last_message_at, message.created_at)
     if message.automatic == Automatic.NO or conversation.messages_count == 1:
         conversation.last_direction = message.direction
         conversation.preview = preview(message)
-    conversation.has_attachments = conversation.has_attachments or message.attachments.exists()
-    conversation.save(
-        update_fields=[
-            "messages_count", "last_message_at", "last_direction", "preview", "has_attachments"
-        ]
-    )  # fmt: skip
+    conversation.has_attachments = conversation.has_attachments or bool(mail.attachments)
 
 
 def _answered(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
     """A person has written: it is our turn."""
-    contact = tracking.contact_for(mail.from_)
+    seen, confidence = _seen_language(mail)
+    contact = tracking.contact_for(mail.from_, seen)
     track(conversation, message, contact)
-    if conversation.language_confidence < SURE:
-        tag, confidence = _language(conversation.queue, contact, mail)
-        conversation.language, conversation.language_confidence = tag, confidence
+    if seen and conversation.language_confidence < SURE:
+        conversation.language, conversation.language_confidence = seen, confidence
         conversation.save(update_fields=["language", "language_confidence"])
-        _remember_language(contact, tag, confidence)
     before = State(conversation.state)
     _our_turn(conversation, message.created_at)
     if before not in (State.WAITING, State.ASSIGNED):
@@ -198,29 +199,18 @@ def _bounced(conversation: Conversation, message: Message, bounce: Bounce, bounc
     )
 
 
-def _lock(contact: Contact) -> Contact:
-    """One mail of a contact at a time: two at once would each be acknowledged."""
-    return Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
-
-
-def _language(queue: EmailQueue, contact: Contact, mail: ParsedMail) -> tuple[str, float]:
-    """The language to answer in; its confidence is 0 when it is assumed, not seen."""
+def _seen_language(mail: ParsedMail) -> tuple[str, float]:
+    """The language that the new text is surely written in, of those that agents write; ("", 0.0) else."""
     text = mail.new_text
     if len(text) < ENOUGH_TEXT:
         text = f"{mail.subject}\n{text}"
     tag, confidence = language.detect(text, list(Language.objects.values_list("tag", flat=True)))
-    if tag and confidence >= SURE:
-        return tag, confidence
-    if contact.language:
-        return contact.language, 0.0
-    first = queue.languages.order_by("tag").values_list("tag", flat=True).first()
-    return queue.default_language_id or first or "", 0.0
+    return (tag, confidence) if confidence >= SURE else ("", 0.0)
 
 
-def _remember_language(contact: Contact, tag: str, confidence: float) -> None:
-    if confidence >= SURE and contact.language != tag:
-        contact.language = tag
-        contact.save(update_fields=["language"])
+def _assumed_language(queue: EmailQueue) -> str:
+    first = queue.languages.order_by("tag").values_list("tag", flat=True)
+    return queue.default_language_id or first.first() or ""
 
 
 def _acknowledge(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
@@ -244,6 +234,8 @@ def _may_be_acknowledged(conversation: Conversation, mail: ParsedMail) -> bool:
     sender = mail.from_.email.lower()
     if mail.automatic != Automatic.NO or not sender or is_daemon(mail.from_) or sender in own_addresses():
         return False
+    # One mail of a contact at a time: two at once would each be acknowledged.
+    Contact.objects.select_for_update(no_key=True).get(pk=conversation.contact_id)
     answered = Message.objects.filter(
         conversation__contact=conversation.contact_id,
         conversation__queue=conversation.queue_id,

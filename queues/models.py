@@ -106,7 +106,12 @@ class Conversation(models.Model):
         NORMAL = 3, "Normal"
         LOW = 4, "Low"
 
-    number = models.BigIntegerField(unique=True, editable=False)
+    number = models.BigIntegerField(
+        unique=True,
+        editable=False,
+        db_default=models.Func(models.Value("queues_conversation_number"), function="nextval"),
+        help_text="Public; a number whose conversation was never committed stays unused.",
+    )
     queue = models.ForeignKey(EmailQueue, on_delete=models.PROTECT, related_name="conversations")
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="+")
     subject = models.CharField(max_length=1000, blank=True)

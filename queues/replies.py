@@ -187,7 +187,6 @@ def _start(actor: User, queue: EmailQueue, subject: str, answer: Reply, token: s
     letter = write_first(queue, subject, answer)
     contact = tracking.contact_for(letter.to[0])
     conversation = Conversation.objects.create(
-        number=states.next_number(),
         queue=queue,
         contact=contact,
         subject=letter.subject[:1000],

@@ -26,7 +26,10 @@ _NUMBER = re.compile(r"#?(\d{1,18})")
 
 def fold(text: str) -> str:
     """Lower case without accents: "Straße", "STRASSE" and "strasse" are the same."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    lower = text.casefold()
+    if lower.isascii():
+        return lower
+    decomposed = unicodedata.normalize("NFKD", lower)
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 

@@ -9,8 +9,6 @@ conversations that nobody holds.
 
 from datetime import datetime
 
-from django.db import connection
-
 from agents.models import Agent
 from queues import hours, live
 from queues.models import Conversation, EmailQueue
@@ -35,14 +33,6 @@ MOVED = [
     "assigned_at",
     "closed_at",
 ]
-
-
-def next_number() -> int:
-    """The next public number; a number whose conversation was never committed stays unused."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('queues_conversation_number')")
-        (number,) = cursor.fetchone()
-    return int(number)
 
 
 def lock(pk: int) -> Conversation:
