@@ -253,6 +253,7 @@ def timeline(user: Person, conversation: Conversation) -> list[Entry]:
     _one(conversations_for(user).filter(pk=conversation.pk))
     messages = (
         conversation.messages.exclude(outgoing__state=OutgoingMail.State.CANCELLED)
+        .defer("search")  # as large as the mail itself
         .select_related("outgoing", "agent__user")
         .prefetch_related("attachments", "outgoing__recipients")
     )
