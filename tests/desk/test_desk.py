@@ -14,6 +14,13 @@ from tests.make import make_agent, make_mail, make_queue, make_sender, make_supe
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+PASTE = """(field, name) => {
+  const clipboardData = new DataTransfer();
+  clipboardData.items.add(new File(["dots"], name, { type: "image/png" }));
+  field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+}"""
+
+
 @pytest.fixture
 def orders() -> EmailQueue:
     """A queue of Alice and Bob, with a signature."""
@@ -148,9 +155,12 @@ def test_a_file_goes_with_the_answer(sign_in: SignIn, orders: EmailQueue) -> Non
         {"name": "štítek.txt", "mimeType": "text/plain", "buffer": b"label"}
     )
     expect(page.locator("[data-file]")).to_contain_text("štítek.txt")
+    page.locator("#reply-text").evaluate(PASTE, "seam.png")
+    expect(page.locator("[data-file]")).to_have_count(2)
     page.get_by_role("button", name="Send and close").click()
     expect(page.locator("#head .pill").first).to_have_text("Closed")
-    assert Message.objects.get(direction="out").attachments.get().name == "štítek.txt"
+    files = Message.objects.get(direction="out").attachments.all()
+    assert [file.name for file in files] == ["štítek.txt", "seam.png"]
 
 
 def test_text_survives_the_end_of_the_session(sign_in: SignIn, orders: EmailQueue) -> None:
