@@ -19,7 +19,7 @@ from crm.models import Communication, Contact
 from mailsenders.models import OutgoingMail
 from queues.abilities import gap, languages_of, teams
 from queues.models import Attachment, Conversation, EmailQueue, Event, Message, Note
-from queues.search import matching
+from queues.search import find
 
 PAGE = 50
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -168,7 +168,7 @@ def _viewed(user: Person, listing: Listing) -> QuerySet[Any]:
 
 def search(rows: QuerySet[Conversation], text: str) -> QuerySet[Conversation]:
     """Those of the conversations that have all these words in one message, or this number."""
-    return rows.filter(matching(text)) if text.strip() else rows
+    return find(rows, text) if text.strip() else rows
 
 
 def _in_view(user: Person, listing: Listing) -> Q:

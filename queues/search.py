@@ -10,15 +10,25 @@ from collections.abc import Iterable
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.search import SearchQuery, SearchVectorField
-from django.db.models import Func, Q, TextField, Value
+from django.db import connection
+from django.db.models import Func, OuterRef, Q, QuerySet, Subquery, TextField, Value
 
-from queues.models import Message
+from queues.models import Conversation, Message
 
 LONGEST_WORD = 60
 MOST_CHARACTERS = 300_000  # of one mail; PostgreSQL takes 1 MB of lexemes
 MOST_BYTES = 500_000
 MOST_ASKED = 12
+MANY_HITS = 5000
 SHORTEST_PREFIX = 3  # shorter words must match as a whole: "a" begins too many
+
+# Planned for all hits, as it is materialized, but stopped by the limit.
+HITS = """
+    WITH hits AS MATERIALIZED (
+        SELECT conversation_id FROM queues_message WHERE search @@ %s::tsquery
+    )
+    SELECT conversation_id FROM hits LIMIT %s
+"""
 
 _WORD = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"#?(\d{1,18})")
@@ -61,14 +71,32 @@ class Lexemes(SearchQuery):
     def __init__(self, asked: list[str]) -> None:
         # Our words hold letters and digits only, so quoting needs no escape.
         marks = [f"'{word}'" + (":*" if len(word) >= SHORTEST_PREFIX else "") for word in asked]
-        super().__init__(" & ".join(marks))
+        self.lexemes = " & ".join(marks)
+        super().__init__(self.lexemes)
 
 
-def matching(text: str) -> Q:
-    """Conversations with a message that has all these words (beginnings count), or with that number."""
+def find(rows: QuerySet[Conversation], text: str) -> QuerySet[Conversation]:
+    """Those of the conversations with a message that has all these words (beginnings count), or that number.
+
+    PostgreSQL can't know how many mails have the beginning of a word, and guesses badly both ways.
+    So we look first: few hits are filtered, many are met soon enough by walking down the list.
+    """
     asked = words(text)[:MOST_ASKED]
     if not asked:
-        return Q(pk__in=[])
-    found = Q(pk__in=Message.objects.filter(search=Lexemes(asked)).values("conversation"))
+        return rows.none()
+    query = Lexemes(asked)
+    hits = _hits(query)
     number = _NUMBER.fullmatch(text.strip())
-    return found | Q(number=int(number[1])) if number else found
+    by_number = Q(number=int(number[1])) if number else Q(pk__in=[])
+    if len(hits) < MANY_HITS:
+        return rows.filter(Q(pk__in=set(hits)) | by_number)
+    # A scalar subquery stays one: EXISTS would be turned into a join of everything with everything.
+    one = Message.objects.filter(conversation=OuterRef("pk"), search=query).order_by().values("pk")[:1]
+    return rows.alias(hit=Subquery(one)).filter(Q(hit__isnull=False) | by_number)
+
+
+def _hits(query: Lexemes) -> list[int]:
+    """Conversations of matching messages; as many as `MANY_HITS` means that there may be more."""
+    with connection.cursor() as cursor:
+        cursor.execute(HITS, [query.lexemes, MANY_HITS])
+        return [pk for (pk,) in cursor.fetchall()]
