@@ -17,6 +17,8 @@ from mailsources import fetch, imap, lease, ledger
 from mailsources.deliver import deliver
 from mailsources.faults import MailboxError
 from mailsources.fetch import fetch_new, ingest, poll_now
+from mailsources.lease import Fetched, LeaseLost
+from mailsources.listing import Arrived, Listed
 from mailsources.models import EmailSource, FetchedMail, SourceState
 from queues.models import Conversation, Message
 from sso import tls
@@ -199,16 +201,26 @@ def test_eight_at_once_fetch_each_mail_once(dovecot: Dovecot, kind: str) -> None
     assert contents(source) == mails
 
 
-def test_who_lost_the_lease_writes_nothing(dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = source_at(dovecot, after_import="delete")
-    mails = fill(dovecot, source, 2)
+def test_a_held_mailbox_is_left_alone(dovecot: Dovecot) -> None:
+    source = source_at(dovecot)
+    assert len(lease.claim([source.pk])) == 1
+    assert lease.claim([source.pk], early=True) == []
+    assert fetch_new(source).busy
+    assert dovecot.logins(source.username) == 0
+
+
+def test_who_lost_the_lease_writes_nothing(dovecot: Dovecot) -> None:
+    source = source_at(dovecot)
     (slow,) = lease.claim([source.pk])
     SourceState.objects.update(lease_until=timezone.now())
-    assert fetch_new(source).count == 2
-    late = fetch.run(slow)
-    lease.finish([(slow, late)])
-    assert late.count == 0
-    assert contents(source) == mails
+    assert len(lease.claim([source.pk])) == 1
+    with pytest.raises(LeaseLost):
+        ledger.store(slow, [Arrived(Listed(uid=1), make_mail())], 1)
+    with pytest.raises(LeaseLost):
+        ledger.settled(slow, [])
+    lease.finish([(slow, Fetched(source))])
+    assert SourceState.objects.get(source=source).lease_until is not None
+    assert contents(source) == []
 
 
 def test_new_uidvalidity_brings_only_what_is_new(dovecot: Dovecot) -> None:
@@ -283,6 +295,7 @@ def test_a_vanished_mail_is_passed_over(dovecot: Dovecot, monkeypatch: pytest.Mo
     monkeypatch.setattr(IMAPClient, "fetch", without_two)
     looked = fetch_new(source)
     assert (looked.count, looked.unreadable, looked.error) == (2, 0, "")
+    assert SourceState.objects.get(source=source).last_uid == 3
     assert fetch_new(source).count == 0
 
 
@@ -311,6 +324,27 @@ def test_one_unreadable_mail_stops_no_other(dovecot: Dovecot, monkeypatch: pytes
     row.refresh_from_db()
     assert row.state == State.WAITING
     assert len(contents(source)) == 4
+
+
+def test_what_was_read_of_a_batch_is_stored(dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = source_at(dovecot)
+    fill(dovecot, source, 3)
+    real = IMAPClient.fetch
+
+    def broken(self: IMAPClient, uids: list[int], items: list[str]) -> dict[int, Any]:
+        if "BODY.PEEK[]" in items and 2 in uids:
+            raise ConnectionResetError("cut")
+        answers: dict[int, Any] = real(self, uids, items)
+        return answers
+
+    with monkeypatch.context() as patched:
+        patched.setattr(IMAPClient, "fetch", broken)
+        patched.setattr(imap, "MOST_UNREADABLE", 0)
+        looked = fetch_new(source)
+    assert looked.failure is not None
+    assert looked.count == 1
+    assert SourceState.objects.get(source=source).last_uid == 1
+    assert fetch_new(source).count == 2
 
 
 def test_what_was_read_before_the_line_broke_is_stored(
