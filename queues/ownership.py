@@ -51,7 +51,7 @@ def check_free(actor: User, conversation: Conversation) -> None:
     owner = holder(conversation)
     if owner is not None and owner.user_id != actor.pk and not is_supervisor(actor):
         raise ActionRefused(
-            f"#{conversation.number} is with {owner}: ask {owner} to give it back, or take it over first."
+            f"#{conversation.number} is with {owner}: ask {owner} or a supervisor to give it to you."
         )
 
 
