@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
 from crm.models import ContactAddress
@@ -131,6 +132,11 @@ def _found(queue: EmailQueue, mail: ParsedMail) -> list[Found]:
     ]
 
 
+def answers_us(mail: ParsedMail) -> bool:
+    """Whether the mail names one of our mails as what it answers, whoever wrote it."""
+    return any(read_message_id(each, message_id_key()) for each in _named(mail))
+
+
 def _named_conversations(ids: list[str]) -> list[int]:
     stored: dict[str, list[int]] = {}
     rows = Message.objects.filter(message_id__in=ids).order_by("-pk") if ids else Message.objects.none()
@@ -145,11 +151,13 @@ def _named_conversations(ids: list[str]) -> list[int]:
 
 
 def parties(conversation: Conversation) -> set[str]:
-    """The addresses that take part: the contact's, and of all who wrote, received or were copied in."""
+    """The addresses that take part: the contact's, and of people who wrote, received or were copied in."""
     found = set(
         ContactAddress.objects.filter(contact=conversation.contact_id).values_list("email", flat=True)
     )
-    for sender, *groups in conversation.messages.values_list("from_email", "to", "cc", "reply_to"):
+    # A machine's mail may join on a signed id alone, so whoever it names takes no part yet.
+    trusted = conversation.messages.filter(Q(direction=Message.Direction.OUT) | Q(automatic=Automatic.NO))
+    for sender, *groups in trusted.values_list("from_email", "to", "cc", "reply_to"):
         found.add(sender)
         found.update(person.get("email", "") for group in groups for person in group)
     return {email.lower() for email in found if email}
