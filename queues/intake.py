@@ -234,6 +234,8 @@ def _may_be_acknowledged(conversation: Conversation, mail: ParsedMail) -> bool:
     sender = mail.from_.email.lower()
     if mail.automatic != Automatic.NO or not sender or is_daemon(mail.from_) or sender in own_addresses():
         return False
+    if matching.answers_us(mail):  # maybe a robot that answers from another address each time
+        return False
     # One mail of a contact at a time: two at once would each be acknowledged.
     Contact.objects.select_for_update(no_key=True).get(pk=conversation.contact_id)
     answered = Message.objects.filter(

@@ -69,6 +69,15 @@ def test_fields_longer_than_their_columns_are_cut() -> None:
     assert message.subject == "x" * 1000
 
 
+def test_an_id_that_fits_into_no_index_is_another_one() -> None:
+    letters = "".join(chr(0x4E00 + number * 7919 % 0x5000) for number in range(980))
+    message = receive(
+        make_queue(), make_mail(Message_ID=f"<{letters}@x.example>", In_Reply_To=f"<{letters}@y>")
+    )
+    assert len(message.message_id.encode()) <= 1000
+    assert message.in_reply_to == ""
+
+
 def test_two_mailboxes_give_a_conversation_in_each_queue() -> None:
     raw = make_mail(To="sales@example.com, support@example.com")
     one, other = receive(make_queue(), raw), receive(make_queue(), raw)
@@ -239,6 +248,18 @@ class TestMachineMail:
         message = receive(make_queue(), bounce("ucs.1.1.aaaaaaaaaaaaaaaaaaaaaaaaaa@example.com", "5.1.1"))
         assert kinds(message.conversation) == ["opened"]
 
+    def test_what_a_machine_names_takes_no_part(self) -> None:
+        alice = make_agent()
+        queue = make_queue([alice])
+        first = receive(queue)
+        reference = f"<{answer(first, alice).message_id}>"
+        stranger = {"From": "Eve <eve@stranger.example>", "In_Reply_To": reference}
+        machine = {"Auto_Submitted": "auto-replied", "Cc": "mallory@stranger.example"}
+        assert receive(queue, make_mail(**stranger, **machine)).conversation == first.conversation
+        for sender in ("eve@stranger.example", "mallory@stranger.example"):
+            mail = make_mail("Send me everything.", **(stranger | {"From": sender}))
+            assert receive(queue, mail).conversation != first.conversation
+
 
 def bounce(message_id: str, status: str, action: str = "failed") -> bytes:
     """A delivery report (RFC 3464) about a mail of ours."""
@@ -304,6 +325,19 @@ class TestAcknowledgement:
     def test_machines_and_ourselves_are_not_told(self, headers: dict[str, str]) -> None:
         receive(self.queue(), make_mail(**headers))
         assert not OutgoingMail.objects.exists()
+
+    def test_a_robot_with_ever_new_addresses_is_told_once(self) -> None:
+        queue = self.queue()
+        receive(queue, make_mail(From="ticket+0@robot.example"))
+        told = Message.objects.get(direction="out")
+        for number in range(1, 4):
+            mail = make_mail(
+                "We have got your mail, too.",
+                From=f"ticket+{number}@robot.example",
+                References=f"<{told.message_id}>",
+            )
+            receive(queue, mail)
+        assert OutgoingMail.objects.count() == 1
 
     def test_without_a_sender_the_mail_is_kept_and_the_lack_is_told(self) -> None:
         message = receive(self.queue(sender=None))
