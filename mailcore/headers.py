@@ -18,7 +18,7 @@ from mailcore.words import decode_words
 LONGEST_BLOCK = 256 * 1024
 LONGEST_HEADER = 16 * 1024
 MOST_REFERENCES = 50
-_LONGEST_ID = 1000
+_LONGEST_ID = 1000  # octets, since it must fit into an index
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\n]*)(?:\n[ \t][^\n]*)*+)\n?")
 _STRAY_LINE = re.compile(
@@ -136,7 +136,7 @@ def message_ids(value: str) -> tuple[str, ...]:
     if not ids:
         ids = (word for word in value.split() if "@" in word)
     clean = (_SPACE.sub("", clean_line(each)).strip("<>\"',;") for each in ids)
-    unique = [each for each in dict.fromkeys(clean) if each and len(each) <= _LONGEST_ID]
+    unique = [each for each in dict.fromkeys(clean) if each and len(each.encode()) <= _LONGEST_ID]
     if len(unique) > MOST_REFERENCES:
         unique = [unique[0], *unique[1 - MOST_REFERENCES :]]
     return tuple(unique)
