@@ -2,8 +2,9 @@
 
 Our own workers don't come here: a token URL in a password field is answered in process (`sso.secrets`).
 A program on this machine may ask without a key, if it comes straight: anything that a proxy adds to a
-request, or a Host that isn't loopback, makes a key of UCS_TOKEN_KEYS necessary. Such a key opens the
-endpoint from everywhere. Refresh tokens never leave.
+request, or a Host that isn't loopback, makes a key of UCS_TOKEN_KEYS necessary. So does a public
+UCS_BASE_URL: then a proxy stands before us, and one that adds nothing looks like a program on this machine.
+Such a key opens the endpoint from everywhere. Refresh tokens never leave.
 """
 
 import hmac
@@ -76,8 +77,8 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
         return None
     return _problem(
         403,
-        "This request does not come straight from this machine: send one of UCS_TOKEN_KEYS as "
-        "Authorization: Bearer.",
+        "This request does not come straight from this machine, or UCS_BASE_URL is a public address: send "
+        "one of UCS_TOKEN_KEYS as Authorization: Bearer.",
     )
 
 
@@ -96,8 +97,10 @@ def _wrong_key() -> HttpResponse:
 
 def _is_direct(request: HttpRequest) -> bool:
     forwarded = any(name in FORWARDED or name.startswith("HTTP_X_FORWARDED") for name in request.META)
-    host = urlsplit(f"//{request.META.get('HTTP_HOST', '')}").hostname or ""
-    return not forwarded and _is_loopback(request.META.get("REMOTE_ADDR", "")) and _is_loopback(host)
+    asked = urlsplit(f"//{request.META.get('HTTP_HOST', '')}").hostname or ""
+    public = urlsplit(settings.BASE_URL).hostname or ""
+    peer = request.META.get("REMOTE_ADDR", "")
+    return not forwarded and all(_is_loopback(each) for each in (peer, asked, public))
 
 
 def _is_loopback(host: str) -> bool:

@@ -78,6 +78,18 @@ def test_what_came_through_a_proxy_needs_a_key(
     assert with_key.status_code == 200
 
 
+@pytest.mark.parametrize("address", ["https://desk.example.com", "https://203.0.113.5:8443"])
+def test_behind_a_proxy_that_adds_nothing_a_key_is_needed(
+    client: Client, provider: SSOProvider, settings: Settings, address: str
+) -> None:
+    settings.BASE_URL = address
+    refused = client.get(path(provider), headers=LOCAL, REMOTE_ADDR="127.0.0.1")
+    assert refused.status_code == 403
+    assert "UCS_BASE_URL" in refused.json()["detail"]
+    key = {"Authorization": f"Bearer {KEY}"}
+    assert client.get(path(provider), headers=LOCAL | key).status_code == 200
+
+
 @pytest.mark.parametrize("peer", ["10.0.0.7", "203.0.113.5", "", "::ffff:10.0.0.7", "unix:"])
 def test_other_machines_need_a_key(client: Client, provider: SSOProvider, peer: str) -> None:
     assert client.get(path(provider), headers=LOCAL, REMOTE_ADDR=peer).status_code == 403
