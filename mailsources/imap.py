@@ -247,9 +247,11 @@ def _ask(client: IMAPClient, uids: Sequence[int | None], items: list[str]) -> An
 def _answer(one: Listed, answers: Answers) -> Answer:
     found = answers.get(one.uid or 0, {})
     raw, at = found.get(b"BODY[]"), found.get(b"INTERNALDATE")
-    if not isinstance(raw, bytes):
-        return Vanished(one)
-    return Arrived(one, raw, at if isinstance(at, datetime) else None)
+    if isinstance(raw, bytes):
+        return Arrived(one, raw, at if isinstance(at, datetime) else None)
+    if b"BODY[]" in found or b"INTERNALDATE" in found:  # it is there, so it must not be passed over
+        return Unreadable(one, "the server gave no text for it")
+    return Vanished(one)
 
 
 def _expunge(client: IMAPClient, uids: list[int]) -> None:

@@ -12,7 +12,7 @@ the same transaction.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -158,6 +158,14 @@ def _nameless(one: Listed) -> bool:
     return one.uid is None and one.uidl is None
 
 
+def _name(one: Seen) -> tuple[int | None, str | None]:
+    return one.listed.uid, one.listed.uidl
+
+
+def _content(one: Arrived) -> str:
+    return hashlib.sha256(one.raw).hexdigest()
+
+
 class _Batch:
     """Rows for what a look has seen, written with few statements; the state's row is locked meanwhile."""
 
@@ -169,6 +177,8 @@ class _Batch:
         self.leave = source.after_import == AFTER_IMPORT.LEAVE
         self.stored = Stored()
         self._new_raws: list[RawMail] = []
+        self._names: set[tuple[int | None, str | None]] = set()
+        self._shown_again: list[int] = []
 
     def write(self, seen: Sequence[Seen], *, note_repeats: bool = True) -> Stored:
         """Make or complete the rows.
@@ -184,6 +194,9 @@ class _Batch:
         for row in rows:
             if row.pk in self._old_pks:
                 row.save()
+        # No other column: these may be being delivered at this moment.
+        again = FetchedMail.objects.filter(pk__in=self._shown_again)
+        again.update(settled_at=self.now if self.leave else None)
         self._count(rows)
         return self.stored
 
@@ -201,7 +214,10 @@ class _Batch:
         self._old_pks = {row.pk for row in old}
 
     def _row(self, one: Seen, note_repeats: bool) -> FetchedMail | None:
-        row = self._old.get((one.listed.uid, one.listed.uidl))
+        row = self._old.get(_name(one))
+        if self._is_taken(one, row):
+            one, row = replace(one, listed=replace(one.listed, uid=None, uidl=None)), None
+        self._names.add(_name(one))
         if isinstance(one, Vanished) and row is None:
             return None
         row = row or FetchedMail(
@@ -224,13 +240,23 @@ class _Batch:
                 self._gone(row)
         return row
 
+    def _is_taken(self, one: Seen, row: FetchedMail | None) -> bool:
+        """Whether the name is another mail's: UIDLs made of the content may be equal (RFC 1939 7)."""
+        if _nameless(one.listed):
+            return False
+        if _name(one) in self._names:
+            return True
+        content = _content(one) if isinstance(one, Arrived) else ""
+        return row is not None and row.content_hash not in ("", content)
+
     def _arrived(self, row: FetchedMail, one: Arrived, note_repeats: bool) -> FetchedMail | None:
-        content = hashlib.sha256(one.raw).hexdigest()
+        content = _content(one)
         row.content_hash, row.size, row.received_at = content, len(one.raw), one.received_at
         row.settled_at = self.now if self.leave or _nameless(one.listed) else None
         before = self._contents.get(content)
         if before is not None and before == row.pk:
-            return row  # shown again, as its deletion got lost
+            self._shown_again.append(before)  # as its deletion got lost
+            return None
         if before is not None:
             row.state, row.reason = FetchedMail.State.SKIPPED, f"The same mail as fetched mail {before}."
             return row if note_repeats else None
@@ -248,7 +274,7 @@ class _Batch:
             f"{self.source.server_address} could not hand the mail over ({one.reason}): "
             "look at it with a mail program, then try again."
         )
-        row.settled_at = self.now if row.attempts >= MAX_ATTEMPTS else None
+        row.settled_at = self.now if row.attempts >= MAX_ATTEMPTS or _nameless(one.listed) else None
 
     def _too_big(self, row: FetchedMail, one: TooBig) -> None:
         limit = LARGEST_MAIL // 1024 // 1024

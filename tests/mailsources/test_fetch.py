@@ -299,6 +299,62 @@ def test_a_vanished_mail_is_passed_over(dovecot: Dovecot, monkeypatch: pytest.Mo
     assert fetch_new(source).count == 0
 
 
+def test_a_mail_without_its_text_is_not_passed_over(
+    dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = source_at(dovecot)
+    mails = fill(dovecot, source, 3)
+    real = IMAPClient.fetch
+
+    def nil(self: IMAPClient, uids: list[int], items: list[str]) -> dict[int, Any]:
+        answers: dict[int, Any] = real(self, uids, items)
+        if "BODY.PEEK[]" in items and 2 in answers:
+            answers[2][b"BODY[]"] = None
+        return answers
+
+    with monkeypatch.context() as patched:
+        patched.setattr(IMAPClient, "fetch", nil)
+        looked = fetch_new(source)
+    assert (looked.count, looked.unreadable) == (2, 1)
+    assert "gave no text" in FetchedMail.objects.get(source=source, uid=2).reason
+    assert fetch_new(source).count == 1
+    assert contents(source) == mails
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one batch", "in two batches"])
+def test_mails_of_one_uidl_are_told_apart_by_content(dovecot: Dovecot, at_once: bool) -> None:
+    source = source_at(dovecot, "pop3-ssl", after_import="delete")
+    (held,) = lease.claim([source.pk])
+    first, other = make_mail("One."), make_mail("Other.")
+    seen = [Arrived(Listed(uidl="same", number=n), raw) for n, raw in enumerate((first, first, other), 1)]
+    for batch in [seen] if at_once else [[one] for one in seen]:
+        ledger.store(held, batch, 3)
+    assert contents(source) == sorted([first, other])
+    assert FetchedMail.objects.filter(source=source, uidl="same").count() == 1
+
+
+def test_a_mail_shown_again_is_settled_again_and_otherwise_left_alone(
+    dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = source_at(dovecot, "pop3-ssl", after_import="delete")
+    (held,) = lease.claim([source.pk])
+    seen = [Arrived(Listed(uidl="one", number=1), make_mail())]
+    (pk,) = ledger.store(held, seen, 1).waiting
+    FetchedMail.objects.filter(pk=pk).update(settled_at=timezone.now())
+    recall = ledger._Batch._recall
+
+    def deliver_meanwhile(batch: ledger._Batch, seen: Any) -> None:
+        recall(batch, seen)
+        assert deliver(pk) is not None
+
+    monkeypatch.setattr(ledger._Batch, "_recall", deliver_meanwhile)
+    ledger.store(held, seen, 1)
+    row = FetchedMail.objects.get(pk=pk)
+    assert (row.state, row.settled_at) == (State.DELIVERED, None)
+    assert row.message is not None
+    assert Message.objects.count() == 1
+
+
 def test_one_unreadable_mail_stops_no_other(dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> None:
     source = source_at(dovecot)
     fill(dovecot, source, 4)
