@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from mailcore.parse import parse
@@ -22,6 +22,14 @@ from queues.models import Message
 logger = logging.getLogger(__name__)
 
 State = FetchedMail.State
+
+
+CLAIM = """
+UPDATE mailsources_fetchedmail SET attempts = attempts + 1, fence = fence + 1, lease_until = %s
+WHERE id = %s AND state = 'waiting' AND attempts < %s AND (lease_until IS NULL OR lease_until < %s)
+RETURNING fence, attempts
+"""
+"""One statement in place of two: it is made once for each mail."""
 
 
 class NotRetryable(Exception):
@@ -98,20 +106,14 @@ def _claimable() -> QuerySet[FetchedMail]:
 
 def _claim(fetched_id: int) -> Claim | None:
     """Count the attempt before the work, so that a mail which kills its worker is noticed."""
-    changed = (
-        _claimable()
-        .filter(pk=fetched_id, attempts__lt=MAX_ATTEMPTS)
-        .update(
-            attempts=F("attempts") + 1,
-            fence=F("fence") + 1,
-            lease_until=timezone.now() + timedelta(seconds=settings.LEASE),
-        )
-    )
-    if not changed:
+    now = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, [now + timedelta(seconds=settings.LEASE), fetched_id, MAX_ATTEMPTS, now])
+        row = cursor.fetchone()
+    if row is None:
         _park_killer(fetched_id)
         return None
-    fence, attempts = FetchedMail.objects.values_list("fence", "attempts").get(pk=fetched_id)
-    return Claim(fetched_id, fence, attempts)
+    return Claim(fetched_id, fence=row[0], attempts=row[1])
 
 
 def _park_killer(fetched_id: int) -> None:
@@ -127,14 +129,10 @@ def _deliver(claim: Claim) -> Message:
         raise ValueError("its bytes are not stored")
     mail = parse(fetched.raw.as_bytes())
     with transaction.atomic():
-        mine = FetchedMail.objects.select_for_update().filter(
-            pk=claim.pk, fence=claim.fence, state=State.WAITING
-        )
-        if not mine.values_list("pk"):
-            raise ClaimLost
         received_at = fetched.received_at or fetched.fetched_at
         message = intake.deliver(fetched.source.queue, mail, fetched.raw, received_at)
-        FetchedMail.objects.filter(pk=claim.pk).update(
+        mine = FetchedMail.objects.filter(pk=claim.pk, fence=claim.fence, state=State.WAITING)
+        changed = mine.update(
             state=State.DELIVERED,
             message=message,
             header_id=mail.message_id[:1000],
@@ -142,6 +140,8 @@ def _deliver(claim: Claim) -> Message:
             lease_until=None,
             reason="",
         )
+        if not changed:
+            raise ClaimLost  # and nothing of this has happened
     return message
 
 

@@ -79,7 +79,8 @@ def connecting(error: Exception, server: Server) -> MailboxError:
     if isinstance(error, OSError):
         sentence = explain(error, server.server_address, server.service_port)
         code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), "network")
-        return MailboxError(sentence, code=code, retry=code != "tls")
+        # A server that hangs up in the middle of it may simply be starting.
+        return MailboxError(sentence, code=code, retry=code != "tls" or isinstance(error, ssl.SSLEOFError))
     with_ssl, without = USUAL_PORTS[server.server_type, True], USUAL_PORTS[server.server_type, False]
     return MailboxError(
         f"{place(server)} gave no greeting ({answer(error)}): check the service port (usually {with_ssl} "

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Case, DateTimeField, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
@@ -27,6 +27,17 @@ from mailsources.models import EmailSource, FetchedMail, SourceState
 
 ANNOUNCED = timedelta(seconds=30)
 """A look that nobody has begun after this time is announced again."""
+
+FINISH_GOOD = """
+UPDATE mailsources_sourcestate AS state SET
+    last_success_at = %s, last_error = '', failures = 0, on_server = seen.on_server,
+    lease_owner = '', lease_until = NULL,
+    next_attempt_at = CASE WHEN state.next_attempt_at IS NOT NULL THEN seen.next_look END
+FROM (VALUES {rows}) AS seen (id, fence, on_server, next_look)
+WHERE state.id = seen.id AND state.fence = seen.fence
+RETURNING state.source_id, state.next_attempt_at IS NULL
+"""
+"""A null next_attempt_at stays: somebody asked for another look while this one was under way."""
 
 _LIFE = secrets.token_hex(4)
 
@@ -107,7 +118,8 @@ def due(limit: int) -> list[int]:
 
 def make_due(source_ids: Iterable[int]) -> None:
     """Have sources looked at as soon as possible; also when a look is under way, for it may be too late."""
-    SourceState.objects.filter(source_id__in=list(source_ids)).update(next_attempt_at=None)
+    for source_id in source_ids:  # one by one: a statement over many rows could lock them in another's way
+        SourceState.objects.filter(source_id=source_id).update(next_attempt_at=None)
 
 
 def claim(source_ids: Iterable[int], *, early: bool = False) -> list[Lease]:
@@ -151,21 +163,12 @@ def hold(lease: Lease) -> SourceState:
 
 def finish(outcomes: Iterable[tuple[Lease, Fetched]]) -> list[int]:
     """Give leases back and plan the next looks; returns sources that somebody wants seen again at once."""
-    finished = []
+    sure = list(outcomes)
     with transaction.atomic():
-        for lease, fetched in sorted(outcomes, key=lambda one: one[0].state.pk):
-            mine = SourceState.objects.filter(pk=lease.state.pk, fence=lease.fence)
-            changes = _failure(lease, fetched.failure) if fetched.failure else _success(fetched)
-            # Null means: somebody asked for another look while this one was under way.
-            changes["next_attempt_at"] = Case(
-                When(next_attempt_at__isnull=True, then=Value(None)),
-                default=Value(changes["next_attempt_at"]),
-                output_field=DateTimeField(),
-            )
-            if mine.update(lease_owner="", lease_until=None, **changes):
-                finished.append(lease.state.pk)
-        wanted = SourceState.objects.filter(pk__in=finished, next_attempt_at=None)
-        return list(wanted.values_list("source_id", flat=True))
+        for held, fetched in sorted(sure, key=lambda one: one[0].state.pk):
+            if fetched.failure:
+                _finish_failed(held, fetched.failure)
+        return _finish_good([one for one in sure if not one[1].failure])
 
 
 def free_the_dead() -> int:
@@ -193,29 +196,38 @@ def _leftovers() -> QuerySet[FetchedMail]:
     )
 
 
-def _success(fetched: Fetched) -> dict[str, Any]:
+def _finish_good(outcomes: list[tuple[Lease, Fetched]]) -> list[int]:
+    """One statement for all, as there are many of them each second."""
+    if not outcomes:
+        return []
     now = timezone.now()
+    values: list[Any] = [now]
+    for held, fetched in outcomes:
+        values += [held.state.pk, held.fence, fetched.on_server, _next_look(fetched, now)]
+    rows = ", ".join(["(%s::bigint, %s::bigint, %s::integer, %s::timestamptz)"] * len(outcomes))
+    with connection.cursor() as cursor:
+        cursor.execute(FINISH_GOOD.format(rows=rows), values)
+        return [source_id for source_id, at_once in cursor.fetchall() if at_once]
+
+
+def _next_look(fetched: Fetched, now: datetime) -> datetime:
     interval = fetched.source.poll_interval or settings.POLL_INTERVAL
-    return {
-        "last_success_at": now,
-        "last_error": "",
-        "failures": 0,
-        "on_server": fetched.on_server,
-        "next_attempt_at": now if fetched.more else schedule.after_success(now, interval, random.random()),
-    }
+    return now if fetched.more else schedule.after_success(now, interval, random.random())
 
 
-def _failure(lease: Lease, failure: MailboxError) -> dict[str, Any]:
+def _finish_failed(held: Lease, failure: MailboxError) -> None:
     now = timezone.now()
-    failures = lease.state.failures + 1
-    return {
-        "last_error": failure.sentence,
-        "last_error_at": now,
-        "failures": failures,
-        "next_attempt_at": schedule.after_failure(
-            now, failures, random.random(), retry=failure.retry, wait=failure.wait
-        ),
-    }
+    failures = held.state.failures + 1
+    later = schedule.after_failure(now, failures, random.random(), retry=failure.retry, wait=failure.wait)
+    asked_meanwhile = When(next_attempt_at__isnull=True, then=Value(None))
+    SourceState.objects.filter(pk=held.state.pk, fence=held.fence).update(
+        last_error=failure.sentence,
+        last_error_at=now,
+        failures=failures,
+        lease_owner="",
+        lease_until=None,
+        next_attempt_at=Case(asked_meanwhile, default=Value(later), output_field=DateTimeField()),
+    )
 
 
 def _runs(process: int) -> bool:

@@ -275,6 +275,7 @@ userdb {{
 service imap-login {{
   chroot =
   process_min_avail = 1
+  service_count = 0
   inet_listener imap {{
     port = {ports.imap}
   }}
@@ -285,6 +286,7 @@ service imap-login {{
 }}
 service pop3-login {{
   chroot =
+  service_count = 0
   inet_listener pop3 {{
     port = {ports.pop3}
   }}
