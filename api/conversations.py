@@ -82,7 +82,7 @@ def list_conversations(request: HttpRequest, wanted: Query[ConversationFilter]) 
         found = found.filter(state=wanted.state)
     if wanted.agent:
         found = found.filter(agent__user__username=wanted.agent)
-    if wanted.contact.isdigit():
+    if wanted.contact.isascii() and wanted.contact.isdigit():
         found = found.filter(contact_id=int(wanted.contact))
     elif wanted.contact:
         found = found.filter(contact__addresses__email=wanted.contact.lower())

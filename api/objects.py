@@ -11,7 +11,7 @@ from agents.models import Agent
 from api import status as status_report
 from api.auth import caller
 from api.paging import page
-from api.shapes import ObjectPage
+from api.shapes import ObjectPage, Text
 from crm.models import Contact
 from mailsenders.models import EmailSender
 from mailsources.models import EmailSource
@@ -157,7 +157,7 @@ def _agent(row: Agent) -> dict[str, Any]:
 
 
 @router.get("contacts", response=ObjectPage)
-def contacts(request: HttpRequest, email: str = "") -> dict[str, Any]:
+def contacts(request: HttpRequest, email: Text = "") -> dict[str, Any]:
     """The contacts who wrote to queues that the caller works in; `email` finds one address."""
     seen = inbox.conversations_for(caller(request)).values("contact")
     rows = Contact.objects.filter(pk__in=seen).select_related("organisation").prefetch_related("addresses")

@@ -40,7 +40,7 @@ def page(
 
 def _limit(request: HttpRequest) -> int:
     text = request.GET.get("limit", "50")
-    if not text.isdigit() or not 1 <= int(text) <= MOST:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MOST:
         raise HttpError(400, f"limit is {text!r}: give a number from 1 to {MOST}.")
     return int(text)
 

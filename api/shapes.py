@@ -1,9 +1,13 @@
 """The JSON shapes of the API: what programs rely on."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from ninja import Field, Schema
+from pydantic import StringConstraints
+
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+"""A text that is looked up as it is: PostgreSQL has no NUL."""
 
 
 class Person(Schema):
@@ -123,11 +127,11 @@ class ConversationPage(Schema):
 class ConversationFilter(Schema):
     """Which conversations; all filters that are given must hold."""
 
-    queue: str = Field("", description="Name of the queue.")
-    state: str = Field("", description="waiting, assigned, pending, snoozed or closed.")
-    agent: str = Field("", description="Username of the agent who has it.")
-    contact: str = Field("", description="Address or id of the contact.")
-    text: str = Field("", description="Words in subject or messages, an address, or a number.")
+    queue: Text = Field("", description="Name of the queue.")
+    state: Text = Field("", description="waiting, assigned, pending, snoozed or closed.")
+    agent: Text = Field("", description="Username of the agent who has it.")
+    contact: Text = Field("", description="Address or id of the contact.")
+    text: Text = Field("", description="Words in subject or messages, an address, or a number.")
     limit: int = Field(50, ge=1, le=200)
     cursor: str = Field("", description="Comes with “next”; follow that as it is.")
 
@@ -162,7 +166,7 @@ class ReplyIn(Schema):
 class ConversationIn(ReplyIn):
     """A new conversation that begins with a mail from us."""
 
-    queue: str
+    queue: Text
     subject: str = Field(min_length=1, max_length=900)
     to: list[str] = Field(min_length=1)
 
@@ -176,13 +180,13 @@ class NoteIn(Schema):
 class AssignIn(Schema):
     """Who is to have it."""
 
-    agent: str
+    agent: Text
 
 
 class TransferIn(Schema):
     """Where it is to go."""
 
-    queue: str
+    queue: Text
     note: str = ""
 
 

@@ -5,7 +5,7 @@ why into the history. If it can't be done it raises `ActionRefused` with a sente
 Answering lives in `replies`, drafts in `drafts`; they are offered here, so that callers need one module.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -71,6 +71,7 @@ __all__ = [
 
 State = Conversation.State
 LONGEST_NOTE = 100_000
+LONGEST_SNOOZE = timedelta(days=36_500)
 
 
 def recipients(conversation: Conversation) -> Recipients:
@@ -237,6 +238,8 @@ def snooze(actor: User, conversation: Conversation, until: datetime) -> Conversa
     check_free(actor, row)
     if until.tzinfo is None or until <= now:
         raise ActionRefused("The time to wake it is over already: choose one in the future.")
+    if until > now + LONGEST_SNOOZE:
+        raise ActionRefused("That is too far away: choose a time within a hundred years.")
     owner = holder(row)
     states.sleep(row, until, now)
     when = timezone.localtime(until).strftime("%d %b %Y %H:%M")

@@ -215,7 +215,7 @@ def _body(reply: Reply, people: Recipients, signature: str, quote: Quote) -> Let
     tail = f"\n\n-- \n{signature.strip()}" if signature.strip() else ""
     head = f"{typed}{tail}\n"
     text = f"{head}\n{quote.text}" if quote.text else head
-    upper = sanitise(reply.html) + text_to_html(tail) if reply.html else text_to_html(head)
+    upper = sanitise(clean_text(reply.html)) + text_to_html(tail) if reply.html else text_to_html(head)
     return Letter(
         to=people.to,
         cc=people.cc,

@@ -33,10 +33,10 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
         ActionRefused: with the reason.
     """
     row = lock_for(actor, conversation)
+    check_token(answer.token)
     sent = row.messages.filter(compose_token=answer.token).first() if answer.token else None
     if sent is not None:
         return sent
-    check_token(answer.token)
     check_content(answer)
     check_free(actor, row)
     _check_seen(row, answer.seen_message_id)

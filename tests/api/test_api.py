@@ -122,6 +122,32 @@ def test_strangers_get_404_for_everything(program: Program) -> None:
     assert not OutgoingMail.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "conversations?contact=\u00b2",
+        "conversations?contact=%00",
+        "conversations?queue=%00",
+        "conversations?agent=%00",
+        "contacts?email=%00",
+        "queues?limit=\u00b2",
+    ],
+)
+def test_what_no_database_takes_is_a_problem_and_no_crash(program: Program, path: str) -> None:
+    assert program.try_get(path).status_code in (200, 400, 422)
+
+
+def test_texts_that_cannot_be_stored_are_refused(program: Program, queue: EmailQueue) -> None:
+    path = f"conversations/{receive(queue).conversation_id}"
+    assert program.post(f"{path}/take").status_code == 200
+    assert program.post(f"{path}/assign", {"agent": "\0"}).status_code == 422
+    assert program.post(f"{path}/transfer", {"queue": "\0"}).status_code == 422
+    assert program.post(f"{path}/snooze", {"until": "9999-12-31T23:59:59-14:00"}).status_code == 409
+    token = {"Idempotency-Key": "a\0b"}
+    assert program.post(f"{path}/replies", {"text": "Hello"}, **token).status_code == 409
+    assert program.post(f"{path}/replies", {"text": "Hello", "html": "<p>\ud800"}).status_code == 201
+
+
 def test_filters_narrow_the_list(program: Program, queue: EmailQueue, alice: Agent) -> None:
     receive(queue, make_mail("The kettle leaks", Subject="Kettle"))
     mine = receive(queue, make_mail("A broken lamp", From="Dana <dana@customer.example>")).conversation
