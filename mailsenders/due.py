@@ -15,10 +15,13 @@ UNSETTLED = (*WAITING, State.SENDING, State.UNCERTAIN)
 
 
 def due(now: datetime) -> QuerySet[OutgoingMail]:
-    """Mails whose time has come, unless an earlier one of their key is not settled: none overtakes it."""
+    """Mails whose time has come, unless an earlier one of their key is not settled: none overtakes it.
+
+    An automatic mail in doubt keeps nobody waiting: no person looks after it.
+    """
     earlier = OutgoingMail.objects.filter(
         order_key=OuterRef("order_key"), id__lt=OuterRef("id"), state__in=UNSETTLED
-    )
+    ).exclude(state=State.UNCERTAIN, is_automatic=True)
     return OutgoingMail.objects.filter(~Exists(earlier), state__in=WAITING, not_before__lte=now)
 
 

@@ -164,6 +164,16 @@ def test_a_conversation_keeps_its_order() -> None:
     assert claim(sender).mail_id == second.pk
 
 
+def test_an_automatic_mail_in_doubt_keeps_no_reply_waiting() -> None:
+    sender = make_sender()
+    make_outgoing(sender, order_key=7, is_automatic=True)
+    reply = make_outgoing(sender, order_key=7)
+    found = claim(sender)
+    assert outbox.claim(sender.pk, timezone.now()) is None
+    outbox.finish_uncertain(found, Outcome({}))
+    assert claim(sender).mail_id == reply.pk
+
+
 def test_replies_of_people_leave_before_automatic_mail() -> None:
     sender = make_sender()
     automatic = make_outgoing(sender, is_automatic=True)
