@@ -147,6 +147,8 @@ def explain(error: OSError, host: str, port: int) -> str:
                 f"{place} does not speak TLS from the first byte: choose STARTTLS (switch off “Use SSL "
                 "connection”), or the port for SSL."
             )
+        case ssl.SSLEOFError():
+            return f"{place} hung up while TLS was agreed on: it may be starting. Check the port if it lasts."
         case ssl.SSLError():
             return f"{place} and this server can't agree on TLS ({error.reason or error}): check the port."
         case TimeoutError():

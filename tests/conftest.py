@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
+from playwright.sync_api import Browser, sync_playwright
 
 from mailstore import announce, hints
 
@@ -16,6 +17,17 @@ def product_env(transactional_db: None) -> dict[str, str]:
     database = connection.settings_dict["NAME"]
     url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database}").geturl()
     return dict(os.environ, DATABASE_URL=url, DJANGO_SETTINGS_MODULE="ucs.settings")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser for the tests of one module; Playwright keeps a loop in this thread, so not longer."""
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+        yield browser
+        browser.close()
+        connections.close_all()  # beside Playwright's loop this thread has connections of its own
 
 
 @pytest.fixture

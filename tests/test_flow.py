@@ -14,7 +14,7 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from rehearsal.oauth import Account, OAuthServer
 from tests import product as products
@@ -29,7 +29,6 @@ pytestmark = pytest.mark.timeout(400)
 PASS_PHRASE = "a-long-pass-phrase"
 GOOGLE_BOX = "google@company.example"
 TOKEN_URL = "http://127.0.0.1:8080/api/v1.0/auth/token/{}"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
 PEOPLE = f"""
 skills: [billing]
@@ -215,17 +214,15 @@ def smtp(authority: Authority, oauth: OAuthServer) -> Iterator[SmtpServer]:
 
 
 @pytest.fixture
-def page(product: Product) -> Iterator[Page]:
+def page(chromium: Browser, product: Product) -> Iterator[Page]:
     """A browser at the product; errors on its console fail the test."""
     errors: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        page = browser.new_page(base_url=product.url, viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda one: errors.append(str(one)))
-        page.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
-        yield page
-        browser.close()
+    page = chromium.new_page(base_url=product.url, viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(20_000)
+    page.on("pageerror", lambda one: errors.append(str(one)))
+    page.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
+    yield page
+    page.close()
     assert errors == []
 
 

@@ -11,25 +11,15 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
-CHROMIUM = "/usr/bin/chromium"
 # A refusal, a session that is over, a request cut off as the page was left: the page tells them in words.
 EXPECTED = re.compile(r"\b(401|409)\b|^htmx:(afterRequest|sendError|sendAbort), ")
 DEADLINE = 15.0
+START_SECONDS = 60.0  # of a cold start beside other tests
 expect.set_options(timeout=DEADLINE * 1000)
 
 SignIn = Callable[..., Page]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium, once for all tests."""
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +42,7 @@ def site(django_db_setup: None) -> Iterator[str]:
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + DEADLINE
+    end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         assert process.poll() is None, "the web process ended by itself"
         with socket.socket() as probe:
@@ -83,12 +73,12 @@ class Watched:
 
 
 @pytest.fixture
-def sign_in(browser: Browser, site: str) -> Iterator[SignIn]:
+def sign_in(chromium: Browser, site: str) -> Iterator[SignIn]:
     """Open a desk, as in `sign_in("alice", "/?view=all")`; no page may complain or ask strangers."""
     opened: list[tuple[BrowserContext, Watched]] = []
 
     def open_desk(username: str, at: str = "/", *, width: int = 1440, height: int = 900) -> Page:
-        context = browser.new_context(
+        context = chromium.new_context(
             viewport={"width": width, "height": height}, base_url=site, timezone_id="Europe/Prague"
         )
         opened.append((context, Watched(context, site)))

@@ -2,6 +2,8 @@
 
 import logging
 import poplib
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -189,6 +191,22 @@ def test_an_unknown_authority_is_refused(dovecot: Dovecot, kind: str, settings: 
         mailbox.open()
     assert caught.value.code == "tls_untrusted"
     assert "UCS_CA_BUNDLE" in caught.value.sentence
+
+
+def test_a_server_that_hangs_up_in_the_handshake_is_tried_again_soon() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        source = make_source(service_port=listener.getsockname()[1])
+
+        def hang_up() -> None:
+            listener.accept()[0].close()
+
+        hangs_up = threading.Thread(target=hang_up)
+        hangs_up.start()
+        with pytest.raises(MailboxError) as caught, open_mailbox(source) as mailbox:
+            mailbox.open()
+        hangs_up.join()
+    assert caught.value.retry
+    assert str(source.service_port) in caught.value.sentence
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ class Authority:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._made: dict[tuple[str, ...], Certificate] = {}
 
     @cached_property
     def ca(self) -> trustme.CA:
@@ -35,8 +36,13 @@ class Authority:
         return path
 
     def certificate(self, *names: str) -> Certificate:
-        """Files of a new certificate for `names`, or for loopback."""
+        """Files of the certificate for `names`, or for loopback: made once, servers read them again."""
         names = names or LOOPBACK_NAMES
+        if names not in self._made:
+            self._made[names] = self._issue(names)
+        return self._made[names]
+
+    def _issue(self, names: tuple[str, ...]) -> Certificate:
         issued = self.ca.issue_cert(*names)
         stem = self.folder / names[0].replace(".", "-")
         certificate = Certificate(stem.with_suffix(".crt"), stem.with_suffix(".key"))

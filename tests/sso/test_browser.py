@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import User
 from django.db import connections
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -15,22 +15,18 @@ from tests.sso.conftest import MAILBOX
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-
 
 @pytest.fixture
-def page(live_server: LiveServer, settings: Settings) -> Iterator[Page]:
+def page(chromium: Browser, live_server: LiveServer, settings: Settings) -> Iterator[Page]:
     """A page of Chromium at the product; errors on its console fail the test."""
     settings.BASE_URL = live_server.url
     errors: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        page = browser.new_page(base_url=live_server.url, viewport={"width": 1280, "height": 900})
-        page.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
-        page.on("pageerror", lambda one: errors.append(str(one)))
-        yield page
-        browser.close()
-        connections.close_all()  # beside Playwright's loop this thread has a connection of its own
+    page = chromium.new_page(base_url=live_server.url, viewport={"width": 1280, "height": 900})
+    page.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
+    page.on("pageerror", lambda one: errors.append(str(one)))
+    yield page
+    page.close()
+    connections.close_all()  # beside Playwright's loop this thread has a connection of its own
     assert errors == []
 
 
