@@ -137,6 +137,11 @@ def test_one_bad_line_undoes_all(settings_file: Path) -> None:
             "members: there is no agent “nobody”: add it under agents.",
         ),
         ("queues:\n  - {name: Q}\nqueues: []", "3: the section “queues” is there twice"),
+        ("queues:\n  - {name: Q}\n  - {name: Q, mode: pick}", "3: queues “Q”: it is in line 2 already"),
+        (
+            "agents:\n  - {username: a, password: ${NO_SUCH_VARIABLE}, capacity: 2}",
+            "NO_SUCH_VARIABLE is not set",
+        ),
         ("agents:\n  - {username: a, skills: {x: 9}}", "skills: x has level 9: give 1 to 5."),
         ("agents:\n  - {username: a, role: king}", "role: 'king' is not offered"),
         (
@@ -165,3 +170,21 @@ def test_two_sources_of_one_mailbox_are_refused_by_name(settings_file: Path) -> 
     twin = WHOLE[WHOLE.index("  - {name: support-in") :].replace("support-in", "second")
     text = bad(settings_file, WHOLE + twin)
     assert "already fetched by the email source “support-in”" in text
+
+
+def test_a_variable_needs_no_quotes_between_braces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G_SECRET", "client: {secret}, 1")
+    path = tmp_path / "one.yml"
+    path.write_text("sso_providers:\n  - {name: g, type: google, client_id: i, client_secret: ${G_SECRET}}\n")
+    apply_file(path)
+    assert SSOProvider.objects.get().client_secret == "client: {secret}, 1"
+
+
+def test_an_export_names_the_provider_of_a_token_url(settings_file: Path) -> None:
+    apply_file(settings_file)
+    provider = SSOProvider.objects.get()
+    text = export()
+    assert "/api/v1.0/auth/token/google-support\n" in text
+    assert f"/auth/token/{provider.pk}" not in text
+    settings_file.write_text(text)
+    assert apply_file(settings_file).lines == []

@@ -8,7 +8,10 @@ from typing import Any
 
 import yaml
 
-VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+# Braces mean something to YAML: while it reads, a variable stands between two private characters instead.
+WRITTEN = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+BEGIN, END = "\ue000", "\ue001"
+VARIABLE = re.compile(f"{BEGIN}([A-Za-z0-9_]+){END}")
 DURATION = re.compile(r"^(\d+)\s*(m|min|h)?$")
 
 
@@ -159,7 +162,8 @@ def read(path: Path, entries: set[str], names: set[str]) -> Document:
     :raises BadFile: the file can't be opened, is no YAML, or has an unknown section.
     """
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        text = WRITTEN.sub(rf"{BEGIN}\1{END}", path.read_text(encoding="utf-8"))
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
         raise BadFile(f"{path}: the file can't be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -196,3 +200,13 @@ def _fill(document: Document, root: yaml.MappingNode, entries: set[str], names: 
             ]
         else:
             document.sections[section] = [reader.entry(section, item) for item in items or []]
+            _check_once(document.sections[section])
+
+
+def _check_once(entries: list[Entry]) -> None:
+    """Names are keys: of two entries with one name, the second would silently win."""
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        before = first.setdefault(entry.what, entry)
+        if before is not entry and not entry.what.endswith("“”"):
+            raise entry.wrong(f"it is in line {before.line} already: join the two, or give another name.")

@@ -1,5 +1,6 @@
 """Export the settings as a file that `apply` takes back; secrets are left out, so they stay as stored."""
 
+import re
 from typing import Any
 
 import yaml
@@ -11,6 +12,7 @@ from queues.models import EmailQueue
 from sso.models import SSOProvider
 from sso.secrets import token_provider_id
 
+NAME_IN_URL = re.compile(r"[^/?#\s]+")
 HEADER = "# Secrets are left out: applying this file keeps those that are stored.\n"
 
 
@@ -50,8 +52,14 @@ def _filled(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _token_url(password: str) -> str:
-    """A token URL is no secret; a password is."""
-    return password if token_provider_id(password) is not None else ""
+    """A token URL is no secret, a password is; the URL names its provider, whose id is another elsewhere."""
+    provider_id = token_provider_id(password)
+    if provider_id is None:
+        return ""
+    name = SSOProvider.objects.filter(pk=provider_id).values_list("name", flat=True).first()
+    if not name or name.isdigit() or not NAME_IN_URL.fullmatch(name):
+        return password
+    return f"{password.rstrip('/').rpartition('/')[0]}/{name}"
 
 
 def _provider(row: SSOProvider) -> dict[str, Any]:
