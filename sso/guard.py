@@ -7,7 +7,10 @@ from the environment are not used, certificates are always verified.
 
 import http.client
 import socket
-from collections.abc import Mapping
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlencode, urlsplit
@@ -17,6 +20,8 @@ from django.conf import settings
 from sso import tls
 
 TIMEOUT = 15
+LONGEST_TALK = 40.0  # seconds in all, also with a server that sends a letter now and then
+MOST_TRIED = 3  # addresses of one name
 LARGEST_ANSWER = 1_000_000
 
 # Services of hosting firms that hand out credentials to whoever asks from inside.
@@ -164,9 +169,12 @@ def _port(parts: SplitResult) -> int:
 
 def _connect(found: list[tuple[str, int]]) -> socket.socket:
     last: OSError = OSError("no address")
-    for address in found:
+    tried = found[:MOST_TRIED]
+    for address in tried:
         try:
-            return socket.create_connection(address, timeout=TIMEOUT)
+            line = socket.create_connection(address, timeout=TIMEOUT / len(tried))
+            line.settimeout(TIMEOUT)
+            return line
         except OSError as error:
             last = error
     raise last
@@ -175,16 +183,39 @@ def _connect(found: list[tuple[str, int]]) -> socket.socket:
 def _exchange(question: Question, parts: SplitResult, line: socket.socket) -> Answer:
     # The library's own HTTPSConnection would make a TLS context of its own; the port is for the Host header.
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80)
-    with line:
-        if parts.scheme == "https":
-            line = tls.context().wrap_socket(line, server_hostname=parts.hostname)
-        connection.sock = line
+    with line, _secured(line, parts) as secured, _ended_in_time(secured):
+        connection.sock = secured
         try:
+            if isinstance(secured, ssl.SSLSocket):
+                secured.do_handshake()
             _send(connection, question, parts)
             response = connection.getresponse()
             return Answer(response.status, dict(response.getheaders()), response.read(LARGEST_ANSWER))
         finally:
             connection.close()
+
+
+def _secured(line: socket.socket, parts: SplitResult) -> socket.socket:
+    if parts.scheme == "http":
+        return line
+    return tls.context().wrap_socket(line, server_hostname=parts.hostname, do_handshake_on_connect=False)
+
+
+@contextmanager
+def _ended_in_time(line: socket.socket) -> Iterator[None]:
+    timer = threading.Timer(LONGEST_TALK, _shut, [line])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _shut(line: socket.socket) -> None:
+    with suppress(OSError):
+        # Not the method of SSLSocket: that one takes the reader's TLS state away.
+        socket.socket.shutdown(line, socket.SHUT_RDWR)
 
 
 def _send(connection: http.client.HTTPConnection, question: Question, parts: SplitResult) -> None:

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 AT_LEAST = timedelta(minutes=10)
 EARLIER = timedelta(seconds=90)  # the task looks each minute and must come before anybody has to wait
 ALMOST_OVER = timedelta(seconds=30)
-CLAIM = timedelta(seconds=60)  # longer than the time-outs of one request together
+CLAIM = timedelta(seconds=60)  # longer than one request may take (`guard`)
 WAIT_SECONDS = 30.0
 LONGEST_PAUSE = timedelta(minutes=15)
 SETTINGS_PAUSE = timedelta(hours=1)

@@ -1,7 +1,9 @@
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -170,3 +172,32 @@ def test_a_server_that_talks_nonsense_is_no_crash() -> None:
         with pytest.raises(guard.Unreachable):
             guard.ask(guard.Question(f"http://127.0.0.1:{listener.getsockname()[1]}/", WHAT))
         thread.join()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_server_that_never_ends_is_cut_off(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "LONGEST_TALK", 0.5)
+    asked, stop = Event(), Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            line, _ = server.accept()
+            with line, suppress(OSError):
+                line.recv(1000)
+                asked.set()
+                # Over TLS: the beginning of a record, and then its content letter by letter.
+                line.sendall(b"HTTP/1.1 200 OK\r\n\r\n" if scheme == "http" else b"\x16\x03\x03\x40\x00")
+                while not stop.wait(0.05):
+                    line.sendall(b"x")
+
+        thread = Thread(target=drip)
+        thread.start()
+        try:
+            began = time.monotonic()
+            with suppress(guard.Unreachable):  # over HTTP what came so far may pass for an answer
+                guard.ask(guard.Question(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/token", WHAT))
+            assert time.monotonic() - began < 10
+            assert asked.is_set()
+        finally:
+            stop.set()
+            thread.join()
