@@ -4,6 +4,7 @@ What the server says is only a hint that it is worth looking: the library loses 
 pieces, and takes a closed line for silence. So the socket is read here, and any word of news is enough.
 """
 
+import re
 import ssl
 from dataclasses import dataclass, field
 
@@ -16,8 +17,8 @@ from mailsources.models import EmailSource
 from mailsources.signin import READ_SECONDS
 
 CHUNK = 65536
-CHATTER = (b"* OK", b"* BYE", b"+ ")
-"""Lines that bring no news: Dovecot says “Still here” every two minutes."""
+CHATTER = re.compile(rb"\+ |\* (OK|BYE|\d+ (FETCH|EXPUNGE))", re.IGNORECASE)
+"""No new mail: “Still here” of Dovecot every two minutes, marks, and what our own polls delete."""
 
 
 class NoIdle(Exception):
@@ -44,7 +45,7 @@ class Idling:
         while data := self._read():
             *lines, self._rest = (self._rest + data).split(b"\n")
             self._rest = self._rest[-1000:]
-            found = found or any(line and not line.startswith(CHATTER) for line in lines)
+            found = found or any(line.strip() and not CHATTER.match(line) for line in lines)
         return found
 
     def close(self) -> None:

@@ -1,15 +1,17 @@
 """Real mailboxes for the tests of the incoming side."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from mailsources import imap
-from mailsources.models import EmailSource
-from tests.make import make_source
+from mailsources.models import EmailSource, FetchedMail
+from tests.make import make_mail, make_source
 from tests.servers import dovecot as dovecots
 from tests.servers.authority import Authority
 from tests.servers.dovecot import PASSWORD, Dovecot
@@ -62,3 +64,37 @@ def source_at(server: Dovecot, kind: str = "imap-ssl", **overrides: Any) -> Emai
         "password": PASSWORD,
     }
     return make_source(**(values | overrides))
+
+
+def contents(source: EmailSource) -> list[bytes]:
+    """What the ledger holds of a source, sorted."""
+    rows = FetchedMail.objects.filter(source=source, raw__isnull=False).select_related("raw")
+    return sorted(row.raw.as_bytes() for row in rows if row.raw)
+
+
+def fill(server: Dovecot, source: EmailSource, number: int) -> list[bytes]:
+    """Drop so many different mails, and return them sorted."""
+    mails = [make_mail(f"This is mail {one}.") for one in range(number)]
+    for raw in mails:
+        server.drop(source.username, raw)
+    return sorted(mails)
+
+
+def in_threads(number: int, work: Callable[[], Any]) -> list[Any]:
+    """Results of the same work done by several threads at once."""
+    results: list[Any] = []
+    start = threading.Barrier(number)
+
+    def one() -> None:
+        start.wait()
+        try:
+            results.append(work())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=one) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results

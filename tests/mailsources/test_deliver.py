@@ -13,7 +13,7 @@ from mailsources.fetch import ingest
 from mailsources.models import EmailSource, FetchedMail
 from queues import intake
 from queues.models import Message
-from tests.mailsources.test_fetch import in_threads
+from tests.mailsources.conftest import in_threads
 from tests.make import make_mail, make_source
 
 pytestmark = pytest.mark.django_db

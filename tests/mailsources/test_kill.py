@@ -11,8 +11,7 @@ from mailsources.deliver import deliver
 from mailsources.fetch import fetch_new
 from mailsources.models import FetchedMail, SourceState
 from queues.models import Message
-from tests.mailsources.conftest import source_at
-from tests.mailsources.test_fetch import contents, fill
+from tests.mailsources.conftest import contents, fill, source_at
 from tests.product import eventually
 from tests.servers.authority import Authority
 from tests.servers.dovecot import Dovecot

@@ -18,8 +18,7 @@ from mailsources.fetch import fetch_new
 from mailsources.lease import Fetched
 from mailsources.models import EmailSource, FetchedMail, SourceState
 from mailsources.uids import ALL_AT_ONCE, new_uids
-from tests.mailsources.conftest import source_at
-from tests.mailsources.test_fetch import in_threads
+from tests.mailsources.conftest import in_threads, source_at
 from tests.make import make_mail, make_source
 from tests.product import eventually
 from tests.servers.dovecot import Dovecot

@@ -2,17 +2,20 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
 from mailsources import watch as watching
 from mailsources.fetch import fetch_new
+from mailsources.idling import Idling
 from mailsources.models import EmailSource, SourceState
 from mailsources.watch import Watch
 from tests.mailsources.conftest import source_at
@@ -64,6 +67,33 @@ def test_new_mail_is_noticed_at_once(dovecot: Dovecot) -> None:
         dovecot.drop(source.username, make_mail())
         eventually(lambda: told == [source.pk], "the new mail is noticed", 5)
     assert other.pk not in told
+
+
+@pytest.mark.parametrize(
+    ("pieces", "news"),
+    [
+        ([b"* 3 EXISTS\r\n* 1 RECENT\r\n"], [True]),
+        ([b"* 3 EXI", b"STS\r\n"], [False, True]),
+        ([b"* OK Still here\r\n"], [False]),
+        ([b"* OK Sti", b"ll here\r\n* 3 EXISTS\r\n"], [False, True]),
+        ([b"* 3 FETCH (FLAGS (\\Seen))\r\n"], [False]),
+        ([b"* 3 EXPUNGE\r\n"], [False]),
+        ([b"* 9 something unheard of\r\n"], [True]),
+    ],
+)
+def test_lines_in_any_number_of_pieces_are_understood(pieces: list[bytes], news: list[bool]) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        idling = Idling(SimpleNamespace(socket=lambda: ours))
+        found = []
+        for piece in pieces:
+            theirs.sendall(piece)
+            found.append(idling.news())
+        assert found == news
+        theirs.close()
+        with pytest.raises(ConnectionError):
+            idling.news()
 
 
 def test_a_restart_of_the_server_is_survived(authority: Authority) -> None:
