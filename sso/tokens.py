@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -45,6 +46,7 @@ EARLIER = timedelta(seconds=90)  # the task looks each minute and must come befo
 ALMOST_OVER = timedelta(seconds=30)
 CLAIM = timedelta(seconds=60)  # longer than one request may take (`guard`)
 WAIT_SECONDS = 30.0
+WRITE_PAUSES = (0.1, 0.5, 1, 2, 4, 8)
 LONGEST_PAUSE = timedelta(minutes=15)
 SETTINGS_PAUSE = timedelta(hours=1)
 
@@ -272,4 +274,13 @@ def _settle(token: ProviderToken, **values: object) -> None:
     The fence rises here as well: who read the row during the claim must read it again.
     """
     rows = ProviderToken.objects.filter(pk=token.pk, fence=token.fence)
+    for pause in WRITE_PAUSES:  # a refresh token that was replaced can't be asked for again
+        try:
+            rows.update(claimed_until=None, fence=token.fence + 1, **values)
+        except (OperationalError, InterfaceError):
+            logger.warning("the new token of provider %s can't be written yet", token.provider_id)
+            close_old_connections()
+            time.sleep(pause)
+        else:
+            return
     rows.update(claimed_until=None, fence=token.fence + 1, **values)

@@ -1,14 +1,16 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from rehearsal.oauth import OAuthServer
-from sso import tasks, tokens
+from sso import oauth, tasks, tokens
 from sso.models import ProviderToken, SSOProvider
 from sso.oauth import Grant
 from tests.make import make_provider, make_signed_in_provider
@@ -284,3 +286,23 @@ def test_who_read_the_row_during_a_refresh_must_read_it_again(oauth_server: OAut
     read_before.fence = stored(provider).fence - 1  # as it stood while the claim was open
 
     assert not tokens._claim(read_before, timezone.now())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_replaced_refresh_token_outlives_a_restart_of_the_database(
+    oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = make_signed_in_provider(oauth_server, MAILBOX)
+    ProviderToken.objects.update(expires_at=timezone.now())
+    real = oauth.refresh
+
+    def refresh_and_lose_the_database(provider: SSOProvider, refresh_token: str) -> Grant:
+        grant = real(provider, refresh_token)
+        with suppress(OperationalError), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return replace(grant, refresh_token="replaced")
+
+    monkeypatch.setattr(oauth, "refresh", refresh_and_lose_the_database)
+    token = tokens.access_token(provider.pk)
+    row = ProviderToken.objects.get()
+    assert (row.access_token, row.refresh_token, row.claimed_until) == (token, "replaced", None)
