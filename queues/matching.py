@@ -22,6 +22,7 @@ from queues.models import Conversation, EmailQueue, Message
 from queues.posting import message_id_key
 
 MOST_IDS = 60
+MOST_NAMED = 20  # conversations, of ids that aren't ours: some mailers give one id to all their mails
 MOST_SEARCHED = 1_000_000  # octets
 COPY_WITHIN = timedelta(days=1)  # the same mail over a second mailbox comes at almost the same time
 
@@ -140,7 +141,7 @@ def answers_us(mail: ParsedMail) -> bool:
 def _named_conversations(ids: list[str]) -> list[int]:
     stored: dict[str, list[int]] = {}
     rows = Message.objects.filter(message_id__in=ids).order_by("-pk") if ids else Message.objects.none()
-    for message_id, pk in rows.values_list("message_id", "conversation"):
+    for message_id, pk in rows.values_list("message_id", "conversation")[:MOST_NAMED]:
         stored.setdefault(message_id, []).append(pk)
     found: list[int] = []
     for each in ids:

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agents.models import Agent, Language
@@ -97,6 +99,17 @@ def test_a_message_id_used_again_hides_nothing() -> None:
     one = receive(queue, make_mail("First.", Message_ID="<same@customer.example>"))
     other = receive(queue, make_mail("Something else.", Message_ID="<same@customer.example>"))
     assert one.conversation != other.conversation
+
+
+def test_an_id_that_everybody_uses_costs_no_more_each_time() -> None:
+    queue, asked = make_queue(), []
+    for number in range(60):
+        sender = f"person-{number}@customer.example"
+        with CaptureQueriesContext(connection) as queries:
+            receive(queue, make_mail(From=sender, Message_ID="<1@localhost>", References="<1@localhost>"))
+        asked.append(len(queries))
+    assert Conversation.objects.count() == 60
+    assert asked[59] == asked[30]
 
 
 class TestJoining:
