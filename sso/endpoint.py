@@ -95,12 +95,16 @@ def _wrong_key() -> HttpResponse:
     return response
 
 
+def is_forwarded(request: HttpRequest) -> bool:
+    """Whether a proxy has left a mark on the request."""
+    return any(name in FORWARDED or name.startswith("HTTP_X_FORWARDED") for name in request.META)
+
+
 def _is_direct(request: HttpRequest) -> bool:
-    forwarded = any(name in FORWARDED or name.startswith("HTTP_X_FORWARDED") for name in request.META)
     asked = urlsplit(f"//{request.META.get('HTTP_HOST', '')}").hostname or ""
     public = urlsplit(settings.BASE_URL).hostname or ""
     peer = request.META.get("REMOTE_ADDR", "")
-    return not forwarded and all(_is_loopback(each) for each in (peer, asked, public))
+    return not is_forwarded(request) and all(_is_loopback(each) for each in (peer, asked, public))
 
 
 def _is_loopback(host: str) -> bool:

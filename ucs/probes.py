@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.auth import KeyAuth
+from sso.endpoint import is_forwarded
 from ucs import health, metrics
 
 
@@ -49,7 +50,7 @@ def metrics_page(request: HttpRequest) -> HttpResponse:
 
 def is_local(request: HttpRequest) -> bool:
     """Whether a request comes from this very machine, and not through a proxy on it."""
-    if "HTTP_X_FORWARDED_FOR" in request.META or "HTTP_FORWARDED" in request.META:
+    if is_forwarded(request):
         return False
     try:
         return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
