@@ -78,6 +78,11 @@ class DataFolder:
             probe = self.path / f".write-{os.getpid()}"
             probe.touch()
             probe.unlink()
+        except (FileExistsError, NotADirectoryError) as error:
+            raise DataFolderError(
+                f"The data folder {self.path} can't be made, as {error.filename} is a file: "
+                "move that away, or choose another folder with UCS_DATA_DIR."
+            ) from error
         except OSError as error:
             raise DataFolderError(
                 f"The data folder {self.path} can't be written to ({error.strerror}): "

@@ -108,11 +108,16 @@ def write_private(path: Path, text: str) -> None:
 def fill(path: Path) -> None:
     """Set the variables of a NAME=value file that are not set yet; no file, nothing to do."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return
     except OSError as error:
         raise EnvironmentMissing(f"{path} can't be read ({error.strerror}): make it yours again.") from error
+    except UnicodeDecodeError as error:
+        raise EnvironmentMissing(
+            f"{path} is damaged, it isn't text: put it back from a back-up; if it never held the keys of a "
+            "database, remove it and a new one is made."
+        ) from error
     for line in text.splitlines():
         name, separator, value = line.partition("=")
         if separator and not os.environ.get(name):

@@ -29,6 +29,7 @@ from ucs.embedded import Embedded
 from ucs.supervisor import Child, Program, Supervisor
 
 HOST = "127.0.0.1"
+LAST_PORT = 65535
 WORKER_THREADS = 8
 QUEUES = "fetch,deliver,send,tokens,housekeeping"
 READY_SECONDS = 90
@@ -199,6 +200,8 @@ class Launcher:
 
 def free_port(wanted: int) -> int:
     """The wanted port if nobody has it; for 0 any free one. Raises StartError naming who has it."""
+    if not 0 <= wanted <= LAST_PORT:
+        raise StartError(f"There is no port {wanted}: choose one from 1024 to {LAST_PORT} with --port.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -196,7 +196,22 @@ def test_data_folder_that_is_a_file(data: Path) -> None:
     data.write_text("")
     started = manage(data, "up", "--port", "0")
     assert started.returncode == 1
-    assert started.stderr.strip().startswith(f"The data folder {data} can't be written to")
+    assert started.stderr.strip().startswith(f"The data folder {data} can't be made, as {data} is a file")
+
+
+def test_keys_that_are_no_text(data: Path) -> None:
+    data.mkdir()
+    (data / "secrets.env").write_bytes(bytes(range(128, 256)))
+    started = manage(data, "up", "--port", "0")
+    assert started.returncode == 1
+    assert started.stderr.startswith(f"{data / 'secrets.env'} is damaged")
+    assert len(started.stderr.splitlines()) == 1
+
+
+def test_port_that_does_not_exist(data: Path) -> None:
+    started = manage(data, "up", "--port", "99999")
+    assert started.returncode == 1
+    assert started.stderr.splitlines()[-1].startswith("There is no port 99999")
 
 
 def test_lost_keys(data: Path) -> None:
