@@ -111,7 +111,7 @@ def undo(request: DeskRequest, pk: int) -> HttpResponse:
     extra = {"composer": "desk/reply.html", "composer_reset": True, "editor": editor(request, row)}
     response = retold(request, row.pk, **extra)
     response["HX-Push-Url"] = f"/conversations/{row.pk}/{place(request).query}"
-    return with_event(response, "desk:undone", {})
+    return with_event(response, "desk:undone", {"message": pk})
 
 
 @require_POST

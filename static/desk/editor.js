@@ -156,6 +156,10 @@ document.body.addEventListener("htmx:confirm", async (event) => {
     toast("A file is still being uploaded: wait for it, or remove it.", { error: true });
     return;
   }
+  if (event.target === editor.form && editor.form.querySelector(".file.failed")) {
+    toast("A file could not be attached: remove it from the list to send without it.", { error: true });
+    return;
+  }
   clearTimeout(editor.timer);
   await editor.saving?.catch(() => {}); // a save that overtakes the answer would be a draft again
   editor.sending = true;

@@ -37,3 +37,8 @@ new MutationObserver((changes) => {
   }
   while (shelf.children.length > MOST) shelf.firstElementChild.remove();
 }).observe(shelf, { childList: true });
+
+// Taken back in the conversation itself: the toast that offers the same has nothing to offer any more.
+document.body.addEventListener("desk:undone", ({ detail }) => {
+  shelf.querySelector(`[hx-post^="/messages/${detail.message}/undo"]`)?.closest(".toast").remove();
+});

@@ -1,6 +1,7 @@
 """The desk in a real browser: what agents do all day, on the real web process."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -56,6 +57,11 @@ def test_an_agent_takes_a_conversation_and_answers_it_once(sign_in: SignIn, orde
     page.locator("#toasts").get_by_role("button", name="Undo").click()
     expect(page.locator("#reply-text")).to_have_value("It is on its way.")
     expect(page.locator("#items .out")).to_have_count(0)
+    expect(page.locator("#toasts .toast")).to_have_count(0)
+
+    page.locator("#reply-text").press("Control+Enter")
+    page.locator("#items .out .delivery").get_by_role("button", name="Undo").click()
+    expect(page.locator("#toasts .toast")).to_have_count(0)
 
     page.locator("#reply-text").press("Control+Enter")
     expect(page.locator("#items .out .delivery")).to_contain_text("Leaves in")
@@ -162,6 +168,25 @@ def test_a_file_goes_with_the_answer(sign_in: SignIn, orders: EmailQueue) -> Non
     expect(page.locator("#head .pill").first).to_have_text("Closed")
     files = Message.objects.get(direction="out").attachments.all()
     assert [file.name for file in files] == ["štítek.txt", "seam.png"]
+
+
+def test_an_answer_does_not_leave_without_a_file_that_was_refused(
+    sign_in: SignIn, orders: EmailQueue, tmp_path: Path
+) -> None:
+    row = receive(orders).conversation
+    page = sign_in("alice", f"/conversations/{row.pk}/")
+    page.keyboard.press("r")
+    page.keyboard.type("See the film.")
+    film = tmp_path / "film.bin"
+    film.write_bytes(bytes(26_000_000))
+    page.locator("[data-pick]").set_input_files(film)
+    expect(page.locator(".file.failed")).to_contain_text("“film.bin” doesn't fit")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("#toasts .error")).to_contain_text("could not be attached")
+    assert not Message.objects.filter(direction="out").exists()
+    page.locator(".file.failed button").click()
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("#items .out .delivery")).to_contain_text("Leaves in")
 
 
 def test_text_survives_the_end_of_the_session(sign_in: SignIn, orders: EmailQueue) -> None:
