@@ -3,6 +3,7 @@
 import json
 import sys
 from argparse import ArgumentParser
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -35,7 +36,7 @@ class Command(BaseCommand):
             for row in found[kind]:
                 name = row.get("name") or row["queue"]
                 rest = "  ".join(
-                    f"{key}={value}"
+                    f"{key}={shown(value)}"
                     for key, value in row.items()
                     if key not in ("name", "last_error") and value
                 )
@@ -44,3 +45,8 @@ class Command(BaseCommand):
             self.stdout.write(self.style.ERROR(sentence))
         if found["ok"]:
             self.stdout.write(self.style.SUCCESS("Everything works."))
+
+
+def shown(value: Any) -> str:
+    """A value as people read it: times to the second."""
+    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else str(value)
