@@ -26,14 +26,14 @@ def page(
     limit = _limit(request)
     cursor = request.GET.get("cursor")
     if cursor:
-        key, last_id = _read(cursor)
+        key, last_id = _read(cursor, request.path)
         rows = rows.filter(Q(**{f"{order}__lt": key}) | Q(**{order: key, "id__lt": last_id}))
     found = list(rows.order_by(f"-{order}", "-id")[: limit + 1])
     following = None
     if len(found) > limit:
         found = found[:limit]
         query = request.GET.copy()
-        query["cursor"] = _write(getattr(found[-1], order), found[-1].pk)
+        query["cursor"] = _write(getattr(found[-1], order), found[-1].pk, request.path)
         following = f"{settings.BASE_URL}{request.path}?{query.urlencode()}"
     return {"results": show(found), "next": following}
 
@@ -45,13 +45,14 @@ def _limit(request: HttpRequest) -> int:
     return int(text)
 
 
-def _write(key: Any, last_id: int) -> str:
-    return signing.dumps([json.dumps(key, default=str), last_id], salt=SALT)
+def _write(key: Any, last_id: int, path: str) -> str:
+    return signing.dumps([json.dumps(key, default=str), last_id], salt=f"{SALT}:{path}")
 
 
-def _read(cursor: str) -> tuple[Any, int]:
+def _read(cursor: str, path: str) -> tuple[Any, int]:
+    """The keys in a cursor of this very list; another list is in another order."""
     try:
-        key, last_id = signing.loads(cursor, salt=SALT)
+        key, last_id = signing.loads(cursor, salt=f"{SALT}:{path}")
     except signing.BadSignature as error:
-        raise HttpError(400, "cursor is not one that this API made: follow “next” as it is.") from error
+        raise HttpError(400, "cursor is not one of this list: follow “next” as it is.") from error
     return json.loads(key), int(last_id)

@@ -177,6 +177,8 @@ def test_pages_follow_each_other_without_gap_or_double(program: Program, queue: 
         seen += [row["id"] for row in page["results"]]
     assert seen == list(Conversation.objects.order_by("-last_message_at", "-id").values_list("pk", flat=True))
     assert program.try_get("conversations?cursor=forged").status_code == 400
+    cursor = program.get("conversations", limit="2")["next"].partition("cursor=")[2]
+    assert program.try_get(f"agents?cursor={cursor}").status_code == 400
     assert program.try_get("conversations?limit=9999").status_code == 422
 
 
