@@ -61,7 +61,7 @@
       });
       place.append(button, " ");
     });
-    form.password.closest("div").after(place);
+    form.password.closest("div").append(place);
   }
 
   document.addEventListener("DOMContentLoaded", () => {
