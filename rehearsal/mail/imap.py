@@ -69,6 +69,8 @@ class ImapHost:
         config = _Config.make(self, None if implicit else tls)
 
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: SocketInfo) -> None:
+            if writer.get_extra_info("socket") is None:
+                return  # gone already, as after a mere test of the port; pymap would ask it for its address
             connection = _Connection(config.commands, config, reader, writer, peer)
             async with AsyncExitStack() as stack:
                 connection_exit.set(stack)
