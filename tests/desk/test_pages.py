@@ -154,6 +154,10 @@ def test_sending_twice_gives_one_mail(orders: EmailQueue) -> None:
     for _ in range(2):
         assert client.post(f"/conversations/{row.pk}/reply", data, headers=HTMX).status_code == 200
     assert Message.objects.filter(direction="out").count() == 1
+    other = client.post(f"/conversations/{row.pk}/reply", data | {"text": "Quite another"}, headers=HTMX)
+    assert other.status_code == 409, "a second window's text must not seem to be sent"
+    assert "sent from another window already" in other.content.decode()
+    assert Message.objects.filter(direction="out").count() == 1
 
 
 def test_an_answer_without_a_recipient_is_refused(orders: EmailQueue) -> None:
