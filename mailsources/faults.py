@@ -151,7 +151,7 @@ def no_folder(server: Server, folder: str, there: list[str]) -> MailboxError:
     names = ", ".join(there[:30]) + (" …" if len(there) > 30 else "")
     return MailboxError(
         f"The mailbox {server.mailbox or server.username} on {server.server_address} has no folder "
-        f"“{folder}”: " + (f"there are {names}." if names else "it shows no folders at all."),
+        f"“{folder}”: " + (f"it has {names}." if names else "it shows no folders at all."),
         code="folder",
         retry=False,
     )

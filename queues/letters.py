@@ -119,6 +119,11 @@ def chosen_recipients(reply: Reply, message: Message | None) -> Recipients:
     return Recipients(to, cc)
 
 
+def typed_text(reply: Reply) -> str:
+    """What the agent wrote, as it begins the mail's text."""
+    return clean_text(reply.text or html_to_text(reply.html)).rstrip()
+
+
 def typed_addresses(texts: Iterable[str]) -> tuple[Address, ...]:
     """Read what was typed, one address or several in a piece, each once.
 
@@ -211,7 +216,7 @@ def _attribution(message: Message, language: str) -> str:
 
 
 def _body(reply: Reply, people: Recipients, signature: str, quote: Quote) -> Letter:
-    typed = clean_text(reply.text or html_to_text(reply.html)).rstrip()
+    typed = typed_text(reply)
     tail = f"\n\n-- \n{signature.strip()}" if signature.strip() else ""
     head = f"{typed}{tail}\n"
     text = f"{head}\n{quote.text}" if quote.text else head

@@ -13,7 +13,7 @@ from crm import tracking
 from mailsenders import outbox
 from queues import drafts, live, states
 from queues.history import Kind, note_event
-from queues.letters import Reply, check_content, write_answer, write_first
+from queues.letters import Reply, check_content, typed_text, write_answer, write_first
 from queues.models import Conversation, EmailQueue, Event, Message
 from queues.ownership import check_able, check_free, check_works_in, holder, lock_for, profile
 from queues.posting import Posting, crm_reference, post, preview, sender_of
@@ -26,7 +26,7 @@ RESTORED_TIMES = ["waiting_since", "due_at", "snoozed_until", "assigned_at", "cl
 
 @transaction.atomic
 def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
-    """Send an answer; a second call with the same token returns the first one's message.
+    """Send an answer; the same call again, with the same token, returns the first one's message.
 
     Raises:
         NewMailArrived: the customer has written since `answer.seen_message_id`.
@@ -36,7 +36,7 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
     check_token(answer.token)
     sent = row.messages.filter(compose_token=answer.token).first() if answer.token else None
     if sent is not None:
-        return sent
+        return _repeated(sent, answer)
     check_content(answer)
     check_free(actor, row)
     _check_seen(row, answer.seen_message_id)
@@ -60,6 +60,17 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
     if answer.close:
         note_event(row, Kind.CLOSED, f"{agent} closed it with the answer.", actor)
     return message
+
+
+def _repeated(sent: Message, answer: Reply) -> Message:
+    """The message that was sent already, unless this is another answer, which must not vanish unseen."""
+    if not sent.text.startswith(typed_text(answer)):
+        raise ActionRefused(
+            "An answer with another text was sent from another window already, or with the same key; "
+            "this text was not sent. Copy it, load the page again and paste it into a new answer, "
+            "or use a new key."
+        )
+    return sent
 
 
 def check_token(token: str) -> None:
@@ -164,7 +175,7 @@ def start(actor: User, queue: EmailQueue, subject: str, answer: Reply) -> Messag
     token = f"start:{actor.pk}:{answer.token}" if answer.token else None
     sent = _started(token)
     if sent is not None:
-        return sent
+        return _repeated(sent, answer)
     check_content(answer)
     try:
         return _start(actor, queue, subject, answer, token)

@@ -100,7 +100,7 @@ def time_zone() -> str:
 
 
 def ca_bundle() -> str:
-    """A PEM file with the authorities to trust instead of the system's; empty: the system's."""
+    """A PEM file with authorities to trust beside the system's; empty: only those."""
     path: str = env.str("UCS_CA_BUNDLE", default="")
     if path and not Path(path).is_file():
         raise ImproperlyConfigured(f"UCS_CA_BUNDLE is {path!r}: there is no such file.")
@@ -225,6 +225,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",

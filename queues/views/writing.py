@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from mailcore.clean import clean_file_name, clean_text
+from mailcore.clean import clean_file_name
 from mailcore.compose import OutFile
 from queues import actions, inbox
 from queues.actions import NewMailArrived, Reply
@@ -39,17 +39,7 @@ def reply(request: DeskRequest, pk: int) -> HttpResponse:
         message = actions.reply(request.user, row, _reply(request, row, form.cleaned_data))
     except NewMailArrived as news:
         return _new_mail(request, news.message, is_closing=form.cleaned_data["close"])
-    _check_same(message, form.cleaned_data["text"])
     return _sent(request, message)
-
-
-def _check_same(message: Message, text: str) -> None:
-    """Say so when the token's answer left from a second window, with another text than this one's."""
-    if not message.text.startswith(clean_text(text).rstrip()):
-        raise ActionRefused(
-            "Your answer was sent from another window already, with another text. To send this one as well, "
-            "copy it, load the page again and paste it into a new answer."
-        )
 
 
 def _reply(request: DeskRequest, row: Conversation, data: dict[str, Any]) -> Reply:

@@ -198,7 +198,7 @@ def test_text_survives_the_end_of_the_session(sign_in: SignIn, orders: EmailQueu
     session = next(each for each in page.context.cookies() if each["name"] == "ucs_session")
     page.context.clear_cookies(name="ucs_session")
     assert session
-    page.keyboard.type(", second half.")
+    page.keyboard.insert_text(", second half.")  # at once: the dialog takes the keys when it opens
     dialog = page.get_by_role("dialog", name="You were signed out")
     dialog.get_by_label("User name").fill("alice")
     dialog.get_by_label("Password").fill("alice")

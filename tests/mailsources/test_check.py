@@ -41,7 +41,7 @@ def test_a_good_source_climbs_to_the_top_and_changes_nothing(dovecot: Dovecot, k
         ({"server_address": "nowhere.invalid"}, "Name", "nowhere.invalid"),
         ({"service_port": 9}, "TCP", "refuses connections"),
         ({"password": "wrong"}, "Login", "refused the username or password"),
-        ({"folder": "Nowhere"}, "Folder", "there are INBOX"),
+        ({"folder": "Nowhere"}, "Folder", "it has INBOX"),
         ({"password": "http://127.0.0.1:8080/api/v1.0/auth/token/4711"}, "Login", "4711"),
     ],
 )

@@ -293,7 +293,7 @@ def test_imap_a_missing_folder_is_named_with_those_there_are(dovecot: Dovecot) -
     with pytest.raises(MailboxError) as caught:
         read(source)
     assert caught.value.code == "folder"
-    assert "“Suport”: there are INBOX, Support." in caught.value.sentence
+    assert "“Suport”: it has INBOX, Support." in caught.value.sentence
 
 
 def test_imap_reads_a_folder_with_a_name_in_another_script(dovecot: Dovecot) -> None:

@@ -212,8 +212,16 @@ class TestOnce:
 
     def test_the_second_call_gives_the_first_message(self, alice: Agent, asked: Message) -> None:
         first = actions.reply(alice.user, asked.conversation, Reply(text="One.", token=TOKEN))
-        second = actions.reply(alice.user, asked.conversation, Reply(text="Two.", token=TOKEN))
+        second = actions.reply(alice.user, asked.conversation, Reply(text="One.", token=TOKEN))
         assert first == second
+        assert OutgoingMail.objects.count() == 1
+
+    def test_another_answer_with_the_same_token_is_refused_not_dropped(
+        self, alice: Agent, asked: Message
+    ) -> None:
+        actions.reply(alice.user, asked.conversation, Reply(text="One.", token=TOKEN))
+        with pytest.raises(ActionRefused, match="this text was not sent"):
+            actions.reply(alice.user, asked.conversation, Reply(text="Two.", token=TOKEN))
         assert OutgoingMail.objects.count() == 1
 
     def test_its_draft_is_gone_and_cannot_come_back(self, alice: Agent, asked: Message) -> None:
