@@ -58,10 +58,17 @@ const listed = () => new URLSearchParams(new FormData(document.querySelector("#l
 const asked = new WeakMap();
 document.body.addEventListener("htmx:beforeRequest", (event) => {
   const { requestConfig, elt } = event.detail;
-  asked.set(requestConfig, { conversation: elt.closest("article[data-conversation]") && opened(), list: elt.id === "refresh" && listed() });
+  const swap = elt.closest("[hx-swap]")?.getAttribute("hx-swap");
+  asked.set(requestConfig, { swap, conversation: elt.closest("article[data-conversation]") && opened(), list: elt.id === "refresh" && listed() });
 });
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   const from = asked.get(event.detail.requestConfig);
+  const { elt } = event.detail.requestConfig;
+  if (from?.swap && !elt.isConnected) {
+    // What asked has left the page meanwhile: htmx would no longer find how to swap, and throw an open editor away.
+    elt.setAttribute("hx-ext", "patch");
+    event.detail.swapOverride = from.swap;
+  }
   if (from?.conversation && from.conversation !== opened()) event.detail.swapOverride = "none";
   if (from?.list && from.list !== listed()) event.detail.shouldSwap = false;
   saveAll();

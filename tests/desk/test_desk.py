@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from queues.models import Conversation, Draft, EmailQueue, Message
 from tests.desk.conftest import SignIn
@@ -72,6 +72,42 @@ def test_an_agent_takes_a_conversation_and_answers_it_once(sign_in: SignIn, orde
     row.refresh_from_db()
     assert row.state == Conversation.State.PENDING
     assert not Draft.objects.exists()
+
+
+SEE_PARTS = """document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
+  window.swapped ||= detail.requestConfig.path.includes("/parts");
+}), null"""
+
+
+def test_a_late_refresh_leaves_the_editor_that_undo_opened(sign_in: SignIn, orders: EmailQueue) -> None:
+    row = receive(orders).conversation
+    page = sign_in("alice", f"/conversations/{row.pk}/")
+    page.keyboard.press("r")
+    page.locator("#reply-text").fill("Almost right.")
+    page.get_by_role("button", name="Send", exact=True).click()
+    undo = page.locator("#toasts").get_by_role("button", name="Undo")
+    expect(undo).to_be_visible()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/parts*", hold)
+    page.evaluate("htmx.trigger('#refresh-conversation', 'desk:conversation')")
+    eventually_held(page, held)
+    undo.click()
+    expect(page.locator("#reply-text")).to_have_value("Almost right.")
+    page.evaluate(SEE_PARTS)
+    held[0].continue_()
+    while not page.evaluate("window.swapped"):
+        page.wait_for_timeout(20)
+    expect(page.locator("#reply-text")).to_have_value("Almost right.")
+
+
+def eventually_held(page: Page, held: list[Route]) -> None:
+    """Let the browser go on until the request is held."""
+    while not held:
+        page.wait_for_timeout(20)
 
 
 def test_a_note_stays_in_the_house(sign_in: SignIn, orders: EmailQueue) -> None:
