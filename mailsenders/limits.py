@@ -32,11 +32,11 @@ def room(sender: EmailSender, now: datetime) -> bool:
 
 def used(sender_id: int, since: datetime) -> int:
     """How many mails count since then."""
-    mails = OutgoingMail.objects.filter(sender=sender_id)
-    taken = mails.filter(state=State.SENT, sent_at__gt=since).count()
-    open_ones = mails.filter(
-        Q(state=State.SENDING)
+    counted = (
+        Q(state=State.SENT, sent_at__gt=since)
+        | Q(state=State.SENDING)
         | Q(state=State.RETRY, sent_at__gt=since)  # taken for some of its recipients
         | Q(state=State.UNCERTAIN, data_started_at__gt=since - DOUBT)
     )
-    return taken + open_ones.count()
+    # One statement, one snapshot: what another worker settles meanwhile must not fall between two counts.
+    return OutgoingMail.objects.filter(counted, sender=sender_id).count()
