@@ -53,6 +53,7 @@ def parse(raw: bytes) -> ParsedMail:
     subject = headers.decoded("subject")
     sender = _sender(headers, defects)
     bounce, kind = _kind(mail, root, subject, sender, contents)
+    quoted_at = quote_at(contents.text)
     return ParsedMail(
         message_id=_message_id(raw, headers, defects),
         in_reply_to=next(iter(message_ids(headers.text("in-reply-to"))), ""),
@@ -65,7 +66,8 @@ def parse(raw: bytes) -> ParsedMail:
         date=_date(headers, defects),
         text=contents.text,
         html=contents.html,
-        quote_at=quote_at(contents.text),
+        quote_at=quoted_at,
+        signature_at=quoted_at,
         attachments=contents.attachments,
         automatic=kind,
         bounce=bounce,

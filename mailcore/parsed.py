@@ -68,11 +68,51 @@ class Bounce:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """A calendar part (RFC 5545, RFC 6047), read. Times are as the calendar gives them, with their zone's name.
+
+    ``method`` is REQUEST, REPLY, CANCEL…; ``starts`` and ``ends`` are ISO 8601, dates alone for whole days.
+    """
+
+    method: str = ""
+    summary: str = ""
+    starts: str = ""
+    ends: str = ""
+    zone: str = ""
+    repeats: str = ""
+    location: str = ""
+    description: str = ""
+    organiser: Address = Address()
+    attendees: tuple[Address, ...] = ()
+    uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """Whose mail this was before a person forwarded it by hand, as the text tells."""
+
+    from_: Address = Address()
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A provider asks whether ``account`` may forward its mail to us; ``code`` or ``link`` says yes."""
+
+    provider: str
+    account: str = ""
+    code: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedMail:
     """One mail, read. Every text is clean: no NUL, no lone surrogate, NFC; headers are one line each.
 
     ``html`` is sanitised, with ``cid:`` images as they came and remote images held back (see ``text``).
     ``text[quote_at:]`` is the quoted earlier correspondence; ``quote_at == len(text)`` when there is none.
+    ``text[signature_at:quote_at]`` is the signature before it, empty when there is none.
+    ``protection`` is "signed" or "encrypted" (S/MIME, PGP), and the mail itself is kept as it came.
     ``date`` is aware UTC, None when the mail does not say or cannot be believed.
     """
 
@@ -88,13 +128,18 @@ class ParsedMail:
     text: str = ""
     html: str = ""
     quote_at: int = 0
+    signature_at: int = 0
     attachments: tuple[AttachmentPart, ...] = ()
     automatic: Automatic = Automatic.NO
     bounce: Bounce | None = None
+    invitations: tuple[Invitation, ...] = ()
+    forwarded: Forwarded | None = None
+    confirmation: Confirmation | None = None
+    protection: str = ""
     delivered_to: tuple[str, ...] = ()
     defects: tuple[str, ...] = ()
 
     @property
     def new_text(self) -> str:
         """The text without the quoted earlier correspondence."""
-        return self.text[: self.quote_at].rstrip()
+        return self.text[: self.signature_at].rstrip()

@@ -22,11 +22,12 @@ MAX_ATTEMPTS = 3
 
 
 class EmailSource(models.Model):
-    """Fetches exactly one mailbox and delivers to exactly one queue."""
+    """Takes mail from exactly one mailbox, fetched or forwarded to us, to exactly one queue."""
 
     class ServerType(models.TextChoices):
         IMAP = "IMAP", "IMAP"
         POP3 = "POP3", "POP3"
+        FORWARDING = "FORWARDING", "Forwarding address"
 
     class AfterImport(models.TextChoices):
         LEAVE = "leave", "Leave it untouched"
@@ -36,14 +37,14 @@ class EmailSource(models.Model):
 
     name = models.CharField(max_length=200, unique=True)
     server_type = models.CharField(max_length=10, choices=ServerType, default=ServerType.IMAP)
-    server_address = models.CharField(max_length=255)
+    server_address = models.CharField(max_length=255, blank=True)
     service_port = models.PositiveIntegerField(default=993)
     use_ssl = models.BooleanField("use SSL connection", default=True)
     allow_clear_text = models.BooleanField(
         default=False,
         help_text="Without SSL, sign in even if the server offers no STARTTLS.",
     )
-    username = models.CharField(max_length=320)
+    username = models.CharField(max_length=320, blank=True)
     mailbox = models.CharField(
         max_length=320, blank=True, help_text="The shared mailbox, when the username is another person's."
     )
@@ -51,6 +52,22 @@ class EmailSource(models.Model):
     folder = models.CharField(max_length=500, default="INBOX", help_text="IMAP only.")
     after_import = models.CharField(max_length=10, choices=AfterImport, default=AfterImport.LEAVE)
     move_to = models.CharField("move to folder", max_length=500, blank=True)
+    forwarding_token = models.CharField(
+        max_length=40,
+        null=True,
+        unique=True,
+        editable=False,
+        help_text="Local part of the address that mail is forwarded to; nobody can guess it.",
+    )
+    public_address = models.EmailField(
+        blank=True, max_length=320, help_text="The address that customers write to and that forwards here."
+    )
+    import_since = models.DateField(
+        null=True, blank=True, help_text="Leave older mails of the mailbox alone; everything when empty."
+    )
+    silence_hours = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Raise an alarm when no mail has come for so long; never when empty."
+    )
     queue = models.ForeignKey(EmailQueue, on_delete=models.PROTECT, related_name="sources")
     poll_interval = models.PositiveIntegerField(
         null=True, blank=True, help_text="Seconds; the installation's default when empty."
@@ -68,6 +85,7 @@ class EmailSource(models.Model):
                 Lower("username"),
                 Lower("mailbox"),
                 "folder",
+                condition=~Q(server_type="FORWARDING"),
                 name="one_source_per_mailbox",
             )
         ]
@@ -132,6 +150,17 @@ class SourceState(Health):
     on_server = models.PositiveIntegerField(
         null=True, blank=True, help_text="Mails the server showed last time."
     )
+    began_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="First look at this mailbox; older mail is history, never acknowledged.",
+    )
+    imported_at = models.DateTimeField(
+        null=True, blank=True, help_text="When all that was there at the first look had been imported."
+    )
+    last_mail_at = models.DateTimeField(null=True, blank=True, help_text="When the last new mail was stored.")
+    proved_at = models.DateTimeField(null=True, blank=True)
+    proof = models.JSONField(default=dict, help_text="What the server holds beside what the ledger knows.")
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     fence = models.PositiveBigIntegerField(
@@ -161,6 +190,11 @@ class FetchedMail(models.Model):
     uid = models.BigIntegerField(null=True, blank=True)
     uidl = models.CharField("UIDL", max_length=200, null=True, blank=True)
     header_id = models.CharField("Message-ID", max_length=1000, blank=True)
+    sender = models.CharField(max_length=320, blank=True, help_text="Lower case.")
+    subject = models.CharField(max_length=500, blank=True)
+    envelope_from = models.CharField(max_length=320, blank=True, help_text="Of forwarded mail.")
+    envelope_to = models.CharField(max_length=320, blank=True, help_text="Of forwarded mail.")
+    is_history = models.BooleanField(default=False, help_text="It was there before us; never acknowledged.")
     content_hash = models.CharField(max_length=64, db_index=True, help_text="SHA-256 of the raw mail.")
     size = models.PositiveBigIntegerField(default=0)
     raw = models.OneToOneField(RawMail, null=True, on_delete=models.PROTECT, related_name="fetched")
@@ -198,3 +232,21 @@ class FetchedMail(models.Model):
 
     def __str__(self) -> str:
         return f"fetched mail {self.pk} ({self.state})"
+
+
+class ForwardingConfirmation(models.Model):
+    """A provider's mail that asks whether it may forward to us: kept out of the queue, shown to the admin."""
+
+    source = models.ForeignKey(EmailSource, on_delete=models.CASCADE, related_name="confirmations")
+    fetched = models.OneToOneField(FetchedMail, on_delete=models.CASCADE, related_name="confirmation")
+    provider = models.CharField(max_length=50)
+    account = models.CharField(max_length=320, blank=True, help_text="The mailbox that wants to forward.")
+    code = models.CharField(max_length=50, blank=True)
+    link = models.TextField(blank=True, help_text="Opened by a person only.")
+    received_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"forwarding confirmation of {self.provider} for {self.account}"

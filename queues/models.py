@@ -7,6 +7,8 @@ Conversations are written by `queues/intake.py` (mail from outside) and `queues/
        ├────────release─────────┘                    │                                 │
        └─────────────── the customer answers, a person reopens ◀───────────────────────┘
     any open state ──snooze until──▶ snoozed ──time or customer──▶ waiting / assigned
+    too many at once from one sender ──▶ held ──a person lets it go──▶ waiting
+    merged into another ──▶ closed for good, `merged_into` says where everything is
 """
 
 from django.conf import settings
@@ -36,6 +38,14 @@ class EmailQueue(models.Model):
             "Uncovered: when no able agent is on duty, readers of the language may answer",
         )
 
+    class ReplyToClosed(models.TextChoices):
+        REOPEN = "reopen", "Reopens the conversation"
+        NEW = "new", "Begins a new conversation"
+
+    class ChangedSubject(models.TextChoices):
+        JOIN = "join", "Stays in the conversation"
+        NEW = "new", "Begins a new conversation"
+
     name = models.CharField(max_length=200, unique=True)
     sender = models.ForeignKey(
         EmailSender, null=True, blank=True, on_delete=models.PROTECT, related_name="queues"
@@ -60,6 +70,15 @@ class EmailQueue(models.Model):
         default="Mo-Su 00:00-24:00",
         help_text="Such as Mo-Fr 08:00-18:00.",
         validators=[hours.validate],
+    )
+    reply_to_closed = models.CharField(
+        "an answer to a closed conversation",
+        max_length=10,
+        choices=ReplyToClosed,
+        default=ReplyToClosed.REOPEN,
+    )
+    changed_subject = models.CharField(
+        "an answer with another subject", max_length=10, choices=ChangedSubject, default=ChangedSubject.JOIN
     )
     signature = models.TextField(blank=True)
     acknowledgement = models.TextField(
@@ -99,6 +118,7 @@ class Conversation(models.Model):
         PENDING = "pending", "Customer's turn"
         SNOOZED = "snoozed", "Snoozed"
         CLOSED = "closed", "Closed"
+        HELD = "held", "Held"
 
     class Priority(models.IntegerChoices):
         URGENT = 1, "Urgent"
@@ -130,6 +150,9 @@ class Conversation(models.Model):
     )
     due_tick = models.BigIntegerField(
         null=True, blank=True, help_text="The same in minutes of opening hours."
+    )
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged"
     )
     snoozed_until = models.DateTimeField(null=True, blank=True)
     assigned_at = models.DateTimeField(null=True, blank=True)
@@ -193,6 +216,13 @@ class Message(models.Model):
     text = models.TextField(blank=True)
     html = models.TextField(blank=True, help_text="Sanitised.")
     quote_at = models.PositiveIntegerField(default=0, help_text="Where the quoted part of the text begins.")
+    signature_at = models.PositiveIntegerField(
+        null=True, help_text="Where the signature before the quoted part begins; empty when there is none."
+    )
+    invitations = models.JSONField(default=list, help_text="Calendar invitations, read.")
+    protection = models.CharField(
+        max_length=20, blank=True, help_text="signed or encrypted, by S/MIME or PGP, as it came."
+    )
     message_id = models.CharField("Message-ID", max_length=1000, blank=True)
     in_reply_to = models.CharField("In-Reply-To", max_length=1000, blank=True)
     references = models.JSONField(default=list)
