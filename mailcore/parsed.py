@@ -69,7 +69,7 @@ class Bounce:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
-    """A calendar part (RFC 5545, RFC 6047), read. Times are as the calendar gives them, with their zone's name.
+    """A calendar part (RFC 5545, RFC 6047), read. Times are the calendar's own, with their zone.
 
     ``method`` is REQUEST, REPLY, CANCEL…; ``starts`` and ``ends`` are ISO 8601, dates alone for whole days.
     """
