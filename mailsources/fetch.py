@@ -19,7 +19,7 @@ from mailsources import lease, ledger
 from mailsources.deliver import deliver
 from mailsources.faults import MailboxError
 from mailsources.lease import Fetched, Lease, LeaseLost
-from mailsources.listing import LARGEST_MAIL, Arrived, Listed, Seen, Shown, TooBig, batches
+from mailsources.listing import Arrived, Listed, Seen, Shown, TooBig, batches
 from mailsources.mailbox import Mailbox, open_mailbox
 from mailsources.models import EmailSource, FetchedMail
 from mailsources.watchdog import Watchdog
@@ -150,10 +150,10 @@ class _Look:
         self._write(seen)
 
     def _read(self, batch: Sequence[Listed]) -> Iterator[Seen]:
-        big = [one for one in batch if one.size > LARGEST_MAIL]
+        big = [one for one in batch if one.size > settings.LARGEST_MAIL]
         for one in big:  # such a mail is a batch of its own
             yield TooBig(one, self.mailbox.headers(one))
-        yield from self.mailbox.fetch([one for one in batch if one.size <= LARGEST_MAIL])
+        yield from self.mailbox.fetch([one for one in batch if one.size <= settings.LARGEST_MAIL])
 
     def _write(self, seen: Sequence[Seen]) -> None:
         if not seen:

@@ -15,12 +15,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from mailsources import lease as leases
 from mailsources.lease import Lease
-from mailsources.listing import LARGEST_MAIL, Arrived, Listed, Seen, Shown, TooBig, Unreadable, Vanished
+from mailsources.listing import Arrived, Listed, Seen, Shown, TooBig, Unreadable, Vanished
 from mailsources.models import MAX_ATTEMPTS, EmailSource, FetchedMail, SourceState
 from mailstore.models import RawMail
 
@@ -277,7 +278,7 @@ class _Batch:
         row.settled_at = self.now if row.attempts >= MAX_ATTEMPTS or _nameless(one.listed) else None
 
     def _too_big(self, row: FetchedMail, one: TooBig) -> None:
-        limit = LARGEST_MAIL // 1024 // 1024
+        limit = settings.LARGEST_MAIL // 1024 // 1024
         row.state, row.settled_at = FetchedMail.State.SKIPPED, self.now
         row.reason = (
             f"It is larger than the {limit} MB that are imported ({one.listed.size / 1024 / 1024:.0f} MB): "

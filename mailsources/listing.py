@@ -4,9 +4,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-LARGEST_MAIL = 50 * 1024 * 1024
-"""Octets; a bigger mail is not imported, as reading it takes some five times its size of memory."""
-
 BATCH_MAILS = 50
 BATCH_OCTETS = 8 * 1024 * 1024
 
@@ -58,7 +55,7 @@ class Vanished:
 
 @dataclass(frozen=True, slots=True)
 class TooBig:
-    """A mail above LARGEST_MAIL, of which only the headers were read."""
+    """A mail above settings.LARGEST_MAIL, of which only the headers were read."""
 
     listed: Listed
     headers: bytes

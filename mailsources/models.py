@@ -7,11 +7,14 @@
 
 from typing import Any
 
+from django.contrib.postgres.indexes import BrinIndex, GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Coalesce, Lower
 
+from mailsources import addressing
 from mailsources.rules import problems
 from mailstore.models import RawMail
 from queues.models import EmailQueue, Message
@@ -19,6 +22,9 @@ from sso.fields import SecretField
 from sso.health import Health
 
 MAX_ATTEMPTS = 3
+
+CAME = Coalesce("received_at", "fetched_at")
+"""When a mail came: by the server's clock, or by ours when the server has none."""
 
 
 class EmailSource(models.Model):
@@ -93,26 +99,49 @@ class EmailSource(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_forwarding(self) -> bool:
+        """Whether mail is sent to us, so that there is no mailbox to look into."""
+        return self.server_type == self.ServerType.FORWARDING
+
+    @property
+    def address(self) -> str:
+        """The address to forward to; "" for mailboxes."""
+        return addressing.address_of(self.forwarding_token) if self.is_forwarding else ""
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Changed settings are tried at once: what was wrong before may be right now."""
+        if self.is_forwarding and not self.forwarding_token:
+            self.forwarding_token = addressing.new_token(self.name)
         with transaction.atomic():
             super().save(*args, **kwargs)
             SourceState.objects.update_or_create(source=self, defaults={"next_attempt_at": None})
 
     def clean(self) -> None:
         """Refuse, early and in words, what cannot be honoured; forms and settings files both come here."""
-        for name in ("server_address", "username", "mailbox", "folder", "move_to"):
+        for name in ("server_address", "username", "mailbox", "folder", "move_to", "public_address"):
             setattr(self, name, getattr(self, name).strip())
+        self._forget_what_the_type_lacks()
         if self.server_type == self.ServerType.POP3:
             self.folder = "INBOX"
         found = problems(self)
         if found:
             raise ValidationError(found)
 
+    def _forget_what_the_type_lacks(self) -> None:
+        """No value stays behind that no page shows any more, least of all a password."""
+        if not self.is_forwarding:
+            self.public_address = ""
+            return
+        for name in ("server_address", "username", "mailbox", "password", "move_to"):
+            setattr(self, name, "")
+        self.folder, self.after_import, self.import_since = "INBOX", self.AfterImport.LEAVE, None
+        self.allow_clear_text, self.poll_interval = False, None
+
     def validate_constraints(self, exclude: Any = None) -> None:
         """Name the source that already has the mailbox, which the database's own message can't."""
         twin = (
-            EmailSource.objects.exclude(pk=self.pk)
+            EmailSource.objects.exclude(Q(pk=self.pk) | Q(server_type=self.ServerType.FORWARDING))
             .filter(
                 server_address__iexact=self.server_address,
                 username__iexact=self.username,
@@ -121,7 +150,7 @@ class EmailSource(models.Model):
             )
             .first()
         )
-        if twin:
+        if twin and not self.is_forwarding:
             raise ValidationError(
                 f"The mailbox {self.mailbox or self.username} on {self.server_address} ({self.folder}) is "
                 f"already fetched by the email source “{twin.name}”: change that one, or choose another "
@@ -150,6 +179,10 @@ class SourceState(Health):
     on_server = models.PositiveIntegerField(
         null=True, blank=True, help_text="Mails the server showed last time."
     )
+    in_ledger = models.PositiveIntegerField(
+        default=0,
+        help_text="Rows for mails that the server holds, as far as we know; each proof sets it right.",
+    )
     began_at = models.DateTimeField(
         null=True,
         blank=True,
@@ -160,6 +193,11 @@ class SourceState(Health):
     )
     last_mail_at = models.DateTimeField(null=True, blank=True, help_text="When the last new mail was stored.")
     proved_at = models.DateTimeField(null=True, blank=True)
+    proof_due_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When server and ledger are compared next; at the next look when empty.",
+    )
     proof = models.JSONField(default=dict, help_text="What the server holds beside what the ledger knows.")
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -183,7 +221,8 @@ class FetchedMail(models.Model):
         SKIPPED = "skipped", "Skipped"
         FAILED = "failed", "Failed"
 
-    source = models.ForeignKey(EmailSource, on_delete=models.PROTECT, related_name="fetched")
+    # Two other indexes begin with the source.
+    source = models.ForeignKey(EmailSource, on_delete=models.PROTECT, related_name="fetched", db_index=False)
     epoch = models.PositiveIntegerField(default=1)
     folder = models.CharField(max_length=500, blank=True)
     uidvalidity = models.BigIntegerField(null=True, blank=True)
@@ -192,9 +231,13 @@ class FetchedMail(models.Model):
     header_id = models.CharField("Message-ID", max_length=1000, blank=True)
     sender = models.CharField(max_length=320, blank=True, help_text="Lower case.")
     subject = models.CharField(max_length=500, blank=True)
+    search = SearchVectorField(null=True, editable=False, help_text="Words of sender and subject, folded.")
     envelope_from = models.CharField(max_length=320, blank=True, help_text="Of forwarded mail.")
     envelope_to = models.CharField(max_length=320, blank=True, help_text="Of forwarded mail.")
     is_history = models.BooleanField(default=False, help_text="It was there before us; never acknowledged.")
+    is_stub = models.BooleanField(
+        default=False, help_text="Too big: its bytes here are only its headers and a notice."
+    )
     content_hash = models.CharField(max_length=64, db_index=True, help_text="SHA-256 of the raw mail.")
     size = models.PositiveBigIntegerField(default=0)
     raw = models.OneToOneField(RawMail, null=True, on_delete=models.PROTECT, related_name="fetched")
@@ -228,6 +271,13 @@ class FetchedMail(models.Model):
                 fields=["source", "id"], name="fetched_unsettled", condition=Q(settled_at__isnull=True)
             ),
             models.Index(fields=["source", "content_hash"], name="fetched_content"),
+            models.Index(fields=["source", "-id"], name="fetched_of_source"),
+            models.Index(fields=["source"], name="fetched_stubs", condition=Q(is_stub=True)),
+            # A person looks for any mail: by address, Message-ID, words of the subject, day.
+            models.Index(fields=["sender", "-id"], name="fetched_sender"),
+            models.Index(fields=["header_id", "-id"], name="fetched_header_id"),
+            GinIndex(fields=["search"], name="fetched_search"),
+            BrinIndex(CAME, name="fetched_came", pages_per_range=16),
         ]
 
     def __str__(self) -> str:

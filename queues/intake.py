@@ -41,13 +41,21 @@ SHOWN = ["messages_count", "last_message_at", "last_direction", "preview", "has_
 
 
 @transaction.atomic
-def deliver(queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: datetime) -> Message:
-    """Put the mail into the queue, or into the conversation that it answers, and return its message."""
+def deliver(
+    queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: datetime, *, acknowledge: bool = True
+) -> Message:
+    """Put the mail into the queue, or into the conversation that it answers, and return its message.
+
+    :param acknowledge: False for mail that lay in the mailbox before we came: nobody expects a word on it.
+    """
     received_at = min(received_at, timezone.now())
     match = matching.find(queue, mail, raw)
     conversation = _joined(match)
     if conversation is None:
-        return _open(queue, mail, raw, received_at, match)
+        message = _open(queue, mail, raw, received_at, match)
+        if acknowledge:
+            _acknowledge(message.conversation, message, mail)
+        return message
     return _join(conversation, mail, raw, received_at, match)
 
 
@@ -81,7 +89,6 @@ def _open(queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: dateti
     note_event(conversation, Kind.OPENED, f"A mail came to {queue}.", data={"message": message.pk})
     if match.hint:
         note_event(conversation, Kind.HINT, match.hint)
-    _acknowledge(conversation, message, mail)
     _announce(conversation)
     return message
 

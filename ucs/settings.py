@@ -3,6 +3,7 @@
 A value that cannot be used stops the start with a sentence that names the variable and the remedy.
 """
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from cryptography.fernet import Fernet
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from mailsources.listeners import Listener, ListenerError, read_listeners
 from ucs.logs import logging_config
 from ucs.menu import UNFOLD  # noqa: F401 - the look of the administration is a setting, too
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 TOKEN_KEY_LENGTH = 32
+DOMAIN = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
 
 
 def required(name: str, remedy: str) -> str:
@@ -44,6 +47,14 @@ def seconds(name: str, default: int) -> int:
     if not raw.isdigit() or int(raw) == 0:
         raise ImproperlyConfigured(f"{name} is {raw!r}: give a whole number of seconds above 0.")
     return int(raw)
+
+
+def megabytes(name: str, default: int) -> int:
+    """A positive number of megabytes out of the environment, as octets."""
+    raw = env.str(name, default="") or str(default)
+    if not raw.isdigit() or not 0 < int(raw) < 2000:
+        raise ImproperlyConfigured(f"{name} is {raw!r}: give a whole number of megabytes from 1 to 1999.")
+    return int(raw) * 1024 * 1024
 
 
 def encryption_keys() -> list[str]:
@@ -131,6 +142,25 @@ def database() -> dict[str, Any]:
     return config | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 
 
+def inbound_domain() -> str:
+    """The domain of the addresses that mail is forwarded to; empty: this installation has none."""
+    domain: str = env.str("UCS_INBOUND_DOMAIN", default="").strip().lower().rstrip(".")
+    if domain and not DOMAIN.fullmatch(domain):
+        raise ImproperlyConfigured(
+            f"UCS_INBOUND_DOMAIN is {domain!r}: give a domain alone, like inbound.example.com (one with "
+            "accents in its ASCII form, which begins with xn--)."
+        )
+    return domain
+
+
+def intake_bind() -> tuple[Listener, ...]:
+    """Where forwarded mail is handed over; none: nowhere."""
+    try:
+        return read_listeners(env.str("UCS_INTAKE_BIND", default=""))
+    except ListenerError as error:
+        raise ImproperlyConfigured(f"UCS_INTAKE_BIND: {error}") from error
+
+
 def retry_ladder() -> list[int]:
     """Seconds until the next try after the 1st, 2nd … temporary refusal; the last one repeats."""
     raw = env.str("UCS_RETRY_LADDER", default="") or "60,300,900,1800,3600"
@@ -152,12 +182,16 @@ LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="") or "en"
 CA_BUNDLE = ca_bundle()
 ALLOW_PRIVATE_HOSTS = switch("UCS_ALLOW_PRIVATE_HOSTS")
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
+INBOUND_DOMAIN = inbound_domain()
+INTAKE_BIND = intake_bind()
 
 POLL_INTERVAL = seconds("UCS_POLL_INTERVAL", 60)
 SWEEP_INTERVAL = seconds("UCS_SWEEP_INTERVAL", 30)
 LEASE = seconds("UCS_LEASE", 300)
 UNDO = seconds("UCS_UNDO", 10)
 RETRY_LADDER = retry_ladder()
+# Reading a mail takes some five times its size of memory; of a larger one only the headers are taken.
+LARGEST_MAIL = megabytes("UCS_LARGEST_MAIL", 50)
 
 SSO_PRESETS = BASE_DIR / "sso" / "presets.toml"
 

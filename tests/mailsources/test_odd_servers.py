@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 from imapclient import IMAPClient
 from imapclient.exceptions import ProtocolError
+from pytest_django import Settings
 
 from mailsources import fetch, imap, lease, ledger
 from mailsources.deliver import deliver
@@ -232,10 +233,8 @@ def test_what_was_read_before_the_line_broke_is_stored(
 
 
 @both
-def test_a_mail_too_big_is_noted_with_its_headers(
-    dovecot: Dovecot, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("mailsources.fetch.LARGEST_MAIL", 2000)
+def test_a_mail_too_big_is_noted_with_its_headers(dovecot: Dovecot, kind: str, settings: Settings) -> None:
+    settings.LARGEST_MAIL = 2000
     source = source_at(dovecot, kind, after_import="delete")
     dovecot.drop(source.username, make_mail("x" * 3000, Subject="Enormous"))
     dovecot.drop(source.username, make_mail("small"))
