@@ -1,26 +1,23 @@
 """Where the new text of a mail ends and the quoted earlier correspondence begins.
 
 Line by line, with what the common mail programs put above a quote in some twenty languages. Every pattern
-is tried
-on at most a few hundred characters, so the time is linear in the length of the text.
+is tried on at most a few hundred characters of a line, and what is below is looked at once, so the time is
+linear in the length of the text.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-_MOST_LINES = 5_000
-_LONGEST_LINE = 400
+from mailcore import phrases
+
+MOST_LINES = 5_000
+LONGEST_LINE = 400
 _MOST_ATTRIBUTION_LINES = 4
 _MOST_GAP = 3
+_BLANK = " \t\xa0\ufeff"  # the last one opens texts of Outlook for Mac
 
-_WROTE = (
-    "wrote|writes|schrieb|hat geschrieben|a écrit|écrivait|escribió|escribio|ha escrito|escreveu|"
-    "ha scritto|scrisse|napsal|napsala|napsal[/(]?a?[)]?|napísal|napísala|napísal[/(]?a?[)]?|pisze|"
-    "napisał|napisała|napisał[/(]?a?[)]?|skrev|skreiv|schreef|kirjoitti|kirjutas|írta|ezt írta|a scris|"
-    "написал|написала|написал[/(]?а?[)]?|пишет|написав|пише|yazdı|έγραψε|rašė|rakstīja|je napisao|"
-    "je napisal|napisao|escrigué|va escriure|skrifaði"
-)
-_ATTRIBUTION = re.compile(rf"(?:^|[\s,>\])])(?:{_WROTE})(?:$|[\s,:：;(\[])", re.I)
+_ATTRIBUTION = re.compile(rf"(?:^|[\s,>\])])(?:{phrases.WROTE})(?:$|[\s,:：;(\[])", re.I)
 _ENDS_ATTRIBUTION = re.compile(r"(?:[:：]|\bwrote)\s*[*_]{0,2}\s*(?:-{2,8}|>)?\s*$", re.I)
 _BARE_ATTRIBUTION = re.compile(
     # "2024-05-01 10:00 GMT+02:00 Bob <bob@example.com>:", and the East Asian ones, which have no verb
@@ -30,106 +27,104 @@ _BARE_ATTRIBUTION = re.compile(
 )
 _STARTER = re.compile(
     r"[>\s*_-]{0,12}(?:On|Am|Le|El|Il|Dne|Dňa|Den|Dnia|W dniu|Op|Em|Pe|Den|På|Ved|Vào|Στις|Dana|"
-    r"Kuupäeval|Kl|El dia|Le|Mon|Tue|Wed|Thu|Fri|Sat|Sun|Mo|Di|Mi|Do|Fr|Sa|So|po|út|st|čt|pá|so|ne|пн|"
-    r"вт|ср|чт|пт|сб|вс|"
+    r"Kuupäeval|Kl|El dia|Le|Mon|Tue|Wed|Thu|Fri|Sat|Sun|Mo|Di|Mi|Do|Fr|Sa|So|po|út|st|čt|pá|so|ne|ut|"
+    r"št|pi|pon|wt|śr|czw|pt|sob|niedz|V|пн|вт|ср|чт|пт|сб|вс|"
     r"\d{1,2}[./ ]|\d{4}[-/.])[\s.,]?",
     re.I,
 )
 _TIME = re.compile(r"\b\d{1,2}[:.h]\d{2}\b")
 _EMAIL = re.compile(r"[^\s<>@]{1,64}@[\w-]")
 _NUMBER = re.compile(r"\d")
+_YEAR = re.compile(r"\b(?:19|20)\d{2}\b")
 _ANGLE_AT_END = re.compile(r"<[^<>\s]{3,254}>\s?[:：]\s*$")
 _YEAR_THEN_VERB = re.compile(
-    rf"^\w{{2,20}}, \d{{1,2}}\.? .{{0,200}}\b\d{{4}}\b.{{0,200}}\s(?:{_WROTE})\s?[:：]\s*$", re.I
+    rf"^\w{{2,20}}, \d{{1,2}}\.? .{{0,200}}\b\d{{4}}\b.{{0,200}}\s(?:{phrases.WROTE})\s?[:：]\s*$", re.I
 )
 
-_ORIGINAL = re.compile(
-    r"[>\s]*[-_=*~]{1,40}\s?>?\s?(?:original (?:message|e-?mail|appointment)|reply message|"
-    r"(?:re)?forwarded (?:message|by)|(?:ursprüngliche|original|weitergeleitete|antwort)[ -]?nachricht|"
-    r"originalnachricht|message (?:d'origine|original|transf[ée]r[ée]|initial|suivi)|"
-    r"mensaje (?:original|reenviado)|mensagem (?:original|encaminhada)|messaggio (?:originale|"
-    r"inoltrato)|původní (?:zpráva|e-?mail)|přeposlaná zpráva|pôvodná správa|preposlaná správa|"
-    r"oryginalna wiadomość|wiadomość oryginalna|(?:treść )?przekazan(?:a|ej) wiadomo(?:ść|ści)|"
-    r"oprindelig (?:meddelelse|besked)|videresendt (?:meddelelse|besked)|original ?meddelande|"
-    r"ursprungligt meddelande|vidarebefordrat meddelande|opprinnelig melding|"
-    r"oorspronkelijk(?:e)? bericht|doorgestuurd bericht|alkuperäinen viesti|edelleenlähetetty viesti|"
-    r"исходное сообщение|пересылаемое сообщение|пересланное сообщение|eredeti üzenet|orijinal (?:ileti|"
-    r"mesaj)|algne (?:kiri|sõnum)|edastatud (?:kiri|sõnum)|izvorna poruka|原始邮件|原始郵件|转发的邮件|"
-    r"元のメッセージ|원본 메시지)"
-    r".{0,60}?[-_=*~<\s]{0,60}$",
-    re.I,
-)
-_BEGIN_FORWARDED = re.compile(
-    r"[>\s]*(?:begin forwarded message|anfang der weitergeleiteten (?:nachricht|e-mail)|"
-    r"début du message (?:réexpédié|transféré)|inicio del mensaje reenviado|inizio messaggio inoltrato|"
-    r"začátek přeposlané zprávy|początek przekazywanej wiadomości|"
-    r"início da mensagem (?:re)?encaminhada|begin doorgestuurd bericht|vidarebefordrat (?:brev|"
-    r"meddelande)|start på videresendt (?:besked|melding)|начало переадресованного "
-    r"(?:сообщения|письма)|välitetty viesti alkaa)\s*[:：]?\s*$",
-    re.I,
-)
+_DASHES = r"[>\s\ufeff]*[-_=*~]{1,40}\s?>?\s?"
+_AFTER_DASHES = r".{0,60}?[-_=*~<\s]{0,60}$"
+_ORIGINAL = re.compile(rf"{_DASHES}(?:{phrases.ORIGINAL}|{phrases.FORWARDED}){_AFTER_DASHES}", re.I)
+_BEGIN_FORWARDED = re.compile(rf"[>\s]*(?:{phrases.BEGIN_FORWARDED})\s*[:：]?\s*$", re.I)
 _RULE = re.compile(r"[>\s]*[-_=*]{2,200}\s*$")
-_FROM = (
-    "from|von|de|da|message du|od|från|fra|van|mittente|lähettäjä|от|від|від кого|feladó|差出人|发件人|"
-    "寄件者|寄件人|보낸 사람|보낸사람|kimden|gönderen|από|saatja|de la|expéditeur|remitente|odesílatel|"
-    "odosielateľ|отправитель|nuo|no|pošiljatelj"
+_BEFORE_FIELD = r"[>\s|\ufeff]*[*_]{0,2}"
+_AFTER_FIELD = r"\s?[*_]{0,2}\s?[:：]"
+_FROM_LINE = re.compile(rf"{_BEFORE_FIELD}(?:{phrases.FROM}){_AFTER_FIELD}", re.I)
+_FIELD_LINE = re.compile(
+    rf"{_BEFORE_FIELD}(?:{phrases.FROM}|{phrases.SUBJECT}|{phrases.OTHER_FIELDS}){_AFTER_FIELD}", re.I
 )
-_FIELD = (
-    "sent|date|to|cc|bcc|subject|reply-to|importance|attachments|gesendet|datum|an|kopie|betreff|"
-    "envoyé|envoyé le|à|copie à|objet|sujet|pour|répondre à|enviado|enviado el|enviada em|enviada|para|"
-    "asunto|assunto|fecha|data|inviato|a|oggetto|odesláno|komu|předmět|kopia|wysłano|wysłane|do|temat|"
-    "dw|skickat|till|ämne|sendt|til|emne|dato|verzonden|aan|onderwerp|lähetetty|vastaanottaja|aihe|"
-    "päivämäärä|отправлено|кому|тема|дата|копия|надіслано|küldve|címzett|tárgy|odoslané|predmet|dátum|"
-    "送信日時|日時|宛先|件名|发送时间|日期|收件人|主题|收件者|主旨|보낸 날짜|받는 사람|제목|gönderilme|"
-    "tarih|kime|konu|saadetud|kuupäev|saaja|teema|ημερομηνία|προς|θέμα"
-)
-_FROM_LINE = re.compile(rf"[>\s|]*[*_]{{0,2}}(?:{_FROM})[*_]{{0,2}}\s?[:：]", re.I)
-_FIELD_LINE = re.compile(rf"[>\s|]*[*_]{{0,2}}(?:{_FROM}|{_FIELD})[*_]{{0,2}}\s?[:：]", re.I)
 _LIST_FOOTER = re.compile(r"mailing list|to unsubscribe|unsubscribe from this", re.IGNORECASE)
 _QUOTED = re.compile(r"\s{0,3}>")
-_FOOTER = re.compile(r"\s*(?:[-_=—–]{2,}|sent from my |get outlook for )", re.I)
+_FOOTER = re.compile(rf"\s*(?:[-_=—–]{{2,}}|{phrases.FOOTERS})", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The lines of a text, and what stands at their end: looked for once, asked for at every line.
+
+    ``tail`` is the first line of the ``>`` block that ends the text, ``last`` the last ``>`` line anywhere;
+    -1 when there is none.
+    """
+
+    lines: Sequence[str]
+    last: int
+    tail: int
 
 
 def quote_at(text: str) -> int:
     """Return the offset where quoted correspondence or a forwarded mail starts, ``len(text)`` if none does.
 
     A signature is not a quote. What has new text below it is no tail and stays, as in answers between the
-    lines;
-    a mail that would have nothing left keeps everything.
+    lines; a mail that would have nothing left keeps everything.
     """
-    lines = text.split("\n", _MOST_LINES)[:_MOST_LINES]
+    page = _read(text)
     offset, has_text = 0, False
-    tail = _quoted_tail(lines)
-    for number, line in enumerate(lines):
-        if number == tail or (line and _opens_quote(lines, number)):
+    for number, line in enumerate(page.lines):
+        if number == page.tail or (number < MOST_LINES and line and _opens_quote(page, number)):
             return offset if has_text else len(text)
         has_text = has_text or bool(line.strip())
         offset += len(line) + 1
     return len(text)
 
 
-def _quoted_tail(lines: list[str]) -> int:
-    """Return the first line of the ``>`` block that ends the text, -1 when there is none."""
-    number = _last_quoted(lines, 0)
-    if number < 0 or _has_new_text(lines, number + 1):
-        return -1
-    while number and (_QUOTED.match(lines[number - 1]) or not lines[number - 1].strip()):
-        number -= 1
-    while not lines[number].strip():
-        number += 1
-    return number
+def is_quoted(line: str) -> bool:
+    """Whether the line carries the mark of a quotation."""
+    return _QUOTED.match(line) is not None
 
 
-def _last_quoted(lines: list[str], first: int) -> int:
-    for number in range(len(lines) - 1, first - 1, -1):
-        if _QUOTED.match(lines[number]):
-            return number
-    return -1
+def _read(text: str) -> _Page:
+    lines = text.split("\n")
+    last = next((number for number in range(len(lines) - 1, -1, -1) if is_quoted(lines[number])), -1)
+    tail = last
+    if last < 0 or _has_new_text(lines, last + 1):
+        return _Page(lines, last, -1)
+    while tail and (is_quoted(lines[tail - 1]) or not lines[tail - 1].strip()):
+        tail -= 1
+    while not lines[tail].strip():
+        tail += 1
+    return _Page(lines, last, _with_attribution(lines, tail))
 
 
-def _has_new_text(lines: list[str], first: int) -> bool:
+def _with_attribution(lines: Sequence[str], number: int) -> int:
+    """Return where the words above a quotation begin, in a language whose verb we do not know.
+
+    Two lines at most, with an address or a year, and a colon: "Vào Th 3, 5 thg 3, 2024 … đã viết:".
+    """
+    above = next((each for each in (number - 1, number - 2) if each >= 0 and lines[each].strip()), -1)
+    if above < 0 or len(lines[above]) > LONGEST_LINE or not lines[above].rstrip().endswith((":", "：")):
+        return number
+    first = above - 1 if above and _EMAIL.search(lines[above - 1][:LONGEST_LINE]) else above
+    words = " ".join(lines[first : above + 1])
+    return first if len(words) <= LONGEST_LINE and _is_dated(words) and _TIME.search(words) else number
+
+
+def _is_dated(words: str) -> bool:
+    return bool(_EMAIL.search(words) or _YEAR.search(words))
+
+
+def _has_new_text(lines: Sequence[str], first: int) -> bool:
     """Whether something follows that is neither empty nor the footer of a list or a phone."""
-    for line in lines[first:]:
+    for number in range(first, len(lines)):
+        line = lines[number]
         if _FOOTER.match(line):
             return False
         if line.strip():
@@ -137,27 +132,38 @@ def _has_new_text(lines: list[str], first: int) -> bool:
     return False
 
 
-def _opens_quote(lines: list[str], number: int) -> bool:
-    line = lines[number]
-    if len(line) > _LONGEST_LINE:
+def _opens_quote(page: _Page, number: int) -> bool:
+    lines, line = page.lines, page.lines[number]
+    if len(line) > LONGEST_LINE or is_quoted(line):  # quoted lines count when they end the text: the tail
         return False
-    if _ORIGINAL.match(line) or _BEGIN_FORWARDED.match(line):
+    if is_mark(line):
         return True
     if _RULE.match(line):
         return any(
-            _is_header_block(lines, after, _FIELD_LINE) or _LIST_FOOTER.search(lines[after][:_LONGEST_LINE])
-            for after in _next_filled(lines, number + 1, 1)
+            _is_block(lines, after, _FIELD_LINE) or _LIST_FOOTER.search(lines[after][:LONGEST_LINE])
+            for after in next_filled(lines, number + 1, 1)
         )
-    if _is_header_block(lines, number, _FROM_LINE):
+    if is_header_block(lines, number):
         return True
-    end = _attribution_end(lines, number)
-    if end < 0:
-        return False
-    last = _last_quoted(lines, end)
-    return last < 0 or not _has_new_text(lines, last + 1)
+    end = attribution_end(lines, number)
+    return end >= 0 and _ends_with_quote(page, end)
 
 
-def _next_filled(lines: list[str], first: int, most: int) -> Iterator[int]:
+def _ends_with_quote(page: _Page, first: int) -> bool:
+    """Whether nobody answers below: all that follows ``first`` is the quotation."""
+    below = next(next_filled(page.lines, first, 1), -1)
+    if below >= 0 and is_quoted(page.lines[below]):
+        return 0 <= page.tail <= below
+    return page.last < first or page.tail >= 0
+
+
+def is_mark(line: str) -> bool:
+    """Whether the line says that an earlier mail follows: "-----Original Message-----" and its like."""
+    line = line[:LONGEST_LINE].replace("’", "'")
+    return bool(_ORIGINAL.match(line) or _BEGIN_FORWARDED.match(line))
+
+
+def next_filled(lines: Sequence[str], first: int, most: int) -> Iterator[int]:
     """Yield the numbers of the next ``most`` lines that are not empty, looking a few lines ahead."""
     for number in range(first, min(first + most + _MOST_GAP * 2, len(lines))):
         if lines[number].strip():
@@ -167,21 +173,25 @@ def _next_filled(lines: list[str], first: int, most: int) -> Iterator[int]:
                 return
 
 
-def _is_header_block(lines: list[str], number: int, opening: re.Pattern[str]) -> bool:
-    """Outlook and others: "From: … Sent: … To: … Subject: …" in many languages, in some order."""
-    if not opening.match(lines[number][:_LONGEST_LINE]):
+def is_header_block(lines: Sequence[str], number: int) -> bool:
+    """Whether "From: … Sent: … To: … Subject: …" begins here, in one of many languages, in some order."""
+    return _is_block(lines, number, _FROM_LINE)
+
+
+def _is_block(lines: Sequence[str], number: int, opening: re.Pattern[str]) -> bool:
+    if not opening.match(lines[number][:LONGEST_LINE]):
         return False
-    followers = [lines[each][:_LONGEST_LINE] for each in _next_filled(lines, number + 1, 5)]
+    followers = [lines[each][:LONGEST_LINE] for each in next_filled(lines, number + 1, 5)]
     fields = sum(bool(_FIELD_LINE.match(line)) for line in followers)
-    return fields >= 2 and any(map(_FROM_LINE.match, [lines[number], *followers]))
+    return fields >= 2 and any(map(_FROM_LINE.match, [lines[number][:LONGEST_LINE], *followers]))
 
 
-def _attribution_end(lines: list[str], number: int) -> int:
+def attribution_end(lines: Sequence[str], number: int) -> int:
     """Return the line after an attribution ("On 4 May, Bob wrote:") that begins here, or -1."""
     joined = ""
     for count, line in enumerate(lines[number : number + _MOST_ATTRIBUTION_LINES], start=1):
-        joined = f"{joined} {line.strip()}".strip()
-        if len(joined) > _LONGEST_LINE or not line.strip():
+        joined = f"{joined} {line.strip(_BLANK)}".strip()
+        if len(joined) > LONGEST_LINE or not line.strip():
             return -1
         if _is_attribution(joined):
             return number + count

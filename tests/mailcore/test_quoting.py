@@ -1,6 +1,10 @@
 """Where the quoted mail begins, in the words of many mail programs."""
 
+import time
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailcore.text import quote_at
 
@@ -71,6 +75,7 @@ def test_a_signature_is_no_quote() -> None:
         "On Tue, 5 Mar 2024 10:11, Alice wrote:\n> Really?\n\nYes, really.",  # answer below the quote
         "Hello,\n\nOn Tue, 5 Mar 2024 10:11, Alice wrote:\n> Really?\n\nYes, really.",
         "> Really?\nYes.\n> When?\nTomorrow at noon.",  # answers between the lines
+        "See below.\n\nOn 5 Mar 2024 10:11, Alice wrote:\n> Really?\nYes.\n> When?\nTomorrow at noon.",
         "---------- Forwarded message ---------\nFrom: Alice\nTo: Carla\nSubject: Parcel\n\nIt is here.",
         "> only\n> a quote",
         "He wrote: I am coming on Monday.",
@@ -83,3 +88,72 @@ def test_a_signature_is_no_quote() -> None:
 )
 def test_what_is_no_quoted_tail(text: str) -> None:
     assert quote_at(text) == len(text)
+
+
+def test_answers_between_the_lines_stay_though_a_quote_ends_the_mail() -> None:
+    shown = "See below.\n\nOn 5 Mar 2024 10:11, Alice wrote:\n> Really?\n\nYes.\n\n"
+
+    assert quote_at(f"{shown}> --\n> Alice\n") == len(shown)
+
+
+@pytest.mark.parametrize(
+    "attribution",
+    [
+        "Vào Th 3, 5 thg 3, 2024 vào lúc 10:11 Alice <alice@example.com> đã viết:",
+        "Alice (alice@example.com) idatzi du\n2024-03-05 10:11:",
+    ],
+)
+def test_an_unknown_verb_above_a_block_of_quote_marks(attribution: str) -> None:
+    new = "I ordered it.\n\n"
+
+    assert quote_at(f"{new}{attribution}\n\n> Where?\n> Alice\n") == len(new)
+
+
+def test_an_answer_far_below_a_long_quote_is_seen() -> None:
+    text = "Hello,\n" + "> quoted\n" * 6_000 + "my answer"
+
+    assert quote_at(text) == len(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "On 1 May 2024 10:10, alice@example.com wrote:\n",
+        "> a\nb\n",
+        "\n",
+        "-" * 399 + "\n",
+        "From: a\n",
+        "Mit freundlichen Grüßen\n",
+        "a@" * 199 + "\n",
+        "Le " + "2024 " * 70 + ":\n",
+    ],
+)
+def test_long_texts_take_linear_time(line: str) -> None:
+    text = f"{line}> x\ny\n" + line * (2_000_000 // len(line)) + "> x\nanswer"
+    began = time.process_time()
+
+    quote_at(text)
+
+    assert time.process_time() - began < 3
+
+
+LINES = st.sampled_from(
+    [
+        "",
+        "> quoted",
+        "text",
+        "On 1 May 2024 10:10, Alice wrote:",
+        "--",
+        "From: a",
+        "To: b",
+        "Subject: c",
+        "  ",
+    ]
+)
+
+
+@given(st.lists(LINES | st.text(max_size=12), max_size=25).map("\n".join))
+def test_any_text_is_cut_where_a_line_begins_or_not_at_all(text: str) -> None:
+    at = quote_at(text)
+
+    assert at == len(text) or (text[:at].endswith("\n") and text[:at].strip())
