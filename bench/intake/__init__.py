@@ -1,0 +1,1 @@
+"""Contestants and mails of `bench/ingest.py`."""
