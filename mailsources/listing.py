@@ -30,12 +30,21 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Envelope:
+    """From whom and to whom a mail was handed over to us (RFC 5321); "<>" is the null path of machines."""
+
+    mail_from: str
+    rcpt_to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arrived:
     """A mail that was read. `received_at` is when the server got it, if the server tells."""
 
     listed: Listed
     raw: bytes
     received_at: datetime | None = None
+    envelope: Envelope | None = None
 
 
 @dataclass(frozen=True, slots=True)

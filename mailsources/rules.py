@@ -3,6 +3,7 @@
 import re
 from typing import Protocol
 
+from mailsources import addressing
 from sso.secrets import NotATokenURL, token_provider_id
 
 SHORTEST_INTERVAL = 5
@@ -17,7 +18,9 @@ class Settings(Protocol):
     server_type: str
     server_address: str
     service_port: int
+    username: str
     password: str
+    public_address: str
     folder: str
     after_import: str
     move_to: str
@@ -26,20 +29,46 @@ class Settings(Protocol):
 
 def problems(source: Settings) -> dict[str, str]:
     """Field → the sentence that says what is wrong with it and what to do."""
-    found = {
+    found = _of_forwarding(source) if source.server_type == "FORWARDING" else _of_mailbox(source)
+    return {name: sentence for name, sentence in found.items() if sentence}
+
+
+def _of_forwarding(source: Settings) -> dict[str, str]:
+    return {
+        "server_type": "" if addressing.address_of("any") else addressing.NO_DOMAIN,
+        "public_address": _public_address(source),
+    }
+
+
+def _of_mailbox(source: Settings) -> dict[str, str]:
+    return {
         "server_address": _server_address(source),
+        "username": "" if source.username else "Name the user that signs in: mostly the e-mail address.",
         "service_port": _service_port(source),
         "password": _password(source),
         "after_import": _after_import(source),
         "move_to": _move_to(source),
         "poll_interval": _poll_interval(source),
     }
-    return {name: sentence for name, sentence in found.items() if sentence}
+
+
+def _public_address(source: Settings) -> str:
+    address = source.public_address
+    if not address:
+        return "Give the address that customers write to, whose mail is forwarded here."
+    if addressing.is_inbound(address):
+        return (
+            f"{address} is at the domain of forwarding addresses, which would forward to itself: give the "
+            "address that customers know."
+        )
+    return ""
 
 
 def _server_address(source: Settings) -> str:
     address = source.server_address
-    if not address or HOST.match(address):
+    if not address:
+        return "Name the server of the mailbox, such as imap.gmail.com."
+    if HOST.match(address):
         return ""
     return f"“{address}” is no server address: give only a name, such as imap.gmail.com, no port and no path."
 

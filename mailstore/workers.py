@@ -1,6 +1,7 @@
 """Which queues there are, and whether somebody works on them."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,6 +10,9 @@ import redis
 from mailstore import hints
 
 QUEUES = ("fetch", "deliver", "send", "tokens", "housekeeping")
+INTAKE = "intake"
+"""The process that forwarded mail is handed over to: no Celery queue, but it gives the same sign of life."""
+
 HEARTBEAT_SECONDS = 15
 MISSED_HEARTBEATS = 3
 
@@ -33,19 +37,19 @@ def note_heartbeat(queue: str) -> None:
     hints.client().set(heartbeat_key(queue), str(time.time()), ex=24 * 3600)
 
 
-def worker_states() -> list[WorkerState]:
-    """Every queue, in the order of QUEUES; without Redis nobody counts as alive."""
+def worker_states(queues: Sequence[str] = QUEUES) -> list[WorkerState]:
+    """Each of these queues, in their order; without Redis nobody counts as alive."""
     try:
         with hints.client().pipeline(transaction=False) as pipeline:
-            for queue in QUEUES:
+            for queue in queues:
                 pipeline.get(heartbeat_key(queue))
                 pipeline.llen(queue)
             answers = pipeline.execute()
     except redis.RedisError:
-        return [WorkerState(queue, alive=False, backlog=None, last_seen=None) for queue in QUEUES]
+        return [WorkerState(queue, alive=False, backlog=None, last_seen=None) for queue in queues]
     return [
         worker_state(queue, beat, waiting)
-        for queue, beat, waiting in zip(QUEUES, answers[::2], answers[1::2], strict=True)
+        for queue, beat, waiting in zip(queues, answers[::2], answers[1::2], strict=True)
     ]
 
 

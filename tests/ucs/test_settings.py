@@ -23,6 +23,16 @@ from ucs import settings
         (settings.base_url, "UCS_BASE_URL", "mail.example.com"),
         (settings.base_url, "UCS_BASE_URL", "https://"),
         (settings.retry_ladder, "UCS_RETRY_LADDER", "60,soon"),
+        (settings.inbound_domain, "UCS_INBOUND_DOMAIN", "support@example.com"),
+        (settings.inbound_domain, "UCS_INBOUND_DOMAIN", "https://inbound.example.com"),
+        (settings.inbound_domain, "UCS_INBOUND_DOMAIN", "inbound"),
+        (settings.intake_bind, "UCS_INTAKE_BIND", "0.0.0.0:2525"),
+        (settings.intake_bind, "UCS_INTAKE_BIND", "http://127.0.0.1:2525"),
+        (settings.intake_bind, "UCS_INTAKE_BIND", "smtp://127.0.0.1"),
+        (settings.intake_bind, "UCS_INTAKE_BIND", "smtp://127.0.0.1:99999"),
+        (settings.intake_bind, "UCS_INTAKE_BIND", "smtp://127.0.0.1:25?cert=/nowhere.pem"),
+        (settings.intake_bind, "UCS_INTAKE_BIND", "smtp://127.0.0.1:25?tls=yes"),
+        (settings.intake_bind, "UCS_INTAKE_BIND", "lmtp+unix://"),
         (settings.time_zone, "TIME_ZONE", "Europe/Atlantis"),
         (settings.ca_bundle, "UCS_CA_BUNDLE", "/nowhere/ca.pem"),
         (settings.redis_url, "REDIS_URL", "http://redis"),
@@ -53,6 +63,23 @@ def test_public_address_is_an_allowed_host(
     assert settings.allowed_hosts() == hosts
     monkeypatch.setenv("ALLOWED_HOSTS", "a.example,b.example")
     assert settings.allowed_hosts() == ["a.example", "b.example"]
+
+
+def test_places_to_listen_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "UCS_INTAKE_BIND", "smtp://0.0.0.0:2525, lmtp://[::1]:2424,lmtp+unix:///run/a%20b.sock"
+    )
+    smtp, lmtp, file = settings.intake_bind()
+    assert (smtp.is_lmtp, smtp.host, smtp.port) == (False, "0.0.0.0", 2525)
+    assert (lmtp.is_lmtp, lmtp.host, lmtp.port, str(lmtp)) == (True, "::1", 2424, "lmtp://[::1]:2424")
+    assert (file.is_lmtp, file.path) == (True, "/run/a b.sock")
+    monkeypatch.setenv("UCS_INTAKE_BIND", "")
+    assert settings.intake_bind() == ()
+
+
+def test_the_inbound_domain_is_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UCS_INBOUND_DOMAIN", "Inbound.Example.COM.")
+    assert settings.inbound_domain() == "inbound.example.com"
 
 
 def test_database_keeps_options_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
