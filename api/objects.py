@@ -57,6 +57,8 @@ def _queue(row: EmailQueue) -> dict[str, Any]:
         "languages": [language.tag for language in row.languages.all()],
         "mode": row.mode,
         "hours": row.hours,
+        "reply_to_closed": row.reply_to_closed,
+        "changed_subject": row.changed_subject,
         "first_response_minutes": row.first_response,
         "next_response_minutes": row.next_response,
     }

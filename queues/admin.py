@@ -30,7 +30,8 @@ class QueueForm(SecretsForm):
         model = EmailQueue
         fields = (
             *("name", "sender", "members", "language_level", "languages", "default_language", "mode"),
-            *("wait_rule", "first_response", "next_response", "hours", "signature", "acknowledgement"),
+            *("wait_rule", "first_response", "next_response", "hours", "reply_to_closed", "changed_subject"),
+            *("signature", "acknowledgement"),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -42,6 +43,8 @@ class QueueForm(SecretsForm):
             "languages": "What customers of this queue write.",
             "default_language": "Assumed for mails too short to tell.",
             "hours": "Only these minutes count, such as Mo-Fr 08:00-12:00,13:00-17:00; Sa 09:00-12:00.",
+            "reply_to_closed": "A new conversation and the closed one name each other.",
+            "changed_subject": "“Re:” and the like, [tags] and capitals make no other subject.",
             "signature": "Stands below each answer.",
         }
         for name, text in helps.items():
@@ -85,6 +88,7 @@ class QueueAdmin(ProductAdmin):
         (None, {"fields": ("name", "sender", "members", "mode")}),
         ("Languages", {"fields": ("language_level", "languages", "default_language", "wait_rule")}),
         ("Times", {"fields": (("first_response", "next_response"), "hours")}),
+        ("Threads", {"fields": (("reply_to_closed", "changed_subject"),)}),
         ("Texts", {"fields": ("signature", "acknowledgement")}),
     )
     empty_sentence = (

@@ -27,6 +27,7 @@ from queues.history import Kind, note_event
 from queues.letters import own_addresses, write_acknowledgement
 from queues.matching import Match
 from queues.models import Conversation, EmailQueue, Message
+from queues.naming import answers_us
 from queues.posting import Posting, keep_attachments, people, post, preview, sender_of, track
 from queues.refusals import ActionRefused
 from queues.search import vector
@@ -63,7 +64,7 @@ def _joined(match: Match) -> Conversation | None:
     if match.conversation_id is None:
         return None
     try:
-        return states.lock(match.conversation_id)
+        return states.lock_following(match.conversation_id)
     except Conversation.DoesNotExist:  # erased a moment ago
         return None
 
@@ -71,9 +72,10 @@ def _joined(match: Match) -> Conversation | None:
 def _open(queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: datetime, match: Match) -> Message:
     seen, confidence = _seen_language(mail)
     contact = tracking.contact_for(mail.from_, seen)
+    before = _continued(match)
     conversation = Conversation(
         queue=queue,
-        contact=contact,
+        contact=before.contact if before else contact,
         subject=mail.subject[:1000],
         language=seen or contact.language or _assumed_language(queue),
         language_confidence=confidence,
@@ -88,9 +90,27 @@ def _open(queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: dateti
     track(conversation, message, contact)
     note_event(conversation, Kind.OPENED, f"A mail came to {queue}.", data={"message": message.pk})
     if match.hint:
-        note_event(conversation, Kind.HINT, match.hint)
+        note_event(conversation, Kind.HINT, match.hint, data={"conversation": match.hint_id})
+    if before is not None:
+        _link(before, conversation, match.ended, mail)
     _announce(conversation)
     return message
+
+
+def _continued(match: Match) -> Conversation | None:
+    if match.continues_id is None:
+        return None
+    return Conversation.objects.select_related("contact").filter(pk=match.continues_id).first()
+
+
+def _link(before: Conversation, conversation: Conversation, ended: str, mail: ParsedMail) -> None:
+    """Let a conversation and the new one that goes on with it name each other."""
+    who = mail.from_.name or mail.from_.email
+    sentence = f"It goes on with #{before.number}, {ended}."
+    note_event(conversation, Kind.CONTINUES, sentence, data={"conversation": before.pk})
+    sentence = f"{who} wrote again: it goes on in #{conversation.number}."
+    note_event(before, Kind.CONTINUED, sentence, data={"conversation": conversation.pk})
+    live.changed(before.pk, before.queue_id, before.agent_id)
 
 
 def _join(
@@ -171,12 +191,14 @@ def _answered(conversation: Conversation, message: Message, mail: ParsedMail) ->
         conversation.save(update_fields=["language", "language_confidence"])
     before = State(conversation.state)
     _our_turn(conversation, message.created_at)
-    if before not in (State.WAITING, State.ASSIGNED):
+    if before not in (State.WAITING, State.ASSIGNED, State.HELD):
         who = mail.from_.name or mail.from_.email or "The customer"
         note_event(conversation, Kind.RECEIVED, f"{who} wrote; {_where(conversation)}.", data={"was": before})
 
 
 def _our_turn(conversation: Conversation, since: datetime) -> None:
+    if conversation.state == State.HELD:  # who writes too much lets nothing go by writing more
+        return
     states.start_clock(conversation, since, conversation.queue.next_response)
     if conversation.state in (State.WAITING, State.ASSIGNED):
         states.save(conversation, states.MOVED)
@@ -241,7 +263,7 @@ def _may_be_acknowledged(conversation: Conversation, mail: ParsedMail) -> bool:
     sender = mail.from_.email.lower()
     if mail.automatic != Automatic.NO or not sender or is_daemon(mail.from_) or sender in own_addresses():
         return False
-    if matching.answers_us(mail):  # maybe a robot that answers from another address each time
+    if answers_us(mail):  # maybe a robot that answers from another address each time
         return False
     # One mail of a contact at a time: two at once would each be acknowledged.
     Contact.objects.select_for_update(no_key=True).get(pk=conversation.contact_id)

@@ -2,31 +2,34 @@
 
 A mail joins a conversation if it names a mail of it (References, In-Reply-To) *and* its sender takes part in
 it already. What a machine sends (a bounce, a report) may come from anywhere, but must name one of our signed
-ids. A number in the subject proves nothing.
+ids. A number in the subject proves nothing: it is a hint for people.
+
+    names nothing of ours ────────────────▶ new (with a hint, if the subject has a number of ours)
+    names it, the sender a stranger ──────▶ new, with a hint
+    names it, the sender takes part ──────▶ joins, wherever its mails are by now (moved, merged)
+    the same, but it is closed or about something else, and the queue begins anew then
+        ├─ what began anew is still open ─▶ joins that
+        └─ else ──────────────────────────▶ new, each naming the other
 """
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Q
 from django.utils import timezone
 
-from crm.models import ContactAddress
-from mailcore.compose import read_message_id
 from mailcore.parsed import Automatic, ParsedMail
 from mailstore.models import RawMail
 from queues.letters import own_addresses
 from queues.models import Conversation, EmailQueue, Message
-from queues.posting import message_id_key
+from queues.naming import continuations, ids_inside, ids_of, named, parties, signed, together
+from queues.subjects import base_subject, is_changed, number_in
 
-MOST_IDS = 60
-MOST_NAMED = 20  # conversations, of ids that aren't ours: some mailers give one id to all their mails
-MOST_SEARCHED = 1_000_000  # octets
 COPY_WITHIN = timedelta(days=1)  # the same mail over a second mailbox comes at almost the same time
-
-_OUR_ID = re.compile(rb"\bucs\.\d{1,19}\.\d{1,19}\.[a-z2-7]{26}@[a-z0-9.-]{1,253}", re.IGNORECASE)
+MOST_SUBJECTS = 200  # of one conversation
+MOST_COPIES = 10
+CLOSED = "which is closed"
+ANOTHER_SUBJECT = "under another subject"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,130 +41,120 @@ class Found:
     is_here: bool  # in the queue that the mail came to
     is_party: bool  # the sender takes part in it
     has_copy: bool = False  # this very mail is in it already
+    ended: str = ""  # why a new conversation begins instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """What was decided: the conversation to join, or None for a new one, with a hint for people."""
+    """What was decided: the conversation to join, or None for a new one.
+
+    The new one continues `continues_id`, for the reason `ended`; or `hint` tells people that it may belong to
+    `hint_id`. `bounced_id` is the message of ours that could not be delivered.
+    """
 
     conversation_id: int | None = None
     is_copy: bool = False
     hint: str = ""
-    bounced_id: int | None = None  # the message of ours that could not be delivered
+    hint_id: int | None = None
+    continues_id: int | None = None
+    ended: str = ""
+    bounced_id: int | None = None
 
 
 def decide(found: Sequence[Found]) -> Match:
     """Choose among the conversations that a mail names."""
-    parties = [each for each in found if each.is_party]
-    for each in parties:
+    parties_ = [each for each in found if each.is_party]
+    going_on = [each for each in parties_ if not each.ended]
+    for each in going_on:
         if not each.has_copy:
             return Match(conversation_id=each.conversation_id)
-    for each in parties:
+    for each in going_on:
         if each.is_here:
             return Match(conversation_id=each.conversation_id, is_copy=True)
-    if parties:
-        return Match(hint=f"The same mail came to #{parties[0].number} as well.")
+    if going_on:
+        first = going_on[0]
+        return Match(hint=f"The same mail came to #{first.number} as well.", hint_id=first.conversation_id)
+    if parties_:
+        return Match(continues_id=parties_[0].conversation_id, ended=parties_[0].ended)
     if found:
-        return Match(
-            hint=f"May belong to #{found[0].number}: it answers a mail of it, but from a stranger to it."
-        )
+        sentence = f"May belong to #{found[0].number}: it answers a mail of it, but from a stranger to it."
+        return Match(hint=sentence, hint_id=found[0].conversation_id)
     return Match()
 
 
 def find(queue: EmailQueue, mail: ParsedMail, raw: RawMail) -> Match:
     """Look up what the mail names, and decide."""
     if mail.automatic != Automatic.NO:
-        signed = _signed([*_bounced_first(mail), *_inside(raw)])
-        if signed is not None:
+        ours = signed([*_bounced_first(mail), *ids_inside(raw)])
+        if ours is not None:
             is_bounce = mail.automatic == Automatic.BOUNCE
-            return Match(conversation_id=signed.conversation_id, bounced_id=signed.pk if is_bounce else None)
+            return Match(conversation_id=ours.conversation_id, bounced_id=ours.pk if is_bounce else None)
     match = decide(_found(queue, mail))
-    if match.conversation_id is None and not match.hint:
-        return _same_mail(queue, mail) or match
-    return match
+    if match != Match():
+        return match
+    return _same_mail(queue, mail) or _numbered(mail) or match
 
 
 def _bounced_first(mail: ParsedMail) -> list[str]:
-    named = [mail.bounce.message_id] if mail.bounce and mail.bounce.message_id else []
-    return [*named, *_named(mail)]
-
-
-def _named(mail: ParsedMail) -> list[str]:
-    """The ids of a thread, the nearest first."""
-    ids = [mail.in_reply_to, *reversed(mail.references)]
-    return list(dict.fromkeys(each for each in ids if each))[:MOST_IDS]
-
-
-def _inside(raw: RawMail) -> list[str]:
-    """What looks like ids of ours in the mail a machine returned to us, wherever it put them."""
-    found = _OUR_ID.findall(raw.as_bytes()[:MOST_SEARCHED])
-    return list(dict.fromkeys(each.decode() for each in found))[:MOST_IDS]
-
-
-def _signed(ids: Iterable[str]) -> Message | None:
-    """The message of ours that the first of our signed ids names."""
-    for each in ids:
-        pair = read_message_id(each, message_id_key())
-        if pair is not None:
-            message = Message.objects.filter(pk=pair[1], conversation=pair[0], direction="out").first()
-            if message is not None:
-                return message
-    return None
+    first = [mail.bounce.message_id] if mail.bounce and mail.bounce.message_id else []
+    return [*first, *ids_of(mail)]
 
 
 def _found(queue: EmailQueue, mail: ParsedMail) -> list[Found]:
-    pks = _named_conversations(_named(mail))
-    rows = Conversation.objects.select_related("contact").in_bulk(pks)
-    sender = mail.from_.email.lower()
-    is_ours = sender in own_addresses() if rows else False
-    copies = set(
-        Message.objects.filter(
-            conversation__in=list(rows), message_id=mail.message_id[:1000], direction=Message.Direction.IN
-        ).values_list("conversation", flat=True)
-    )
+    rows = named(ids_of(mail))
+    ended = {row.pk: _ended(row, mail) for row in rows}
+    if any(ended.values()):
+        later = continuations([pk for pk, why in ended.items() if why])
+        rows += [row for row in later if row.pk not in ended]
+        ended |= {row.pk: _ended(row, mail) for row in later}
+    copies = _copies(rows, mail)
+    is_ours = mail.from_.email.lower() in own_addresses() if rows else False
     return [
         Found(
-            conversation_id=pk,
-            number=rows[pk].number,
-            is_here=rows[pk].queue_id == queue.pk,
+            conversation_id=row.pk,
+            number=row.number,
+            is_here=row.queue_id == queue.pk,
             # Our own addresses are public, so they prove nothing when they stand in From.
-            is_party=bool(sender) and not is_ours and sender in parties(rows[pk]),
-            has_copy=pk in copies,
+            is_party=not is_ours and _takes_part(row, mail),
+            has_copy=row.pk in copies,
+            ended=ended[row.pk],
         )
-        for pk in pks
-        if pk in rows
+        for row in rows
     ]
 
 
-def answers_us(mail: ParsedMail) -> bool:
-    """Whether the mail names one of our mails as what it answers, whoever wrote it."""
-    return any(read_message_id(each, message_id_key()) for each in _named(mail))
+def _takes_part(row: Conversation, mail: ParsedMail) -> bool:
+    sender = mail.from_.email.lower()
+    return bool(sender) and sender in parties(row)
 
 
-def _named_conversations(ids: list[str]) -> list[int]:
-    stored: dict[str, list[int]] = {}
-    rows = Message.objects.filter(message_id__in=ids).order_by("-pk") if ids else Message.objects.none()
-    for message_id, pk in rows.values_list("message_id", "conversation")[:MOST_NAMED]:
-        stored.setdefault(message_id, []).append(pk)
-    found: list[int] = []
-    for each in ids:
-        pair = read_message_id(each, message_id_key())
-        found += [pair[0]] if pair else []
-        found += stored.get(each, [])
-    return list(dict.fromkeys(found))
+def _ended(row: Conversation, mail: ParsedMail) -> str:
+    """Why the queue begins a new conversation for a person's answer to this one; "" when it goes on."""
+    if mail.automatic != Automatic.NO:
+        return ""
+    if row.state == Conversation.State.CLOSED and row.queue.reply_to_closed == EmailQueue.ReplyToClosed.NEW:
+        return CLOSED
+    if row.queue.changed_subject == EmailQueue.ChangedSubject.NEW and _is_changed(row, mail):
+        return ANOTHER_SUBJECT
+    return ""
 
 
-def parties(conversation: Conversation) -> set[str]:
-    """The addresses that take part: the contact's, and of people who wrote, received or were copied in."""
-    found = set(
-        ContactAddress.objects.filter(contact=conversation.contact_id).values_list("email", flat=True)
+def _is_changed(row: Conversation, mail: ParsedMail) -> bool:
+    if not is_changed(mail.subject, frozenset({base_subject(row.subject)})):
+        return False
+    others = row.messages.order_by("-pk").values_list("subject", flat=True)[:MOST_SUBJECTS]
+    return is_changed(mail.subject, frozenset(map(base_subject, {row.subject, *others})))
+
+
+def _copies(rows: list[Conversation], mail: ParsedMail) -> set[int]:
+    """Which of the conversations have this very mail: an id alone doesn't say so, as some use it twice."""
+    if not rows:
+        return set()
+    same = Message.objects.filter(
+        conversation__in=rows, message_id=mail.message_id[:1000], direction=Message.Direction.IN
     )
-    # A machine's mail may join on a signed id alone, so whoever it names takes no part yet.
-    trusted = conversation.messages.filter(Q(direction=Message.Direction.OUT) | Q(automatic=Automatic.NO))
-    for sender, *groups in trusted.values_list("from_email", "to", "cc", "reply_to"):
-        found.add(sender)
-        found.update(person.get("email", "") for group in groups for person in group)
-    return {email.lower() for email in found if email}
+    newest = same.order_by("-pk").only("conversation", "text", "subject")[:MOST_COPIES]
+    return {message.conversation_id for message in newest if _is_same(message, mail)}
 
 
 def _same_mail(queue: EmailQueue, mail: ParsedMail) -> Match | None:
@@ -174,6 +167,26 @@ def _same_mail(queue: EmailQueue, mail: ParsedMail) -> Match | None:
         created_at__gt=timezone.now() - COPY_WITHIN,
     ).order_by("pk")
     for message in rows[:3]:
-        if message.text == mail.text and message.subject == mail.subject[:1000]:
+        if _is_same(message, mail):
             return Match(conversation_id=message.conversation_id, is_copy=True)
     return None
+
+
+def _is_same(message: Message, mail: ParsedMail) -> bool:
+    return message.text == mail.text and message.subject == mail.subject[:1000]
+
+
+def _numbered(mail: ParsedMail) -> Match | None:
+    """A hint, if the subject has the number of a conversation; a bare one only from who takes part in it."""
+    number, is_bracketed = number_in(mail.subject)
+    if number is None:
+        return None
+    row = together(list(Conversation.objects.filter(number=number).values_list("pk", flat=True)))
+    if not row:
+        return None
+    takes_part = mail.from_.email.lower() not in own_addresses() and _takes_part(row[0], mail)
+    if not (is_bracketed or takes_part):
+        return None
+    but = "" if takes_part else ", but the sender is a stranger to it"
+    sentence = f"May belong to #{row[0].number}: the subject has its number{but}."
+    return Match(hint=sentence, hint_id=row[0].pk)

@@ -3,11 +3,13 @@
 Each takes a conversation whose row the caller has locked, writes it, and tells the open desks. Why it moved,
 and who moved it, the caller writes to the history.
 
-Locks are taken in one order: contact, conversation, agents by id. Routing locks an agent first, but then only
-conversations that nobody holds.
+Locks are taken in one order: contact, conversations by id, agents by id. Routing locks an agent first, but
+then only conversations that nobody holds.
 """
 
 from datetime import datetime
+
+from django.db import transaction
 
 from agents.models import Agent
 from queues import hours, live
@@ -49,6 +51,33 @@ def lock_free(pk: int) -> Conversation | None:
     """The same, but None if somebody else holds it or it is gone."""
     rows = Conversation.objects.select_for_update(no_key=True, skip_locked=True)
     return _read(pk) if rows.only("pk").filter(pk=pk).first() else None
+
+
+def lock_following(pk: int) -> Conversation:
+    """The same, but of a conversation that was merged, the one where everything of it is.
+
+    Each lock on the way is let go again, so that the order of locks holds.
+
+    Raises:
+        Conversation.DoesNotExist: it was erased in the meantime.
+    """
+    while True:
+        try:
+            with transaction.atomic():
+                row = lock(pk)
+                if row.merged_into_id is None:
+                    return row
+                raise _Merged(row.merged_into_id)
+        except _Merged as merged:
+            pk = merged.into
+
+
+class _Merged(Exception):
+    """Rolls back to before the lock."""
+
+    def __init__(self, into: int) -> None:
+        self.into = into
+        super().__init__(into)
 
 
 def _read(pk: int) -> Conversation:

@@ -49,6 +49,8 @@ class TestQueues:
             "first_response": "60",
             "next_response": "120",
             "hours": "Mo-Fr 08:00-18:00",
+            "reply_to_closed": "new",
+            "changed_subject": "join",
         }
         billing = Skill.objects.create(name="billing")
         return usual | inline("skill_demands", {"skill": str(billing.pk), "level": "4"}) | overrides
@@ -61,7 +63,7 @@ class TestQueues:
             "Support was inserted. Now add an email source that delivers to it." in response.content.decode()
         )
         queue = EmailQueue.objects.get()
-        assert (queue.mode, queue.first_response) == ("push", 60)
+        assert (queue.mode, queue.first_response, queue.reply_to_closed) == ("push", 60, "new")
         assert [str(member) for member in queue.members.all()] == ["Alice"]
         assert [(row.skill.name, row.level) for row in queue.skill_demands.all()] == [("billing", 4)]
 

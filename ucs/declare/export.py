@@ -106,6 +106,8 @@ def _queue(row: EmailQueue) -> dict[str, Any]:
             "wait_rule": row.wait_rule,
             "sla": {"first_response": f"{row.first_response}m", "next_response": f"{row.next_response}m"},
             "hours": row.hours,
+            "reply_to_closed": row.reply_to_closed,
+            "changed_subject": row.changed_subject,
             "signature": row.signature,
             "acknowledgement": row.acknowledgement,
         }

@@ -138,7 +138,7 @@ def queue(entry: Entry, changes: Changes) -> None:
     entry.check_keys(
         {
             *("name", "sender", "members", "skills", "languages", "language_level", "mode", "wait_rule"),
-            *("sla", "hours", "pci", "signature", "acknowledgement"),
+            *("sla", "hours", "reply_to_closed", "changed_subject", "pci", "signature", "acknowledgement"),
         },
         {"name"},
     )
@@ -160,6 +160,8 @@ def queue(entry: Entry, changes: Changes) -> None:
         "first_response": sla.minutes("first_response", 240),
         "next_response": sla.minutes("next_response", 480),
         "hours": entry.text("hours", "Mo-Su 00:00-24:00"),
+        "reply_to_closed": entry.choice("reply_to_closed", EmailQueue.ReplyToClosed.values, "reopen"),
+        "changed_subject": entry.choice("changed_subject", EmailQueue.ChangedSubject.values, "join"),
         "signature": entry.text("signature"),
         "acknowledgement": entry.text("acknowledgement"),
     }
