@@ -8,7 +8,7 @@ import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from imapclient import IMAPClient
@@ -16,11 +16,12 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, Protoco
 
 from mailsources import faults
 from mailsources.faults import FAULTS, MailboxError
+from mailsources.hosts import host_of
 from mailsources.imap_line import Line, connect, hang_up
 from mailsources.kept import Kept
-from mailsources.listing import Answer, Arrived, Listed, Shown, Unreadable, Vanished
+from mailsources.listing import LONGEST_HEADERS, Answer, Arrived, Listed, Shown, TooBig, Unreadable, Vanished
 from mailsources.models import EmailSource
-from mailsources.signin import shut
+from mailsources.signin import READ_SECONDS, shut
 from mailsources.uids import new_uids
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,9 @@ SIZES_AT_ONCE = 500
 CHANGES_AT_ONCE = 200
 MISREAD = (TypeError, AttributeError, LookupError, AssertionError, RuntimeError)
 """What the library raises over an answer that it did not expect."""
+
+KEPT_SECONDS = 10
+"""A kept connection that doesn't answer by then is taken for dead, and a new one is made."""
 
 MOST_UNREADABLE = 3
 """In one visit; each may cost a time-out, and the next visit goes on behind them."""
@@ -74,6 +78,26 @@ class ImapMailbox:
             for start in range(0, len(uids), SIZES_AT_ONCE):
                 yield self._sizes(uids[start : start + SIZES_AT_ONCE])
 
+    def names(self, after_uid: int = 0) -> Iterator[list[Listed]]:
+        """Only the UIDs, in order, in portions: all mails, or those above one."""
+        for uids in new_uids(self._search, after_uid, self._open().shown.total):
+            yield [Listed(uid=uid) for uid in uids]
+
+    def weigh(self, listed: Sequence[Listed]) -> Iterator[list[Listed]]:
+        """The same mails with their sizes, in portions."""
+        uids = [one.uid for one in listed if one.uid is not None]
+        for start in range(0, len(uids), SIZES_AT_ONCE):
+            yield self._sizes(uids[start : start + SIZES_AT_ONCE])
+
+    def since(self, listed: Sequence[Listed], first_day: date) -> list[Listed]:
+        """Those that the server got on this day or later, by its own clock (RFC 9051 6.4.4)."""
+        uids = [one.uid for one in listed if one.uid is not None]
+        if not uids:
+            return []
+        with self._talking() as client:
+            found = set(client.search(["UID", f"{uids[0]}:{uids[-1]}", "SINCE", first_day]))
+        return [one for one in listed if one.uid in found]
+
     def fetch(self, listed: Sequence[Listed]) -> Iterator[Answer]:
         """Read mails, in order. One that can't be read doesn't stop the others."""
         try:
@@ -88,11 +112,16 @@ class ImapMailbox:
             answer = _answer(one, answers)
             yield answer if isinstance(answer, Arrived) else self._fetch_singly(one)
 
-    def headers(self, listed: Listed) -> bytes:
-        """Only the headers of a mail; b"" when it is gone."""
+    def headers(self, listed: Listed) -> TooBig | Vanished:
+        """Only the headers of a mail, and when the server got it."""
         with self._talking() as client:
-            answers = _ask(client, [listed.uid], ["BODY.PEEK[HEADER]"])
-        return bytes(answers.get(listed.uid or 0, {}).get(b"BODY[HEADER]") or b"")
+            answers = _ask(client, [listed.uid], ["INTERNALDATE", f"BODY.PEEK[HEADER]<0.{LONGEST_HEADERS}>"])
+        found = answers.get(listed.uid or 0)
+        if found is None:
+            return Vanished(listed)
+        at = found.get(b"INTERNALDATE")
+        headers = found.get(b"BODY[HEADER]<0>") or b""
+        return TooBig(listed, bytes(headers), at if isinstance(at, datetime) else None)
 
     def settle(self, listed: Sequence[Listed]) -> None:
         """Do the after-import choice with mails; those that are gone already are no error."""
@@ -112,7 +141,9 @@ class ImapMailbox:
         """Keep the connection for the next poll."""
         line, self._line = self._line, None
         if line is not None and self.source.pk:
-            kept.put(self.source.pk, _fingerprint(self.source), line)
+            account = (self.source.server_address, self.source.mailbox or self.source.username)
+            share = host_of(self.source.server_address).share
+            kept.put(self.source.pk, _fingerprint(self.source), line, account, share)
         elif line is not None:
             hang_up(line.client)
 
@@ -143,7 +174,10 @@ class ImapMailbox:
 
     def _look_again(self, line: Line) -> Line:
         total = line.shown.total
-        for answer in line.client.noop()[1]:
+        line.client.socket().settimeout(KEPT_SECONDS)
+        answers = line.client.noop()[1]
+        line.client.socket().settimeout(READ_SECONDS)
+        for answer in answers:
             if answer[1:2] == (b"EXISTS",):
                 total = answer[0]
             elif answer[1:2] == (b"EXPUNGE",):

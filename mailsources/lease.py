@@ -4,7 +4,8 @@
                       └──owner died: time runs out──▶ claim by another, higher fence
 
 A holder whose lease was taken over can't write any more, because its fence is too low. This module is the
-only writer of SourceState, beside the cursor in mailsources/ledger.py.
+only writer of SourceState, beside the cursor in mailsources/ledger.py and `watched_until` in
+mailsources/watched.py.
 """
 
 import os
@@ -21,19 +22,25 @@ from django.db import connection, transaction
 from django.db.models import Case, DateTimeField, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
-from mailsources import schedule
+from mailsources import schedule, watched
 from mailsources.faults import MailboxError
 from mailsources.models import EmailSource, FetchedMail, SourceState
 
 ANNOUNCED = timedelta(seconds=30)
 """A look that nobody has begun after this time is announced again."""
 
+GIVEN_BACK_SECONDS = (5.0, 20.0)
+
 FINISH_GOOD = """
 UPDATE mailsources_sourcestate AS state SET
     last_success_at = %s, last_error = '', failures = 0, on_server = seen.on_server,
     lease_owner = '', lease_until = NULL,
-    next_attempt_at = CASE WHEN state.next_attempt_at IS NOT NULL THEN seen.next_look END
-FROM (VALUES {rows}) AS seen (id, fence, on_server, next_look)
+    next_attempt_at = CASE
+        WHEN state.next_attempt_at IS NULL THEN NULL
+        WHEN state.watched_until > %s THEN seen.if_watched
+        ELSE seen.next_look
+    END
+FROM (VALUES {rows}) AS seen (id, fence, on_server, next_look, if_watched)
 WHERE state.id = seen.id AND state.fence = seen.fence
 RETURNING state.source_id, state.next_attempt_at IS NULL
 """
@@ -171,6 +178,19 @@ def finish(outcomes: Iterable[tuple[Lease, Fetched]]) -> list[int]:
         return _finish_good([one for one in sure if not one[1].failure])
 
 
+def give_back(leases: Iterable[Lease]) -> None:
+    """Let mailboxes go that nobody has looked at for want of a free hand; they are due again in a moment."""
+    now = timezone.now()
+    asked_meanwhile = When(next_attempt_at__isnull=True, then=Value(None))
+    for held in sorted(leases, key=lambda lease: lease.state.pk):
+        later = now + timedelta(seconds=random.uniform(*GIVEN_BACK_SECONDS))
+        SourceState.objects.filter(pk=held.state.pk, fence=held.fence).update(
+            lease_owner="",
+            lease_until=None,
+            next_attempt_at=Case(asked_meanwhile, default=Value(later), output_field=DateTimeField()),
+        )
+
+
 def free_the_dead() -> int:
     """End the leases of processes of this machine that are gone; those of others run out by themselves."""
     host, me, _ = owner().rsplit(":", 2)
@@ -187,7 +207,9 @@ def free_the_dead() -> int:
 
 
 def _free(now: datetime) -> QuerySet[SourceState]:
-    return SourceState.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now))
+    """Mailboxes that nobody holds; mail that is forwarded to us comes by itself."""
+    mailboxes = SourceState.objects.exclude(source__server_type=EmailSource.ServerType.FORWARDING)
+    return mailboxes.filter(Q(lease_until=None) | Q(lease_until__lt=now))
 
 
 def _leftovers() -> QuerySet[FetchedMail]:
@@ -201,18 +223,25 @@ def _finish_good(outcomes: list[tuple[Lease, Fetched]]) -> list[int]:
     if not outcomes:
         return []
     now = timezone.now()
-    values: list[Any] = [now]
+    values: list[Any] = [now, now]
     for held, fetched in outcomes:
-        values += [held.state.pk, held.fence, fetched.on_server, _next_look(fetched, now)]
-    rows = ", ".join(["(%s::bigint, %s::bigint, %s::integer, %s::timestamptz)"] * len(outcomes))
+        values += [held.state.pk, held.fence, fetched.on_server, *_next_looks(fetched, now)]
+    rows = ", ".join(
+        ["(%s::bigint, %s::bigint, %s::integer, %s::timestamptz, %s::timestamptz)"] * len(outcomes)
+    )
     with connection.cursor() as cursor:
         cursor.execute(FINISH_GOOD.format(rows=rows), values)
         return [source_id for source_id, at_once in cursor.fetchall() if at_once]
 
 
-def _next_look(fetched: Fetched, now: datetime) -> datetime:
+def _next_looks(fetched: Fetched, now: datetime) -> tuple[datetime, datetime]:
+    """When to look again, and when if somebody waits on the mailbox: then polls are the safety net."""
+    if fetched.more:
+        return now, now
     interval = fetched.source.poll_interval or settings.POLL_INTERVAL
-    return now if fetched.more else schedule.after_success(now, interval, random.random())
+    seldom = max(interval, watched.POLL_SECONDS)
+    chance = random.random()
+    return schedule.after_success(now, interval, chance), schedule.after_success(now, seldom, chance)
 
 
 def _finish_failed(held: Lease, failure: MailboxError) -> None:

@@ -99,6 +99,14 @@ class EmailSource(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Changed settings are tried at once: what was wrong before may be right now."""
+        if self.is_forwarding and not self.forwarding_token:
+            self.forwarding_token = addressing.new_token(self.name)
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            SourceState.objects.update_or_create(source=self, defaults={"next_attempt_at": None})
+
     @property
     def is_forwarding(self) -> bool:
         """Whether mail is sent to us, so that there is no mailbox to look into."""
@@ -108,14 +116,6 @@ class EmailSource(models.Model):
     def address(self) -> str:
         """The address to forward to; "" for mailboxes."""
         return addressing.address_of(self.forwarding_token) if self.is_forwarding else ""
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Changed settings are tried at once: what was wrong before may be right now."""
-        if self.is_forwarding and not self.forwarding_token:
-            self.forwarding_token = addressing.new_token(self.name)
-        with transaction.atomic():
-            super().save(*args, **kwargs)
-            SourceState.objects.update_or_create(source=self, defaults={"next_attempt_at": None})
 
     def clean(self) -> None:
         """Refuse, early and in words, what cannot be honoured; forms and settings files both come here."""
@@ -199,6 +199,9 @@ class SourceState(Health):
         help_text="When server and ledger are compared next; at the next look when empty.",
     )
     proof = models.JSONField(default=dict, help_text="What the server holds beside what the ledger knows.")
+    watched_until = models.DateTimeField(
+        null=True, blank=True, help_text="Somebody waits in IDLE, so it is polled seldom, until then."
+    )
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     fence = models.PositiveBigIntegerField(

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import TypeVar
 
 from mailsources.faults import MailboxError
+from mailsources.hosts import gate
 from mailsources.models import EmailSource
 from sso.fields import SecretUnreadable
 from sso.secrets import Credential, resolve
@@ -27,15 +28,23 @@ def signed_in(source: EmailSource, connect: Callable[[Credential], Connected]) -
     """
     try:
         try:
-            return connect(resolve(source.password))
+            return _connected(source, connect)
         except MailboxError as error:
             if error.code != "token":
                 raise
-        return connect(resolve(source.password, fresh=True))
+        return _connected(source, connect, fresh=True)
     except SignInError as error:
         raise MailboxError(error.sentence, code="sign_in", retry=error.retry) from error
     except SecretUnreadable as error:
         raise MailboxError(str(error), code="sign_in", retry=False) from error
+
+
+def _connected(
+    source: EmailSource, connect: Callable[[Credential], Connected], *, fresh: bool = False
+) -> Connected:
+    credential = resolve(source.password, fresh=fresh)
+    gate.wait(source.server_address)  # after an outage hundreds want to sign in at once
+    return connect(credential)
 
 
 def login_name(source: EmailSource, credential: Credential) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from celery import shared_task
 
-from mailsources import lease
+from mailsources import lease, watched
 from mailsources.deliver import deliver, in_portions, waiting
 from mailsources.polling import Round
 from mailstore.announce import announce
@@ -23,7 +23,8 @@ SWEPT_AT_ONCE = 1000
 
 @shared_task(ignore_result=True)
 def poll_due() -> None:
-    """Announce the mailboxes whose time has come."""
+    """Announce the mailboxes whose time has come, with those that nobody waits on any more."""
+    watched.back_to_polls()
     announce_polls(lease.due(DUE_AT_ONCE))
 
 
