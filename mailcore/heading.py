@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from mailcore.headers import HeaderBlock, message_ids, read_headers
+from mailcore.parsed import Address
 
 LONGEST_LOOK = 64 * 1024
 LONGEST_VALUE = 4096
@@ -21,9 +22,10 @@ _BEFORE = re.compile(rb"\A(?:\xef\xbb\xbf)?[ \t\r\n]*+(?:>?From [^\r\n]*+[\r\n]*
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """``sender`` is an address in lower case; each is "" when the mail doesn't say."""
+    """``sender`` is an address in lower case, ``name`` stands beside it; "" where the mail doesn't say."""
 
     sender: str = ""
+    name: str = ""
     subject: str = ""
     message_id: str = ""
 
@@ -39,17 +41,19 @@ def read_heading(raw: bytes) -> Heading:
         name: [value[:LONGEST_VALUE] for value in found.get(name, ())[:_MOST_VALUES]] for name in _NAMES
     }
     block = HeaderBlock(fields=values)
+    sender = _sender(block)
     return Heading(
-        sender=_sender(block)[:LONGEST_SENDER],
+        sender=sender.email.lower()[:LONGEST_SENDER],
+        name=sender.name[:LONGEST_SENDER],
         subject=block.decoded("subject")[:LONGEST_SUBJECT],
         message_id=next(iter(message_ids(block.text("message-id"))), ""),
     )
 
 
-def _sender(block: HeaderBlock) -> str:
+def _sender(block: HeaderBlock) -> Address:
     """The first address of From, or else of Sender."""
     for name in ("from", "sender"):
         for address in block.addresses(name)[0]:
             if address.email:
-                return address.email.lower()
-    return ""
+                return address
+    return Address()

@@ -1,6 +1,7 @@
 """One look at one mailbox: what is new is stored, then the mailbox is told that we have it.
 
-    look ─▶ new epoch? ─▶ list ─▶ read a batch ─▶ store it with the cursor, commit ─▶ … ─▶ settle ─▶ finish
+    look ─▶ new epoch? ─▶ list ─▶ read a batch ─▶ store it with the cursor, commit ─▶ …
+         ─▶ prove, if it is time ─▶ settle ─▶ finish
 
 A crash between any two of these loses nothing and doubles nothing: what isn't stored is read again, what is
 stored but not settled is settled by the next look.
@@ -9,17 +10,17 @@ stored but not settled is settled by the next look.
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import chain
 
 from django.conf import settings
 from django.utils import timezone
 
-from mailsources import lease, ledger
+from mailsources import lease, ledger, proof
 from mailsources.deliver import deliver
 from mailsources.faults import MailboxError
 from mailsources.lease import Fetched, Lease, LeaseLost
-from mailsources.listing import Arrived, Listed, Seen, Shown, TooBig, batches
+from mailsources.listing import Arrived, Listed, Seen, Shown, batches
 from mailsources.mailbox import Mailbox, open_mailbox
 from mailsources.models import EmailSource, FetchedMail
 from mailsources.watchdog import Watchdog
@@ -117,6 +118,8 @@ class _Look:
             if time.monotonic() > self.until:
                 self.fetched.more = True
                 break
+        if not self.fetched.more:
+            self._complete(shown)
         if self.lease.has_leftovers:
             self._settle()
 
@@ -135,9 +138,53 @@ class _Look:
 
     def _new_batches(self) -> Iterator[list[Listed]]:
         unread = ledger.unread(self.lease) if self.lease.has_leftovers else []
-        for portion in chain([unread], self.mailbox.listing(self.lease.state.last_uid)):
+        listing = self._recent if self._since else self.mailbox.listing
+        for portion in chain([unread], listing(self.lease.state.last_uid)):
             if portion:
                 yield from batches(ledger.unknown(self.lease, portion))
+
+    @property
+    def _since(self) -> date | None:
+        """From which day on the first look imports; later ones never go by date."""
+        return self.lease.source.import_since if self.lease.state.imported_at is None else None
+
+    def _recent(self, after_uid: int) -> Iterator[list[Listed]]:
+        """New mails as `listing` gives them; those that are too old are noted, and not even weighed."""
+        assert self._since is not None
+        for portion in self.mailbox.names(after_uid):
+            recent = self.mailbox.since(portion, self._since)
+            is_recent = {one.uid for one in recent}
+            older = [one.uid for one in portion if one.uid is not None and one.uid not in is_recent]
+            # The cursor stays below what is still to be read.
+            first = min((uid for uid in is_recent if uid is not None), default=None)
+            through = max((uid for uid in older if first is None or uid < first), default=0)
+            self.fetched.skipped += ledger.leave_alone(self.lease, older, self._since, through)
+            yield from self.mailbox.weigh(recent)
+
+    def _complete(self, shown: Shown) -> None:
+        """Nothing new is left: the first import is over, and it may be time for the proof."""
+        if self.lease.state.imported_at is None:
+            ledger.imported(self.lease)
+        if proof.is_due(self.lease.state, shown.total, timezone.now()):
+            self._prove()
+
+    def _prove(self) -> None:
+        compared = proof.compare(self.lease, self.mailbox)
+        first = before = compared.missing
+        while before:
+            for portion in self.mailbox.weigh(compared.names):
+                for batch in batches(portion):
+                    self._store(batch)
+                    if time.monotonic() > self.until:
+                        self.fetched.more = True  # the proof stays due
+                        return
+            compared = proof.compare(self.lease, self.mailbox)
+            if compared.missing >= before:
+                break
+            before = compared.missing
+        compared.fetched = max(0, first - compared.missing)
+        proof.note(self.lease, compared)
+        self.fetched.on_server = compared.server
 
     def _store(self, batch: list[Listed]) -> None:
         """Store what could be read, also when the connection breaks in the middle."""
@@ -152,7 +199,7 @@ class _Look:
     def _read(self, batch: Sequence[Listed]) -> Iterator[Seen]:
         big = [one for one in batch if one.size > settings.LARGEST_MAIL]
         for one in big:  # such a mail is a batch of its own
-            yield TooBig(one, self.mailbox.headers(one))
+            yield self.mailbox.headers(one)
         yield from self.mailbox.fetch([one for one in batch if one.size <= settings.LARGEST_MAIL])
 
     def _write(self, seen: Sequence[Seen]) -> None:
@@ -173,3 +220,5 @@ class _Look:
             self.mailbox.settle([Listed(uid=row.uid, uidl=row.uidl) for row in rows])
             ledger.settled(self.lease, rows)
             self.fetched.settled = len(rows)
+            if self.lease.source.after_import in ledger.TAKEN_AWAY:
+                self.fetched.on_server = max(0, (self.fetched.on_server or 0) - len(rows))

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+LONGEST_HEADERS = 256 * 1024
+"""Octets; what is taken of a mail that is too big."""
+
 BATCH_MAILS = 50
 BATCH_OCTETS = 8 * 1024 * 1024
 
@@ -68,6 +71,7 @@ class TooBig:
 
     listed: Listed
     headers: bytes
+    received_at: datetime | None = None
 
 
 Answer = Arrived | Unreadable | Vanished

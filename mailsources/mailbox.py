@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import Protocol
 
 from mailsources.faults import MailboxError
 from mailsources.imap import ImapMailbox
-from mailsources.listing import Answer, Listed, Shown
+from mailsources.listing import Answer, Listed, Shown, TooBig, Vanished
 from mailsources.models import EmailSource
 from mailsources.pop3 import Pop3Mailbox
 
@@ -22,11 +23,20 @@ class Mailbox(Protocol):
     def listing(self, after_uid: int) -> Iterator[list[Listed]]:
         """Mails that may be new: above the cursor where there are UIDs, otherwise all. In portions."""
 
+    def names(self, after_uid: int = 0) -> Iterator[list[Listed]]:
+        """All mails, or those above the cursor, by name; sizes only if they cost nothing. In portions."""
+
+    def weigh(self, listed: Sequence[Listed]) -> Iterator[list[Listed]]:
+        """The same mails with their sizes, in portions."""
+
+    def since(self, listed: Sequence[Listed], first_day: date) -> list[Listed]:
+        """Those that came on that day or later; all of them where the server doesn't tell."""
+
     def fetch(self, listed: Sequence[Listed]) -> Iterator[Answer]:
         """Read mails in the given order; each gets an answer. Changes nothing on the server."""
 
-    def headers(self, listed: Listed) -> bytes:
-        """Only the headers, of a mail too big to be read; b"" when they can't be had."""
+    def headers(self, listed: Listed) -> TooBig | Vanished:
+        """Only the headers, of a mail too big to be read; without any when they can't be had."""
 
     def settle(self, listed: Sequence[Listed]) -> None:
         """Mark read, move or delete, as the source's after-import choice says. May be repeated.

@@ -10,11 +10,12 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from mailsources import faults
 from mailsources.faults import FAULTS, MailboxError
-from mailsources.listing import Answer, Arrived, Listed, Shown, Unreadable
+from mailsources.listing import LONGEST_HEADERS, Answer, Arrived, Listed, Shown, TooBig, Unreadable, Vanished
 from mailsources.models import EmailSource
 from mailsources.signin import CONNECT_SECONDS, login_name, prepare, shut, signed_in, stays_here
 from sso import tls
@@ -76,6 +77,18 @@ class Pop3Mailbox:
         for start in range(0, len(everything), LISTED_AT_ONCE):
             yield everything[start : start + LISTED_AT_ONCE]
 
+    def names(self, after_uid: int = 0) -> Iterator[list[Listed]]:
+        """All mails: POP3 tells their sizes as cheaply as their names."""
+        return self.listing(after_uid)
+
+    def weigh(self, listed: Sequence[Listed]) -> Iterator[list[Listed]]:
+        """The same mails; their sizes are known."""
+        yield list(listed)
+
+    def since(self, listed: Sequence[Listed], first_day: date) -> list[Listed]:
+        """All of them, as POP3 doesn't tell when a mail came."""
+        return list(listed)
+
     def fetch(self, listed: Sequence[Listed]) -> Iterator[Answer]:
         """Read mails, in order. One that the server refuses doesn't stop the others."""
         for one in listed:
@@ -89,11 +102,12 @@ class Pop3Mailbox:
                 continue
             yield Arrived(self._named(one, raw), raw)
 
-    def headers(self, listed: Listed) -> bytes:
-        """Only the headers of a mail; b"" when the server has no TOP."""
+    def headers(self, listed: Listed) -> TooBig | Vanished:
+        """Only the headers of a mail; none when the server has no TOP."""
+        headers = b""
         with suppress(MailboxError), self._talking() as line:
-            return _octets(line.top(listed.number, 0)[1])
-        return b""
+            headers = _octets(line.top(listed.number, 0)[1])[:LONGEST_HEADERS]
+        return TooBig(listed, headers)
 
     def settle(self, listed: Sequence[Listed]) -> None:
         """Delete mails and end the session; those that are gone already are no error."""

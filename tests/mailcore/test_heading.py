@@ -30,12 +30,12 @@ def test_it_says_what_the_whole_mail_says(path: Path) -> None:
         (
             b"From: Charlie <Charlie@Customer.Example>\r\nSubject: =?utf-8?q?P=C5=99=C3=ADloha?=\r\n"
             b"Message-ID: <a@b.example>",
-            Heading("charlie@customer.example", "Příloha", "a@b.example"),
+            Heading("charlie@customer.example", "Charlie", "Příloha", "a@b.example"),
         ),
-        (b"Sender: list@lists.example\r\nSubject: One\r\n two", Heading("list@lists.example", "One two", "")),
-        (b"From charlie Mon Mar  2 09:30:00 2026\r\nSubject: Mbox", Heading("", "Mbox", "")),
-        (b"Subject: Old Mac\rFrom: a@b.example\r\rHello", Heading("a@b.example", "Old Mac", "")),
-        (b"Subject: nul \0 and \xff", Heading("", "nul and ÿ", "")),
+        (b"Sender: list@lists.example\r\nSubject: One\r\n two", Heading("list@lists.example", "", "One two")),
+        (b"From charlie Mon Mar  2 09:30:00 2026\r\nSubject: Mbox", Heading(subject="Mbox")),
+        (b"Subject: Old Mac\rFrom: a@b.example\r\rHello", Heading("a@b.example", subject="Old Mac")),
+        (b"Subject: nul \0 and \xff", Heading(subject="nul and ÿ")),
         (b"no header at all", Heading()),
         (b"", Heading()),
     ],

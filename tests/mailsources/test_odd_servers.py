@@ -9,6 +9,7 @@ from imapclient.exceptions import ProtocolError
 from pytest_django import Settings
 
 from mailsources import fetch, imap, lease, ledger
+from mailsources.batch import Batch
 from mailsources.deliver import deliver
 from mailsources.fetch import fetch_new, poll_now
 from mailsources.listing import Arrived, Listed
@@ -143,13 +144,13 @@ def test_a_mail_shown_again_is_settled_again_and_otherwise_left_alone(
     seen = [Arrived(Listed(uidl="one", number=1), make_mail())]
     (pk,) = ledger.store(held, seen, 1).waiting
     FetchedMail.objects.filter(pk=pk).update(settled_at=timezone.now())
-    recall = ledger._Batch._recall
+    recall = Batch._recall
 
-    def deliver_meanwhile(batch: ledger._Batch, seen: Any) -> None:
-        recall(batch, seen)
+    def deliver_meanwhile(batch: Batch) -> None:
+        recall(batch)
         assert deliver(pk) is not None
 
-    monkeypatch.setattr(ledger._Batch, "_recall", deliver_meanwhile)
+    monkeypatch.setattr(Batch, "_recall", deliver_meanwhile)
     ledger.store(held, seen, 1)
     row = FetchedMail.objects.get(pk=pk)
     assert (row.state, row.settled_at) == (State.DELIVERED, None)
@@ -233,19 +234,29 @@ def test_what_was_read_before_the_line_broke_is_stored(
 
 
 @both
-def test_a_mail_too_big_is_noted_with_its_headers(dovecot: Dovecot, kind: str, settings: Settings) -> None:
+def test_a_mail_too_big_comes_in_as_its_headers_with_a_notice(
+    dovecot: Dovecot, kind: str, settings: Settings
+) -> None:
     settings.LARGEST_MAIL = 2000
     source = source_at(dovecot, kind, after_import="delete")
-    dovecot.drop(source.username, make_mail("x" * 3000, Subject="Enormous"))
+    big = make_mail("x" * 3000, Subject="Enormous", Content_Type="multipart/mixed; boundary=b")
+    dovecot.drop(source.username, big)
     dovecot.drop(source.username, make_mail("small"))
-    looked = poll_now(source)
-    assert (looked.count, looked.skipped) == (1, 1)
-    row = FetchedMail.objects.get(source=source, state=State.SKIPPED)
-    assert "larger than" in row.reason
-    assert row.raw is not None
-    assert b"Enormous" in row.raw.as_bytes()
-    assert len(dovecot.mails(source.username)) == 1, "it is not ours to delete"
-    assert poll_now(source).skipped == 0
+    assert poll_now(source).count == 2
+    row = FetchedMail.objects.get(source=source, is_stub=True)
+    assert (row.state, row.size, row.subject) == (State.DELIVERED, len(big), "Enormous")
+    assert row.message is not None
+    assert row.message.from_email == "charlie@customer.example"
+    assert row.message.subject == "Enormous"
+    assert row.message.text.startswith("The mail has 3.")
+    assert "xxx" not in row.message.text
+    assert f"{len(big)} octets" in row.message.text
+    assert dovecot.mails(source.username) == [big], "it is not ours to delete"
+    imap.kept.clear()
+    if kind == "imap-ssl":
+        dovecot.change_uidvalidity(source.username, 4711)
+    assert poll_now(source).count == 0
+    assert Message.objects.count() == 2, "once, whatever its number is"
 
 
 @both
