@@ -6,6 +6,7 @@ them or none. The same bytes again, as after a lost answer, change nothing.
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from django.conf import settings
@@ -96,13 +97,12 @@ def store(mail_from: str, recipients: Sequence[str], raw: bytes) -> list[Fetched
             pk: ledger.take_in(wanted[pk][0], [raw], now, Envelope(mail_from, wanted[pk][1]))[0]
             for pk in sorted(wanted)  # in the order of their locks
         }
-        _note_success(sorted(wanted))
+        _note_success(sorted(wanted), now)
         announce_delivery([row.pk for row in rows.values() if row.state == FetchedMail.State.WAITING])
     return [rows[source.pk] for source in sources if source is not None]
 
 
-def _note_success(source_ids: Sequence[int]) -> None:
-    now = timezone.now()
+def _note_success(source_ids: Sequence[int], now: datetime) -> None:
     for source_id in source_ids:
         SourceState.objects.filter(source=source_id).update(
             last_success_at=now, last_mail_at=now, last_error="", failures=0
