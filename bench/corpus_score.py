@@ -9,7 +9,36 @@ from pathlib import Path
 from typing import Any
 
 from mailcore.parse import parse
-from mailcore.parsed import Automatic
+from mailcore.parsed import Automatic, Reason
+
+# Our reasons in the words of the corpus.
+_REASONS = {
+    Reason.NO_SUCH_USER: "userunknown",
+    Reason.NO_SUCH_DOMAIN: "hostunknown",
+    Reason.MOVED: "hasmoved",
+    Reason.TAKES_NO_MAIL: "notaccept",
+    Reason.MAILBOX_FULL: "mailboxfull",
+    Reason.SUSPENDED: "suspend",
+    Reason.NOT_ACCEPTED: "filtered",
+    Reason.SENDER_REFUSED: "rejected",
+    Reason.BLOCKED: "blocked",
+    Reason.REPUTATION: "badreputation",
+    Reason.NO_REVERSE_NAME: "requireptr",
+    Reason.NOT_AUTHENTICATED: "authfailure",
+    Reason.POLICY: "policyviolation",
+    Reason.SPAM: "spamdetected",
+    Reason.VIRUS: "virusdetected",
+    Reason.CONTENT: "contenterror",
+    Reason.FORMAT: "notcompliantrfc",
+    Reason.TOO_BIG: "mesgtoobig",
+    Reason.RELAYING: "norelaying",
+    Reason.SECURITY: "securityerror",
+    Reason.THROTTLED: "toomanyconn",
+    Reason.EXPIRED: "expired",
+    Reason.NETWORK: "networkerror",
+    Reason.SYSTEM: "systemerror",
+    Reason.PROGRAM: "mailererror",
+}
 
 
 def score(raw: bytes) -> dict[str, Any]:
@@ -30,11 +59,12 @@ def score(raw: bytes) -> dict[str, Any]:
             {"name": each.name, "type": each.type, "size": each.size, "inline": each.inline}
             for each in mail.attachments
         ],
-        "is_bounce": mail.automatic is Automatic.BOUNCE,
-        "is_autoreply": mail.automatic in (Automatic.AUTO_REPLY, Automatic.REPORT),
+        "is_bounce": mail.automatic in (Automatic.BOUNCE, Automatic.DELAY),
+        "is_autoreply": mail.automatic in (Automatic.AUTO_REPLY, Automatic.CHALLENGE, Automatic.REPORT),
         "bounce_recipient": list(failure.recipients) if failure else [],
         "bounce_status": failure.status if failure else "",
-        "bounce_hard": failure.is_permanent if failure else None,
+        "bounce_hard": any(each.is_hard for each in failure.failures) if failure else None,
+        "bounce_reason": _REASONS.get(failure.reason, "undefined") if failure else "",
         "reply_text": mail.new_text,
     }
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from mailcore.automatic import automatic
 from mailcore.bodies import Contents, read_contents
 from mailcore.bounce import read_bounce
+from mailcore.challenge import CHALLENGERS, is_challenge
 from mailcore.clean import clean_line
 from mailcore.headers import HeaderBlock, message_ids, read_date
 from mailcore.mime import Part, decoded_body, read_structure
@@ -147,8 +148,9 @@ def _kind(
 ) -> tuple[Bounce | None, Automatic]:
     bounce, kind = read_bounce(mail, root, subject, sender, contents.text)
     if kind is Automatic.NO:
-        report = root.parameters.get("report-type", "").lower()
-        kind = automatic(root.headers, report, sender, subject)
+        kind = automatic(root, sender, subject, contents.text)
+    if kind in CHALLENGERS and is_challenge(subject, contents.text):
+        kind = Automatic.CHALLENGE
     return bounce, kind
 
 

@@ -16,10 +16,46 @@ class Automatic(StrEnum):
     """
 
     NO = "no"
-    AUTO_REPLY = "auto_reply"  # out of office, acknowledgement, challenge (RFC 3834)
+    AUTO_REPLY = "auto_reply"  # out of office, acknowledgement (RFC 3834)
+    CHALLENGE = "challenge"  # wants a person to prove that they are one, and holds our mail until then
     BOUNCE = "bounce"  # could not be delivered, and will not be (RFC 3464 and its many relatives)
+    DELAY = "delay"  # not delivered yet, still being tried
     LIST = "list"  # mailing lists, newsletters, bulk
-    REPORT = "report"  # delays, read receipts, DMARC and abuse reports
+    REPORT = "report"  # read and delivery receipts, DMARC, TLS and abuse reports
+
+
+class Reason(StrEnum):
+    """Why a mail did not arrive; ``mailcore.reasons`` finds it and says it in words."""
+
+    UNKNOWN = ""
+    NO_SUCH_USER = "no_such_user"
+    NO_SUCH_DOMAIN = "no_such_domain"
+    MOVED = "moved"
+    TAKES_NO_MAIL = "takes_no_mail"
+    MAILBOX_FULL = "mailbox_full"
+    SUSPENDED = "suspended"
+    NOT_ACCEPTED = "not_accepted"
+    SENDER_REFUSED = "sender_refused"
+    BLOCKED = "blocked"
+    REPUTATION = "reputation"
+    NO_REVERSE_NAME = "no_reverse_name"
+    NOT_AUTHENTICATED = "not_authenticated"
+    POLICY = "policy"
+    SPAM = "spam"
+    VIRUS = "virus"
+    CONTENT = "content"
+    FORMAT = "format"
+    TOO_BIG = "too_big"
+    RELAYING = "relaying"
+    SECURITY = "security"
+    THROTTLED = "throttled"
+    EXPIRED = "expired"
+    NETWORK = "network"
+    SYSTEM = "system"
+    PROGRAM = "program"
+
+
+DEAD_ADDRESS = frozenset({Reason.NO_SUCH_USER, Reason.NO_SUCH_DOMAIN, Reason.MOVED, Reason.TAKES_NO_MAIL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +86,66 @@ class AttachmentPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounce:
-    """A message of ours that did not arrive (RFC 3464).
+class Failure:
+    """One recipient who has not got our mail, or not yet.
 
-    ``status`` is an enhanced code such as "5.1.1" or ""; ``message_id`` names the mail of ours, without <>.
+    ``original`` is the address that we wrote to, if the mail was forwarded to ``email`` and the report says
+    so. ``status`` is an enhanced code (RFC 3463) such as "5.1.1"; ``answer`` are the words of ``server``.
+    All but one of the addresses may be "".
     """
 
-    recipients: tuple[str, ...] = ()
+    email: str
+    original: str = ""
     status: str = ""
-    message_id: str = ""
-    diagnostic: str = ""
+    reason: Reason = Reason.UNKNOWN
+    server: str = ""
+    answer: str = ""
 
     @property
-    def is_permanent(self) -> bool:
-        """False for 4.x.x: the address may work again tomorrow."""
-        return not self.status.startswith("4")
+    def is_hard(self) -> bool:
+        """Whether the address itself is at fault, so that another try is useless."""
+        return self.reason in DEAD_ADDRESS
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """A message of ours that did not arrive, or ``is_delay``: not yet (RFC 3464).
+
+    ``message_id`` names the mail of ours, without <>. ``failures`` may be empty: some reports name nobody.
+    """
+
+    failures: tuple[Failure, ...] = ()
+    message_id: str = ""
+    is_delay: bool = False
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The addresses, each once."""
+        return tuple(dict.fromkeys(each.email for each in self.failures if each.email))
+
+    @property
+    def status(self) -> str:
+        """The first status that is known."""
+        return next((each.status for each in self.failures if each.status), "")
+
+    @property
+    def answer(self) -> str:
+        """The first words of a server."""
+        return next((each.answer for each in self.failures if each.answer), "")
+
+    @property
+    def reason(self) -> Reason:
+        """The first reason that is known."""
+        return next((each.reason for each in self.failures if each.reason), Reason.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
     """A calendar part (RFC 5545, RFC 6047), read. Times are the calendar's own, with their zone.
 
-    ``method`` is REQUEST, REPLY, CANCEL…; ``starts`` and ``ends`` are ISO 8601, dates alone for whole days.
+    ``method`` is REQUEST, REPLY, CANCEL…; ``starts`` and ``ends`` are ISO 8601, dates alone for whole days,
+    where ``ends`` is the first day after. ``repeats`` says in words how often. ``answer`` is what a REPLY
+    says: accepted, declined, tentative.
     """
 
     method: str = ""
@@ -84,6 +158,7 @@ class Invitation:
     description: str = ""
     organiser: Address = Address()
     attendees: tuple[Address, ...] = ()
+    answer: str = ""
     uid: str = ""
 
 

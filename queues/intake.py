@@ -214,7 +214,7 @@ def _bounced(conversation: Conversation, message: Message, bounce: Bounce, bounc
     """A mail of ours did not arrive: the customer still waits."""
     sent = conversation.messages.get(pk=bounced_id)
     who = ", ".join(bounce.recipients) or "the recipient"
-    why = bounce.diagnostic or bounce.status or "the mail system gave no reason"
+    why = bounce.answer or bounce.status or "the mail system gave no reason"
     if sent.automatic != "no":  # nobody waits for an acknowledgement
         return
     if sent.outgoing is not None:

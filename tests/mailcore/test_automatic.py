@@ -3,7 +3,7 @@
 import pytest
 
 from mailcore.parse import parse
-from mailcore.parsed import Automatic, Bounce
+from mailcore.parsed import Automatic, Bounce, Failure, Reason
 from tests.mailcore.mails import mail_file, make_raw
 
 
@@ -16,8 +16,8 @@ from tests.mailcore.mails import mail_file, make_raw
         ("Precedence: auto_reply", Automatic.AUTO_REPLY),
         ("X-Autoreply: yes", Automatic.AUTO_REPLY),
         ("Return-Path: <>", Automatic.AUTO_REPLY),
-        ("Precedence: bulk", Automatic.LIST),
-        ("Precedence: list", Automatic.LIST),
+        ("Precedence: bulk", Automatic.AUTO_REPLY),  # as vacation programs write; lists write more
+        ("Precedence: junk", Automatic.AUTO_REPLY),
         ("List-Id: Weekly news <news.example.com>", Automatic.LIST),
         ("List-Unsubscribe: <https://example.com/u>", Automatic.LIST),
         (
@@ -93,13 +93,14 @@ def test_standard_bounce() -> None:
     mail = parse(mail_file("bounce_standard.eml"))
 
     assert mail.automatic is Automatic.BOUNCE
-    assert mail.bounce == Bounce(
-        recipients=("gone@customer.example",),
+    failure = Failure(
+        "gone@customer.example",
         status="5.1.1",
-        message_id="ucs.1.2.xyz@example.com",
-        diagnostic="smtp; 550 5.1.1 no such user here",
+        reason=Reason.NO_SUCH_USER,
+        answer="550 5.1.1 no such user here",
     )
-    assert mail.bounce.is_permanent
+    assert mail.bounce == Bounce((failure,), message_id="ucs.1.2.xyz@example.com")
+    assert failure.is_hard
 
 
 def test_free_text_bounce() -> None:
@@ -122,13 +123,15 @@ def test_exim_names_the_failed_recipients_in_a_header() -> None:
 def test_a_delay_is_no_failure() -> None:
     mail = parse(mail_file("bounce_delay.eml"))
 
-    assert mail.automatic is Automatic.REPORT
-    assert mail.bounce is None
+    assert mail.automatic is Automatic.DELAY
+    assert mail.bounce
+    assert mail.bounce.is_delay
 
 
-def test_a_temporary_failure_is_not_permanent() -> None:
-    raw = mail_file("bounce_standard.eml").replace(b"5.1.1", b"4.2.2")
+def test_a_full_mailbox_may_work_again_tomorrow() -> None:
+    raw = mail_file("bounce_standard.eml").replace(b"5.1.1", b"4.2.2").replace(b"no such", b"over quota,")
     mail = parse(raw)
 
     assert mail.bounce
-    assert not mail.bounce.is_permanent
+    assert mail.bounce.reason is Reason.MAILBOX_FULL
+    assert not mail.bounce.failures[0].is_hard
