@@ -1,8 +1,8 @@
 """`manage.py up`: everything the product needs, started in order, watched, stopped in order.
 
 lock the data folder → clear what a crash left → PostgreSQL, Redis → (rehearsal world) → migrate
-→ first administrator → web, worker, beat, watch → address and sign-in
-Ctrl-C: web, worker, beat, watch → rehearsal world → Redis → PostgreSQL → unlock
+→ first administrator → web, worker, beat, watch, (intake) → address and sign-in
+Ctrl-C: web, worker, beat, watch, (intake) → rehearsal world → Redis → PostgreSQL → unlock
 """
 
 import contextlib
@@ -38,6 +38,10 @@ NO_WARNINGS = "ignore:You're running the worker with superuser privileges"
 DEMO_FILE = environment.PRODUCT / "rehearsal" / "demo.yml"
 WORLD = "rehearsal"
 PROCESSES = ("web", "worker", "beat", "watch")
+INTAKE = "intake"
+# Where the demo takes forwarded mail, so that this can be tried too.
+DEMO_DOMAIN = "inbound.example.test"
+DEMO_INTAKE_PORT = 2525
 
 
 @dataclass(frozen=True)
@@ -118,10 +122,18 @@ class Launcher:
             "UCS_ALLOW_PRIVATE_HOSTS": os.environ.get("UCS_ALLOW_PRIVATE_HOSTS")
             or ("true" if self.embedded.postgres else "false"),
             "DJANGO_SETTINGS_MODULE": "rehearsal.settings" if self.options.demo else "ucs.settings",
+            **self._forwarding(),
         }
         text = "".join(f"{name}={value}\n" for name, value in own.items())
         environment.write_private(self.folder.services, text)
         return dict(os.environ) | own | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": NO_WARNINGS}
+
+    def _forwarding(self) -> dict[str, str]:
+        """The domain and the place of forwarded mail; a demo that isn't told has both."""
+        domain, bind = (os.environ.get(name, "") for name in ("UCS_INBOUND_DOMAIN", "UCS_INTAKE_BIND"))
+        if self.options.demo and not domain and not bind:
+            domain, bind = DEMO_DOMAIN, f"smtp://{HOST}:{usual_or_free(DEMO_INTAKE_PORT)}"
+        return {"UCS_INBOUND_DOMAIN": domain, "UCS_INTAKE_BIND": bind}
 
     def _start_services(self) -> None:
         started = time.monotonic()
@@ -156,8 +168,10 @@ class Launcher:
             ],
             "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile="],
             "watch": [python, str(environment.PRODUCT / "manage.py"), "watch"],
+            INTAKE: [python, str(environment.PRODUCT / "manage.py"), "intake"],
         }  # fmt: skip
-        return [Program(name, commands[name], self.env) for name in PROCESSES]
+        wanted = [*PROCESSES, INTAKE] if self.env["UCS_INTAKE_BIND"] else PROCESSES
+        return [Program(name, commands[name], self.env) for name in wanted]
 
     def _introduce(self, one: Child) -> None:
         say(f"{one.program.name:9} started, process {one.process.pid}, log {shown(one.log)}")
@@ -179,6 +193,8 @@ class Launcher:
             say(f"  {line}")
         if self.options.demo:
             say(f"  The mail world around it: {world_address(self.folder)}")
+        if self.env["UCS_INTAKE_BIND"]:
+            say(f"  Mail forwarded to {self.env['UCS_INBOUND_DOMAIN']}: {self.env['UCS_INTAKE_BIND']}")
         say("  Ctrl-C stops everything; the data stays")
         say("")
 
@@ -192,7 +208,7 @@ class Launcher:
 
     def _stop(self) -> None:
         self.folder.services.unlink(missing_ok=True)
-        self.supervisor.stop(PROCESSES)
+        self.supervisor.stop([*PROCESSES, INTAKE])
         self.supervisor.stop([WORLD])
         self.embedded.stop()
         self.folder.release()
@@ -215,6 +231,14 @@ def free_port(wanted: int) -> int:
             ) from error
         port: int = probe.getsockname()[1]
         return port
+
+
+def usual_or_free(usual: int) -> int:
+    """A port by its usual number, or any that is free when another program has it."""
+    try:
+        return free_port(usual)
+    except StartError:
+        return free_port(0)
 
 
 def who_listens(port: int) -> str:

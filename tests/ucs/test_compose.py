@@ -12,7 +12,7 @@ from mailstore.workers import QUEUES
 from ucs.environment import PRODUCT
 
 COMPOSE = PRODUCT / "docker-compose.yml"
-OURS = ("migrate", "web", "worker-fetch", "worker", "beat", "watch")
+OURS = ("migrate", "web", "worker-fetch", "worker", "beat", "watch", "intake")
 
 
 def has_compose() -> bool:
@@ -45,8 +45,8 @@ def test_services(compose: dict[str, Any]) -> None:
     assert set(services) == {*OURS, "postgres", "redis"}
     known = {
         "build", "cap_drop", "command", "depends_on", "environment", "healthcheck", "image", "init",
-        "logging", "ports", "read_only", "restart", "security_opt", "shm_size", "stop_grace_period", "tmpfs",
-        "user", "volumes",
+        "logging", "ports", "profiles", "read_only", "restart", "security_opt", "shm_size",
+        "stop_grace_period", "tmpfs", "user", "volumes",
     }  # fmt: skip
     for name, service in services.items():
         assert set(service) <= known, name

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from agents.models import Agent
 from mailsenders.models import EmailSender
@@ -151,7 +152,8 @@ def test_one_bad_line_undoes_all(settings_file: Path) -> None:
         ),
         ("senders:\n  - {name: s, server_type: SSL}", "“email_address” is missing"),
         ("languages: [english]", "two-letter"),
-        ("sources:\n  - {name: s, server_type: FTP}", "is missing"),
+        ("sources:\n  - {name: s, server_type: FTP}", "server_type: 'FTP' is not offered"),
+        ("sources:\n  - {name: s, server_type: POP3}", "is missing"),
         (
             "agents:\n  - {username: a, password: '${NO_SUCH_VARIABLE}'}",
             "2: the environment variable NO_SUCH_VARIABLE",
@@ -189,3 +191,50 @@ def test_an_export_names_the_provider_of_a_token_url(settings_file: Path) -> Non
     assert f"/auth/token/{provider.pk}" not in text
     settings_file.write_text(text)
     assert apply_file(settings_file).lines == []
+
+
+FORWARDING = """\
+queues:
+  - {name: Support}
+sources:
+  - {name: info-in, server_type: FORWARDING, public_address: info@example.com, queue: Support}
+"""
+
+
+def test_a_forwarding_source_keeps_its_address(settings_file: Path, settings: Settings) -> None:
+    settings.INBOUND_DOMAIN = "inbound.example.test"
+    settings_file.write_text(FORWARDING)
+    apply_file(settings_file)
+    source = EmailSource.objects.get()
+    assert (source.public_address, source.username, source.folder) == ("info@example.com", "", "INBOX")
+    assert apply_file(settings_file).lines == []
+    text = export()
+    assert f"address: {source.address}\n" in text
+    # Another installation that takes the file over is found under the same address.
+    EmailSource.objects.all().delete()
+    settings_file.write_text(text)
+    apply_file(settings_file)
+    assert EmailSource.objects.get().address == source.address
+    assert apply_file(settings_file).lines == []
+
+
+def test_forwarding_needs_a_domain(settings_file: Path) -> None:
+    assert "server_type: This installation takes no forwarded mail yet" in bad(settings_file, FORWARDING)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("address: support@inbound.example.test", "address: that is no address of a forwarding source"),
+        ("password: secret", "password: this key is not known here"),
+        ("public_address: x@inbound.example.test", "public_address: x@inbound.example.test is at the domain"),
+        ("", "“public_address” is missing"),
+    ],
+)
+def test_what_a_forwarding_source_refuses(
+    settings_file: Path, settings: Settings, change: str, sentence: str
+) -> None:
+    settings.INBOUND_DOMAIN = "inbound.example.test"
+    is_whole = change and not change.startswith("public")
+    text = FORWARDING if is_whole else FORWARDING.replace("public_address: info@example.com, ", "")
+    assert sentence in bad(settings_file, text.replace("queue: Support}", f"queue: Support, {change}}}"))

@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,18 @@ class Entry:
         if isinstance(value, bool) or not str(value).isdigit():
             raise self.wrong(f"{value!r} is not a whole number.", key)
         return int(value)
+
+    def day(self, key: str) -> date | None:
+        """A day such as 2026-01-31."""
+        value = self.values.get(key)
+        if value in (None, ""):
+            return None
+        try:
+            if isinstance(value, date) and not isinstance(value, datetime):
+                return value
+            return date.fromisoformat(str(value))
+        except ValueError as error:
+            raise self.wrong(f"{value!r} is not a day: write it like 2026-01-31.", key) from error
 
     def truth(self, key: str, default: bool) -> bool:
         """true or false."""

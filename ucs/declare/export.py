@@ -115,8 +115,19 @@ def _queue(row: EmailQueue) -> dict[str, Any]:
 
 
 def _source(row: EmailSource) -> dict[str, Any]:
-    keys = ["name", "server_type", "server_address", "service_port", "use_ssl", "allow_clear_text"]
-    values = {key: getattr(row, key) for key in [*keys, "username", "mailbox", "folder", "poll_interval"]}
-    after = f"move:{row.move_to}" if row.after_import == EmailSource.AfterImport.MOVE else row.after_import
-    values |= {"password": _token_url(row.password), "after_import": after, "queue": row.queue.name}
+    values = _forwarding(row) if row.is_forwarding else _mailbox(row)
+    values |= {"silence_hours": row.silence_hours, "queue": row.queue.name}
     return _filled(values) | ({} if row.is_active else {"active": False})
+
+
+def _forwarding(row: EmailSource) -> dict[str, Any]:
+    values = {key: getattr(row, key) for key in ("name", "server_type", "public_address")}
+    return values | {"address": row.address}
+
+
+def _mailbox(row: EmailSource) -> dict[str, Any]:
+    keys = ["name", "server_type", "server_address", "service_port", "use_ssl", "allow_clear_text"]
+    keys += ["username", "mailbox", "folder", "poll_interval", "import_since"]
+    after = f"move:{row.move_to}" if row.after_import == EmailSource.AfterImport.MOVE else row.after_import
+    values = {key: getattr(row, key) for key in keys}
+    return values | {"password": _token_url(row.password), "after_import": after}

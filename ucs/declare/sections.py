@@ -9,6 +9,7 @@ from django.db import models
 
 from agents.models import Agent, Language, Skill
 from mailsenders.models import EmailSender
+from mailsources import addressing
 from mailsources.models import EmailSource
 from queues.models import EmailQueue
 from sso.models import SSOProvider
@@ -185,34 +186,43 @@ def _sender_of(entry: Entry) -> EmailSender | None:
     return find(entry, "sender", EmailSender, "name", name, "add it under senders") if name else None
 
 
+MAILBOX_KEYS = {
+    *("server_address", "service_port", "use_ssl", "allow_clear_text", "username", "mailbox", "password"),
+    *("folder", "after_import", "poll_interval", "import_since"),
+}
+FORWARDING_KEYS = {"public_address", "address"}
+
+
 def source(entry: Entry, changes: Changes) -> None:
-    """sources: the mailboxes that are read."""
+    """sources: the mailboxes that are read, and the addresses that mail is forwarded to."""
+    kinds = EmailSource.ServerType
+    server_type = entry.choice("server_type", kinds.values, kinds.IMAP)
+    is_forwarding = server_type == kinds.FORWARDING
     entry.check_keys(
-        {
-            *("name", "server_type", "server_address", "service_port", "use_ssl", "allow_clear_text"),
-            *(
-                "username",
-                "mailbox",
-                "password",
-                "folder",
-                "after_import",
-                "queue",
-                "poll_interval",
-                "active",
-            ),
-        },
-        {"name", "server_type", "server_address", "username", "queue"},
+        {"name", "server_type", "queue", "silence_hours", "active"}
+        | (FORWARDING_KEYS if is_forwarding else MAILBOX_KEYS),
+        {"name", "server_type", "queue"}
+        | ({"public_address"} if is_forwarding else {"server_address", "username"}),
     )
     row = existing(EmailSource, name=entry.text("name"))
     created = row.pk is None
-    server_type = entry.choice("server_type", EmailSource.ServerType.values, EmailSource.ServerType.IMAP)
+    fields = {
+        "server_type": server_type,
+        **(_forwarding(entry) if is_forwarding else _mailbox(entry, row, server_type)),
+        "queue": find(entry, "queue", EmailQueue, "name", entry.text("queue"), "add it under queues"),
+        "silence_hours": entry.number("silence_hours"),
+        "is_active": entry.truth("active", True),
+    }
+    changes.note(f"email source {row.name}", write(entry, row, fields), created)
+
+
+def _mailbox(entry: Entry, row: EmailSource, server_type: str) -> dict[str, Any]:
     use_ssl = entry.truth("use_ssl", True)
     port = {("IMAP", True): 993, ("IMAP", False): 143, ("POP3", True): 995, ("POP3", False): 110}
     after, _, move_to = entry.text("after_import", "leave").partition(":")
     if after not in EmailSource.AfterImport.values or bool(move_to) != (after == "move"):
         raise entry.wrong("write leave, read, move:FOLDER or delete.", "after_import")
-    fields = {
-        "server_type": server_type,
+    return {
         "server_address": entry.text("server_address"),
         "service_port": entry.number("service_port", port[server_type, use_ssl]),
         "use_ssl": use_ssl,
@@ -223,11 +233,23 @@ def source(entry: Entry, changes: Changes) -> None:
         "folder": entry.text("folder", "INBOX"),
         "after_import": after,
         "move_to": move_to,
-        "queue": find(entry, "queue", EmailQueue, "name", entry.text("queue"), "add it under queues"),
         "poll_interval": entry.number("poll_interval"),
-        "is_active": entry.truth("active", True),
+        "import_since": entry.day("import_since"),
     }
-    changes.note(f"email source {row.name}", write(entry, row, fields), created)
+
+
+def _forwarding(entry: Entry) -> dict[str, Any]:
+    """An address that is given is kept, so that those who forward to it need not be told a new one."""
+    fields: dict[str, Any] = {"public_address": entry.text("public_address")}
+    address = entry.text("address")
+    if address:
+        fields["forwarding_token"] = addressing.token_of(address)
+        if not fields["forwarding_token"]:
+            raise entry.wrong(
+                "that is no address of a forwarding source at UCS_INBOUND_DOMAIN: leave it out, one is made.",
+                "address",
+            )
+    return fields
 
 
 ENTRIES: dict[str, Callable[[Entry, Changes], None]] = {
