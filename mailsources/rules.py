@@ -1,6 +1,7 @@
 """What an email source's settings must fulfil; forms and settings files both ask here."""
 
 import re
+from datetime import date
 from typing import Protocol
 
 from mailsources import addressing
@@ -25,6 +26,8 @@ class Settings(Protocol):
     after_import: str
     move_to: str
     poll_interval: int | None
+    import_since: date | None
+    silence_hours: int | None
 
 
 def problems(source: Settings) -> dict[str, str]:
@@ -37,6 +40,8 @@ def _of_forwarding(source: Settings) -> dict[str, str]:
     return {
         "server_type": "" if addressing.address_of("any") else addressing.NO_DOMAIN,
         "public_address": _public_address(source),
+        "import_since": "Mail is forwarded as it comes: leave this empty." if source.import_since else "",
+        "silence_hours": _silence_hours(source),
     }
 
 
@@ -49,6 +54,8 @@ def _of_mailbox(source: Settings) -> dict[str, str]:
         "after_import": _after_import(source),
         "move_to": _move_to(source),
         "poll_interval": _poll_interval(source),
+        "import_since": _import_since(source),
+        "silence_hours": _silence_hours(source),
     }
 
 
@@ -106,3 +113,13 @@ def _poll_interval(source: Settings) -> str:
     if source.poll_interval is None or source.poll_interval >= SHORTEST_INTERVAL:
         return ""
     return f"Give {SHORTEST_INTERVAL} seconds or more, or leave it empty for the installation's interval."
+
+
+def _import_since(source: Settings) -> str:
+    if source.server_type != "POP3" or source.import_since is None:
+        return ""
+    return "POP3 doesn't tell when a mail came: fetch the mailbox by IMAP, or leave this empty."
+
+
+def _silence_hours(source: Settings) -> str:
+    return "Give 1 hour or more, or leave it empty for no alarm." if source.silence_hours == 0 else ""

@@ -11,7 +11,8 @@ from prometheus_client.core import GaugeMetricFamily as Gauge
 from prometheus_client.registry import REGISTRY, Collector
 
 from mailsenders.models import OutgoingMail, SenderState
-from mailsources.models import FetchedMail, SourceState
+from mailsources import standing
+from mailsources.models import EmailSource, FetchedMail, SourceState
 from mailstore.workers import worker_states
 from queues.models import Conversation
 from sso.models import ProviderToken
@@ -71,6 +72,7 @@ def rows() -> Iterator[Gauge]:
         "sender", SenderState.objects.values_list("sender__name", "last_success_at", "failures")
     )
     yield token_lifetimes()
+    yield from ledgers()
 
 
 def counts(gauge: Gauge, owners_and_states: "QuerySet[Any, tuple[str, str]]") -> Gauge:
@@ -98,6 +100,29 @@ def connections(kind: str, states: Iterable[tuple[str, datetime | None, int]]) -
     yield failures
     silence = Gauge(f"ucs_{kind}_silence_seconds", "Time since the last success.", labels=[kind])
     yield ages(silence, [(name, moment) for name, moment, _ in known])
+
+
+def ledgers() -> Iterator[Gauge]:
+    """Each mailbox beside our ledger, as far as we know at this moment."""
+    now = timezone.now()
+    on_server = Gauge("ucs_source_on_server", "Mails that the mailbox holds.", labels=["source"])
+    in_ledger = Gauge("ucs_source_in_ledger", "Of those, mails that the ledger has.", labels=["source"])
+    missing = Gauge(
+        "ucs_source_missing", "Mails that the last comparison could not fetch.", labels=["source"]
+    )
+    proved = Gauge("ucs_source_proof_seconds", "Time since the last comparison.", labels=["source"])
+    mail = Gauge("ucs_source_last_mail_seconds", "Time since the last new mail.", labels=["source"])
+    alarms = Gauge("ucs_source_alarms", "Things that a person should look at.", labels=["source"])
+    for source in EmailSource.objects.filter(is_active=True).select_related("state").defer("password"):
+        state, label = source.state, [source.name]
+        on_server.add_metric(label, state.on_server or 0)
+        in_ledger.add_metric(label, state.in_ledger)
+        missing.add_metric(label, state.proof.get("missing", 0))
+        alarms.add_metric(label, len(standing.alarms(source, now)))
+        for gauge, moment in ((proved, state.proved_at), (mail, state.last_mail_at)):
+            if moment is not None:
+                gauge.add_metric(label, (now - moment).total_seconds())
+    yield from (on_server, in_ledger, missing, proved, mail, alarms)
 
 
 def token_lifetimes() -> Gauge:

@@ -1,5 +1,6 @@
 """What a source's settings must fulfil, for forms and settings files alike."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -38,6 +39,8 @@ def test_a_good_source_is_taken() -> None:
         ({"server_address": "https://imap.example.com/"}, "server_address", "only a name"),
         ({"server_address": "imap.example.com:993"}, "server_address", "no port"),
         ({"service_port": 0}, "service_port", "1 to 65535"),
+        ({"server_type": "POP3", "import_since": date(2026, 1, 1)}, "import_since", "by IMAP"),
+        ({"silence_hours": 0}, "silence_hours", "1 hour or more"),
         ({"service_port": 70000}, "service_port", "1 to 65535"),
         ({"password": "https://login.example.com/token"}, "password", "not a token URL"),
         ({"after_import": "move"}, "move_to", "such as Done"),
