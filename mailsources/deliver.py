@@ -1,21 +1,25 @@
-"""A stored mail becomes a message in its queue: claim, parse, hand over, all or nothing.
+"""A stored mail becomes a message in its queue: claim, parse apart, hand over, all or nothing.
 
 A mail that can't be delivered is tried three times, then it is in quarantine: visible, with its bytes and a
 button, and in nobody's way.
 """
 
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 
-from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from mailcore.parse import parse
-from mailsources.models import MAX_ATTEMPTS, FetchedMail
+from mailcore.parsed import ParsedMail
+from mailsources import apart, claims
+from mailsources.claims import Claim, ClaimLost
+from mailsources.models import FetchedMail
+from mailsources.parser import Limits, Outcome, ParserUnavailable, Unparsable
 from queues import intake
 from queues.models import Message
 
@@ -23,45 +27,38 @@ logger = logging.getLogger(__name__)
 
 State = FetchedMail.State
 
+PORTION_OCTETS = 16 * 1024 * 1024
+"""Of raw mail in memory at once; a bigger mail comes alone."""
 
-CLAIM = """
-UPDATE mailsources_fetchedmail SET attempts = attempts + 1, fence = fence + 1, lease_until = %s
-WHERE id = %s AND state = 'waiting' AND attempts < %s AND (lease_until IS NULL OR lease_until < %s)
-RETURNING fence, attempts
-"""
-"""One statement in place of two: it is made once for each mail."""
+PATIENCE_SECONDS = 60.0
+"""Then the rest of a batch is left to another task: several mails in it must have hung."""
+
+PARSER_PAUSE = timedelta(seconds=30)
 
 
 class NotRetryable(Exception):
     """A mail that can't be tried again; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to deliver one mail. `attempts` counts this one."""
-
-    pk: int
-    fence: int
-    attempts: int
-
-
-class ClaimLost(Exception):
-    """Another has the mail now, or it is delivered."""
-
-
 def deliver(fetched_id: int) -> Message | None:
     """Deliver one mail; None when it isn't to be delivered now, or when that failed, which its row says."""
-    claim = _claim(fetched_id)
-    if claim is None:
-        return None
-    try:
-        return _deliver(claim)
-    except ClaimLost:
-        logger.info("fetched mail %s is in other hands", fetched_id)
-    except Exception as error:  # the edge: the next mail must not suffer
-        logger.exception("fetched mail %s was not delivered, attempt %s", fetched_id, claim.attempts)
-        _failed(claim, error)
-    return None
+    return next(iter(deliver_many([fetched_id])), None)
+
+
+def deliver_many(fetched_ids: Sequence[int]) -> list[Message]:
+    """Deliver mails in order, each in a transaction of its own.
+
+    Of several, those that were tried before are left out: they are tried alone (see `claims`). One that fails
+    says so in its row.
+
+    :return: the messages of those that were delivered.
+    """
+    limits = apart.ALONE if len(fetched_ids) == 1 else apart.IN_COMPANY
+    until = time.monotonic() + PATIENCE_SECONDS
+    delivered: list[Message] = []
+    for portion in _portions(claims.claim(fetched_ids)):
+        delivered += _deliver_portion(portion, limits, until)
+    return delivered
 
 
 def retry(fetched: FetchedMail) -> None:
@@ -86,11 +83,12 @@ def retry(fetched: FetchedMail) -> None:
         )
 
 
-def waiting(older_than: timedelta, limit: int) -> list[int]:
-    """Mails that nobody is delivering, oldest first."""
+def waiting(older_than: timedelta, limit: int) -> tuple[list[int], list[int]]:
+    """Mails that nobody is delivering, oldest first: those never tried, and those to be tried alone."""
     now = timezone.now()
-    rows = _claimable().filter(Q(fetched_at__lt=now - older_than) | Q(attempts__gt=0))
-    return list(rows.order_by("id").values_list("pk", flat=True)[:limit])
+    rows = claims.claimable().filter(Q(fetched_at__lt=now - older_than) | Q(attempts__gt=0))
+    found = list(rows.order_by("id").values_list("pk", "attempts")[:limit])
+    return [pk for pk, attempts in found if not attempts], [pk for pk, attempts in found if attempts]
 
 
 def in_portions(fetched_ids: Iterable[int], size: int) -> list[list[int]]:
@@ -99,40 +97,70 @@ def in_portions(fetched_ids: Iterable[int], size: int) -> list[list[int]]:
     return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
-def _claimable() -> QuerySet[FetchedMail]:
-    free = Q(lease_until=None) | Q(lease_until__lt=timezone.now())
-    return FetchedMail.objects.filter(free, state=State.WAITING)
+def _portions(claimed: Sequence[Claim]) -> list[list[Claim]]:
+    """Portions bounded by their octets."""
+    portions: list[list[Claim]] = []
+    octets = 0
+    for each in claimed:
+        if not portions or octets + each.size > PORTION_OCTETS:
+            portions.append([])
+            octets = 0
+        portions[-1].append(each)
+        octets += each.size
+    return portions
 
 
-def _claim(fetched_id: int) -> Claim | None:
-    """Count the attempt before the work, so that a mail which kills its worker is noticed."""
-    now = timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, [now + timedelta(seconds=settings.LEASE), fetched_id, MAX_ATTEMPTS, now])
-        row = cursor.fetchone()
-    if row is None:
-        _park_killer(fetched_id)
-        return None
-    return Claim(fetched_id, fence=row[0], attempts=row[1])
+def _deliver_portion(portion: Sequence[Claim], limits: Limits, until: float) -> Iterator[Message]:
+    rows = FetchedMail.objects.select_related("raw", "source__queue").in_bulk([each.pk for each in portion])
+    raws = [_raw(rows[each.pk]) for each in portion]
+    left = deque(portion)
+    try:
+        with closing(apart.parsers.parse_each(raws, limits)) as outcomes:
+            for outcome in outcomes:
+                claim = left.popleft()
+                message = _deliver_one(claim, rows[claim.pk], outcome)
+                if message is not None:
+                    yield message
+                if time.monotonic() > until:
+                    break
+    except ParserUnavailable:
+        logger.exception("no mail can be parsed")
+        claims.give_back(left, PARSER_PAUSE)
+    else:
+        claims.give_back(left)
 
 
-def _park_killer(fetched_id: int) -> None:
-    _claimable().filter(pk=fetched_id, attempts__gte=MAX_ATTEMPTS).update(
-        state=State.FAILED,
-        reason=f"The worker died {MAX_ATTEMPTS} times over this mail: download it and look at it.",
-    )
+def _raw(fetched: FetchedMail) -> bytes:
+    return fetched.raw.as_bytes() if fetched.raw else b""
 
 
-def _deliver(claim: Claim) -> Message:
-    fetched = FetchedMail.objects.select_related("raw", "source__queue").get(pk=claim.pk)
+def _deliver_one(claim: Claim, fetched: FetchedMail, outcome: Outcome) -> Message | None:
+    try:
+        if isinstance(outcome, Unparsable):
+            logger.error("fetched mail %s, attempt %s: %s", claim.pk, claim.attempts, outcome.reason)
+            claims.failed(claim, outcome.reason)
+        else:
+            return _hand_over(claim, fetched, outcome)
+    except ClaimLost:
+        logger.info("fetched mail %s is in other hands", claim.pk)
+    except Exception as error:  # the edge: the next mail must not suffer
+        logger.exception("fetched mail %s was not delivered, attempt %s", claim.pk, claim.attempts)
+        claims.failed(claim, f"It could not be put into its queue: {type(error).__name__}: {error}")
+    return None
+
+
+def _hand_over(claim: Claim, fetched: FetchedMail, mail: ParsedMail) -> Message:
     if fetched.raw is None:
         raise ValueError("its bytes are not stored")
-    mail = parse(fetched.raw.as_bytes())
     with transaction.atomic():
-        received_at = fetched.received_at or fetched.fetched_at
-        message = intake.deliver(fetched.source.queue, mail, fetched.raw, received_at)
-        mine = FetchedMail.objects.filter(pk=claim.pk, fence=claim.fence, state=State.WAITING)
-        changed = mine.update(
+        message = intake.deliver(
+            fetched.source.queue,
+            mail,
+            fetched.raw,
+            fetched.received_at or fetched.fetched_at,
+            acknowledge=not fetched.is_history,
+        )
+        changed = claim.rows().update(
             state=State.DELIVERED,
             message=message,
             header_id=mail.message_id[:1000],
@@ -143,12 +171,3 @@ def _deliver(claim: Claim) -> Message:
         if not changed:
             raise ClaimLost  # and nothing of this has happened
     return message
-
-
-def _failed(claim: Claim, error: Exception) -> None:
-    given_up = claim.attempts >= MAX_ATTEMPTS
-    FetchedMail.objects.filter(pk=claim.pk, fence=claim.fence, state=State.WAITING).update(
-        state=State.FAILED if given_up else State.WAITING,
-        reason=f"Attempt {claim.attempts} of {MAX_ATTEMPTS} failed: {type(error).__name__}: {error}"[:1000],
-        lease_until=None,
-    )

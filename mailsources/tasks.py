@@ -8,7 +8,7 @@ from datetime import timedelta
 from celery import shared_task
 
 from mailsources import lease, watched
-from mailsources.deliver import deliver, in_portions, waiting
+from mailsources.deliver import deliver_many, in_portions, waiting
 from mailsources.polling import Round
 from mailstore.announce import announce
 
@@ -37,15 +37,16 @@ def poll(source_ids: list[int]) -> None:
 @shared_task(ignore_result=True)
 def deliver_waiting(ids: list[int]) -> None:
     """Deliver stored mails, in order; one that fails doesn't stop the next."""
-    for fetched_id in ids:
-        deliver(fetched_id)
+    deliver_many(ids)
 
 
 @shared_task(ignore_result=True)
 def sweep() -> None:
     """Repair: mails that nobody delivers, mailboxes whose worker died."""
     announce_polls([] if not lease.free_the_dead() else lease.due(DUE_AT_ONCE))
-    announce_delivery(waiting(FORGOTTEN, SWEPT_AT_ONCE))
+    fresh, tried = waiting(FORGOTTEN, SWEPT_AT_ONCE)
+    announce_delivery(fresh)
+    announce_delivery(tried, at_once=1)
 
 
 def announce_polls(source_ids: list[int]) -> None:
@@ -54,9 +55,9 @@ def announce_polls(source_ids: list[int]) -> None:
         announce(poll, source_ids=portion)
 
 
-def announce_delivery(fetched_ids: list[int]) -> None:
-    """Have stored mails delivered by a worker."""
-    for portion in in_portions(fetched_ids, MAILS_PER_TASK):
+def announce_delivery(fetched_ids: list[int], at_once: int = MAILS_PER_TASK) -> None:
+    """Have stored mails delivered by a worker; those that were tried before, `at_once=1`."""
+    for portion in in_portions(fetched_ids, at_once):
         announce(deliver_waiting, ids=portion)
 
 

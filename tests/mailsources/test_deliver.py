@@ -1,16 +1,21 @@
 """From the ledger into the queue: once, and one bad mail in nobody's way."""
 
+import logging
+import time
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from mailcore.parse import parse
+from mailsources import apart, tasks
 from mailsources import deliver as delivering
-from mailsources import tasks
-from mailsources.deliver import NotRetryable, deliver, retry
+from mailsources.apart import Parsers
+from mailsources.deliver import NotRetryable, deliver, deliver_many, retry
 from mailsources.fetch import ingest
 from mailsources.models import EmailSource, FetchedMail
+from mailsources.parser import Limits
 from queues import intake
 from queues.models import Message
 from tests.mailsources.conftest import in_threads
@@ -35,13 +40,29 @@ def poisonous(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mails with the subject Poison break the delivery."""
     real = intake.deliver
 
-    def checked(queue: Any, mail: Any, *rest: Any) -> Message:
-        message = real(queue, mail, *rest)
+    def checked(queue: Any, mail: Any, *rest: Any, **named: Any) -> Message:
+        message = real(queue, mail, *rest, **named)
         if mail.subject == "Poison":
             raise Poison("too much")
         return message
 
     monkeypatch.setattr(intake, "deliver", checked)
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[Parsers]:
+    """The parser does what a mail's subject says, and has two seconds in all."""
+    parsers = Parsers("tests.mailsources.faulty:obey")
+    monkeypatch.setattr(apart, "parsers", parsers)
+    monkeypatch.setattr(apart, "ALONE", Limits(cpu=2, wall=20))
+    monkeypatch.setattr(apart, "IN_COMPANY", Limits(cpu=1, wall=20))
+    yield parsers
+    parsers.close()
+
+
+def pass_time() -> None:
+    """Pauses and leases are over."""
+    FetchedMail.objects.update(lease_until=None)
 
 
 def test_a_delivered_mail_says_where_it_went(source: EmailSource) -> None:
@@ -54,12 +75,36 @@ def test_a_delivered_mail_says_where_it_went(source: EmailSource) -> None:
     assert message.conversation.queue == source.queue
 
 
+def test_many_are_delivered_in_order(source: EmailSource) -> None:
+    rows = [ingest(source, make_mail(Subject=f"{number}")) for number in range(30)]
+    other = ingest(make_source(), make_mail(Subject="Elsewhere"))
+    messages = deliver_many([row.pk for row in rows] + [other.pk])
+    assert [message.subject for message in messages] == [*map(str, range(30)), "Elsewhere"]
+    assert messages[-1].conversation.queue == other.source.queue
+    assert deliver_many([row.pk for row in rows]) == []
+
+
+def test_big_mails_are_not_in_memory_together(source: EmailSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivering, "PORTION_OCTETS", 1000)
+    rows = [ingest(source, make_mail("x" * size)) for size in (10, 20, 5000, 10, 5000)]
+    sizes: list[list[int]] = []
+    real = apart.parsers.parse_each
+
+    def watched(raws: list[bytes], limits: Limits) -> Any:
+        sizes.append([len(raw) > 5000 for raw in raws])
+        return real(raws, limits)
+
+    monkeypatch.setattr(apart.parsers, "parse_each", watched)
+    assert len(deliver_many([row.pk for row in rows])) == 5
+    assert sizes == [[False, False], [True], [False], [True]]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_mail_is_delivered_once_by_eight_at_once(source: EmailSource) -> None:
-    fetched = ingest(source, make_mail())
-    messages = in_threads(8, lambda: deliver(fetched.pk))
-    assert sum(message is not None for message in messages) == 1
-    assert Message.objects.count() == 1
+    rows = [ingest(source, make_mail()).pk for _ in range(20)]
+    messages = in_threads(8, lambda: deliver_many(rows))
+    assert sum(map(len, messages)) == 20
+    assert Message.objects.count() == 20
 
 
 def test_a_bad_mail_goes_to_quarantine_and_the_next_is_delivered(
@@ -67,14 +112,77 @@ def test_a_bad_mail_goes_to_quarantine_and_the_next_is_delivered(
 ) -> None:
     bad = ingest(source, make_mail(Subject="Poison"))
     good = ingest(source, make_mail(Subject="Good"))
+    tasks.deliver_waiting([bad.pk, good.pk])
+    assert list(Message.objects.values_list("subject", flat=True)) == ["Good"], "nothing half done"
     for attempt in range(1, 4):
-        tasks.deliver_waiting([bad.pk, good.pk])
         bad.refresh_from_db()
         assert bad.attempts == attempt
         assert bad.state == (State.FAILED if attempt == 3 else State.WAITING)
+        pass_time()
+        deliver(bad.pk)
     assert "Poison: too much" in bad.reason
-    assert list(Message.objects.values_list("subject", flat=True)) == ["Good"], "nothing half done"
     assert deliver(bad.pk) is None
+    assert Message.objects.count() == 1
+
+
+def test_a_bad_mail_is_tried_again_after_a_pause_and_alone(source: EmailSource, poisonous: None) -> None:
+    bad, good = (ingest(source, make_mail(Subject=subject)) for subject in ("Poison", "Good"))
+    deliver(bad.pk)
+    deliver(bad.pk)
+    bad.refresh_from_db()
+    assert bad.attempts == 1, "not again at once"
+    assert bad.lease_until is not None
+    assert bad.lease_until > timezone.now()
+    assert "Attempt 1 of 3 failed." in bad.reason
+    pass_time()
+    assert len(deliver_many([bad.pk, good.pk])) == 1
+    bad.refresh_from_db()
+    assert bad.attempts == 1, "not in company"
+    deliver(bad.pk)
+    bad.refresh_from_db()
+    assert bad.attempts == 2
+
+
+def test_a_mail_that_hangs_the_parser_holds_up_its_neighbours_once(
+    source: EmailSource, faulty: Parsers, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, bad, last = (ingest(source, make_mail(Subject=subject)) for subject in ("First", "spin", "Last"))
+    began = time.monotonic()
+    with caplog.at_level(logging.CRITICAL):
+        assert len(deliver_many([first.pk, bad.pk, last.pk])) == 2
+    assert time.monotonic() - began < 20
+    for reason in ("Attempt 1 of 3 failed. The parser was stopped after 1 s", "Attempt 2 of 3 failed."):
+        bad.refresh_from_db()
+        assert bad.state == State.WAITING
+        assert bad.reason.startswith(reason)
+        pass_time()
+        assert deliver(bad.pk) is None
+    bad.refresh_from_db()
+    assert bad.state == State.FAILED
+    assert bad.reason == "The parser was stopped after 2 s of processor time."
+    assert bad.raw is not None, "it can be downloaded"
+
+
+def test_many_that_hang_leave_the_rest_to_another_task(
+    source: EmailSource, faulty: Parsers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "PATIENCE_SECONDS", 0.5)
+    bad, *rest = (ingest(source, make_mail(Subject=subject)).pk for subject in ("spin", "Second", "Third"))
+    assert deliver_many([bad, *rest]) == []
+    for fetched in FetchedMail.objects.filter(pk__in=rest):
+        assert (fetched.state, fetched.attempts, fetched.lease_until) == (State.WAITING, 0, None)
+    assert [message.subject for message in deliver_many(rest)] == ["Second", "Third"]
+
+
+def test_without_a_parser_no_mail_loses_an_attempt(
+    source: EmailSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = ingest(source, make_mail())
+    monkeypatch.setattr(apart, "parsers", Parsers("tests.mailsources.faulty:missing"))
+    assert deliver(fetched.pk) is None
+    fetched.refresh_from_db()
+    assert (fetched.state, fetched.attempts) == (State.WAITING, 0)
+    assert fetched.lease_until is not None
 
 
 def test_a_mail_in_quarantine_can_be_tried_again(source: EmailSource) -> None:
@@ -95,43 +203,51 @@ def test_a_mail_that_kills_its_worker_is_parked(source: EmailSource, monkeypatch
     class Killed(BaseException):
         pass
 
-    def die(raw: bytes) -> None:
+    def die(*_: Any, **__: Any) -> None:
         raise Killed
 
-    monkeypatch.setattr(delivering, "parse", die)
+    monkeypatch.setattr(intake, "deliver", die)
     for _ in range(3):
         with pytest.raises(Killed):
             deliver(fetched.pk)
-        FetchedMail.objects.update(lease_until=timezone.now())
+        pass_time()
     assert deliver(fetched.pk) is None
     fetched.refresh_from_db()
     assert fetched.state == State.FAILED
-    assert "died 3 times" in fetched.reason
+    assert "ended 3 times" in fetched.reason
 
 
 def test_a_late_delivery_after_another_took_over_does_nothing(
     source: EmailSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched = ingest(source, make_mail())
+    real = apart.parsers.parse_each
 
-    def overtaken(raw: bytes) -> Any:
-        monkeypatch.setattr(delivering, "parse", parse)
-        FetchedMail.objects.update(lease_until=timezone.now())
+    def overtaken(raws: list[bytes], limits: Limits) -> Any:
+        monkeypatch.setattr(apart.parsers, "parse_each", real)
+        pass_time()
         assert deliver(fetched.pk) is not None
-        return parse(raw)
+        return real(raws, limits)
 
-    monkeypatch.setattr(delivering, "parse", overtaken)
+    monkeypatch.setattr(apart.parsers, "parse_each", overtaken)
     assert deliver(fetched.pk) is None
     assert Message.objects.count() == 1
 
 
 def test_the_sweeper_finds_what_nobody_was_told(source: EmailSource, monkeypatch: pytest.MonkeyPatch) -> None:
-    old, fresh = (ingest(source, make_mail()) for _ in range(2))
-    FetchedMail.objects.filter(pk=old.pk).update(fetched_at=timezone.now() - 2 * tasks.FORGOTTEN)
+    *old, fresh = (ingest(source, make_mail()) for _ in range(5))
+    long_ago = timezone.now() - 2 * tasks.FORGOTTEN
+    FetchedMail.objects.exclude(pk=fresh.pk).update(fetched_at=long_ago)
+    tried = [row.pk for row in old[:2]]
+    FetchedMail.objects.filter(pk__in=tried).update(attempts=1, lease_until=long_ago)
+    paused = old[2]
+    FetchedMail.objects.filter(pk=paused.pk).update(
+        attempts=1, lease_until=timezone.now() + timedelta(minutes=1)
+    )
     told: list[list[int]] = []
     monkeypatch.setattr(tasks, "announce", lambda task, **kwargs: told.append(kwargs["ids"]))
     tasks.sweep()
-    assert told == [[old.pk]]
+    assert told == [[old[3].pk], *([pk] for pk in tried)]
     assert fresh.state == State.WAITING
 
 

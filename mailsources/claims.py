@@ -1,0 +1,111 @@
+"""Who delivers which mail: claims on rows of the ledger, counted before the work.
+
+    waiting ──claim: attempt + 1, fence + 1, lease──▶ in work ──▶ delivered
+       ▲                                                │ └──3rd failure──▶ failed
+       └──pause, then alone: 1st and 2nd failure ◀──────┘
+       └──give back: it was not begun ◀─────────────────┘
+
+The first attempt is made in company, where one mail must not delay the others for long. Any later one is made
+alone, with all the time there is: a worker that dies with it takes no other mail's attempts along.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from mailsources.models import MAX_ATTEMPTS, FetchedMail
+
+State = FetchedMail.State
+
+PAUSES = (timedelta(seconds=20), timedelta(minutes=3))
+"""After the first and after the second failure."""
+
+CLAIM = """
+UPDATE mailsources_fetchedmail AS mail
+SET attempts = attempts + 1, fence = fence + 1, lease_until = %(until)s
+FROM (
+    SELECT id FROM mailsources_fetchedmail
+    WHERE id = ANY(%(ids)s) AND state = 'waiting' AND (lease_until IS NULL OR lease_until < %(now)s)
+      AND attempts < %(most)s
+    ORDER BY id FOR UPDATE SKIP LOCKED
+) AS free
+WHERE mail.id = free.id
+RETURNING mail.id, mail.fence, mail.attempts, mail.size
+"""
+
+
+class ClaimLost(Exception):
+    """Another has the mail now, or it is delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to deliver one mail. `attempts` counts this one; `size` is in octets."""
+
+    pk: int
+    fence: int
+    attempts: int
+    size: int
+
+    def rows(self) -> QuerySet[FetchedMail]:
+        """The row, while it is ours."""
+        return FetchedMail.objects.filter(pk=self.pk, fence=self.fence, state=State.WAITING)
+
+
+def claim(fetched_ids: Sequence[int]) -> list[Claim]:
+    """Claim those of the mails that wait and are nobody's; of several only those not tried before.
+
+    A mail that was claimed three times and never came back is put into quarantine.
+    """
+    now = timezone.now()
+    values: dict[str, Any] = {
+        "ids": list(fetched_ids),
+        "now": now,
+        "until": now + timedelta(seconds=settings.LEASE),
+        "most": MAX_ATTEMPTS if len(fetched_ids) == 1 else 1,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, values)
+        claims = sorted((Claim(*row) for row in cursor.fetchall()), key=lambda each: each.pk)
+    if len(claims) < len(fetched_ids):
+        _park_killers(fetched_ids)
+    return claims
+
+
+def failed(claim: Claim, reason: str) -> None:
+    """Note that an attempt failed and why; the last one puts the mail into quarantine."""
+    is_last = claim.attempts >= MAX_ATTEMPTS
+    told = reason if is_last else f"Attempt {claim.attempts} of {MAX_ATTEMPTS} failed. {reason}"
+    claim.rows().update(
+        state=State.FAILED if is_last else State.WAITING,
+        reason=told[:1000],
+        lease_until=None if is_last else timezone.now() + PAUSES[claim.attempts - 1],
+    )
+
+
+def give_back(claims: Iterable[Claim], pause: timedelta | None = None) -> None:
+    """These were not begun: the attempt doesn't count."""
+    until = timezone.now() + pause if pause else None
+    for each in claims:
+        each.rows().update(attempts=F("attempts") - 1, lease_until=until)
+
+
+def claimable() -> QuerySet[FetchedMail]:
+    """Mails that wait and are nobody's."""
+    free = Q(lease_until=None) | Q(lease_until__lt=timezone.now())
+    return FetchedMail.objects.filter(free, state=State.WAITING)
+
+
+def _park_killers(fetched_ids: Sequence[int]) -> None:
+    claimable().filter(pk__in=list(fetched_ids), attempts__gte=MAX_ATTEMPTS).update(
+        state=State.FAILED,
+        lease_until=None,
+        reason=f"The worker ended {MAX_ATTEMPTS} times while it delivered this mail: "
+        "download it, look at it, and try again when the cause is mended.",
+    )
