@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from mailsources.crew import Lane
+
 BURST_SECONDS = 0.2
 """After a rest so much of a second's logins may come at once."""
 
@@ -47,6 +49,12 @@ def host_of(server_address: str) -> Host:
     """The entry that counts for a server."""
     name = f".{server_address.lower().rstrip('.')}"
     return next((host for host in known() if host.endings and name.endswith(host.endings)), known()[0])
+
+
+def lane_of(server_address: str, account: str) -> Lane:
+    """Where work at a mailbox stands in a row: with the others of its server and of its account."""
+    host = host_of(server_address)
+    return Lane(server_address.lower(), account.lower(), host.hands, host.share)
 
 
 class Gate:

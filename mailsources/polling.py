@@ -13,11 +13,10 @@ from functools import partial
 from django.db import Error as DatabaseError
 
 from mailsources import fetch, lease
-from mailsources.crew import Crew, Lane
+from mailsources.crew import Crew
 from mailsources.fetch import Told
-from mailsources.hosts import host_of
+from mailsources.hosts import lane_of
 from mailsources.lease import Fetched, Lease
-from mailsources.models import EmailSource
 from mailsources.owed import Owed
 
 logger = logging.getLogger(__name__)
@@ -51,7 +50,9 @@ class Round:
     def go(self, patience: float = PATIENCE_SECONDS) -> None:
         """Look, and write what is ready after `patience` seconds at the latest."""
         for held in self.leases:
-            crew.do(partial(self._look, held), lane_of(held.source))
+            source = held.source
+            lane = lane_of(source.server_address, source.mailbox or source.username)
+            crew.do(partial(self._look, held), lane)
         if self.leases:
             self._all_ready.wait(patience)
         with self._lock:
@@ -102,10 +103,3 @@ class Round:
         except DatabaseError as error:
             logger.warning("the result of a round is kept until the database is back: %s", error)
             owed.add(write)
-
-
-def lane_of(source: EmailSource) -> Lane:
-    """Where a mailbox stands in a row: with the others of its server and of its account."""
-    host = host_of(source.server_address)
-    name = source.server_address.lower()
-    return Lane(name, (source.mailbox or source.username).lower(), host.hands, host.share)

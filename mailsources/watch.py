@@ -1,12 +1,13 @@
 """Waits on all IMAP mailboxes at once and makes a source due when its server says that something changed.
 
-One thread looks after all sockets; a small crew does what can take long: connecting and renewing. A mailbox
-is watched after its first good look, so wrong settings are tried by the polls alone. Nothing is fetched here,
-and whatever is missed is found by the next poll.
+One thread looks after all sockets and never waits for one; a small crew connects. A mailbox is watched after
+its first good look, so wrong settings are tried by the polls alone. Nothing is fetched here, and whatever is
+missed is found by the next poll, which is seldom as long as a mailbox is waited on (see watched.py).
 
-    (not watched) ──good look──▶ connecting ──▶ idle ──9 minutes──▶ renewing ──▶ idle
-          ▲                          │            └──line is gone──▶ paused ──▶ connecting
-          └──switched off, changed   └──no IDLE──▶ polled only
+    (not watched) ──good look──▶ connecting ──▶ idle ──5 to 9 minutes──▶ renewing ──▶ idle
+          ▲                          │            │                         └──no answer──▶ paused
+          └──switched off, changed   │            └──line is gone──▶ paused ──▶ connecting
+                                     └──no IDLE, or no connection left for us──▶ polled only
 """
 
 import logging
@@ -16,46 +17,35 @@ import selectors
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection
 
-from mailsources.crew import Crew
+from mailsources import watched as waited_on
+from mailsources.crew import Crew, Lane
+from mailsources.descriptors import room
 from mailsources.faults import FAULTS, MailboxError, answer
-from mailsources.idling import Idling, NoIdle, begin, renew
+from mailsources.idling import Idling, NoIdle, begin
 from mailsources.models import EmailSource
 from mailsources.tasks import look_soon
+from mailsources.wanted import Wanted, Watched, sources, wanted
 
 logger = logging.getLogger(__name__)
 
 READ_LIST_SECONDS = 30.0
-RENEW_SECONDS = 9 * 60.0
+RENEW_SECONDS = (5 * 60.0, 9 * 60.0)
+ANSWER_SECONDS = 20.0
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 30 * 60.0
 TICK_SECONDS = 1.0
-HANDS = 16
+HANDS = 32
 
 Tell = Callable[[list[int]], None]
 Outcome = Idling | Exception
-
-
-@dataclass(slots=True)
-class Watched:
-    """One mailbox. `line` is None unless it is idle; `until` is when something is to be done about it."""
-
-    source: EmailSource
-    line: Idling | None = None
-    busy: bool = False
-    polled_only: bool = False
-    failures: int = 0
-    until: float = 0.0
-
-    def is_due(self, now: float) -> bool:
-        return not self.busy and not self.polled_only and now >= self.until
 
 
 class Watch:
@@ -67,13 +57,17 @@ class Watch:
     def __init__(self, tell: Tell = look_soon) -> None:
         self.tell = tell
         self._watched: dict[int, Watched] = {}
+        self._accounts: Counter[Lane] = Counter()
         self._hints: set[int] = set()
+        self._lost: set[int] = set()
         self._outcomes: queue.SimpleQueue[tuple[Watched, Outcome]] = queue.SimpleQueue()
         self._crew = Crew("watch", HANDS)
         self._selector = selectors.DefaultSelector()
         self._wake, self._waker = socket.socketpair()
         self._stopped = threading.Event()
         self._read_list_at = 0.0
+        self._beat_at = 0.0
+        self._look_over_at = 0.0
 
     def run(self) -> None:
         """Watch until told to stop."""
@@ -99,47 +93,63 @@ class Watch:
         now = time.monotonic()
         if now >= self._read_list_at:
             self._read_list()
-        for watched in self._watched.values():
-            if watched.is_due(now):
-                self._put_to_work(watched)
-        for key, _ in self._selector.select(TICK_SECONDS):
+        if now >= self._look_over_at:
+            self._look_over_at = now + TICK_SECONDS / 4  # not at each of many wake-ups
+            self._look_over(now)
+        for key, _ in self._selector.select(TICK_SECONDS / 4):
             if key.data is None:
                 self._wake.recv(1024)
             else:
                 self._listen(key.data)
         self._take_outcomes()
         self._send_hints()
+        self._beat()
 
     def _read_list(self) -> None:
         """Begin with sources that have become good, end with those that are gone or changed."""
         self._read_list_at = time.monotonic() + READ_LIST_SECONDS
-        sources: dict[int, EmailSource] = {}
-        if not self._with_database(lambda: sources.update(wanted())):
+        found: dict[int, Wanted] = {}
+        if not self._with_database(lambda: found.update(wanted())):
             return
         for watched in list(self._watched.values()):
-            source = sources.get(watched.source.pk)
-            if source is None or source.changed_at != watched.source.changed_at:
+            one = found.get(watched.wanted.source_id)
+            if one is None or one.changed_at != watched.wanted.changed_at:
                 self._forget(watched)
-        for source_id, source in sources.items():
-            if (
-                source_id not in self._watched
-                and not source.state.is_failing
-                and source.state.last_success_at
-            ):
-                self._watched[source_id] = Watched(source)
+        for source_id, one in found.items():
+            if source_id not in self._watched and one.is_good and len(self._watched) < room():
+                self._watched[source_id] = Watched(one)
 
-    def _put_to_work(self, watched: Watched) -> None:
-        watched.busy = True
-        work: Callable[[], Idling] = partial(begin, watched.source)
-        if watched.line:
-            self._selector.unregister(watched.line)
-            work, watched.line = partial(renew, watched.line), None
-        self._crew.do(partial(self._work, watched, work))
+    def _look_over(self, now: float) -> None:
+        due = [one for one in self._watched.values() if one.is_due(now)]
+        ready: list[Watched] = []
+        for watched in due:
+            if watched.line is not None:
+                self._renew(watched, watched.line)
+            elif self._accounts[watched.wanted.lane] < watched.wanted.lane.account_hands:
+                self._accounts[watched.wanted.lane] += 1
+                watched.busy = True
+                ready.append(watched)
+            else:
+                watched.polled_only = True
+                logger.info("source %s: its account bears no more connections", watched.wanted.source_id)
+        if ready:
+            self._connect(ready)
 
-    def _work(self, watched: Watched, work: Callable[[], Idling]) -> None:
+    def _connect(self, ready: list[Watched]) -> None:
+        found: dict[int, EmailSource] = {}
+        ids = [watched.wanted.source_id for watched in ready]
+        self._with_database(lambda: found.update(sources(ids)))
+        for watched in ready:
+            source = found.get(watched.wanted.source_id)
+            if source is None:  # gone meanwhile, or the database is away
+                self._outcomes.put((watched, ConnectionError("its settings can't be read")))
+                continue
+            self._crew.do(partial(self._begin, watched, source), watched.wanted.lane)
+
+    def _begin(self, watched: Watched, source: EmailSource) -> None:
         """In a thread of the crew."""
         try:
-            self._outcomes.put((watched, work()))
+            self._outcomes.put((watched, begin(source)))
         except Exception as error:  # noqa: BLE001 - the edge of the thread: the loop sorts it out
             self._outcomes.put((watched, error))
         self._wake_up()
@@ -152,52 +162,85 @@ class Watch:
         while not self._outcomes.empty():
             watched, outcome = self._outcomes.get()
             watched.busy = False
-            current = self._watched.get(watched.source.pk) is watched
+            current = self._watched.get(watched.wanted.source_id) is watched
+            if isinstance(outcome, Idling) and current:
+                watched.line = outcome
+                self._selector.register(outcome, selectors.EVENT_READ, watched)
+                self._wait_on(watched)
+                self._beat_at = 0.0
+                continue
+            self._accounts[watched.wanted.lane] -= 1
             if isinstance(outcome, Idling):
-                if current:
-                    self._wait_on(watched, outcome)
-                else:
-                    outcome.close()
+                outcome.close()
             elif current:
                 self._pause(watched, outcome)
 
-    def _wait_on(self, watched: Watched, line: Idling) -> None:
-        watched.line, watched.failures = line, 0
-        watched.until = time.monotonic() + RENEW_SECONDS
-        self._selector.register(line, selectors.EVENT_READ, watched)
-        self._hints.add(watched.source.pk)  # mail may have come while nobody listened
+    def _wait_on(self, watched: Watched) -> None:
+        watched.failures = 0
+        watched.until = time.monotonic() + random.uniform(*RENEW_SECONDS)
+        self._hints.add(watched.wanted.source_id)  # mail may have come while nobody listened
+
+    def _renew(self, watched: Watched, line: Idling) -> None:
+        """Begin it, or give up what has not answered."""
+        try:
+            if line.is_renewing:
+                raise ConnectionError(f"no answer for {ANSWER_SECONDS:.0f} s")
+            watched.until = time.monotonic() + ANSWER_SECONDS
+            line.renew()
+        except ConnectionError as error:
+            self._hang_up(watched)
+            self._pause(watched, error)
 
     def _listen(self, watched: Watched) -> None:
         line = watched.line
         if line is None:
             return
+        was_renewing = line.is_renewing
         try:
             if line.news():
-                self._hints.add(watched.source.pk)
+                self._hints.add(watched.wanted.source_id)
         except ConnectionError as error:
-            self._selector.unregister(line)
-            line.close()
-            watched.line = None
+            self._hang_up(watched)
             self._pause(watched, error)
+            return
+        if was_renewing and not line.is_renewing:
+            self._wait_on(watched)
 
     def _pause(self, watched: Watched, error: Exception) -> None:
         if isinstance(error, NoIdle):
             watched.polled_only = True
-            logger.info("source %s: the server has no IDLE, it is polled only", watched.source.pk)
+            logger.info("source %s: the server has no IDLE, it is polled only", watched.wanted.source_id)
             return
+        if isinstance(error, MailboxError) and not error.retry:
+            self._forget(watched)  # a poll will show it to the administrator; we come back after a good one
+            self._hints.add(watched.wanted.source_id)
         watched.failures += 1
-        pause = min(FIRST_PAUSE * 2 ** min(watched.failures - 1, 16), LONGEST_PAUSE)
-        watched.until = time.monotonic() + pause * random.uniform(0.5, 1)
+        pause = min(FIRST_PAUSE * 2 ** min(watched.failures - 1, 16), LONGEST_PAUSE) * random.uniform(0.5, 1)
+        if isinstance(error, MailboxError):
+            pause = max(pause, error.wait)
+        watched.until = time.monotonic() + pause
         expected = isinstance(error, (MailboxError, *FAULTS))
         logger.log(
             logging.INFO if expected else logging.ERROR,
-            "source %s: not watched for %.0f s: %s", watched.source.pk, pause, answer(error),
+            "source %s: not watched for %.0f s: %s", watched.wanted.source_id, pause, answer(error),
             exc_info=None if expected else error,
         )  # fmt: skip
 
     def _send_hints(self) -> None:
         if self._hints and self._with_database(lambda: self.tell(sorted(self._hints))):
             self._hints.clear()
+
+    def _beat(self) -> None:
+        """Say what is waited on, and what no longer is, so that polls are seldom there and usual here."""
+        if self._lost and self._with_database(lambda: waited_on.let_go(self._lost)):
+            self._lost.clear()
+        now = time.monotonic()
+        if now < self._beat_at:
+            return
+        self._beat_at = now + waited_on.BEAT_SECONDS
+        idle = [source_id for source_id, one in self._watched.items() if one.line is not None]
+        if idle:
+            self._with_database(lambda: waited_on.note(idle))
 
     def _with_database(self, work: Callable[[], None]) -> bool:
         """Do it; False when the database is away, then it is tried again later."""
@@ -210,21 +253,22 @@ class Watch:
         return True
 
     def _forget(self, watched: Watched) -> None:
-        self._watched.pop(watched.source.pk)
-        if watched.line:
+        self._watched.pop(watched.wanted.source_id)
+        self._hang_up(watched)
+
+    def _hang_up(self, watched: Watched) -> None:
+        if watched.line is not None:
             self._selector.unregister(watched.line)
             watched.line.close()
+            watched.line = None
+            self._accounts[watched.wanted.lane] -= 1
+            self._lost.add(watched.wanted.source_id)
 
     def _close(self) -> None:
         for watched in list(self._watched.values()):
             self._forget(watched)
+        self._beat()
         self._selector.close()
         self._wake.close()
         self._waker.close()
         connection.close()
-
-
-def wanted() -> dict[int, EmailSource]:
-    """Active IMAP sources with their state."""
-    found = EmailSource.objects.filter(is_active=True, server_type=EmailSource.ServerType.IMAP)
-    return {source.pk: source for source in found.select_related("state")}

@@ -15,11 +15,11 @@ from hypothesis import strategies as some
 from mailsources import descriptors, fetch, hosts, imap, lease, polling, signin, tasks
 from mailsources.crew import Crew, Lane
 from mailsources.fetch import fetch_new
-from mailsources.hosts import BURST_SECONDS, Gate, Host, host_of
+from mailsources.hosts import BURST_SECONDS, Gate, Host, host_of, lane_of
 from mailsources.kept import Kept
 from mailsources.lease import Lease
 from mailsources.models import SourceState
-from mailsources.polling import Round, lane_of
+from mailsources.polling import Round
 from tests.mailsources.conftest import in_threads, source_at
 from tests.make import make_source
 from tests.product import eventually
@@ -131,16 +131,11 @@ def test_a_server_that_does_not_answer_leaves_hands_for_the_others() -> None:
     free.set()
 
 
-@pytest.mark.django_db
 def test_mailboxes_of_an_account_share_a_lane() -> None:
-    first, second = (
-        make_source(username="box@example.com"),
-        make_source(username="Box@Example.com", folder="A"),
-    )
-    other = make_source(username="other@example.com")
-    assert lane_of(first) == lane_of(second)
-    assert lane_of(first).host == lane_of(other).host
-    assert lane_of(first).account != lane_of(other).account
+    first = lane_of("mail.example.com", "box@example.com")
+    assert lane_of("Mail.Example.com", "Box@Example.com") == first
+    other = lane_of("mail.example.com", "other@example.com")
+    assert (other.host, other.account != first.account) == (first.host, True)
 
 
 def test_connections_are_kept_within_the_share_of_an_account_and_the_room_of_the_process() -> None:
