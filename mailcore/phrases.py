@@ -8,7 +8,8 @@ Apostrophes are given straight, the readers fold curly ones first.
 WROTE = (
     "wrote|writes|schrieb|schreibt|hat geschrieben|a écrit|écrivait|escribió|escribio|ha escrito|escreveu|"
     "ha scritto|scrisse|napsal|napsala|napsal[/(]?a?[)]?|napísal|napísala|napísal[/(]?a?[)]?|pisze|"
-    "napisał|napisała|napisał[/(]?a?[)]?|skrev|skreiv|schreef|kirjoitti|kirjutas|írta|ezt írta|a scris|"
+    "napisał|napisała|napisał[/(]?a?[)]?|skrev|skreiv|schreef|geschreven|kirjoitti|kirjutas|írta|"
+    "geschrieben|ezt írta|a scris|"
     "написал|написала|написал[/(]?а?[)]?|пишет|написав|написала|пише|yazdı|έγραψε|rašė|rakstīja|je napisao|"
     "je napisal|napisao|escrigué|va escriure|skrifaði"
 )
@@ -17,11 +18,11 @@ WROTE = (
 FROM = (
     "from|von|de|da|message du|od|från|fra|van|mittente|lähettäjä|от|від|від кого|feladó|差出人|发件人|"
     "寄件者|寄件人|보낸 사람|보낸사람|kimden|gönderen|από|saatja|de la|expéditeur|remitente|odesílatel|"
-    "odosielateľ|nadawca|отправитель|nuo|no|pošiljatelj|absender"
+    "odosielateľ|nadawca|отправитель|expeditorul?|nuo|no|pošiljatelj|šalje|absender"
 )
 SUBJECT = (
     "subject|betreff|objet|sujet|asunto|assunto|oggetto|předmět|predmet|temat|ämne|emne|onderwerp|aihe|"
-    "тема|tárgy|件名|主题|主旨|제목|konu|teema|θέμα|subiect|tema|zadeva"
+    "тема|tárgy|件名|主题|主旨|제목|konu|teema|θέμα|subiect(?:ul)?|tema|naslov|zadeva"
 )
 OTHER_FIELDS = (
     "sent|date|to|cc|bcc|reply-to|reply to|importance|attachments|gesendet|datum|an|kopie|bis|antwort an|"
@@ -31,7 +32,7 @@ OTHER_FIELDS = (
     "udw|załączniki|skickat|till|kopia|sendt|til|dato|kopi|verzonden|aan|lähetetty|vastaanottaja|kopio|"
     "päivämäärä|отправлено|кому|дата|копия|копія|надіслано|küldve|küldés ideje|címzett|másolat|dátum|"
     "送信日時|日時|宛先|发送时间|日期|收件人|抄送|收件者|副本|보낸 날짜|받는 사람|참조|gönderilme|tarih|"
-    "kime|bilgi|saadetud|kuupäev|saaja|koopia|ημερομηνία|προς|κοιν|către|trimis|prima|za|kopija|poslano"
+    "kime|bilgi|saadetud|kuupäev|saaja|koopia|ημερομηνία|προς|κοιν|către|dată|trimis|prima|za|kopija|poslano"
 )
 
 # What stands between dashes above it: an answer, or a forwarded mail.
@@ -69,10 +70,11 @@ BEGIN_FORWARDED = (
     "inizio (?:del )?messaggio inoltrato|začátek přeposlané zprávy|začiatok preposlanej správy|"
     "začiatok preposlaného e-?mailu|początek (?:przekazywanej|przekazanej) wiadomości|"
     "início da mensagem (?:re)?encaminhada|begin doorgestuurd bericht|vidarebefordrat (?:brev|"
-    "meddelande)|start på videresendt (?:besked|melding|e-mail)|videresendt melding|"
+    "mejl|meddelande)|start på videresendt (?:besked|melding|e-mail)|videresendt melding|"
     "начало переадресованного (?:сообщения|письма)|початок листа, що пересилається|"
     "välitetty viesti alkaa|továbbított levél kezdete|iletilen ileti başlangıcı|i̇leti başlangıcı|"
-    "ileti başlangıcı|edastatud kirja algus|început mesaj redirecționat|početak prosljeđene poruke"
+    "ileti başlangıcı|edastatud kirja algus|(?:începe mesajul|început mesaj) redirec.ionat|"
+    "početak prosljeđene poruke"
 )
 # In front of the subject of a forwarded mail.
 FORWARD_MARKS = (

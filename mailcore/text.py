@@ -79,50 +79,80 @@ def html_to_text(html: str) -> str:
 
 def text_of_sanitised(html: str) -> str:
     """Return the text of HTML that comes from ``sanitise``: well-formed, so one pass is enough."""
+    return _written(html).result()
+
+
+def lines_of_sanitised(html: str) -> tuple[list[str], list[int]]:
+    """Return the lines of text in HTML that comes from ``sanitise``, and where in ``html`` each begins.
+
+    A line begins where the text before it ends, so the tags around it belong to it.
+    """
+    writer = _written(html)
+    writer.finish()
+    return writer.lines, writer.starts
+
+
+def _written(html: str) -> "_Writer":
     writer = _Writer()
     position = 0
     for tag in CLEAN_TAG.finditer(html):
-        writer.text(html[position : tag.start()])
-        writer.tag(tag[2], closing=bool(tag[1]), attributes=tag[3])
+        writer.text(html[position : tag.start()], position)
+        writer.tag(tag[2], closing=bool(tag[1]), attributes=tag[3], at=tag.end())
         position = tag.end()
-    writer.text(html[position:])
-    return writer.result()
+    writer.text(html[position:], position)
+    return writer
 
 
 class _Writer:
-    """Collects lines; knows how deep in quotes and preformatted text it is."""
+    """Collects lines; knows how deep in quotes and preformatted text it is.
+
+    ``starts`` says for each line where the text before it ended in the HTML, ``end`` is that place now.
+    """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.starts: list[int] = []
         self.line: list[str] = []
+        self.begun = self.end = 0
         self.quotes = 0
         self.preformatted = 0
 
-    def text(self, text: str) -> None:
+    def text(self, text: str, at: int) -> None:
+        """Add text that stands at ``at`` in the HTML, with the references it has there."""
         if not text:
             return
-        text = _unescape(text) if "&" in text else text
         if self.preformatted:
             *whole, last = text.split("\n")
             for each in whole:
-                self.line.append(each)
+                at += len(each) + 1
+                self.add(_unescape(each), at)
                 self.end_line()
-            self.line.append(last)
+            self.add(_unescape(last), at + len(last))
             return
-        text = _SPACE.sub(" ", text)
+        end = at + len(text)
+        text = _SPACE.sub(" ", _unescape(text))
         if not self.line or self.line[-1].endswith((" ", "\t")):
             text = text.lstrip(" ")
-        if text:
-            self.line.append(text)
+        self.add(text, end)
 
-    def tag(self, name: str, *, closing: bool, attributes: str) -> None:
+    def add(self, text: str, end: int) -> None:
+        """Add to the line what ends at ``end`` in the HTML."""
+        if not text:
+            return
+        if not self.line:
+            self.begun = self.end
+        self.line.append(text)
+        if not text.isspace():
+            self.end = end
+
+    def tag(self, name: str, *, closing: bool, attributes: str, at: int) -> None:
         if name == "br":
             self.end_line()
         elif name == "img":
             alt = _ALT.search(attributes)
-            self.text(alt[1] if alt else "")
+            self.add(_unescape(alt[1]) if alt else "", at)
         elif name in ("td", "th") and closing:
-            self.line.append("\t")
+            self.add("\t", at)
         elif name in _BLOCKS:
             self.block(name, closing)
 
@@ -132,6 +162,7 @@ class _Writer:
         if name == "blockquote" and closing:
             while self.lines and not self.lines[-1].strip("> "):
                 self.lines.pop()
+                self.starts.pop()
             self.quotes = max(0, self.quotes - 1)
         if name in _APART:
             self.empty_line()
@@ -140,9 +171,9 @@ class _Writer:
         elif name == "pre":
             self.preformatted = max(0, self.preformatted + (-1 if closing else 1))
         elif name == "li" and not closing:
-            self.line.append("- ")
+            self.add("- ", self.end)
         elif name == "hr":
-            self.line.append("-" * 20)
+            self.add("-" * 20, self.end)
             self.end_line()
 
     def empty_line(self) -> None:
@@ -152,17 +183,23 @@ class _Writer:
     def end_line(self) -> None:
         line = "".join(self.line).rstrip()
         self.lines.append("> " * min(self.quotes, 20) + line if self.quotes else line)
+        self.starts.append(self.begun if self.line else self.end)
         self.line = []
 
-    def result(self) -> str:
+    def finish(self) -> None:
         if self.line:
             self.end_line()
+
+    def result(self) -> str:
+        self.finish()
         text = _SPACE_AT_END.sub("\n", "\n".join(self.lines))
         return _MANY_EMPTY.sub("\n\n", clean_text(text)).strip()
 
 
 def _unescape(text: str) -> str:
     """Resolve the references that nh3 writes; there are no others in its output."""
+    if "&" not in text:
+        return text
     for reference, character in _REFERENCES:
         text = text.replace(reference, character)
     return text
