@@ -79,7 +79,7 @@ def _finish(entry: _Entry, fallback: str) -> list[Address]:
         if "@" not in email and "@" in name and not email.strip():
             email = name
     else:
-        email, name = name, entry.comment
+        email, name = _bare(name, entry.comment)
     name = _unquoted(clean_line(decode_words(name, fallback)))
     email = clean_email(email)
     if not email and entry.angle is None and entry.words:
@@ -90,6 +90,14 @@ def _finish(entry: _Entry, fallback: str) -> list[Address]:
             return [Address(decoded[: inner.start()].strip("<\"' "), clean_email(inner[0]))]
         return [Address(decoded[:_LONGEST], "")] if decoded else []
     return [Address(name, email)] if name or email else []
+
+
+def _bare(text: str, comment: str) -> tuple[str, str]:
+    """Return address and name of what stands without <>, such as "Carla carla@example.org"."""
+    words, space, last = text.rpartition(" ")
+    if space and not comment and "@" in last and "@" not in words and words.strip("<>'\" "):
+        return last, words
+    return text, comment
 
 
 def _unquoted(name: str) -> str:

@@ -3,43 +3,24 @@
 import re
 from dataclasses import dataclass, field
 
+from mailcore import calendar, cms
 from mailcore.charsets import decode
-from mailcore.clean import clean_file_name, clean_text
-from mailcore.headers import read_headers
+from mailcore.clean import clean_text
+from mailcore.inside import DEEPEST, InnerFile, is_cms, is_mail, is_tnef, read_letter
 from mailcore.markup import LONGEST_HTML, content_ids
 from mailcore.mime import Part, decoded_body, read_structure
-from mailcore.parsed import AttachmentPart
+from mailcore.naming import UNKNOWN_TYPE, disposition, file_name, type_of
+from mailcore.parsed import AttachmentPart, Invitation
 from mailcore.text import sanitise, text_of_sanitised, text_to_html
-from mailcore.words import decode_words, parameters
+from mailcore.tnef import read_tnef
 
 _MOST_ENVELOPES = 3
 LONGEST_TEXT = 2_000_000  # characters
 
 _SHOWN = ("text/plain", "text/html", "text/enriched", "text/x-amp-html", "text/watch-html")
+_CALENDARS = ("text/calendar", "application/ics", "text/x-vcalendar")
 _ENRICHED_TAG = re.compile(r"</?[A-Za-z-]{1,60}>")
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?([\w:.-]{2,40})", re.IGNORECASE)
-_ENDINGS = {
-    "message/rfc822": ".eml",
-    "message/delivery-status": ".txt",
-    "text/calendar": ".ics",
-    "text/plain": ".txt",
-    "text/html": ".html",
-    "text/csv": ".csv",
-    "text/vcard": ".vcf",
-    "text/x-vcard": ".vcf",
-    "text/rfc822-headers": ".txt",
-    "application/pdf": ".pdf",
-    "application/zip": ".zip",
-    "application/pkcs7-signature": ".p7s",
-    "application/pgp-signature": ".asc",
-    "image/jpeg": ".jpg",
-    "image/png": ".png",
-    "image/gif": ".gif",
-    "image/webp": ".webp",
-    "image/tiff": ".tif",
-    "audio/mpeg": ".mp3",
-}
-
 CUT_TEXT = "The text is very long; the rest is only in the raw mail (shortened)."
 BAD_BASE64 = "A part is damaged: its base64 has characters that do not belong there, or ends too early."
 BAD_CHARSET = "The letters of a part do not fit the charset it names; some may be wrong."
@@ -53,6 +34,8 @@ class Contents:
     html: str
     attachments: tuple[AttachmentPart, ...]
     defects: tuple[str, ...]
+    invitations: tuple[Invitation, ...] = ()
+    protection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,72 +53,162 @@ class _Body:
 
 
 @dataclass(slots=True)
-class _Collector:
-    raw: bytes
+class _Findings:
+    """What was found in a mail, and in the mails that it is only an envelope of."""
+
     attachments: list[AttachmentPart] = field(default_factory=list)
     defects: dict[str, None] = field(default_factory=dict)
+    invitations: dict[tuple[str, str, str], Invitation] = field(default_factory=dict)
+    protection: str = ""
     room: int = LONGEST_HTML
+    spare: _Body = field(default_factory=_Body)
+
+    def protect(self, kind: str) -> None:
+        """Note that the mail is signed or encrypted; what can't be read outweighs what is signed."""
+        if self.protection != "encrypted":
+            self.protection = kind or self.protection
+
+
+@dataclass(slots=True)
+class _Collector:
+    """Walks the parts of one mail. ``prefix`` is the path of the container that the mail was in."""
+
+    raw: bytes
+    found: _Findings = field(default_factory=_Findings)
+    prefix: str = ""
+    depth: int = 0
 
     def body(self, part: Part) -> _Body:
+        """Return what a branch shows, and collect its files."""
         if part.children:
+            if part.type in ("multipart/signed", "multipart/encrypted"):
+                self.found.protect(part.type.removeprefix("multipart/"))
+                _name_encrypted(part)
             shown = [self.body(child) for child in part.children]
             if part.type == "multipart/alternative":
-                return _best(shown)
+                return _best(part, shown)
             return _joined([each for each in shown if each.text or each.html])
         if _is_shown(part):
             return self.text(part)
-        self.attach(part)
-        return _Body()
+        return self.file(part)
 
-    def text(self, part: Part) -> _Body:
+    def decoded(self, part: Part) -> bytes:
         data, sound = decoded_body(self.raw, part)
         if not sound:
-            self.defects[BAD_BASE64] = None
+            self.found.defects[BAD_BASE64] = None
+        return data
+
+    def text(self, part: Part) -> _Body:
+        data = self.decoded(part)
+        if part.type == "text/plain":
+            letter = read_letter(data)
+            data = letter.text
+            self.found.protect(letter.protection)
+            for number, file in enumerate(letter.files, 1):
+                self.inner(f"{part.path}#{number}", file)
         charset = part.parameters.get("charset", "")
         meta = _META_CHARSET.search(data, 0, 4096) if part.type == "text/html" else None
         text, sure = decode(data, charset, meta[1].decode() if meta else "")
         if not sure:
-            self.defects[BAD_CHARSET] = None
+            self.found.defects[BAD_CHARSET] = None
         return self.shown(part.type, text)
 
     def shown(self, type_: str, text: str) -> _Body:
         """Return decoded text as a body, within what is left of the limit for the whole mail."""
-        limit = self.room if type_ == "text/html" else min(self.room, LONGEST_TEXT)
+        room = self.found.room
+        limit = room if type_ == "text/html" else min(room, LONGEST_TEXT)
         if len(text) > limit:
-            self.defects[CUT_TEXT] = None
+            self.found.defects[CUT_TEXT] = None
         text = clean_text(text[:limit])
-        self.room -= len(text)
+        self.found.room -= len(text)
         if type_ == "text/html":
             return _Body(html=sanitise(text))
         if type_ == "text/enriched":  # RFC 1896
             return _Body(text=_ENRICHED_TAG.sub("", text))
         return _Body(text=text) if type_ == "text/plain" else _Body()
 
-    def attach(self, part: Part) -> None:
-        data, sound = decoded_body(self.raw, part)
-        if not sound:
-            self.defects[BAD_BASE64] = None
-        self.attachments.append(
-            AttachmentPart(
-                part=part.path,
-                name=_name(part, data),
-                type=part.type,
-                size=len(data),
-                content_id=part.headers.decoded("content-id").strip("<> "),
-            )
+    def file(self, part: Part) -> _Body:
+        """Attach a part, and what is inside it; return the mail inside one that is only signed."""
+        data = self.decoded(part)
+        name, type_ = file_name(part, data), part.type
+        if type_ == "application/pgp-encrypted":
+            self.found.protect("encrypted")
+        elif type_ == "application/pgp-signature":
+            self.found.protect("signed")
+        content_id = part.headers.decoded("content-id").strip("<> ")
+        file = AttachmentPart(self.prefix + part.path, name, type_, len(data), content_id=content_id)
+        self.found.attachments.append(file)
+        if is_tnef(data):
+            self.tnef(part, data)
+        elif is_cms(part):
+            return self.cms(part, name, data)
+        elif type_ in _CALENDARS or name.lower().endswith(".ics"):
+            self.calendar(data, part.parameters)
+        return _Body()
+
+    def tnef(self, part: Part, data: bytes) -> None:
+        inside = read_tnef(data)
+        for each in inside.files:
+            path = f"{part.path}#{each.number}"
+            self.inner(path, InnerFile(each.name, each.type, each.data), each.content_id)
+        if not self.found.spare.html and not self.found.spare.text:
+            html = self.shown("text/html", inside.html).html if inside.html else ""
+            text = self.shown("text/plain", inside.text).text if inside.text else ""
+            self.found.spare = _Body(text, html)
+
+    def cms(self, part: Part, name: str, data: bytes) -> _Body:
+        content = cms.signed_content(data)
+        if content is None or self.depth >= DEEPEST:
+            self.found.protect(cms.kind_of(data) if cms.kind_of(data) == "encrypted" else "")
+            return _Body()
+        if not is_mail(content):
+            inner = name[:-4] if name.lower().endswith(".p7m") else f"{name}.bin"
+            self.inner(f"{part.path}#1", InnerFile(inner, type_of(inner), content))
+            return _Body()
+        self.found.protect("signed")
+        within = _Collector(content, self.found, f"{self.prefix}{part.path}#", self.depth + 1)
+        return within.body(read_structure(content)[0])
+
+    def calendar(self, data: bytes, given: dict[str, str]) -> None:
+        for each in calendar.read_invitations(data, given.get("charset", ""), given.get("method", "")):
+            if len(self.found.invitations) < calendar.MOST:
+                # The same one often comes twice, as a part to act on and as a file to keep.
+                self.found.invitations.setdefault((each.uid, each.starts, each.summary), each)
+
+    def inner(self, path: str, file: InnerFile, content_id: str = "") -> None:
+        path = self.prefix + path
+        self.found.attachments.append(
+            AttachmentPart(path, file.name, file.type, len(file.data), content_id=content_id)
         )
+        if file.name.lower().endswith(".ics"):
+            self.calendar(file.data, {})
 
 
 def read_contents(raw: bytes, root: Part) -> Contents:
-    """Return text, HTML and attachments of a mail."""
+    """Return text, HTML, files, invitations and protection of a mail."""
     collector = _Collector(raw)
+    found = collector.found
     body = collector.body(root)
-    if not body.html and not body.text.strip():
+    if _is_empty(body):
+        body = found.spare
+    if _is_empty(body):
         body = _forwarded(raw, root)
-    html = body.html
-    shown = content_ids(html)
-    attachments = tuple(_inline(each) if each.content_id in shown else each for each in collector.attachments)
-    return Contents(body.as_text().lstrip("\n").rstrip(), html, attachments, tuple(collector.defects))
+    invitations = tuple(found.invitations.values())
+    if _is_empty(body) and invitations:
+        body = _Body(invitations[0].description or invitations[0].summary)
+    shown = content_ids(body.html)
+    return Contents(
+        text=body.as_text().lstrip("\n").rstrip(),
+        html=body.html,
+        attachments=tuple(_inline(each) if each.content_id in shown else each for each in found.attachments),
+        defects=tuple(found.defects),
+        invitations=invitations,
+        protection=found.protection,
+    )
+
+
+def _is_empty(body: _Body) -> bool:
+    return not body.html and not body.text.strip()
 
 
 def _forwarded(raw: bytes, root: Part) -> _Body:
@@ -147,7 +220,7 @@ def _forwarded(raw: bytes, root: Part) -> _Body:
         raw = decoded_body(raw, inner)[0]
         root = read_structure(raw)[0]
         body = _Collector(raw).body(root)
-        if body.html or body.text.strip():
+        if not _is_empty(body):
             return body
     return _Body()
 
@@ -158,29 +231,35 @@ def _inline(each: AttachmentPart) -> AttachmentPart:
     return AttachmentPart(each.part, each.name, each.type, each.size, True, each.content_id)
 
 
+def _name_encrypted(part: Part) -> None:
+    """Give the nameless file of RFC 3156 the name that most programs give it."""
+    for child in part.children:
+        if part.type == "multipart/encrypted" and child.type == UNKNOWN_TYPE:
+            child.parameters.setdefault("name", "encrypted.asc")
+
+
 def _is_shown(part: Part) -> bool:
     if part.type not in _SHOWN:
         return False
-    disposition, given = _disposition(part)
+    kind, given = disposition(part)
     is_named = bool(given.get("filename") or part.parameters.get("name"))
     if part.depth == 0:
-        return not is_named or disposition != "attachment"
-    return disposition != "attachment" and not is_named
+        return not is_named or kind != "attachment"
+    return kind != "attachment" and not is_named
 
 
-def _disposition(part: Part) -> tuple[str, dict[str, str]]:
-    value = part.headers.text("content-disposition")
-    if not value:
-        return "", {}
-    kind, semicolon, rest = value.partition(";")
-    return kind.strip().lower(), parameters(semicolon + rest)
+def _best(part: Part, bodies: list[_Body]) -> _Body:
+    """Choose among alternatives: the last HTML, and the plain text that was written, not made from HTML.
 
-
-def _best(bodies: list[_Body]) -> _Body:
-    """Choose among alternatives: the last HTML, and the plain text that was written, not made from HTML."""
+    Several plain texts are no alternatives of each other: some program added to the mail. They are joined.
+    """
     html = next((each.html for each in reversed(bodies) if each.html), "")
-    text = next((each.text for each in bodies if each.text.strip() and not each.html), "")
-    return _Body(text, html) if text or html else _Body()
+    texts = [each.text for each in bodies if each.text.strip() and not each.html]
+    plain = dict.fromkeys(
+        body.text for child, body in zip(part.children, bodies, strict=True) if child.type == "text/plain"
+    )
+    joined = "\n".join(text for text in plain if text.strip())
+    return _Body(joined or next(iter(texts), ""), html)
 
 
 def _joined(bodies: list[_Body]) -> _Body:
@@ -189,18 +268,3 @@ def _joined(bodies: list[_Body]) -> _Body:
         return bodies[0] if bodies else _Body()
     html = "\n".join(each.as_html() for each in bodies) if any(each.html for each in bodies) else ""
     return _Body("\n".join(each.as_text() for each in bodies), html)
-
-
-def _name(part: Part, data: bytes) -> str:
-    """Return the file's name for people; one is made up when the mail gives none."""
-    given = _disposition(part)[1].get("filename") or part.parameters.get("name") or ""
-    name = clean_file_name(decode_words(given))
-    if name:
-        return name
-    if part.type == "message/rfc822":
-        subject = clean_file_name(read_headers(data, 0, min(len(data), 65_536)).decoded("subject"))
-        return f"{subject or 'message'}.eml"
-    stem = part.headers.decoded("content-description")[:80] or f"part-{part.path}"
-    ending = _ENDINGS.get(part.type, ".bin")
-    stem = clean_file_name(stem) or f"part-{part.path}"
-    return stem if stem.lower().endswith(ending) else stem + ending

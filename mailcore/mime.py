@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mailcore.headers import HeaderBlock, read_headers
+from mailcore.uu import decode_uu
 from mailcore.words import parameters
 
 DEEPEST = 50
@@ -23,7 +24,6 @@ _FIRST_DASHES = re.compile(rb"(?:\A|\n)--([!-~][ -~]{0,199}?)[ \t]*\r?\n")
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 _PADDING = re.compile(rb"=+")
-_UU_BEGIN = re.compile(rb"(?:\A|\n)begin [0-7]{3,4} [^\r\n]+\r?\n")
 
 TOO_MANY = f"The mail has more than {MOST_PARTS} parts; the rest is only in the raw mail (shortened)."
 TOO_DEEP = (
@@ -164,7 +164,7 @@ def decoded_body(raw: bytes, part: Part) -> tuple[bytes, bool]:
     if encoding == "quoted-printable":
         return binascii.a2b_qp(body), True
     if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
-        return _from_uu(body)
+        return decode_uu(body)
     return body, True
 
 
@@ -183,23 +183,3 @@ def _quads(digits: bytes) -> tuple[bytes, bool]:
     stray = len(digits) % 4 == 1
     digits = digits[:-1] if stray else digits
     return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4)), not stray
-
-
-def _from_uu(body: bytes) -> tuple[bytes, bool]:
-    begin = _UU_BEGIN.search(body)
-    if begin is None:
-        return body, False
-    out: list[bytes] = []
-    for line in body[begin.end() :].splitlines():
-        if line.strip() in (b"end", b"`", b""):
-            break
-        try:
-            out.append(binascii.a2b_uu(line))
-        except binascii.Error:
-            # Some encoders write one character too many: read what the length byte says.
-            count = (((line[0] - 32) & 63) * 4 + 5) // 3
-            try:
-                out.append(binascii.a2b_uu(line[:count]))
-            except binascii.Error:
-                return b"".join(out), False
-    return b"".join(out), True

@@ -15,7 +15,8 @@ from mailcore.bounce import read_bounce
 from mailcore.challenge import CHALLENGERS, is_challenge
 from mailcore.clean import clean_line
 from mailcore.headers import HeaderBlock, message_ids, read_date
-from mailcore.mime import Part, decoded_body, read_structure
+from mailcore.inside import part_data
+from mailcore.mime import Part, read_structure
 from mailcore.parsed import Address, Automatic, Bounce, ParsedMail
 from mailcore.quoting import quote_at
 
@@ -72,6 +73,8 @@ def parse(raw: bytes) -> ParsedMail:
         attachments=contents.attachments,
         automatic=kind,
         bounce=bounce,
+        invitations=contents.invitations,
+        protection=contents.protection,
         delivered_to=_delivered_to(headers),
         defects=tuple(defects),
     )
@@ -87,12 +90,10 @@ def part_bytes(raw: bytes, part: str) -> bytes:
     Raises:
         PartNotFound: the mail has no part of that number.
     """
-    mail = _normal(raw)
-    root, _ = read_structure(mail)
-    for leaf in root.leaves():
-        if leaf.path == part:
-            return decoded_body(mail, leaf)[0]
-    raise PartNotFound(f"The mail has no part {part}.")
+    data = part_data(_normal(raw), part)
+    if data is None:
+        raise PartNotFound(f"The mail has no part {part}.")
+    return data
 
 
 def _normal(raw: bytes) -> bytes:
