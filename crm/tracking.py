@@ -1,5 +1,6 @@
 """Who wrote, and one record for each mail in and out."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -88,6 +89,12 @@ def record(entry: Entry) -> None:
 def forget(message_ref: str) -> None:
     """Take a record back: the mail was never sent."""
     Communication.objects.filter(message_ref=message_ref).delete()
+
+
+def move(message_refs: Iterable[str], conversation_id: int, conversation_number: int) -> None:
+    """The mails are in another conversation now."""
+    rows = Communication.objects.filter(message_ref__in=list(message_refs))
+    rows.update(conversation_id=conversation_id, conversation_number=conversation_number)
 
 
 def timeline(

@@ -182,6 +182,11 @@ def bounced(mail: OutgoingMail, emails: Iterable[str], reason: str) -> bool:
     return True
 
 
+def reorder(mail_ids: Iterable[int], order_key: int) -> None:
+    """From now on these mails leave in the order of another key: they are in another conversation."""
+    OutgoingMail.objects.filter(pk__in=list(mail_ids)).update(order_key=order_key)
+
+
 # ── What the workers do ───────────────────────────────────────────────────────────────────────────────
 
 

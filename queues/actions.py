@@ -15,8 +15,7 @@ from agents import presence
 from agents.models import Agent
 from agents.rights import is_supervisor
 from mailcore.clean import clean_text
-from mailstore.announce import announce
-from queues import live, routing, states, tasks, waking
+from queues import live, nudges, routing, states, waking
 from queues.drafts import (
     add_draft_file,
     discard_draft,
@@ -26,7 +25,9 @@ from queues.drafts import (
     save_draft,
 )
 from queues.history import Kind, note_event
+from queues.holding import close_all, let_all_go, let_go
 from queues.letters import Recipients, Reply, answered, computed_recipients
+from queues.merging import merge
 from queues.models import Conversation, EmailQueue, Note
 from queues.ownership import (
     check_able,
@@ -39,6 +40,7 @@ from queues.ownership import (
 )
 from queues.refusals import ActionRefused, NewMailArrived
 from queues.replies import mark_sent, reply, resend, start, undo
+from queues.splitting import move_message, split
 
 __all__ = [
     "ActionRefused",
@@ -48,9 +50,14 @@ __all__ = [
     "add_draft_file",
     "assign",
     "close",
+    "close_all",
     "discard_draft",
     "draft_of",
+    "let_all_go",
+    "let_go",
     "mark_sent",
+    "merge",
+    "move_message",
     "note",
     "out_files",
     "recipients",
@@ -62,6 +69,7 @@ __all__ = [
     "save_draft",
     "set_presence",
     "snooze",
+    "split",
     "start",
     "take",
     "take_next",
@@ -98,7 +106,7 @@ def take(actor: User, conversation: Conversation, *, take_over: bool = False) ->
     but = f" without {', '.join(lacking)}" if lacking else ""
     note_event(row, Kind.TAKEN, f"{agent} took it{over}{but}.", actor, {"lacks": list(lacking)})
     if owner and owner.pk != agent.pk:
-        _freed(owner)
+        nudges.freed(owner)
     return row
 
 
@@ -131,8 +139,8 @@ def release(actor: User, conversation: Conversation) -> Conversation:
     check_free(actor, row)
     states.give_back(row, timezone.now())
     note_event(row, Kind.RELEASED, f"{profile(actor)} gave it back to {row.queue}.", actor)
-    _waits(row)
-    _freed(owner)
+    nudges.waits(row)
+    nudges.freed(owner)
     return row
 
 
@@ -154,7 +162,7 @@ def assign(actor: User, conversation: Conversation, agent: Agent) -> Conversatio
         row, Kind.ASSIGNED, f"{profile(actor)} gave it to {agent}{but}.", actor, {"lacks": list(lacking)}
     )
     if owner and owner.pk != agent.pk:
-        _freed(owner)
+        nudges.freed(owner)
     return row
 
 
@@ -177,9 +185,9 @@ def transfer(actor: User, conversation: Conversation, queue: EmailQueue, note: s
         actor,
         {"from": left.pk, "to": queue.pk},
     )
-    _waits(row)
+    nudges.waits(row)
     if owner:
-        _freed(owner)
+        nudges.freed(owner)
     return row
 
 
@@ -211,7 +219,7 @@ def close(actor: User, conversation: Conversation) -> Conversation:
     states.finish(row, timezone.now())
     note_event(row, Kind.CLOSED, f"{profile(actor)} closed it.", actor)
     if owner:
-        _freed(owner)
+        nudges.freed(owner)
     return row
 
 
@@ -223,7 +231,7 @@ def reopen(actor: User, conversation: Conversation) -> Conversation:
         raise ActionRefused(f"#{row.number} is not closed.")
     states.give_back(row, timezone.now())
     note_event(row, Kind.REOPENED, f"{profile(actor)} reopened it.", actor)
-    _waits(row)
+    nudges.waits(row)
     return row
 
 
@@ -245,7 +253,7 @@ def snooze(actor: User, conversation: Conversation, until: datetime) -> Conversa
     when = timezone.localtime(until).strftime("%d %b %Y %H:%M")
     note_event(row, Kind.SNOOZED, f"{profile(actor)} snoozed it until {when}.", actor)
     if owner:
-        _freed(owner)
+        nudges.freed(owner)
     return row
 
 
@@ -262,15 +270,4 @@ def set_presence(actor: User, wanted: str) -> None:
     if wanted == Agent.Presence.OFFLINE:
         waking.return_unbegun(agent.pk)
     elif wanted == Agent.Presence.AVAILABLE:
-        _freed(agent)
-
-
-def _waits(conversation: Conversation) -> None:
-    if conversation.queue.mode == EmailQueue.Mode.PUSH:
-        announce(tasks.dispatch, queue_id=conversation.queue_id)
-
-
-def _freed(agent: Agent) -> None:
-    """The agent may have room for more: a hint, as the sweep finds it too."""
-    if agent.presence == Agent.Presence.AVAILABLE and agent.queues.filter(mode=EmailQueue.Mode.PUSH).exists():
-        announce(tasks.offer, agent_id=agent.pk)
+        nudges.freed(agent)

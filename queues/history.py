@@ -4,6 +4,8 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import models
+from django.db.models import QuerySet, Value
+from django.db.models.expressions import CombinedExpression
 
 from queues.models import Conversation, Event
 
@@ -40,7 +42,16 @@ class Kind(models.TextChoices):
     WOKE = "woke", "Woke"
 
 
+MOVED_FROM = "moved_from"  # in the data of an event that came here with a mail: the conversation it was of
 ASSIGNMENTS = (Kind.OFFERED, Kind.TAKEN, Kind.ASSIGNED)
+
+
+def come_along(events: QuerySet[Event], before: Conversation, after: Conversation) -> None:
+    """Let events go with their mails into another conversation, marked with where they happened."""
+    mark = Value({MOVED_FROM: before.pk}, output_field=models.JSONField())
+    both = CombinedExpression(models.F("data"), "||", mark, output_field=models.JSONField())
+    events.exclude(data__has_key=MOVED_FROM).update(data=both)
+    events.update(conversation=after)
 
 
 def note_event(

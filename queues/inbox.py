@@ -37,6 +37,7 @@ class View(StrEnum):
     UNASSIGNED = "unassigned"  # all that waits, able or not
     PENDING = "pending"
     SNOOZED = "snoozed"
+    HELD = "held"  # until a person has looked
     CLOSED = "closed"
     ALL = "all"
 
@@ -88,6 +89,7 @@ class Counts:
     unassigned: int = 0
     pending: int = 0
     snoozed: int = 0
+    held: int = 0
     queues: dict[int, QueueCounts] = field(default_factory=dict)
 
 
@@ -115,10 +117,29 @@ def conversations_for(user: Person) -> QuerySet[Conversation]:
     return Conversation.objects.filter(queue__in=queues_for(user))
 
 
+def listed_for(user: Person) -> QuerySet[Conversation]:
+    """Those of them that lists show: all but what was merged into another one."""
+    return conversations_for(user).filter(merged_into=None)
+
+
 def conversation(user: Person, pk: int) -> Conversation:
     """One conversation with its queue, contact and agent, or `Http404`."""
-    rows = conversations_for(user).select_related("queue__sender", "contact__organisation", "agent__user")
-    return _one(rows.filter(pk=pk))
+    return _one(_whole(user).filter(pk=pk))
+
+
+def followed(user: Person, pk: int) -> Conversation:
+    """The same; of one that was merged, the one where everything of it is, if the user may see that."""
+    row = conversation(user, pk)
+    while row.merged_into_id is not None:
+        into = _whole(user).filter(pk=row.merged_into_id).first()
+        if into is None:
+            break
+        row = into
+    return row
+
+
+def _whole(user: Person) -> QuerySet[Conversation]:
+    return conversations_for(user).select_related("queue__sender", "contact__organisation", "agent__user")
 
 
 def message(user: Person, pk: int) -> Message:
@@ -157,7 +178,7 @@ def page(user: Person, listing: Listing) -> Page:
 
 
 def _viewed(user: Person, listing: Listing) -> QuerySet[Any]:
-    rows: QuerySet[Any] = conversations_for(user).filter(_in_view(user, listing))
+    rows: QuerySet[Any] = listed_for(user).filter(_in_view(user, listing))
     rows = rows.annotate(due=Coalesce("due_at", NEVER))
     wanted = {"queue": listing.queue, "agent": listing.agent, "contact": listing.contact}
     rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
@@ -179,10 +200,10 @@ def _in_view(user: Person, listing: Listing) -> Q:
         case View.WAITING:
             return Q(state=State.WAITING) & (_offered_to(user, agent) if agent else Q())
         case View.QUEUE:
-            return ~Q(state=State.CLOSED)
+            return ~Q(state=State.CLOSED) & ~Q(state=State.HELD)
         case View.UNASSIGNED:
             return Q(state=State.WAITING)
-        case View.PENDING | View.SNOOZED | View.CLOSED:
+        case View.PENDING | View.SNOOZED | View.HELD | View.CLOSED:
             return Q(state=listing.view.value)
     return Q()
 
@@ -228,6 +249,7 @@ def counts(user: Person) -> Counts:
             assigned=Count("pk", filter=Q(state=State.ASSIGNED)),
             pending=Count("pk", filter=Q(state=State.PENDING)),
             snoozed=Count("pk", filter=Q(state=State.SNOOZED)),
+            held=Count("pk", filter=Q(state=State.HELD)),
             mine=Count("pk", filter=Q(agent=agent, state=State.ASSIGNED)),
         )
     )
@@ -240,6 +262,7 @@ def counts(user: Person) -> Counts:
         unassigned=sum(row["waiting"] for row in found),
         pending=sum(row["pending"] for row in found),
         snoozed=sum(row["snoozed"] for row in found),
+        held=sum(row["held"] for row in found),
         queues=by_queue,
     )
 

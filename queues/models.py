@@ -187,6 +187,14 @@ class Conversation(models.Model):
             models.CheckConstraint(
                 condition=~Q(state="waiting") | Q(agent__isnull=True), name="waiting_has_no_agent"
             ),
+            models.CheckConstraint(
+                condition=~Q(state="held") | Q(agent__isnull=True, due_at__isnull=True),
+                name="held_is_offered_to_nobody",
+            ),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True) | Q(state="closed") & ~Q(merged_into=models.F("pk")),
+                name="merged_is_closed",
+            ),
         ]
 
     def __str__(self) -> str:

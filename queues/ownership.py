@@ -6,7 +6,7 @@ from agents.models import Agent
 from agents.rights import is_administrator, is_supervisor, working_agent
 from queues import states
 from queues.abilities import fit, lacks, teams
-from queues.models import Conversation, EmailQueue
+from queues.models import Conversation, EmailQueue, Message
 from queues.refusals import ActionRefused
 
 State = Conversation.State
@@ -25,12 +25,46 @@ def check_works_in(actor: User, queue: EmailQueue) -> None:
 
 def lock_for(actor: User, conversation: Conversation) -> Conversation:
     """Lock the conversation and return it as it is now, if the user works in the queue it is in now."""
+    locked = _lock(conversation)
+    check_works_in(actor, locked.queue)
+    check_whole(locked)
+    return locked
+
+
+def lock_both(actor: User, one: Conversation, other: Conversation) -> tuple[Conversation, Conversation]:
+    """Lock two conversations, in the one order that everybody keeps, and return them as they are now."""
+    locked = {row.pk: _lock(row) for row in sorted((one, other), key=lambda row: row.pk)}
+    for row in locked.values():
+        check_works_in(actor, row.queue)
+    return locked[one.pk], locked[other.pk]
+
+
+def lock_message(actor: User, message: Message) -> tuple[Conversation, Message]:
+    """Lock the conversation that the message is in now, and return both as they are now."""
+    home = Conversation.objects.filter(messages=message.pk).first()
+    if home is None:
+        raise ActionRefused("The mail was erased.")
+    row = lock_for(actor, home)
+    found = row.messages.select_related("outgoing", "raw", "agent__user").filter(pk=message.pk).first()
+    if found is None:
+        raise ActionRefused("The mail was moved to another conversation a moment ago: try again.")
+    return row, found
+
+
+def _lock(conversation: Conversation) -> Conversation:
     try:
-        locked = states.lock(conversation.pk)
+        return states.lock(conversation.pk)
     except Conversation.DoesNotExist as error:
         raise ActionRefused(f"The conversation #{conversation.number} was erased.") from error
-    check_works_in(actor, locked.queue)
-    return locked
+
+
+def check_whole(conversation: Conversation) -> None:
+    """Refuse if everything of it is in another conversation."""
+    into = conversation.merged_into
+    if into is not None:
+        raise ActionRefused(
+            f"#{conversation.number} was merged into #{into.number}: go on there. Nothing was done here."
+        )
 
 
 def profile(actor: User) -> Agent:
@@ -56,9 +90,16 @@ def check_free(actor: User, conversation: Conversation) -> None:
 
 
 def check_open(conversation: Conversation) -> None:
-    """Refuse if it is closed."""
+    """Refuse if it is closed, or held."""
+    check_let_go(conversation)
     if conversation.state == State.CLOSED:
         raise ActionRefused(f"#{conversation.number} is closed: reopen it first.")
+
+
+def check_let_go(conversation: Conversation) -> None:
+    """Refuse if it is held."""
+    if conversation.state == State.HELD:
+        raise ActionRefused(f"#{conversation.number} is held: let it go first.")
 
 
 def check_able(actor: User, agent: Agent, conversation: Conversation) -> tuple[str, ...]:

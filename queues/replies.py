@@ -12,12 +12,23 @@ from agents.models import Agent
 from crm import tracking
 from mailsenders import outbox
 from queues import drafts, live, states
-from queues.history import Kind, note_event
+from queues.history import MOVED_FROM, Kind, note_event
 from queues.letters import Reply, check_content, typed_text, write_answer, write_first
 from queues.models import Conversation, EmailQueue, Event, Message
-from queues.ownership import check_able, check_free, check_works_in, holder, lock_for, profile
-from queues.posting import Posting, crm_reference, post, preview, sender_of
+from queues.ownership import (
+    check_able,
+    check_free,
+    check_let_go,
+    check_works_in,
+    holder,
+    lock_for,
+    lock_message,
+    profile,
+)
+from queues.posting import Posting, crm_reference, post, sender_of
 from queues.refusals import ActionRefused, NewMailArrived
+from queues.siblings import tell_siblings, tell_siblings_undone
+from queues.summary import SUMMED_UP, kept, sum_up
 
 State = Conversation.State
 RESTORED = ["state", "agent_id", "last_agent_id"]
@@ -38,6 +49,7 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
     if sent is not None:
         return _repeated(sent, answer)
     check_content(answer)
+    check_let_go(row)
     check_free(actor, row)
     _check_seen(row, answer.seen_message_id)
     agent = profile(actor)
@@ -57,6 +69,7 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
     _rest(row, answer.close)
     data = {"message": message.pk, "typed": letter.typed, "before": before}
     note_event(row, Kind.REPLIED, f"{agent} answered.", actor, data)
+    tell_siblings(row, message, f"{agent} answered it in #{row.number} ({row.queue}).", actor)
     if answer.close:
         note_event(row, Kind.CLOSED, f"{agent} closed it with the answer.", actor)
     return message
@@ -125,8 +138,7 @@ def _snapshot(conversation: Conversation) -> dict[str, Any]:
 @transaction.atomic
 def undo(actor: User, message: Message) -> bool:
     """Take an answer back while it is held: the text is a draft again. False when it has left already."""
-    row = lock_for(actor, message.conversation)
-    message = row.messages.select_related("outgoing", "raw", "agent__user").get(pk=message.pk)
+    row, message = lock_message(actor, message)
     if message.outgoing is None:
         raise ActionRefused("Only a mail of ours can be taken back.")
     if message.agent is None or (message.agent.user_id != actor.pk):
@@ -139,22 +151,21 @@ def undo(actor: User, message: Message) -> bool:
         drafts.restore(row, message.agent, message, event.data["typed"])
     _go_back(row, message, event)
     note_event(row, Kind.UNDONE, f"{profile(actor)} took the answer back.", actor, {"message": message.pk})
+    tell_siblings_undone(row, message, actor)
     return True
 
 
 def _go_back(conversation: Conversation, message: Message, event: Event | None) -> None:
     """The conversation as it was before the answer, unless something else has happened since."""
-    rows = conversation.messages.exclude(outgoing__state="cancelled").exclude(pk=message.pk)
-    last = rows.filter(automatic="no").order_by("-pk").first() or rows.order_by("-pk").first()
-    conversation.messages_count = max(conversation.messages_count - 1, 0)
-    if last is not None:
-        conversation.last_direction, conversation.last_message_at = last.direction, last.created_at
-        conversation.preview = preview(last)
-    is_later = last is not None and last.pk > message.pk
+    sum_up(conversation)
+    is_later = kept(conversation).filter(automatic="no", pk__gt=message.pk).exists()
     if event is not None and not is_later and conversation.state in (State.PENDING, State.CLOSED):
-        _restore(conversation, event.data["before"])
-    fields = ["messages_count", "last_direction", "last_message_at", "preview"]
-    states.save(conversation, [*states.MOVED, *fields])
+        if MOVED_FROM in event.data:  # where that conversation was is not where this one was
+            states.start_clock(conversation, timezone.now(), conversation.queue.next_response)
+            states.come_back(conversation, timezone.now())
+        else:
+            _restore(conversation, event.data["before"])
+    states.save(conversation, [*states.MOVED, *SUMMED_UP])
 
 
 def _restore(conversation: Conversation, before: dict[str, Any]) -> None:
@@ -231,8 +242,8 @@ def mark_sent(actor: User, message: Message) -> None:
 
 @transaction.atomic
 def _settle(actor: User, message: Message, kind: Kind) -> None:
-    row = lock_for(actor, message.conversation)
-    mail = row.messages.select_related("outgoing").get(pk=message.pk).outgoing
+    row, message = lock_message(actor, message)
+    mail = message.outgoing
     if mail is None:
         raise ActionRefused("Only a mail of ours can be sent again.")
     settle = {Kind.RESENT: outbox.resend, Kind.MARKED_SENT: outbox.mark_sent}[kind]

@@ -87,12 +87,20 @@ def find(rows: QuerySet[Conversation], text: str) -> QuerySet[Conversation]:
     query = Lexemes(asked)
     hits = _hits(query)
     number = _NUMBER.fullmatch(text.strip())
-    by_number = Q(number=int(number[1])) if number else Q(pk__in=[])
+    by_number = Q(pk__in=_numbered(int(number[1]))) if number else Q(pk__in=[])
     if len(hits) < MANY_HITS:
         return rows.filter(Q(pk__in=set(hits)) | by_number)
     # A scalar subquery stays one: EXISTS would be turned into a join of everything with everything.
     one = Message.objects.filter(conversation=OuterRef("pk"), search=query).order_by().values("pk")[:1]
     return rows.alias(hit=Subquery(one)).filter(Q(hit__isnull=False) | by_number)
+
+
+def _numbered(number: int) -> list[int]:
+    """The conversation with this number, or the one it was merged into."""
+    found = list(Conversation.objects.filter(number=number).values_list("pk", "merged_into"))
+    while found and found[0][1] is not None:
+        found = list(Conversation.objects.filter(pk=found[0][1]).values_list("pk", "merged_into"))
+    return [pk for pk, _ in found]
 
 
 def _hits(query: Lexemes) -> list[int]:

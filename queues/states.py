@@ -80,6 +80,13 @@ class _Merged(Exception):
         super().__init__(into)
 
 
+def lock_agents(*conversations: Conversation) -> None:
+    """Lock the agents of conversations that are about to change together, in the one order."""
+    pks = {row.agent_id for row in conversations if row.agent_id is not None}
+    rows = Agent.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=pks).order_by("pk")
+    list(rows.values_list("pk", flat=True))
+
+
 def _read(pk: int) -> Conversation:
     # A query of its own: one that locks and joins at once would, after waiting for the lock, give the row as
     # it is now beside the agent that it had before.
@@ -109,6 +116,12 @@ def give_back(conversation: Conversation, now: datetime) -> None:
     start_clock(conversation, now, conversation.queue.next_response)
     save(conversation, MOVED)
     _idle(now, freed=freed)
+
+
+def let_go(conversation: Conversation, now: datetime) -> None:
+    """held → waiting, due from now."""
+    start_clock(conversation, now, conversation.queue.first_response)
+    give_back(conversation, now)
 
 
 def hand_to(conversation: Conversation, agent: Agent, now: datetime) -> None:

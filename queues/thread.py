@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 from mailcore.markup import content_ids
 from mailcore.text import text_to_html
 from mailsenders.models import OutgoingMail
-from queues.history import ASSIGNMENTS, Kind
+from queues.history import ASSIGNMENTS, MOVED_FROM, Kind
 from queues.inbox import Entry
 from queues.models import Attachment, Event, Message, Note
 from queues.presentation import Person, age, clock, person, size
@@ -135,7 +135,8 @@ def items(entries: list[Entry], subject: str, now: datetime) -> list[Item]:
 def why(entries: list[Entry]) -> str:
     """Why the conversation went to whom it went last."""
     chosen = [entry.item for entry in entries if isinstance(entry.item, Event)]
-    sentences = [event.sentence for event in chosen if event.kind in ASSIGNMENTS]
+    own = [event for event in chosen if MOVED_FROM not in event.data]
+    sentences = [event.sentence for event in own if event.kind in ASSIGNMENTS]
     return sentences[-1] if sentences else ""
 
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from agents.models import Agent
 from queues import states
-from queues.history import ASSIGNMENTS, Kind, note_event
+from queues.history import ASSIGNMENTS, MOVED_FROM, Kind, note_event
 from queues.models import Conversation, Event
 
 State = Conversation.State
@@ -41,6 +41,7 @@ def return_unbegun(agent_id: int | None = None) -> int:
     What an agent took by hand stays with them.
     """
     last = Event.objects.filter(conversation=OuterRef("pk"), kind__in=ASSIGNMENTS).order_by("-pk")
+    last = last.exclude(data__has_key=MOVED_FROM)
     rows = Conversation.objects.filter(state=State.ASSIGNED, agent__presence=Agent.Presence.OFFLINE)
     rows = rows.annotate(given=Subquery(last.values("kind")[:1])).filter(given=Kind.OFFERED)
     if agent_id is not None:
