@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 
 from mailcore import notices
+from mailcore.amazon import HEADER, read_notice
 from mailcore.automatic import has_null_sender, is_daemon
 from mailcore.autoreplies import answers_by_itself
 from mailcore.dsn import Action, Report, best_status, clean_answer, read_report, server_in
@@ -38,6 +39,9 @@ NOTHING: Found = (None, Automatic.NO)
 
 def read_bounce(raw: bytes, root: Part, subject: str, sender: Address, text: str) -> Found:
     """Return the failure and BOUNCE, or the delay and DELAY; (None, REPORT) for a mail that did arrive."""
+    if HEADER in root.headers.fields:
+        notice_of_amazon = read_notice(text)
+        return notice_of_amazon, Automatic.BOUNCE if notice_of_amazon else Automatic.REPORT
     status = next((part for part in root.leaves() if part.type in _STATUS_TYPES), None)
     subject = plain(subject)
     if status is None and not _is_suspect(root, subject, sender):

@@ -91,7 +91,7 @@ def _failure(group: HeaderBlock, notice: str) -> Failure:
     answer = clean_answer(group.decoded("diagnostic-code"))
     status = best_status(group.text("status"), answer)
     said = answer or group.text("status").partition("(")[2]
-    server = clean_line(_TYPED.sub("", group.decoded("remote-mta"))).partition(" ")[0]
+    server = clean_line(_TYPED.sub("", group.decoded("remote-mta"))).partition(" ")[0].rstrip(".")
     return Failure(
         email=final or original,
         original=original if original.lower() != final.lower() else "",

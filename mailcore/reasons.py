@@ -5,6 +5,7 @@ the general ones. Servers' codes come last: many give 5.0.0 or 5.7.1 to everythi
 """
 
 import re
+from functools import lru_cache
 
 from mailcore.parsed import Reason
 
@@ -108,8 +109,8 @@ _TELLING: tuple[tuple[Reason, str], ...] = (
         r"black ?list|block ?list|deny ?list|\brbl\b|dnsbl|spamhaus|spamcop|barracuda|\bsorbs\b|"
         r"blocked (?:using|by|for|because)|(?:is|are|been|was) (?:currently )?(?:blocked|banned|denied)|"
         r"client host .{0,60}(?:reject|denied|block)|access denied|access from .{0,60}(?:denied|reject)|"
-        r"listed (?:in|on|at)\b|connect(?:ion)? (?:refused|dropped) (?:due|by polic)|"
-        r"not permitted from your (?:ip|host)|unusual rate|your (?:ip|host|server|"
+        r"(?<!not )listed (?:in|on|at)\b|connect(?:ion)? (?:refused|dropped) (?:due|by polic)|"
+        r"not permitted from your (?:ip|host)|your (?:ip|host|server|"
         r"network)\b.{0,60}(?:block|ban|reject|den[iy]|refus)|s=bl\b|dynamic(?:ally)? .{0,30}ip|dialup|"
         r"dial-up|connection (?:not authorized|rejected|filtered)",
     ),
@@ -118,7 +119,7 @@ _TELLING: tuple[tuple[Reason, str], ...] = (
         r"too many (?:connection|session|message|mail|recipient|e-?mail|error|concurrent|smtp)|"
         r"rate[- ]?limit|throttl|concurren(?:t|cy)|connection limit|too (?:much|fast)|sent too|"
         r"exceeded .{0,30}(?:rate|sending|per (?:hour|day|minute))|daily .{0,20}(?:limit|quota)|"
-        r"frequency|volume",
+        r"frequency|unusual rate|volume",
     ),
     (
         Reason.MOVED,
@@ -296,6 +297,7 @@ _STATUS: tuple[tuple[str, Reason], ...] = (
 )
 
 
+@lru_cache(maxsize=16)  # one report asks again and again, about its whole text
 def reason_of(words: str, status: str = "") -> Reason:
     """Return why a mail was not taken.
 

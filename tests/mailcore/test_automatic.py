@@ -65,6 +65,109 @@ def test_subjects(subject: str, kind: Automatic) -> None:
 
 
 @pytest.mark.parametrize(
+    "subject",
+    [
+        "Automatic reply: Order",
+        "Automatische Antwort: Bestellung",
+        "Réponse automatique : Commande",
+        "Respuesta automática: Pedido",
+        "Risposta automatica: Ordine",
+        "Odpowiedź automatyczna: Zamówienie",
+        "Automatická odpověď: Objednávka",
+        "Automatická odpoveď: Objednávka",
+        "Resposta automática: Pedido",
+        "Automatisch antwoord: Bestelling",
+        "[Auto-Reply] Order",
+        "Autosvar: Ordre",
+        "自動返信: 注文",
+    ],
+)
+def test_subjects_that_programs_write(subject: str) -> None:
+    raw = make_raw().replace(b"Subject: Question", f"Subject: {subject}".encode())
+
+    assert parse(raw).automatic is Automatic.AUTO_REPLY
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("On vacation", "I am out of the office until Monday."),
+        ("Urlaub", "Ich bin im Urlaub. Ihre E-Mail wird nicht weitergeleitet."),
+        ("En congé", "Je suis absent du bureau, de retour le 4 mai."),
+        ("Estoy de vacaciones", "Estaré fuera hasta el lunes."),
+        ("In ferie", "Sono fuori ufficio fino a lunedì."),
+        ("Urlop", "Jestem nieobecny do poniedziałku."),
+        ("Dovolená", "Do pondělí jsem na dovolené."),
+        ("Dovolenka", "Do pondelka som na dovolenke."),
+        ("Férias", "Estou fora até segunda-feira."),
+        ("Vakantie", "Tot maandag ben ik afwezig."),
+    ],
+)
+def test_weak_subjects_need_a_second_sign(subject: str, text: str) -> None:
+    head = make_raw(b"").replace(b"Subject: Question", f"Subject: {subject}".encode())
+    head = head.replace(b"\r\n\r\n", b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n")
+
+    assert parse(head + text.encode()).automatic is Automatic.AUTO_REPLY
+    assert parse(head + b"4711. Danke, merci.").automatic is Automatic.NO
+
+
+def test_exchange_hushes_other_machines_and_is_one_when_it_says_so() -> None:
+    hushed = {"X_Auto_Response_Suppress": "All"}
+
+    assert parse(make_raw(b"Where is my order?\r\n", **hushed)).automatic is Automatic.NO
+    machine = make_raw(b"This is an automated message, please do not reply.\r\n", **hushed)
+    assert parse(machine).automatic is Automatic.AUTO_REPLY
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        (
+            {"Subject": "complaint about message from 192.0.2.7", "From": "staff@isp.example"},
+            Automatic.REPORT,
+        ),
+        ({"TLS_Report_Domain": "example.com"}, Automatic.REPORT),
+        (
+            {
+                "Content_Type": "application/gzip",
+                "Content_Disposition": "attachment; filename=isp.example!a.example!1700000000!1700086399.zip",
+            },
+            Automatic.REPORT,
+        ),
+        (
+            {"Content_Type": "application/zip", "Content_Disposition": "attachment; filename=a.zip"},
+            Automatic.NO,
+        ),
+    ],
+)
+def test_reports_of_mail_systems(headers: dict[str, str], kind: Automatic) -> None:
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+
+    assert parse(lines.encode() + make_raw()).automatic is kind
+
+
+def test_a_complaint_is_known_by_its_part() -> None:
+    raw = make_raw(
+        b"--b\r\n\r\nA complaint.\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\n"
+        b"Feedback-Type: abuse\r\n--b--\r\n",
+        Content_Type="multipart/mixed; boundary=b",
+    )
+
+    assert parse(raw).automatic is Automatic.REPORT
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Auto_Submitted": "auto-replied"}, {"Return_Path": "<>"}, {"Precedence": "bulk"}],
+)
+def test_challenges(headers: dict[str, str]) -> None:
+    text = b"Your message is being held. Click to prove that you are human: https://filter.example/c\r\n"
+
+    assert parse(make_raw(text, **headers)).automatic is Automatic.CHALLENGE
+    assert parse(make_raw(text)).automatic is Automatic.NO  # people may write about it
+
+
+@pytest.mark.parametrize(
     ("sender", "kind"),
     [
         ("MAILER-DAEMON@example.net", Automatic.AUTO_REPLY),

@@ -41,7 +41,9 @@ def texts_of(mail: ParsedMail) -> list[str]:
     found += [part for person in people for part in (person.name, person.email)]
     found += [part for file in mail.attachments for part in (file.name, file.type, file.content_id)]
     if mail.bounce:
-        found += [*mail.bounce.recipients, mail.bounce.status, mail.bounce.message_id, mail.bounce.diagnostic]
+        found.append(mail.bounce.message_id)
+        for each in mail.bounce.failures:
+            found += [each.email, each.original, each.status, each.server, each.answer]
     return [*found, *mail.delivered_to, *mail.defects]
 
 
