@@ -8,6 +8,7 @@ mail cannot make us import a codec (utf-7, unicode_escape, zlib, …) or fill th
 import codecs
 import encodings.aliases
 import re
+from collections.abc import Iterator
 from functools import cache
 
 # The browsers' reading of these names (WHATWG Encoding): supersets of what the name says, since mailers lie.
@@ -48,7 +49,46 @@ _MORE_NAMES = {
     "windows_874": "cp874",
     "windows_31j": "cp932",
     "dos_720": "cp720",
+    "ansi": "cp1252",
+    "logical": "iso8859_8",
+    "iso_8859_6_e": "iso8859_6",
+    "iso_8859_12": "cp1252",
+    "koi8": "koi8_r",
+    "koi8_ru": "koi8_u",
+    "mac": "mac_roman",
+    "x_mac_ce": "mac_latin2",
+    "x_mac_centraleurroman": "mac_latin2",
+    "x_mac_ukrainian": "mac_cyrillic",
+    "gb_2312_80": "gb18030",
+    "csgb2312": "gb18030",
+    "cn_gb": "gb18030",
+    "cn_big5": "big5hkscs",
+    "cswindows31j": "cp932",
+    "iso_2022_jp_ms": "iso2022_jp_ext",
+    "cp50220": "iso2022_jp_ext",
+    "cp50221": "iso2022_jp_ext",
+    "cp51932": "euc_jp",
+    "cp51949": "cp949",
+    "cp54936": "gb18030",
+    "ks_c_5601_1989": "cp949",
+    "cp20127": "cp1252",
+    "cp20866": "koi8_r",
+    "cp21866": "koi8_u",
+    "cp10000": "mac_roman",
+    "cp10007": "mac_cyrillic",
+    "cp10029": "mac_latin2",
+    "iso_10646_ucs_2": "utf_16_be",
+    "ucs_2": "utf_16_be",
+    "utf_8_sig": "utf_8",
+    **{f"cp{28590 + part}": f"iso8859_{part}" for part in range(1, 17)},
 }
+# What is meant by names that nobody registered: "x-cp1250", "win1250", "iso88592", "cs_CZ.utf-8".
+_INSIDE = (
+    (re.compile(r"(?:cp|win|windows|ibm|dos)_?(\d{3,5})(?!\d)"), "cp{}"),
+    (re.compile(r"(?:iso)?_?8859_?(\d{1,2})(?!\d)"), "iso8859_{}"),
+    (re.compile(r"utf_?(8|16le|16be|16|32)(?![a-z0-9])"), "utf_{}"),
+    (re.compile(r"(iso_2022_jp|big5|gbk|gb2312|shift_jis|sjis|euc_jp|euc_kr|koi8_[ru])"), "{}"),
+)
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 _UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # ISO-2022-JP announces itself by its escape sequences, whatever the header says.
@@ -79,7 +119,15 @@ def codec_of(charset: str) -> str:
     codec = (
         known.get(name) or known.get(name.replace("_", "")) or known.get(f"cp{name.rpartition('_')[2]}", "")
     )
+    if not codec:
+        codec = next((known.get(each, "") for each in _named_inside(name)), "")
     return _WIDER.get(codec, codec)
+
+
+def _named_inside(name: str) -> Iterator[str]:
+    for pattern, template in _INSIDE:
+        if match := pattern.search(name):
+            yield template.format(match[1])
 
 
 def decode(data: bytes, charset: str = "", fallback: str = "") -> tuple[str, bool]:
@@ -96,6 +144,8 @@ def decode(data: bytes, charset: str = "", fallback: str = "") -> tuple[str, boo
     if data.startswith(_UTF_16_MARKS) and len(data) % 2 == 0:
         charset = "utf-16"
     declared = codec_of(charset)
+    if declared.startswith(("utf_16", "utf_32")) and data.isascii() and b"\0" not in data:
+        declared = ""  # each second byte of such a text would be NUL
     if declared == "cp1252" or not declared:
         # Pure ASCII and undeclared UTF-8 first: "iso-8859-1" is the commonest lie, and
         # ISO-2022-JP looks like ASCII.

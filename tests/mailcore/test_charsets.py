@@ -50,6 +50,33 @@ def test_forty_charsets(charset: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("charset", "codec"),
+    [
+        ("x-cp1250", "cp1250"),
+        ("win1251", "cp1251"),
+        ("windows-1252http-equivcontent-type", "cp1252"),
+        ("iso88592", "iso8859_2"),
+        ("8859-1", "cp1252"),
+        ("cp28605", "iso8859_15"),
+        ("cs_CZ.UTF-8", "utf_8"),
+        ("_iso-2022-jp$ESC", "iso2022_jp_ext"),
+        ("x-x-big5", "big5hkscs"),
+        ("csGB2312", "gb18030"),
+        ("GB_2312-80", "gb18030"),
+        ("ks_c_5601-1989", "cp949"),
+        ("koi8-ru", "koi8_u"),
+        ("x-mac-ce", "mac_latin2"),
+        ("x-user-defined", "cp1252"),
+        ("unicode-1-1-utf-7", ""),
+        ("unknown-8bit", ""),
+        ("cp99999", ""),
+    ],
+)
+def test_names_that_nobody_registered(charset: str, codec: str) -> None:
+    assert codec_of(charset) == codec
+
+
+@pytest.mark.parametrize(
     "charset",
     [
         *(
@@ -82,6 +109,8 @@ def test_refused_codecs(charset: str) -> None:
         (b"\xff\xfeA\0B\0", "utf-8", "AB", True),
         ("\ufeffBOM".encode(), "utf-8", "BOM", True),
         (b"", "utf-8", "", True),
+        (b"plain words", "utf-16", "plain words", False),
+        ("Žluť".encode("utf-16-be"), "utf-16be", "Žluť", True),
     ],
 )
 def test_lies(data: bytes, charset: str, text: str, sure: bool) -> None:
