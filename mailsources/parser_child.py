@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
+from zoneinfo import ZoneInfo, available_timezones
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,10 +45,13 @@ def main(function: str, memory: int) -> None:
     module, _, name = function.partition(":")
     parse = getattr(importlib.import_module(module), name)
     wire = importlib.import_module("mailcore.wire")
-    wire.to_bytes(parse(SAMPLE))  # loads what is loaded at the first use, while files can still be opened
+    # What is loaded at its first use, while files can still be opened.
+    wire.to_bytes(parse(SAMPLE))
+    zones = [ZoneInfo(name) for name in available_timezones()]
     _lock_in(memory)
     _answer(sys.stdout.buffer, READY, wire.layout())
     serve(sys.stdin.buffer, sys.stdout.buffer, lambda raw: wire.to_bytes(parse(raw)))
+    zones.clear()  # kept until here, as ZoneInfo keeps none itself
 
 
 def _lock_in(memory: int) -> None:

@@ -70,6 +70,20 @@ def test_all_charsets_are_at_hand_without_opening_files() -> None:
         parsers.close()
 
 
+def test_all_time_zones_are_at_hand_as_well() -> None:
+    parsers = Parsers()
+    zones = ["America/Montevideo", "Asia/Kathmandu", "Pacific/Chatham"]
+    event = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART;TZID={}:20260301T090000\r\nEND:VEVENT\r\n"
+    raws = [
+        make_mail(event.format(zone) + "END:VCALENDAR", Content_Type="text/calendar; method=REQUEST")
+        for zone in zones
+    ]
+    try:
+        assert parsers.parse_all(raws) == [parse(raw) for raw in raws]
+    finally:
+        parsers.close()
+
+
 @pytest.mark.parametrize(
     ("subject", "limits", "reason"),
     [
