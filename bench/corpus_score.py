@@ -66,6 +66,8 @@ def score(raw: bytes) -> dict[str, Any]:
         "bounce_hard": any(each.is_hard for each in failure.failures) if failure else None,
         "bounce_reason": _REASONS.get(failure.reason, "undefined") if failure else "",
         "reply_text": mail.new_text,
+        "forwarded_from": mail.forwarded.from_.email if mail.forwarded else "",
+        "forwarded_subject": mail.forwarded.subject if mail.forwarded else "",
     }
 
 

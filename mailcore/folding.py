@@ -56,7 +56,7 @@ def _open_pieces(text: str) -> Iterator[Piece]:
     is_first = True
     while position < min(len(lines), _MOST_LINES):
         end = _end_of_quote(lines, position)
-        if end - position > (0 if is_first else _SHORT_QUOTE) and _goes_on(lines, end, is_first):
+        if _may_be_folded(lines, position, end, is_first=is_first):
             if position > begun:
                 yield Piece(Kind.NEW, _joined(lines, begun, position))
             yield Piece(Kind.QUOTE, _joined(lines, position, end))
@@ -71,9 +71,13 @@ def _joined(lines: list[str], first: int, end: int) -> str:
     return "\n".join(lines[first:end]) + ("\n" if end < len(lines) else "")
 
 
-def _goes_on(lines: list[str], end: int, is_first: bool) -> bool:
-    """Whether new text follows the quote at the top; below any other there is new text above anyway."""
-    return not is_first or any(line.strip() and not is_quoted(line) for line in lines[end:])
+def _may_be_folded(lines: list[str], first: int, end: int, *, is_first: bool) -> bool:
+    """Whether a quote is long, or is the whole of the earlier mail above the answer to it."""
+    if end == first or (is_first and not any(line.strip() and not is_quoted(line) for line in lines[end:])):
+        return False
+    if end - first > _SHORT_QUOTE:
+        return True
+    return is_first and not is_quoted(lines[first]) and not any(map(is_quoted, lines[end:]))
 
 
 def _end_of_quote(lines: list[str], number: int) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from mailcore import phrases
 from mailcore.addresses import clean_email
 from mailcore.clean import clean_line
+from mailcore.headers import read_headers
 from mailcore.parsed import Address, Forwarded
 from mailcore.quoting import LONGEST_LINE, attribution_end, is_header_block, is_mark, next_filled
 
@@ -18,6 +19,7 @@ _MOST_LINES = 2_000
 _MOST_FIELDS = 16
 _LONGEST_ONE_LINE = 2_000  # Yahoo puts all fields on one line
 _LONGEST_NAME = 300
+_LONGEST_HEADERS = 65_536
 _LONGEST_SUBJECT = 1_000
 
 _MARKED = re.compile(
@@ -70,6 +72,13 @@ def read_forwarded(text: str, envelope: Envelope) -> Forwarded | None:
             return found if _is_forwarded(found.from_, envelope, has_comment, is_set_off) else None
         has_comment = has_comment or bool(line.strip("> \t\ufeff"))
     return None
+
+
+def read_attached(data: bytes) -> Forwarded | None:
+    """Return the sender and subject of a mail that was forwarded as an attachment."""
+    headers = read_headers(data, 0, min(len(data), _LONGEST_HEADERS))
+    sender = next(iter(headers.addresses("from")[0]), None)
+    return Forwarded(sender, headers.decoded("subject")) if sender else None
 
 
 def _unmarked(lines: Sequence[str], whole: Sequence[str], number: int) -> tuple[Forwarded | None, bool]:

@@ -14,11 +14,13 @@ from mailcore.bodies import Contents, read_contents
 from mailcore.bounce import read_bounce
 from mailcore.challenge import CHALLENGERS, is_challenge
 from mailcore.clean import clean_line
+from mailcore.forwarded import Envelope, read_attached, read_forwarded
 from mailcore.headers import HeaderBlock, message_ids, read_date
 from mailcore.inside import part_data
-from mailcore.mime import Part, read_structure
-from mailcore.parsed import Address, Automatic, Bounce, ParsedMail
+from mailcore.mime import Part, decoded_body, read_structure
+from mailcore.parsed import Address, Automatic, Bounce, Forwarded, ParsedMail
 from mailcore.quoting import quote_at
+from mailcore.signature import signature_at
 
 _MBOX_LINE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*+\r*+\n)*+(?:>?From [^\r\n]*\r*\n)?")
 _SYNTHETIC_DOMAIN = "ucs.invalid"  # RFC 2606: never anybody's
@@ -55,7 +57,10 @@ def parse(raw: bytes) -> ParsedMail:
     subject = headers.decoded("subject")
     sender = _sender(headers, defects)
     bounce, kind = _kind(mail, root, subject, sender, contents)
-    quoted_at = quote_at(contents.text)
+    to, cc = (_addresses(headers, name, defects) for name in ("to", "cc"))
+    text, end = contents.text, quote_at(contents.text)
+    is_person = kind is Automatic.NO
+    envelope = Envelope(subject, sender, to + cc)
     return ParsedMail(
         message_id=_message_id(raw, headers, defects),
         in_reply_to=next(iter(message_ids(headers.text("in-reply-to"))), ""),
@@ -63,16 +68,17 @@ def parse(raw: bytes) -> ParsedMail:
         subject=subject,
         from_=sender,
         reply_to=_addresses(headers, "reply-to", defects),
-        to=_addresses(headers, "to", defects),
-        cc=_addresses(headers, "cc", defects),
+        to=to,
+        cc=cc,
         date=_date(headers, defects),
-        text=contents.text,
+        text=text,
         html=contents.html,
-        quote_at=quoted_at,
-        signature_at=quoted_at,
+        quote_at=end,
+        signature_at=signature_at(text, end, sender) if is_person else end,
         attachments=contents.attachments,
         automatic=kind,
         bounce=bounce,
+        forwarded=_forwarded(mail, root, text, envelope) if is_person else None,
         invitations=contents.invitations,
         protection=contents.protection,
         delivered_to=_delivered_to(headers),
@@ -153,6 +159,13 @@ def _kind(
     if kind in CHALLENGERS and is_challenge(subject, contents.text):
         kind = Automatic.CHALLENGE
     return bounce, kind
+
+
+def _forwarded(mail: bytes, root: Part, text: str, envelope: Envelope) -> Forwarded | None:
+    """Whose mail this was, by the one mail that is attached, or by the text."""
+    attached = [leaf for leaf in root.leaves() if leaf.type == "message/rfc822"]
+    inner = read_attached(decoded_body(mail, attached[0])[0]) if len(attached) == 1 else None
+    return inner or read_forwarded(text, envelope)
 
 
 def _delivered_to(headers: HeaderBlock) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from mailcore.folding import new_text
+
 
 class Automatic(StrEnum):
     """Who wrote the mail: a person (NO) or a machine, and which kind of machine.
@@ -216,5 +218,5 @@ class ParsedMail:
 
     @property
     def new_text(self) -> str:
-        """The text without the quoted earlier correspondence."""
-        return self.text[: self.signature_at].rstrip()
+        """What the writer wrote: the text without quotes and signature."""
+        return new_text(self.text, self.signature_at, self.quote_at)

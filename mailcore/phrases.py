@@ -172,7 +172,7 @@ CLOSINGS = (
     "с уважением|с наилучшими пожеланиями|всего доброго|з повагою|"
     "(?:srdačan|lijep|lep) pozdrav|s (?:poštovanjem|spoštovanjem)|saygılarımla|(?:iyi çalışmalar)"
 )
-# … and these only with a name below, for they are also a sentence of their own.
+# … and these only with more than a name below, for they are words to the reader.
 THANKS = (
     "(?:many |kind )?thanks(?: (?:again|in advance|so much|a lot|and (?:best|kind) regards|and regards|"
     "for your (?:help|time|support)))?|thank you(?: (?:very much|so much|in advance|for your (?:help|time|"

@@ -77,11 +77,15 @@ def _first_line(lines: Sequence[str], sender: Address) -> int:
     for _ in range(_MOST_LAYERS):
         bottom = _filled_end(lines, first)
         peeled = (layer(lines, bottom, sender) for layer in _LAYERS)
-        above = min((each for each in peeled if _filled_end(lines, each)), default=bottom)
+        above = min((each for each in peeled if _has_words(lines, each)), default=bottom)
         if above >= bottom:
             break
         first = above
     return first
+
+
+def _has_words(lines: Sequence[str], end: int) -> bool:
+    return any(_LETTERS.search(line) for line in lines[:end])
 
 
 def _filled_end(lines: Sequence[str], end: int) -> int:
@@ -161,7 +165,7 @@ def _closing(lines: Sequence[str], end: int, sender: Address) -> int:
         if not line.strip():
             continue
         if _is_closing(line, below=below) and not _is_in_sentence(lines, number):
-            return _with_thanks(lines, number)
+            return number
         below += 1
         if below > _LONGEST_BLOCK or not _is_line_of_block(line, sender):
             break
@@ -171,7 +175,7 @@ def _closing(lines: Sequence[str], end: int, sender: Address) -> int:
 def _is_closing(line: str, *, below: int) -> bool:
     if len(line) > _LONGEST_LINE:
         return False
-    if below and _THANKS.match(line):
+    if below > 1 and _THANKS.match(line):
         return True
     found = _CLOSING.match(line)
     return found is not None and all(map(_is_capitalised, _words_of_name(found["name"])))
@@ -192,15 +196,6 @@ def _is_in_sentence(lines: Sequence[str], number: int) -> bool:
         return False
     above = lines[number - 1].rstrip()
     return len(above) > _LONGEST_LINE // 2 and above[-1] not in ".!?,;:…)"
-
-
-def _with_thanks(lines: Sequence[str], number: int) -> int:
-    """Take "Thanks," above "Regards" along, when it is a line of its own."""
-    above = _filled_end(lines, number)
-    is_thanks = above and len(lines[above - 1]) < _LONGEST_LINE and _THANKS.match(lines[above - 1])
-    if is_thanks and not _is_in_sentence(lines, above - 1) and _filled_end(lines, above - 1):
-        return above - 1
-    return number
 
 
 def _named(lines: Sequence[str], end: int, sender: Address) -> int:

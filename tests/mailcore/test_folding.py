@@ -30,6 +30,18 @@ def test_short_quotes_between_answers_stay_and_long_ones_are_folded() -> None:
     assert found[2].text.strip() == "I see."
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "On 5 Mar 2024 10:11, Bob wrote:\n> When?\nToday.\n> Where?\nHere.",
+        "> When?\nToday.",
+        "Hello.\n\nOn 5 Mar 2024 10:11, Bob wrote:\n> When?\nToday.",
+    ],
+)
+def test_what_is_answered_line_by_line_stays(text: str) -> None:
+    assert new(text) == text
+
+
 def test_the_header_of_a_forwarded_mail_is_folded() -> None:
     head = "---------- Forwarded message ---------\nFrom: Bob <bob@example.com>\nDate: today\nSubject: Hi\n"
 

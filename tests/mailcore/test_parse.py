@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mailcore.parse import PartNotFound, parse, part_bytes
-from mailcore.parsed import Address, Automatic
+from mailcore.parsed import Address, Automatic, Forwarded
 from tests.mailcore.mails import mail_file, make_raw
 
 
@@ -136,3 +136,33 @@ def test_enriched_text_loses_its_marks() -> None:
     raw = make_raw(b"<bold>Now</bold> is 3 < 4\r\n", Content_Type="text/enriched")
 
     assert parse(raw).text == "Now is 3 < 4"
+
+
+def test_a_signature_ends_before_the_quote() -> None:
+    mail = parse(make_raw(b"Ja.\r\n\r\nMfG\r\nCarla\r\n\r\nAm 5.3.24 um 10:11 schrieb Alice:\r\n> Da?"))
+
+    assert mail.new_text == "Ja."
+    assert mail.text[mail.signature_at : mail.quote_at].strip() == "MfG\nCarla"
+
+
+def test_machines_have_no_signature() -> None:
+    mail = parse(make_raw(b"I am away.\r\n\r\nRegards\r\nCarla", Auto_Submitted="auto-replied"))
+
+    assert mail.signature_at == mail.quote_at == len(mail.text)
+
+
+def test_who_wrote_a_forwarded_mail() -> None:
+    head = b"---------- Forwarded message ---------\r\nFrom: Dan <dan@example.net>\r\nSubject: Chairs\r\n"
+
+    mail = parse(make_raw(b"See below.\r\n\r\n" + head + b"\r\nHow much?"))
+
+    assert mail.forwarded == Forwarded(Address("Dan", "dan@example.net"), "Chairs")
+
+
+def test_who_wrote_an_attached_mail() -> None:
+    inner = b"From: Dan <dan@example.net>\r\nSubject: =?utf-8?q?Kr=C3=A9dit?=\r\n\r\nHow much?\r\n"
+    body = b"--b\r\n\r\nSee there.\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n" + inner + b"--b--\r\n"
+
+    mail = parse(make_raw(body, Content_Type="multipart/mixed; boundary=b"))
+
+    assert mail.forwarded == Forwarded(Address("Dan", "dan@example.net"), "Kr\u00e9dit")
