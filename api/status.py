@@ -2,15 +2,22 @@
 
 from typing import Any
 
-from django.db.models import Count, Min, Model, Q
+from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
 from mailsenders.models import EmailSender, OutgoingMail
+from mailsources import standing
 from mailsources.models import EmailSource, FetchedMail
-from mailstore.workers import worker_states
+from mailstore.workers import INTAKE, QUEUES, worker_states
 from queues.models import Conversation, EmailQueue
 from sso.health import Health
 from sso.models import SSOProvider
+
+SILENT_WORKERS = "worker queue {}: no worker answers: start one with manage.py up."
+SILENT_INTAKE = (
+    "intake: there are forwarding sources, but no process takes their mail: set UCS_INTAKE_BIND and start "
+    "manage.py intake (manage.py up starts it by itself then)."
+)
 
 
 def report() -> dict[str, Any]:
@@ -33,6 +40,7 @@ def troubles(parts: dict[str, Any]) -> list[str]:
             if row["state"] in ("failing", "needs sign-in"):
                 found.append(f"{kind[:-1]} {row['name']}: {row['last_error']}")
     for row in parts["sources"]:
+        found += [f"source {row['name']}: {sentence}" for sentence in row["alarms"]]
         if row["quarantined"]:
             found.append(f"source {row['name']}: {row['quarantined']} mails could not be delivered.")
     for row in parts["senders"]:
@@ -42,7 +50,7 @@ def troubles(parts: dict[str, Any]) -> list[str]:
             )
     for row in parts["workers"]:
         if not row["alive"]:
-            found.append(f"worker queue {row['queue']}: no worker answers: start one with manage.py up.")
+            found.append(SILENT_INTAKE if row["queue"] == INTAKE else SILENT_WORKERS.format(row["queue"]))
     return found
 
 
@@ -56,10 +64,10 @@ def _health(row: Health, active: bool = True) -> dict[str, Any]:
     }
 
 
-def _counts(model: type[Model], owner: str, **states: Q) -> dict[int, dict[str, int]]:
+def _counts(found: "QuerySet[Any]", owner: str, **states: Q) -> dict[int, dict[str, int]]:
     """Rows per owner and state, in one query."""
     named = {name: Count("id", filter=condition) for name, condition in states.items()}
-    rows: Any = model._default_manager.order_by().values(owner).annotate(**named)
+    rows: Any = found.order_by().values(owner).annotate(**named)
     return {row[owner]: {name: row[name] for name in states} for row in rows}
 
 
@@ -67,25 +75,43 @@ def sources() -> list[dict[str, Any]]:
     """Each e-mail source: its mailbox against our ledger."""
     state = FetchedMail.State
     held = _counts(
-        FetchedMail,
+        FetchedMail.objects.filter(state__in=[state.WAITING, state.FAILED]),
         "source",
-        in_ledger=Q(),
         waiting=Q(state=state.WAITING),
         quarantined=Q(state=state.FAILED),
     )
-    nothing = {"in_ledger": 0, "waiting": 0, "quarantined": 0}
+    nothing = {"waiting": 0, "quarantined": 0}
     return [
-        {"name": source.name, **_health(source.state, source.is_active), "on_server": source.state.on_server}
-        | held.get(source.pk, nothing)
-        for source in EmailSource.objects.select_related("state")
+        _source(source) | held.get(source.pk, nothing)
+        for source in EmailSource.objects.select_related("state").defer("password")
     ]
+
+
+def _source(source: EmailSource) -> dict[str, Any]:
+    now = timezone.now()
+    state, progress = source.state, standing.progress(source, now)
+    alarms = standing.alarms(source, now)
+    row = {"name": source.name, **_health(state, source.is_active)}
+    if source.is_forwarding and row["state"] == "new":
+        row["state"] = "waiting for first mail"
+    if alarms and row["state"] == "ok":
+        row["state"] = "alarm"
+    return row | {
+        "on_server": state.on_server,
+        "in_ledger": state.in_ledger,
+        "proof": standing.in_words(state),
+        "proved_at": state.proved_at,
+        "last_mail_at": state.last_mail_at,
+        "importing": str(progress) if progress else "",
+        "alarms": alarms,
+    }
 
 
 def senders() -> list[dict[str, Any]]:
     """Each e-mail sender and its outbox."""
     state = OutgoingMail.State
     held = _counts(
-        OutgoingMail,
+        OutgoingMail.objects.all(),
         "sender",
         queued=Q(state__in=[state.HELD, state.QUEUED, state.SENDING]),
         retrying=Q(state=state.RETRY),
@@ -145,8 +171,10 @@ def queues() -> list[dict[str, Any]]:
 
 
 def workers() -> list[dict[str, Any]]:
-    """Each worker queue: did a worker answer lately, and how much lies in it."""
+    """Each worker queue: did a worker answer lately, and how much lies in it; the intake where needed."""
+    forwarding = EmailSource.objects.filter(is_active=True, server_type=EmailSource.ServerType.FORWARDING)
+    wanted = (*QUEUES, INTAKE) if forwarding.exists() else QUEUES
     return [
         {"queue": row.queue, "alive": row.alive, "backlog": row.backlog, "last_seen": row.last_seen}
-        for row in worker_states()
+        for row in worker_states(wanted)
     ]

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin import action, display
 from django.core.exceptions import PermissionDenied
@@ -9,17 +10,19 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from mailsources import check
+from mailsources import check, proof
 from mailsources.fetched_admin import FetchedAdmin
 from mailsources.forms import SourceForm
 from mailsources.models import EmailSource, FetchedMail
+from mailsources.source_page import proof_cell, source_badge, standing_of
 from mailsources.tasks import look_soon
-from sso.admin import ConnectionTest, HealthColumns, ProductAdmin, badge, health_badge, when
+from sso.admin import ConnectionTest, HealthColumns, ProductAdmin, badge, when
 from sso.badges import moment
 from sso.steps import Step
 
@@ -33,11 +36,11 @@ class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
     """One row for each mailbox that is fetched, with the queue it feeds and how it does."""
 
     form = SourceForm
-    list_display = ("source", "server", "health", "last_look", "backlog", "poll")
+    list_display = ("source", "server", "health", "last_look", "ledger", "backlog", "poll")
     list_filter = ("server_type", "queue", "is_active")
     search_fields = ("name", "username", "mailbox", "server_address")
     list_select_related = ("state", "queue")
-    actions = ("poll_selected",)
+    actions = ("poll_selected", "compare_selected")
     empty_sentence = (
         "An email source fetches one mailbox and turns each mail into a conversation of its queue."
     )
@@ -52,7 +55,19 @@ class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
                 )
             },
         ),
-        ("Mailbox", {"fields": ("folder", "after_import", "move_to", "poll_interval")}),
+        (
+            "Mailbox",
+            {
+                "fields": (
+                    "folder",
+                    "after_import",
+                    "move_to",
+                    "import_since",
+                    "poll_interval",
+                    "silence_hours",
+                )
+            },
+        ),
         ("Special cases", {"fields": ("mailbox", "allow_clear_text"), "classes": ("collapse",)}),
     )
     test_identity: ClassVar[tuple[str, ...]] = (
@@ -80,6 +95,14 @@ class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
         in_clear = obj.allow_clear_text and not obj.use_ssl
         clear = badge("bad", "clear text allowed") if in_clear else SafeString("")
         return _lines(f"{obj.server_address}:{obj.service_port}", kind, clear)
+
+    @display(description="Health")
+    def health(self, obj: EmailSource) -> SafeString:
+        return source_badge(obj)
+
+    @display(description="Server = ours")
+    def ledger(self, obj: EmailSource) -> SafeString | str:
+        return proof_cell(obj)
 
     @display(description="Last good", ordering="state__last_success_at")
     def last_look(self, obj: EmailSource) -> SafeString:
@@ -111,25 +134,47 @@ class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
         """Have the selected mailboxes fetched at once."""
         self._poll(request, list(queryset))
 
+    @action(description="Compare with the ledger now")
+    def compare_selected(self, request: HttpRequest, queryset: QuerySet[EmailSource]) -> None:
+        """Have the selected mailboxes listed as a whole, and what the ledger lacks fetched."""
+        self._compare(request, list(queryset))
+
     def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_poll"
-        view = self.admin_site.admin_view(require_POST(self.poll_view))
-        return [path("<int:pk>/poll/", view, name=name), *super().get_urls()]
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}"
+        poll = self.admin_site.admin_view(require_POST(self.poll_view))
+        compare = self.admin_site.admin_view(require_POST(self.compare_view))
+        return [
+            path("<int:pk>/poll/", poll, name=f"{prefix}_poll"),
+            path("<int:pk>/compare/", compare, name=f"{prefix}_compare"),
+            *super().get_urls(),
+        ]
 
     def poll_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The button “Poll now”."""
-        obj = self.get_object(request, str(pk))
+        self._poll(request, [self._changeable(request, pk)])
+        return redirect(request.headers.get("Referer") or self.url("changelist"))
+
+    def compare_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The button “Compare now”."""
+        self._compare(request, [self._changeable(request, pk)])
+        return redirect(request.headers.get("Referer") or self.url("change", pk))
+
+    def _changeable(self, request: HttpRequest, pk: int) -> EmailSource:
+        obj: EmailSource | None = self.get_object(request, str(pk))
         if obj is None:
             raise Http404
         if not self.has_change_permission(request, obj):
             raise PermissionDenied
-        self._poll(request, [obj])
-        return redirect(request.headers.get("Referer") or self.url("changelist"))
+        return obj
 
-    def _poll(self, request: HttpRequest, sources: list[EmailSource]) -> None:
+    def _compare(self, request: HttpRequest, sources: list[EmailSource]) -> None:
+        proof.make_due([source.pk for source in sources])
+        self._poll(request, sources, "is being compared with the ledger")
+
+    def _poll(self, request: HttpRequest, sources: list[EmailSource], what: str = "is being fetched") -> None:
         for source in sources:
             if source.is_active:
-                messages.success(request, f"{source} is being fetched; reload the page to see how it went.")
+                messages.success(request, f"{source} {what}; reload the page to see how it went.")
             else:
                 messages.warning(request, f"{source} is switched off: make it active first.")
         look_soon([source.pk for source in sources if source.is_active])
@@ -138,7 +183,8 @@ class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         obj = self.get_object(request, object_id) if object_id else None
-        more = {"looked": looked(obj)} if obj else {}
+        more: dict[str, Any] = {"largest": filesizeformat(settings.LARGEST_MAIL)}
+        more |= {"standing": standing_of(obj)} if obj else {}
         return super().changeform_view(request, object_id, form_url, {**more, **(extra_context or {})})
 
     def next_step(self, obj: EmailSource) -> str:
@@ -160,16 +206,6 @@ def in_use(source: EmailSource) -> list[str]:
     if not fetched:
         return []
     return [f"“{source}” has fetched {fetched:,} mails: switch it off (not active) instead of deleting it."]
-
-
-def looked(source: EmailSource) -> SafeString:
-    """How the last look at a mailbox went, for its page."""
-    state = source.state
-    last = f"Last good look {moment(state.last_success_at)}." if state.last_success_at else ""
-    planned = f" Next look {moment(state.next_attempt_at)}." if source.is_active else ""
-    return format_html(
-        '{} <span class="ucs-quiet">{}{}</span>', health_badge(state, active=source.is_active), last, planned
-    )
 
 
 def _lines(first: object, second: str, third: str = "") -> SafeString:

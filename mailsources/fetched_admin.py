@@ -5,22 +5,30 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin import action, display
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.views.decorators.http import require_POST
 
 from mailsources.deliver import NotRetryable, retry
+from mailsources.fetched_filters import DayFilter, SourceFilter
+from mailsources.finding import find
 from mailsources.models import FetchedMail
+from mailsources.story import story
 from mailsources.tasks import announce_delivery, look_soon
 from sso.admin import ProductAdmin, badge, when
 from sso.badges import Tone
+from sso.paging import ShortPaginator
 
 State = FetchedMail.State
+
+LONGEST_SUBJECT = 80  # characters, in the list
+MOST_RETRIED = 500
 
 TONES: dict[str, Tone] = {State.DELIVERED: "good", State.FAILED: "bad", State.SKIPPED: "calm"}
 
@@ -29,18 +37,33 @@ TONES: dict[str, Tone] = {State.DELIVERED: "good", State.FAILED: "bad", State.SK
 class FetchedAdmin(ProductAdmin):
     """Written by the ledger alone; here people look, and try what failed again."""
 
-    list_display = ("number", "origin", "fetched", "condition", "attempts", "octets", "header_id")
-    list_filter = ("state", "source")
-    search_fields = ("=header_id", "=content_hash")
+    list_display = ("came", "writer", "about", "condition", "origin", "conversation")
+    list_filter = ("state", SourceFilter, DayFilter)
+    search_fields = ("sender",)  # so that there is a search field; `get_search_results` does it
+    search_help_text = "An address, words of the subject, or a Message-ID."
     list_select_related = ("source",)
+    sortable_by = ()  # the newest first: any other order would sort millions
+    paginator = ShortPaginator
+    show_facets = admin.ShowFacets.NEVER
     actions = ("retry_selected",)
     change_form_before_template = "mailsources/fetched_card.html"
     fields = (
-        *("source", "folder", "uid", "uidvalidity", "uidl", "epoch", "header_id", "content_hash", "octets"),
-        *("received_at", "fetched_at", "attempts", "delivered_at", "settled_at"),
+        *("source", "sender", "subject", "header_id", "octets", "folder", "uid", "uidvalidity", "uidl"),
+        *("epoch", "content_hash", "envelope_from", "envelope_to"),
     )
     readonly_fields = fields
     empty_sentence = "Each mail that a mailbox shows is noted here once, with what became of it."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[FetchedMail]:
+        found: QuerySet[FetchedMail] = super().get_queryset(request).defer("search")
+        return found.annotate(
+            conversation_pk=F("message__conversation"), conversation_number=F("message__conversation__number")
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[FetchedMail], search_term: str
+    ) -> tuple[QuerySet[FetchedMail], bool]:
+        return find(queryset, search_term), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -55,23 +78,34 @@ class FetchedAdmin(ProductAdmin):
         """Who may try again: the permission that would otherwise let the row be edited."""
         return request.user.has_perm("mailsources.change_fetchedmail")
 
-    @display(description="Mail", ordering="id")
-    def number(self, obj: FetchedMail) -> str:
-        return f"{obj.pk}"
+    @display(description="When")
+    def came(self, obj: FetchedMail) -> SafeString | str:
+        return when(obj.received_at or obj.fetched_at)
 
-    @display(description="Source", ordering="source__name")
-    def origin(self, obj: FetchedMail) -> SafeString:
-        return format_html('<span class="ucs-firm">{}</span>', obj.source)
+    @display(description="From")
+    def writer(self, obj: FetchedMail) -> str:
+        return obj.sender or "–"
 
-    @display(description="Fetched", ordering="id")
-    def fetched(self, obj: FetchedMail) -> SafeString | str:
-        return when(obj.fetched_at)
+    @display(description="Subject")
+    def about(self, obj: FetchedMail) -> str:
+        return Truncator(obj.subject).chars(LONGEST_SUBJECT) or "–"
 
-    @display(description="State", ordering="state")
+    @display(description="State")
     def condition(self, obj: FetchedMail) -> SafeString:
         return condition(obj)
 
-    @display(description="Size", ordering="size")
+    @display(description="Source")
+    def origin(self, obj: FetchedMail) -> SafeString:
+        return format_html('<span class="ucs-firm">{}</span>', obj.source)
+
+    @display(description="Conversation")
+    def conversation(self, obj: Any) -> SafeString | str:
+        if obj.conversation_pk is None:
+            return "–"
+        url = reverse("conversation", args=[obj.conversation_pk])
+        return format_html('<a class="ucs-link" href="{}">#{}</a>', url, obj.conversation_number)
+
+    @display(description="Size")
     def octets(self, obj: FetchedMail) -> str:
         return filesizeformat(obj.size)
 
@@ -85,7 +119,9 @@ class FetchedAdmin(ProductAdmin):
     def _card(self, request: HttpRequest, fetched: FetchedMail) -> dict[str, Any]:
         message = fetched.message
         return {
-            "badge": condition(fetched),
+            "badge": badge(tone(fetched), fetched.get_state_display()),
+            "steps": story(fetched),
+            "is_stub": fetched.is_stub,
             "can_retry": fetched.state == State.FAILED and self.has_retry_permission(request),
             "retry_url": self.url("retry", fetched.pk),
             "raw_url": self.url("raw", fetched.pk) if fetched.raw_id else "",
@@ -127,7 +163,8 @@ class FetchedAdmin(ProductAdmin):
     @action(description="Try again", permissions=["retry"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet[FetchedMail]) -> None:
         """Deliver the selected mails again, or read those again that could not be read."""
-        self._retry(request, list(queryset.order_by("id")))
+        failed = queryset.filter(state=State.FAILED).order_by("id")
+        self._retry(request, list(failed.select_related("source__state")[:MOST_RETRIED]))
 
     def _retry(self, request: HttpRequest, mails: list[FetchedMail]) -> None:
         tried = []
@@ -144,6 +181,14 @@ class FetchedAdmin(ProductAdmin):
         look_soon(sorted({fetched.source_id for fetched in tried if not fetched.raw_id}))
 
 
+def tone(fetched: FetchedMail) -> Tone:
+    """The colour of its state."""
+    return TONES.get(fetched.state, "warn")
+
+
 def condition(fetched: FetchedMail) -> SafeString:
     """The state of a mail as a badge, with the reason if there is one."""
-    return badge(TONES.get(fetched.state, "warn"), fetched.get_state_display(), fetched.reason)
+    reason = (
+        "Too big: only its headers came in." if fetched.is_stub and not fetched.reason else fetched.reason
+    )
+    return badge(tone(fetched), fetched.get_state_display(), reason)

@@ -19,7 +19,7 @@ class SourceForm(SecretsForm):
         fields = (
             *("server_type", "server_address", "service_port", "use_ssl", "username", "password"),
             *("queue", "name", "is_active", "folder", "after_import", "move_to", "poll_interval"),
-            *("mailbox", "allow_clear_text"),
+            *("import_since", "silence_hours", "mailbox", "allow_clear_text"),
         )
         widgets = {"password": TokenOrPasswordInput()}
 

@@ -13,9 +13,9 @@ from pytest_django import Settings
 
 from mailsources import fetched_admin
 from mailsources import tasks as tasks_module
-from mailsources.fetch import ingest
+from mailsources.fetch import ingest, poll_now
 from mailsources.models import EmailSource, FetchedMail, SourceState
-from tests.mailsources.conftest import source_at
+from tests.mailsources.conftest import fill, source_at
 from tests.make import make_administrator, make_mail, make_queue, make_source
 from tests.servers.dovecot import PASSWORD, Dovecot
 
@@ -214,3 +214,49 @@ def test_only_who_may_change_tries_again(client: Client) -> None:
     raw = reverse("admin:mailsources_fetchedmail_raw", args=[fetched.pk])
     assert client.get(raw).status_code == 403
     assert fetched_admin.condition(fetched)
+
+
+def test_the_page_of_a_source_shows_the_proof_and_compares(
+    client: Client, dovecot: Dovecot, announced: list[tuple[str, Any]]
+) -> None:
+    source = source_at(dovecot)
+    fill(dovecot, source, 3)
+    poll_now(source)
+    url = reverse("admin:mailsources_emailsource_change", args=[source.pk])
+    assert "server 3 = ours 3" in page(client, url)
+    assert "server 3 = ours 3" in page(client, LIST)
+    before = SourceState.objects.get(source=source).proof_due_at
+    assert before is not None
+    answer = client.post(reverse("admin:mailsources_emailsource_compare", args=[source.pk]), follow=True)
+    assert "is being compared with the ledger" in answer.content.decode()
+    assert SourceState.objects.get(source=source).proof_due_at is None
+    assert announced == [("mailsources.tasks.poll", [source.pk])]
+
+
+def test_a_difference_is_red_and_says_what_to_do(client: Client) -> None:
+    source = make_source(silence_hours=1)
+    proof = {"server": 12_418, "ours": 12_416, "missing": 2, "unnamed": 0, "examples": ["UID 7", "UID 9"]}
+    now = timezone.now()
+    SourceState.objects.update(proof=proof, proved_at=now, last_success_at=now, began_at=now)
+    for url in (reverse("admin:mailsources_emailsource_change", args=[source.pk]), LIST):
+        text = page(client, url)
+        assert "server 12,418 ≠ ours 12,416" in text
+        assert "ucs-bad" in text
+        assert "UID 7, UID 9" in text
+
+
+def test_progress_of_the_first_import_is_shown(client: Client) -> None:
+    source = make_source()
+    SourceState.objects.update(began_at=timezone.now(), on_server=100_000, in_ledger=12_300)
+    text = page(client, reverse("admin:mailsources_emailsource_change", args=[source.pk]))
+    assert "12,300 of 100,000 imported" in text
+    assert 'max="100000" value="12300"' in text
+
+
+def test_mails_too_big_are_named_on_the_page(client: Client, dovecot: Dovecot, settings: Settings) -> None:
+    settings.LARGEST_MAIL = 2000
+    source = source_at(dovecot)
+    dovecot.drop(source.username, make_mail("x" * 3000))
+    poll_now(source)
+    text = page(client, reverse("admin:mailsources_emailsource_change", args=[source.pk]))
+    assert "1 too big" in text
