@@ -53,8 +53,13 @@ def login_name(source: EmailSource, credential: Credential) -> str:
 
 
 def prepare(line: socket.socket) -> None:
-    """Patience for a slow server, and a way to notice one that is gone behind a silent firewall."""
+    """Patience for a slow server, and a way to notice one that is gone behind a silent firewall.
+
+    imapclient writes SEARCH and FETCH in two pieces, and without TCP_NODELAY the second one waits until the
+    server has acknowledged the first, which costs 40 ms each time.
+    """
     line.settimeout(READ_SECONDS)
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in KEEPALIVE.items():
         if hasattr(socket, name):  # not every system has all of them

@@ -1,5 +1,6 @@
 """Nobody storms a mail server: logins are paced, accounts are spared, a dead server binds few hands."""
 
+import socket
 import threading
 import time
 from collections import Counter
@@ -12,7 +13,7 @@ from django.db import OperationalError
 from hypothesis import given
 from hypothesis import strategies as some
 
-from mailsources import descriptors, fetch, hosts, imap, lease, polling, signin, tasks
+from mailsources import descriptors, fetch, hosts, imap, imap_line, lease, polling, pop3, signin, tasks
 from mailsources.crew import Crew, Lane
 from mailsources.fetch import fetch_new
 from mailsources.hosts import BURST_SECONDS, Gate, Host, host_of, lane_of
@@ -209,8 +210,8 @@ def test_a_kept_connection_that_went_dead_costs_seconds_and_no_mail(
     fetch_new(source)
     line = imap.kept._places[source.pk].line
     limits: list[float] = []
-    socket = SimpleNamespace(settimeout=limits.append, recv=line.client.socket().recv)
-    monkeypatch.setattr(line.client, "socket", lambda: socket)
+    sock = SimpleNamespace(settimeout=limits.append, recv=line.client.socket().recv)
+    monkeypatch.setattr(line.client, "socket", lambda: sock)
     monkeypatch.setattr(line.client, "noop", lambda: (_ for _ in ()).throw(TimeoutError("timed out")))
     assert not fetch_new(source).error
     assert limits[0] == imap.KEPT_SECONDS
@@ -226,3 +227,18 @@ def test_claimers_do_not_wait_for_each_other_at_the_gate() -> None:
     gate = Gate()
     waits = sorted(in_threads(8, lambda: gate.reserve("mail.example.com", 1000.0)))
     assert all(later - sooner == pytest.approx(1 / 20) for sooner, later in pairwise(waits) if sooner)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", ["imap-ssl", "imap-starttls", "pop3-ssl", "pop3-stls"])
+def test_a_command_in_two_pieces_does_not_wait_for_the_first(dovecot: Dovecot, kind: str) -> None:
+    source = source_at(dovecot, kind)
+    if source.server_type == "POP3":
+        line = pop3.reach(source)
+        sock = line.sock
+    else:
+        client = imap_line.reach(source)
+        sock = client.socket()
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    sock.close()
