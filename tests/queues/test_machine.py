@@ -23,7 +23,10 @@ which = st.integers(0, 3)
 
 
 class Desk(RuleBasedStateMachine):
-    """Two agents and a supervisor, a push and a pick queue, and a customer who keeps writing."""
+    """Two agents and a supervisor, a push and a pick queue, and a customer who keeps writing.
+
+    Conversations are merged and split, mails are moved between them; what was merged is never chosen again.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +41,7 @@ class Desk(RuleBasedStateMachine):
         return Agent.objects.select_related("user").get(user__username=name).user
 
     def row(self, number: int) -> Conversation | None:
-        rows = list(Conversation.objects.order_by("pk"))
+        rows = list(Conversation.objects.filter(merged_into=None).order_by("pk"))
         return rows[number % len(rows)] if rows else None
 
     def act(self, name: str, number: int, action: Any) -> None:
@@ -62,8 +65,9 @@ class Desk(RuleBasedStateMachine):
             last = row.messages.latest("pk")
             message = receive(row.queue, make_mail("More.", References=f"<{last.message_id}>"))
             assert message.conversation_id == row.pk
+            before = row.state
             row.refresh_from_db()
-            assert row.state in (State.WAITING, State.ASSIGNED)
+            assert row.state in ((State.HELD,) if before == State.HELD else (State.WAITING, State.ASSIGNED))
 
     @rule(number=which)
     def a_machine_answers(self, number: int) -> None:
@@ -127,6 +131,52 @@ class Desk(RuleBasedStateMachine):
         until = timezone.now() + timedelta(hours=1)
         self.act(name, number, lambda user, row: actions.snooze(user, row, until))
 
+    @rule(queue=st.integers(0, 1))
+    def a_mail_too_many_comes(self, queue: int) -> None:
+        row = receive(self.queues[queue]).conversation
+        Conversation.objects.filter(pk=row.pk, state=State.WAITING).update(
+            state=State.HELD, due_at=None, due_tick=None, waiting_since=None
+        )
+
+    @rule(name=people, number=which)
+    def let_go(self, name: str, number: int) -> None:
+        self.act(name, number, actions.let_go)
+
+    @rule(name=people, number=which, into=which)
+    def merge(self, name: str, number: int, into: int) -> None:
+        other = self.row(into)
+        due = [row.due_at for row in (self.row(number), other) if row and row.due_at]
+        before = Message.objects.count()
+
+        def merge(user: Any, row: Conversation) -> None:
+            assert other is not None
+            merged = actions.merge(user, row, other)
+            assert merged.due_at == min(due) if due else merged.due_at is None or row.state == State.HELD
+            assert merged.messages.count() >= 1
+
+        self.act(name, number, merge)
+        assert Message.objects.count() == before
+
+    @rule(name=people, number=which, place=which)
+    def split(self, name: str, number: int, place: int) -> None:
+        def split(user: Any, row: Conversation) -> None:
+            messages = list(row.messages.order_by("pk"))
+            new = actions.split(user, row, [messages[place % len(messages)].pk])
+            assert (new.messages_count, new.queue) == (1, row.queue)
+
+        self.act(name, number, split)
+
+    @rule(name=people, number=which, place=which, into=which)
+    def move_a_mail(self, name: str, number: int, place: int, into: int) -> None:
+        other = self.row(into)
+
+        def move(user: Any, row: Conversation) -> None:
+            messages = list(row.messages.order_by("pk"))
+            assert other is not None
+            actions.move_message(user, messages[place % len(messages)], other)
+
+        self.act(name, number, move)
+
     @rule(name=people, presence=st.sampled_from(Agent.Presence.values))
     def presence(self, name: str, presence: str) -> None:
         actions.set_presence(self.user(name), presence)
@@ -150,15 +200,22 @@ class Desk(RuleBasedStateMachine):
             assert (row.due_at is None) == (row.due_tick is None) == (row.waiting_since is None)
             if row.state == State.WAITING:
                 assert row.due_at is not None
-            if row.state in (State.PENDING, State.CLOSED):
+            if row.state in (State.PENDING, State.CLOSED, State.HELD):
                 assert row.due_at is None
+            if row.merged_into is not None:
+                assert row.state == State.CLOSED
+                assert not row.messages.exists()
+                assert not row.notes.exists()
+                assert not row.drafts.exists()
 
     @invariant()
     def counts_are_right(self) -> None:
         for row in Conversation.objects.all():
             kept = row.messages.exclude(outgoing__state="cancelled")
             assert row.messages_count == kept.count()
-            assert row.last_direction == kept.filter(automatic="no").latest("pk").direction
+            last = kept.filter(automatic="no").last()
+            if last is not None:
+                assert row.last_direction == last.direction
         sent = Message.objects.exclude(outgoing__state="cancelled")
         assert Communication.objects.count() == sent.count()
 

@@ -146,3 +146,48 @@ def test_customers_and_agents_at_the_same_conversation() -> None:
     last = row.messages.latest("pk")
     assert row.state == (State.PENDING if last.direction == "out" else State.ASSIGNED)
     assert Agent.objects.get().pk == row.agent_id
+
+
+def merged_whole(rows: list[Conversation]) -> list[Conversation]:
+    """What is left of conversations that were merged: nothing of the others, no circle, no mail lost."""
+    found = list(Conversation.objects.filter(pk__in=[row.pk for row in rows]))
+    left = [row for row in found if row.merged_into_id is None]
+    for row in found:
+        assert row.messages_count == row.messages.count()
+        assert (row.merged_into_id is None) or (row.state, row.messages_count) == (State.CLOSED, 0)
+    return left
+
+
+def test_two_people_merge_crosswise() -> None:
+    queue = make_queue()
+    people = [make_agent(name, queues=[queue]) for name in ("alice", "dora", "eve", "frank")]
+    one, other = make_conversation(queue), make_conversation(queue)
+    pairs = [(one, other), (other, one)] * 2
+    results = at_once(
+        [
+            lambda agent=agent, pair=pair: actions.merge(agent.user, *pair)  # type: ignore[misc]
+            for agent, pair in zip(people, pairs, strict=True)
+        ]
+    )
+    (left,) = merged_whole([one, other])
+    assert left.messages_count == 2
+    assert all(result == left or "was merged into" in str(result) for result in results)
+
+
+def test_merging_in_a_ring_while_customers_write_and_agents_answer() -> None:
+    queue = make_queue()
+    alice, dora = make_agent("alice", queues=[queue]), make_agent("dora", queues=[queue])
+    mails = [receive(queue) for _ in range(4)]
+    rows = [mail.conversation for mail in mails]
+    jobs: list[Callable[[], object]] = []
+    for number, row in enumerate(rows):
+        into = rows[(number + 1) % len(rows)]
+        raw = make_mail(f"More {number}", References=f"<{mails[number].message_id}>")
+        jobs.append(lambda row=row, into=into: actions.merge(alice.user, row, into))  # type: ignore[misc]
+        jobs.append(lambda raw=raw: receive(queue, raw))  # type: ignore[misc]
+        jobs.append(lambda row=row: actions.take(dora.user, row, take_over=True))  # type: ignore[misc]
+        jobs.append(lambda mail=mails[number], into=into: actions.move_message(alice.user, mail, into))  # type: ignore[misc]
+    at_once(jobs)
+    left = merged_whole(rows)
+    assert left
+    assert sum(row.messages_count for row in left) == 8
