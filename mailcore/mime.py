@@ -8,6 +8,7 @@ every byte is looked at once per level, levels and parts are counted, and what i
 import binascii
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mailcore.headers import HeaderBlock, read_headers
@@ -169,6 +170,8 @@ def decoded_body(raw: bytes, part: Part) -> tuple[bytes, bool]:
 
 
 def _from_base64(body: bytes) -> tuple[bytes, bool]:
+    with suppress(binascii.Error):  # nearly every one is as it should be, and this is four times as fast
+        return binascii.a2b_base64(body.translate(None, b"\r\n\t "), strict_mode=True), True
     digits = body.translate(None, _NOT_BASE64)
     sound = not body.translate(None, _BASE64 + b"\r\n\t ")
     pieces = _PADDING.split(digits)

@@ -74,7 +74,7 @@ def test_a_parser_killed_over_and_over_loses_and_doubles_nothing(monkeypatch: py
     assert killer.kills >= 5
     assert set(FetchedMail.objects.values_list("state", flat=True)) == {State.DELIVERED}
     assert Message.objects.count() == MAILS
-    assert set(FetchedMail.objects.values_list("message", flat=True)) == set(
+    assert set(FetchedMail.objects.values_list("message_id", flat=True)) == set(
         Message.objects.values_list("pk", flat=True)
     )
     assert len(rows) == MAILS
