@@ -146,8 +146,9 @@ def _account(subject: str, text: str, recipients: Sequence[Address], sender: str
     known = {sender, *(each.email.lower() for each in recipients)}
     domain = sender.rpartition("@")[2]
     plain = _ANY_LINK.sub(" ", f"{subject}\n{text}")
-    for found in _EMAIL.findall(plain):
-        email = found.rstrip(".").lower()
+    for match in _EMAIL.finditer(plain):
+        found: str = match[0].rstrip(".")
+        email = found.lower()
         if email not in known and email.rpartition("@")[2] != domain:
-            return found.rstrip(".")
+            return found
     return ""

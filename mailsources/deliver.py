@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from mailcore.parsed import ParsedMail
-from mailsources import apart, claims
+from mailsources import apart, claims, forwarding
 from mailsources.claims import Claim, ClaimLost
 from mailsources.models import FetchedMail
 from mailsources.parser import Limits, Outcome, ParserUnavailable, Unparsable
@@ -149,10 +149,15 @@ def _deliver_one(claim: Claim, fetched: FetchedMail, outcome: Outcome) -> Messag
     return None
 
 
-def _hand_over(claim: Claim, fetched: FetchedMail, mail: ParsedMail) -> Message:
+def _hand_over(claim: Claim, fetched: FetchedMail, mail: ParsedMail) -> Message | None:
     if fetched.raw is None:
         raise ValueError("its bytes are not stored")
+    mail = forwarding.with_its_envelope(fetched, mail)
     with transaction.atomic():
+        reason = forwarding.kept_out(fetched, mail)
+        if reason:
+            _leave_out(claim, mail, reason)
+            return None
         message = intake.deliver(
             fetched.source.queue,
             mail,
@@ -171,3 +176,12 @@ def _hand_over(claim: Claim, fetched: FetchedMail, mail: ParsedMail) -> Message:
         if not changed:
             raise ClaimLost  # and nothing of this has happened
     return message
+
+
+def _leave_out(claim: Claim, mail: ParsedMail, reason: str) -> None:
+    """The mail is no customer's: it stays in the ledger alone."""
+    skipped = claim.rows().update(
+        state=State.SKIPPED, header_id=mail.message_id[:1000], lease_until=None, reason=reason
+    )
+    if not skipped:
+        raise ClaimLost

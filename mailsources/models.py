@@ -14,6 +14,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Lower
 
+from mailsenders.models import OutgoingMail
 from mailsources import addressing
 from mailsources.rules import problems
 from mailstore.models import RawMail
@@ -303,3 +304,20 @@ class ForwardingConfirmation(models.Model):
 
     def __str__(self) -> str:
         return f"forwarding confirmation of {self.provider} for {self.account}"
+
+
+class ForwardingTest(models.Model):
+    """A marked mail of ours to the public address of a forwarding source: does it come back to us?"""
+
+    source = models.ForeignKey(EmailSource, on_delete=models.CASCADE, related_name="tests")
+    public_address = models.EmailField(max_length=320)
+    outgoing = models.OneToOneField(OutgoingMail, null=True, on_delete=models.SET_NULL, related_name="+")
+    started_at = models.DateTimeField(auto_now_add=True)
+    arrived_at = models.DateTimeField(null=True, blank=True)
+    answer = models.TextField(blank=True, help_text="What a mail server said when it returned the mail.")
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"forwarding test {self.pk} of {self.source}"

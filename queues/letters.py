@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from html import escape
 
+from django.conf import settings
 from django.utils import timezone
 
 from mailcore.addresses import addresses
@@ -83,10 +84,13 @@ def answered(conversation: Conversation) -> Message | None:
 
 
 def own_addresses() -> frozenset[str]:
-    """Every address that is ours: of senders, and of the mailboxes that sources fetch."""
+    """Every address that is ours: of senders, of mailboxes, and of what forwards to us and where to."""
     found: set[str] = set(EmailSender.objects.values_list("email_address", flat=True))
-    for row in EmailQueue.objects.order_by().values_list("sources__username", "sources__mailbox"):
-        found.update(value for value in row if value and "@" in value)
+    columns = [f"sources__{name}" for name in ("username", "mailbox", "public_address", "forwarding_token")]
+    for *mailboxes, token in EmailQueue.objects.order_by().values_list(*columns):
+        found.update(value for value in mailboxes if value and "@" in value)
+        if token and settings.INBOUND_DOMAIN:
+            found.add(f"{token}@{settings.INBOUND_DOMAIN}")
     return frozenset(value.lower() for value in found)
 
 

@@ -1,0 +1,65 @@
+"""Mail that is forwarded to us, between parser and queue: its envelope, and what no customer has written.
+
+A provider's question whether it may forward, and the mails of our own tests, stay out of the queue: the page
+of the source shows them.
+"""
+
+from django.utils import timezone
+
+from mailcore.origin import Handed, with_envelope
+from mailcore.parsed import Confirmation, ParsedMail
+from mailsources import forwarding_test
+from mailsources.models import EmailSource, FetchedMail, ForwardingConfirmation
+
+CONFIRMATION = "It is a forwarding confirmation: its code and link are on the page of the email source."
+MARKED = "It is the marked mail of a forwarding test."
+RETURNED = "It says that the marked mail of a forwarding test could not be delivered."
+
+
+def with_its_envelope(fetched: FetchedMail, mail: ParsedMail) -> ParsedMail:
+    """The mail, with what its envelope tells if it was handed over to us; fetched mail has none."""
+    if not fetched.envelope_to or fetched.raw is None:
+        return mail
+    handed = Handed(
+        mail_from=fetched.envelope_from,
+        rcpt_to=fetched.envelope_to,
+        public_address=fetched.source.public_address,
+    )
+    return with_envelope(mail, fetched.raw.as_bytes(), handed)
+
+
+def kept_out(fetched: FetchedMail, mail: ParsedMail) -> str:
+    """Note a mail that is none of a customer's, and return why it stays out of the queue; "" for all others.
+
+    Call it in the transaction that settles the mail.
+    """
+    if forwarding_test.arrived(fetched, mail):
+        return MARKED
+    if mail.bounce is not None and forwarding_test.returned(mail.bounce):
+        return RETURNED
+    if mail.confirmation is not None and _is_for_us(fetched.source, mail):
+        _note(fetched, mail.confirmation)
+        return CONFIRMATION
+    return ""
+
+
+def _is_for_us(source: EmailSource, mail: ParsedMail) -> bool:
+    """Whether it asks about this source's address: such mail goes there directly, or to who forwards here."""
+    if not source.is_forwarding:
+        return False
+    ours = {source.address, source.public_address.lower()}
+    return bool(ours & {person.email.lower() for person in (*mail.to, *mail.cc)})
+
+
+def _note(fetched: FetchedMail, confirmation: Confirmation) -> None:
+    ForwardingConfirmation.objects.update_or_create(
+        fetched=fetched,
+        defaults={
+            "source": fetched.source,
+            "provider": confirmation.provider[:50],
+            "account": confirmation.account[:320],
+            "code": confirmation.code[:50],
+            "link": confirmation.link,
+            "received_at": fetched.received_at or timezone.now(),
+        },
+    )
