@@ -54,6 +54,8 @@ def message(row: Message) -> dict[str, Any]:
         "text": row.text,
         "html": row.html,
         "attachments": [attachment(item) for item in row.attachments.all()],
+        "invitations": row.invitations,
+        "protection": row.protection,
         "message_id": row.message_id,
         "in_reply_to": row.in_reply_to,
         "defects": row.defects,

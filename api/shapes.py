@@ -50,6 +50,27 @@ class AttachmentOut(Schema):
     url: str
 
 
+class InvitationOut(Schema):
+    """An appointment in a calendar part of a mail.
+
+    `starts` and `ends` are ISO 8601 in the calendar's own zone, dates alone for whole days; then `ends` is
+    the first day after. `method` is REQUEST, CANCEL, REPLY…; `answer` what a REPLY says.
+    """
+
+    method: str
+    summary: str
+    starts: str
+    ends: str
+    zone: str
+    repeats: str
+    location: str
+    description: str
+    organiser: Person
+    attendees: list[Person]
+    answer: str
+    uid: str
+
+
 class RecipientOut(Schema):
     """What became of a reply for one recipient."""
 
@@ -84,6 +105,8 @@ class MessageOut(Schema):
     text: str
     html: str
     attachments: list[AttachmentOut]
+    invitations: list[InvitationOut]
+    protection: str = Field(description="signed or encrypted (S/MIME, PGP), not checked; empty for neither.")
     message_id: str
     in_reply_to: str
     defects: list[str]

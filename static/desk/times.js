@@ -5,6 +5,7 @@ const MINUTE = 60, HOUR = 3600, DAY = 86400;
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const dayAndYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 const exact = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+const appointment = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
 function span(seconds) {
   if (seconds < HOUR) return `${Math.max(1, Math.floor(seconds / MINUTE))} min`;
@@ -34,6 +35,23 @@ export function tellTimes(root = document) {
     if ("age" in element.dataset) set(element, age(at, now));
     if ("due" in element.dataset) tellDue(element, (at - now) / 1000);
   }
+  for (const element of within(root, "[data-own-start]")) tellOwnTime(element);
+}
+
+/** A time given as ISO text, `minutes` away from UTC as the calendar has it. */
+function moment(iso) {
+  const offset = /([+-])(\d\d):(\d\d)(?::\d\d)?$/.exec(iso);
+  const minutes = offset ? (offset[1] === "-" ? -1 : 1) * (60 * offset[2] + Number(offset[3])) : 0;
+  return { at: new Date(iso), minutes };
+}
+
+/** Say an appointment in the reader's zone, where that is another one than the calendar's. */
+function tellOwnTime(element) {
+  const start = moment(element.dataset.ownStart), end = moment(element.dataset.ownEnd);
+  element.hidden = Number.isNaN(start.at.getTime()) || -start.at.getTimezoneOffset() === start.minutes;
+  if (element.hidden) return;
+  const hasEnd = !Number.isNaN(end.at.getTime()) && end.at > start.at;
+  set(element, `${hasEnd ? appointment.formatRange(start.at, end.at) : appointment.format(start.at)} in your time`);
 }
 
 function tellDue(element, left) {
