@@ -33,6 +33,7 @@ from mailcore.compose import OutFile
 from mailcore.parse import PartNotFound, part_bytes
 from queues import actions, inbox
 from queues.models import Conversation, EmailQueue, Message
+from queues.siblings import siblings
 
 router = Router(tags=["conversations"])
 
@@ -72,8 +73,8 @@ def messages_of(conversation: Conversation) -> list[dict[str, Any]]:
 
 @router.get("conversations", response=ConversationPage, by_alias=True)
 def list_conversations(request: HttpRequest, wanted: Query[ConversationFilter]) -> dict[str, Any]:
-    """The conversations that the key may see, newest first."""
-    found = rows(caller(request))
+    """The conversations that the key may see, newest first, without those that were merged into others."""
+    found = rows(caller(request)).filter(merged_into=None)
     if wanted.queue:
         found = found.filter(queue__name=wanted.queue)
     if wanted.state:
@@ -105,17 +106,25 @@ def start_conversation(
 
 
 def detail(user: Any, conversation_id: int) -> dict[str, Any]:
-    """A conversation with its messages, notes and history."""
-    conversation = inbox.conversation(user, conversation_id)
+    """A conversation with its messages, notes and history; one that was merged is the one it is in now."""
+    conversation = inbox.followed(user, conversation_id)
+    conversation_id = conversation.pk
     notes = conversation.notes.select_related("user")
     events = conversation.events.select_related("user")
     return shown(user, conversation_id) | {
         "messages": messages_of(conversation),
         "notes": [note_shape(note) for note in notes],
         "events": [
-            {"kind": e.kind, "user": present.name_of(e.user), "sentence": e.sentence, "at": e.at}
+            {
+                "kind": e.kind,
+                "user": present.name_of(e.user),
+                "sentence": e.sentence,
+                "at": e.at,
+                "conversation": e.data.get("conversation"),
+            }
             for e in events
         ],
+        "siblings": [present.sibling(each) for each in siblings(user, conversation)],
     }
 
 
@@ -131,7 +140,7 @@ def note_shape(note: Any) -> dict[str, Any]:
 
 @router.get("conversations/{int:conversation_id}", response=ConversationDetail, by_alias=True)
 def one_conversation(request: HttpRequest, conversation_id: int) -> dict[str, Any]:
-    """One conversation with all its messages."""
+    """One conversation with all its messages; the id of a merged one gives the one it is in now."""
     return detail(caller(request), conversation_id)
 
 

@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 
 from mailsenders.models import OutgoingMail
 from queues.models import Attachment, Conversation, EmailQueue, Message
+from queues.siblings import Sibling
 
 BASE = "/api/v1.0"
 NEXT_TRY = {OutgoingMail.State.HELD, OutgoingMail.State.QUEUED, OutgoingMail.State.RETRY}
@@ -31,6 +32,18 @@ def conversation(row: Conversation, address: str) -> dict[str, Any]:
         "last_message_at": row.last_message_at,
         "messages_count": row.messages_count,
         "snoozed_until": row.snoozed_until,
+    }
+
+
+def sibling(row: Sibling) -> dict[str, Any]:
+    """Where the same mail is too; no more than the queue, where the caller may not see the conversation."""
+    found = row.conversation
+    return {
+        "queue": row.queue,
+        "id": found.pk if found else None,
+        "number": found.number if found else None,
+        "state": found.state if found else None,
+        "agent": found.agent.user.get_username() if found and found.agent else None,
     }
 
 

@@ -124,12 +124,23 @@ class NoteOut(Schema):
 
 
 class EventOut(Schema):
-    """One line of the history."""
+    """One line of the history; `conversation` is the id of another one that it is about."""
 
     kind: str
     user: str | None
     sentence: str
     at: datetime
+    conversation: int | None
+
+
+class SiblingOut(Schema):
+    """Another conversation that has the same mail; all but the queue is null if the key may not see it."""
+
+    queue: str
+    id: int | None
+    number: int | None
+    state: str | None
+    agent: str | None
 
 
 class ConversationDetail(ConversationOut):
@@ -138,6 +149,7 @@ class ConversationDetail(ConversationOut):
     messages: list[MessageOut]
     notes: list[NoteOut]
     events: list[EventOut]
+    siblings: list[SiblingOut]
 
 
 class ConversationPage(Schema):
@@ -151,7 +163,7 @@ class ConversationFilter(Schema):
     """Which conversations; all filters that are given must hold."""
 
     queue: Text = Field("", description="Name of the queue.")
-    state: Text = Field("", description="waiting, assigned, pending, snoozed or closed.")
+    state: Text = Field("", description="waiting, assigned, pending, snoozed, held or closed.")
     agent: Text = Field("", description="Username of the agent who has it.")
     contact: Text = Field("", description="Address or id of the contact.")
     text: Text = Field("", description="Words in subject or messages, an address, or a number.")
@@ -204,6 +216,31 @@ class AssignIn(Schema):
     """Who is to have it."""
 
     agent: Text
+
+
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+"""The id of a row."""
+
+
+class MergeIn(Schema):
+    """The id of the conversation that is to have everything."""
+
+    into: Id
+
+
+class SplitIn(Schema):
+    """The ids of the messages that are to be a conversation of their own."""
+
+    messages: list[Id] = Field(min_length=1)
+    subject: Text = Field(
+        "", max_length=900, description="Of the new one; that of its first mail if left out."
+    )
+
+
+class MoveIn(Schema):
+    """The id of the conversation that is to have the message."""
+
+    to: Id
 
 
 class TransferIn(Schema):
