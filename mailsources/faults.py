@@ -5,11 +5,11 @@ Each sentence names the server, what happened, and what to do; the email source 
 
 import imaplib
 import poplib
-import re
 import socket
 import ssl
 from typing import Protocol as Shape
 
+from mailsources import refusals
 from sso.steps import Place, Protocol, explain, start_tls
 
 FAULTS = (OSError, imaplib.IMAP4.error, poplib.error_proto, ValueError)
@@ -17,10 +17,6 @@ FAULTS = (OSError, imaplib.IMAP4.error, poplib.error_proto, ValueError)
 
 USUAL_PORTS = {("IMAP", True): 993, ("IMAP", False): 143, ("POP3", True): 995, ("POP3", False): 110}
 
-_LOCKED = re.compile(
-    r"\[in-?use\]|(mailbox|mail ?drop).{0,40}lock|lock.{0,40}(mailbox|mail ?drop)", re.IGNORECASE
-)
-_BACKOFF = re.compile(r"backoff time:?\s*(\d+)", re.IGNORECASE)
 _TOKENS_ONLY = (".gmail.com", ".googlemail.com", ".office365.com", ".outlook.com")
 _HOSTNAME_MISMATCH, _IP_MISMATCH = 62, 64
 _CODES: dict[type[OSError], str] = {
@@ -81,6 +77,9 @@ def connecting(error: Exception, server: Server) -> MailboxError:
         code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), "network")
         # A server that hangs up in the middle of it may simply be starting.
         return MailboxError(sentence, code=code, retry=code != "tls" or isinstance(error, ssl.SSLEOFError))
+    known = _known(answer(error), server)
+    if known:  # said instead of a greeting
+        return known
     with_ssl, without = USUAL_PORTS[server.server_type, True], USUAL_PORTS[server.server_type, False]
     return MailboxError(
         f"{place(server)} gave no greeting ({answer(error)}): check the service port (usually {with_ssl} "
@@ -92,11 +91,11 @@ def connecting(error: Exception, server: Server) -> MailboxError:
 def refused(error: Exception, server: Server, *, by_token: bool) -> MailboxError:
     """Why the server did not let us sign in."""
     text = answer(error)
-    temporary = _temporary(text, server)
-    if temporary:
-        if by_token and temporary.code == "busy":
-            temporary.code = "token"  # Dovecot says so of an outdated token when its provider answers 401
-        return temporary
+    known = _known(text, server)
+    if known:
+        if by_token and known.code == "busy":
+            known.code = "token"  # Dovecot says so of an outdated token when its provider answers 401
+        return known
     box = server.mailbox or server.username
     if by_token:
         return MailboxError(
@@ -118,9 +117,9 @@ def refused(error: Exception, server: Server, *, by_token: bool) -> MailboxError
 def talking(error: Exception, server: Server) -> MailboxError:
     """Why a conversation that had begun broke off."""
     text = answer(error)
-    temporary = _temporary(text, server)
-    if temporary:
-        return temporary
+    known = _known(text, server)
+    if known and known.retry:
+        return known
     if isinstance(error, TimeoutError) or "timed out" in text:
         return MailboxError(
             f"{place(server)} stopped answering in the middle: it is tried again by itself.", code="timeout"
@@ -177,35 +176,19 @@ def answer(error: Exception) -> str:
     return " ".join(text.split())[:200].rstrip(".") or type(error).__name__
 
 
-def _temporary(text: str, server: Server) -> MailboxError | None:
+def _known(text: str, server: Server) -> MailboxError | None:
     """Refusals that have nothing to do with the password: throttled, locked, too many connections."""
-    low = text.lower()
-    backoff = _BACKOFF.search(text)
-    if backoff or "[throttled]" in low:
-        wait = int(backoff[1]) / 1000 if backoff else 300
-        return MailboxError(
-            f"{place(server)} asks us to come less often ({text}): it is tried again by itself in "
-            f"{max(1, round(wait))} s.",
-            code="throttled",
-            wait=wait,
-        )
-    if _LOCKED.search(text):
-        return MailboxError(
-            f"Another program has the mailbox {server.mailbox or server.username} on {server.server_address} "
-            f"open ({text}): it is tried again by itself; if that stays so, end the other program.",
-            code="locked",
-        )
-    busy = (
-        "[unavailable]",
-        "[limit]",
-        "[sys/temp]",
-        "[login-delay]",
-        "too many",
-        "not connected",
-        "temporar",
+    found = refusals.find(text)
+    if found is None:
+        return None
+    refusal, wait = found
+    sentence = refusal.sentence.format(
+        place=place(server),
+        box=server.mailbox or server.username,
+        user=server.username,
+        host=server.server_address,
+        protocol=place(server).protocol,
+        text=text,
+        wait=max(1, round(wait)),
     )
-    if any(word in low for word in busy):
-        return MailboxError(
-            f"{place(server)} can't let us in now ({text}): it is tried again by itself.", code="busy"
-        )
-    return None
+    return MailboxError(sentence, code=refusal.code, retry=refusal.retry, wait=wait)

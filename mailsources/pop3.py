@@ -23,6 +23,7 @@ from sso.secrets import Credential
 
 LISTED_AT_ONCE = 1000
 LONGEST_LINE = 20 * 1024 * 1024
+LONGEST_LOGIN_DELAY = 24 * 3600
 CRLF = b"\r\n"
 
 
@@ -217,7 +218,10 @@ def sign_in(line: poplib.POP3, source: EmailSource, credential: Credential) -> N
     except OSError as error:
         raise faults.talking(error, source) from error
     except FAULTS as error:
-        raise faults.refused(error, source, by_token=credential.kind == "xoauth2") from error
+        refusal = faults.refused(error, source, by_token=credential.kind == "xoauth2")
+        if refusal.code == "login_delay":
+            refusal.wait = max(refusal.wait, _login_delay(line))
+        raise refusal from error
 
 
 def _connect(source: EmailSource, credential: Credential) -> poplib.POP3:
@@ -252,6 +256,14 @@ def _capabilities(line: poplib.POP3) -> dict[str, list[str]]:
         if _is_refusal(error):
             return {}  # a server older than CAPA
         raise
+
+
+def _login_delay(line: poplib.POP3) -> float:
+    """Seconds from one login to the next that the server announces (RFC 2449 6.5), 0 if it doesn't."""
+    with suppress(*FAULTS):
+        seconds = _capabilities(line).get("LOGIN-DELAY", ["0"])[0]
+        return min(float(seconds), LONGEST_LOGIN_DELAY) if seconds.isdigit() else 0
+    return 0
 
 
 def _authenticate(line: Any, mechanism: str, text: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from imapclient import IMAPClient
 from pytest_django import Settings
 
-from mailsources import faults, imap
+from mailsources import imap
 from mailsources.faults import MailboxError
 from mailsources.listing import Arrived, Listed, TooBig, batches
 from mailsources.mailbox import Mailbox, open_mailbox
@@ -363,25 +363,6 @@ def test_pop3_without_uidl_will_do_when_mails_are_deleted(
         arrived = list(mailbox.fetch(listed(mailbox)))
         mailbox.settle([one.listed for one in arrived])
     assert dovecot.mails(source.username) == []
-
-
-@pytest.mark.parametrize(
-    ("said", "code", "wait"),
-    [
-        (b"-ERR [IN-USE] Unable to lock maildrop", "locked", 0),
-        (b"-ERR [SYS/TEMP] Try later", "busy", 0),
-        (b"-ERR [LOGIN-DELAY] minimum time between mail checks violation", "busy", 0),
-        (b"[UNAVAILABLE] Temporary authentication failure.", "busy", 0),
-        (b"User is authenticated but not connected.", "busy", 0),
-        (b"[ALERT] Too many simultaneous connections. (Failure)", "busy", 0),
-        (b"Request is throttled. Suggested Backoff Time: 299961 milliseconds", "throttled", 299.961),
-        (b"[AUTHENTICATIONFAILED] Invalid credentials (Failure)", "password", 0),
-        (b"-ERR [AUTH] Account is blocked.", "password", 0),
-    ],
-)
-def test_refusals_that_time_mends_are_told_from_a_wrong_password(said: bytes, code: str, wait: float) -> None:
-    refusal = faults.refused(poplib.error_proto(said), make_source(), by_token=False)
-    assert (refusal.code, refusal.wait, refusal.retry) == (code, wait, code != "password")
 
 
 def test_batches_are_bounded_by_number_and_octets() -> None:
