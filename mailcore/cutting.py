@@ -18,17 +18,17 @@ _VOID = frozenset({"br", "hr", "img", "col", "wbr"})
 _ENDS = re.compile(r"(?:</[a-z0-9]+>|\s+|<br ?/?>|&nbsp;|\xa0)*+")
 
 
-def cut(html: str, sender: Address = Address()) -> tuple[Piece, ...]:  # noqa: B008 - frozen
+def cut(html: str, sender: Address | None) -> tuple[Piece, ...]:
     """Return the pieces of HTML that comes from ``sanitise``: new text, signature, quoted part.
 
     Args:
         html: sanitised; images may have addresses already.
-        sender: who wrote the mail (see ``signature_at``).
+        sender: who wrote the mail (see ``signature_at``); None for a machine, which signs nothing.
     """
     lines, starts = lines_of_sanitised(html)
     text = "\n".join(lines)
     quote = quote_at(text)
-    signature = signature_at(text, quote, sender)
+    signature = quote if sender is None else signature_at(text, quote, sender)
     edges = [0, _place(html, text, starts, signature), _place(html, text, starts, quote), len(html)]
     kinds = (Kind.NEW, Kind.SIGNATURE, Kind.QUOTE)
     ranges = [each for each in zip(kinds, edges, edges[1:], strict=False) if each[1] < each[2]]

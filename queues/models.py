@@ -227,6 +227,10 @@ class Message(models.Model):
     signature_at = models.PositiveIntegerField(
         null=True, help_text="Where the signature before the quoted part begins; empty when there is none."
     )
+    forwarded = models.JSONField(
+        default=dict,
+        help_text='Of a mail forwarded by hand, who wrote it: {"name": …, "email": …, "subject": …}.',
+    )
     invitations = models.JSONField(default=list, help_text="Calendar invitations, read.")
     protection = models.CharField(
         max_length=20, blank=True, help_text="signed or encrypted, by S/MIME or PGP, as it came."

@@ -17,10 +17,12 @@ from crm import tracking
 from crm.models import Contact
 from mailcore.clean import clean_line
 from mailcore.compose import ComposeError, Draft, compose, new_message_id
+from mailcore.folding import new_text
 from mailcore.parse import parse
 from mailcore.parsed import Address, AttachmentPart
 from mailsenders import outbox
 from mailsenders.models import EmailSender
+from queues.folds import signature_at
 from queues.letters import Letter
 from queues.models import Attachment, Conversation, EmailQueue, Message
 from queues.refusals import ActionRefused
@@ -198,7 +200,7 @@ def crm_reference(message: Message) -> str:
 
 def preview(message: Message) -> str:
     """The first words on one line, without what is quoted and the signature."""
-    new = message.text[: message.quote_at].partition("\n-- \n")[0]
+    new = new_text(message.text, signature_at(message), message.quote_at).partition("\n-- \n")[0]
     line = clean_line((new.strip() or message.text)[: PREVIEW_LENGTH * 4])
     return line if len(line) <= PREVIEW_LENGTH else line[: PREVIEW_LENGTH - 1].rstrip() + "…"
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
+from mailcore.folding import new_text
 from mailcore.markup import content_ids
-from mailcore.text import text_to_html
 from mailsenders.models import OutgoingMail
-from queues.enclosures import Appointment, Protection, appointments, protection, split_files
+from queues.folds import Part, linked, original, parts, signature_at
 from queues.history import ASSIGNMENTS, MOVED_FROM, Kind
 from queues.inbox import Entry
 from queues.models import Attachment, Event, Message, Note
@@ -26,8 +26,6 @@ MACHINE = {
     "list": "Mailing list",
     "report": "Report of a mail system",
 }
-_QUOTE_TAG = re.compile(r"<(/?)blockquote\b[^>]*>")
-_TAG = re.compile(r"<[^>]*>")
 _COLOURED = re.compile(r"bgcolor=|\bcolor=|background|[\s\";]color:", re.IGNORECASE)
 
 
@@ -76,14 +74,11 @@ class Letter:
     subject: str
     machine: str
     folded: str
-    text: SafeString
-    quoted: SafeString
+    parts: tuple[Part, ...]
+    forwarded: str
     framed: bool
     remote_images: bool
     files: tuple[File, ...]
-    wrapping: tuple[File, ...]
-    appointments: tuple[Appointment, ...]
-    protection: Protection | None
     defects: tuple[str, ...]
     message_id: str
     has_raw: bool
@@ -160,10 +155,7 @@ def letter(message: Message, now: datetime, *, is_open: bool = True, subject: st
     name = message.from_name or message.from_email or "Unknown sender"
     if message.agent is not None:
         name = str(message.agent)
-    body, quoted = message.text[: message.quote_at], message.text[message.quote_at :]
-    if not body.strip():
-        body, quoted = message.text, ""
-    shown, wrapping = files(message)
+    body = new_text(message.text, signature_at(message), message.quote_at)
     return Letter(
         pk=message.pk,
         out=message.direction == "out",
@@ -177,14 +169,11 @@ def letter(message: Message, now: datetime, *, is_open: bool = True, subject: st
         subject=message.subject if bare(message.subject) != bare(subject) else "",
         machine=MACHINE.get(message.automatic, "") if message.direction == "in" else "",
         folded=" ".join(body[: 4 * FOLDED_LENGTH].split())[:FOLDED_LENGTH],
-        text=linked(body),
-        quoted=linked(quoted),
+        parts=parts(message),
+        forwarded=original(message),
         framed=bool(message.html) and message.direction == "in",
         remote_images="data-remote-src=" in message.html,
-        files=shown,
-        wrapping=wrapping,
-        appointments=appointments(message),
-        protection=protection(message, message.attachments.all()),
+        files=files(message),
         defects=tuple(message.defects),
         message_id=message.message_id,
         has_raw=message.raw_id is not None,
@@ -198,12 +187,6 @@ def bare(subject: str) -> str:
     return re.sub(r"\A(?:\s*\w{1,4}\s*(?:\[\d+\])?:)+\s*", "", subject).strip().casefold()
 
 
-def linked(text: str) -> SafeString:
-    """Plain text as HTML with links; the line breaks stay line breaks, as the style sheet keeps them."""
-    html = text_to_html(text.strip("\n")).removeprefix("<div>").removesuffix("</div>")
-    return mark_safe(html.replace("<br>\n", "\n"))  # noqa: S308 - text_to_html escapes
-
-
 def people(addresses: list[dict[str, Any]]) -> str:
     """The addresses of a header in one line."""
     lines = [
@@ -213,12 +196,11 @@ def people(addresses: list[dict[str, Any]]) -> str:
     return ", ".join(lines)
 
 
-def files(message: Message) -> tuple[tuple[File, ...], tuple[File, ...]]:
-    """The attachments that the text doesn't show itself; apart from them, those that are only wrapping."""
-    sent, wrapping = split_files(list(message.attachments.all()), is_signed=message.protection == "signed")
-    shown = content_ids(message.html) if any(each.content_id for each in sent) else frozenset()
-    free = [each for each in sent if each.content_id not in shown or not each.content_id]
-    return tuple(map(file, free)), tuple(map(file, wrapping))
+def files(message: Message) -> tuple[File, ...]:
+    """The attachments that the text doesn't show itself."""
+    attachments = list(message.attachments.all())
+    shown = content_ids(message.html) if any(each.content_id for each in attachments) else frozenset()
+    return tuple(file(each) for each in attachments if each.content_id not in shown or not each.content_id)
 
 
 def file(attachment: Attachment) -> File:
@@ -279,37 +261,6 @@ def _happening(event: Event, now: datetime) -> Happening:
         iso=event.at.isoformat(timespec="seconds"),
         age=age(event.at, now),
     )
-
-
-def fold_quotes(html: str) -> str:
-    """Put each outermost quotation of sanitised (so well-formed) HTML behind three dots.
-
-    A mail that is nothing but a quotation stays as it is.
-    """
-    depth = 0
-    if not _has_own_text(html):
-        return html
-
-    def tag(match: re.Match[str]) -> str:
-        nonlocal depth
-        if match[1]:
-            depth -= 1
-            return "</blockquote></details>" if depth == 0 else match[0]
-        depth += 1
-        return f"<details><summary>•••</summary>{match[0]}" if depth == 1 else match[0]
-
-    return _QUOTE_TAG.sub(tag, html)
-
-
-def _has_own_text(html: str) -> bool:
-    depth, end, own = 0, 0, []
-    for match in _QUOTE_TAG.finditer(html):
-        if depth == 0:
-            own.append(html[end : match.start()])
-        depth += -1 if match[1] else 1
-        end = match.end()
-    own.append(html[end:])
-    return bool(_TAG.sub("", "".join(own)).replace("&nbsp;", "").strip())
 
 
 def is_coloured(html: str) -> bool:

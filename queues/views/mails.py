@@ -9,9 +9,11 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_GET
 
 from mailcore.parse import PartNotFound, part_bytes
+from mailcore.parsed import Address
 from mailcore.text import show_remote, with_cid_urls
 from queues import inbox
-from queues.thread import RASTER, fold_quotes, is_coloured
+from queues.folds import fold
+from queues.thread import RASTER, is_coloured
 from queues.views.gate import DeskRequest, signed_in
 
 POLICY = (
@@ -55,7 +57,8 @@ def body(request: DeskRequest, pk: int) -> HttpResponse:
         return f"{reverse('attachment', args=[own[content_id]])}?inline=1" if content_id in own else None
 
     html = with_cid_urls(message.html, url)
-    html = fold_quotes(show_remote(html) if with_images else html)
+    sender = Address(message.from_name, message.from_email) if message.automatic == "no" else None
+    html = fold(show_remote(html) if with_images else html, sender)
     look = "own" if is_coloured(html) else "plain"
     page = format_html(PAGE, mark_safe(STYLE), look, mark_safe(html))  # noqa: S308 - sanitised on the way in
     response = HttpResponse(page)

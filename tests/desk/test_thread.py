@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailcore.parsed import Address
 from mailcore.text import sanitise
 from mailsenders.models import OutgoingMail
-from queues.models import Conversation
+from queues.folds import LONG_QUOTE, fold, linked, original, parts
+from queues.models import Conversation, Message
 from queues.presentation import age, due, person, size
-from queues.thread import bare, delivery, fold_quotes, is_coloured, linked
+from queues.thread import bare, delivery, is_coloured
 from tests.make import make_outgoing
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -73,24 +75,79 @@ def test_text_becomes_links_and_never_markup() -> None:
     assert 'rel="noopener noreferrer"' in html
 
 
-def test_the_outermost_quotation_is_folded() -> None:
-    html = "<div>Yes.<blockquote>No?<blockquote>Well</blockquote></blockquote></div>"
-    folded = fold_quotes(sanitise(html))
+def test_a_text_is_shown_whole_with_quote_and_signature_folded() -> None:
+    text = "It came.\n\nRegards\nCarla\n\nOn 5 Mar 2024 10:11, Alice wrote:\n> Where is it?"
+    message = Message(text=text, signature_at=text.index("Regards"), quote_at=text.index("On 5"))
+
+    shown = parts(message)
+
+    assert [part.label for part in shown] == ["", "Signature", "•••"]
+    assert "\n\n".join(part.text for part in shown) == text.replace(">", "&gt;")
+
+
+def test_a_text_that_is_all_quotation_is_not_hidden() -> None:
+    assert [part.label for part in parts(Message(text="> Where is it?", quote_at=0))] == [""]
+    assert parts(Message(text="", quote_at=0)) == ()
+
+
+def test_who_wrote_a_forwarded_mail() -> None:
+    assert original(Message()) == ""
+    told = {"name": "Dan", "email": "dan@example.net", "subject": "Chairs"}
+    assert original(Message(forwarded=told)) == "Dan <dan@example.net>, “Chairs”"
+
+
+CARLA = Address("Carla Client", "carla@customer.example")
+
+
+def test_the_quotation_at_the_end_is_folded_with_the_words_above_it() -> None:
+    quote = "<blockquote>No?<blockquote>Well</blockquote></blockquote>"
+    html = f"<div>Yes.</div><div>On 5 Mar 2024 10:11, Alice wrote:</div>{quote}"
+    folded = fold(sanitise(html), CARLA)
     assert folded.count("<details>") == folded.count("</details>") == 1
-    assert folded.index("Yes.") < folded.index("<details>") < folded.index("No?") < folded.index("</details>")
+    assert folded.index("Yes.") < folded.index("<details>") < folded.index("On 5") < folded.index("No?")
+
+
+def test_a_signature_in_html_is_folded_unless_a_machine_wrote() -> None:
+    html = sanitise("<p>It came.</p><p>Viele Grüße<br>Carla</p>")
+    assert fold(html, CARLA) == (
+        "<p>It came.</p><details><summary>Signature</summary><p>Viele Grüße<br>Carla</p></details>"
+    )
+    assert fold(html, None) == html
+
+
+def test_quotations_between_answers_are_folded_when_they_are_long() -> None:
+    html = f"<blockquote>When?</blockquote>Today.<blockquote>{'Why? ' * LONG_QUOTE}</blockquote>So."
+    folded = fold(sanitise(html), CARLA)
+    assert folded.startswith(
+        "<blockquote>When?</blockquote>Today.<details><summary>•••</summary><blockquote>Why?"
+    )
+    assert folded.endswith("</blockquote></details>So.")
 
 
 def test_a_mail_that_is_all_quotation_is_not_hidden() -> None:
-    html = sanitise("<blockquote>forwarded</blockquote>&nbsp;")
-    assert fold_quotes(html) == html
+    html = sanitise("<blockquote>" + "forwarded " * LONG_QUOTE + "</blockquote>&nbsp;")
+    assert fold(html, CARLA) == html
 
 
-@given(
-    st.lists(st.sampled_from(["<blockquote>", "</blockquote>", "<div>", "</div>", "x", "<p>"]), max_size=30)
-)
-def test_folding_keeps_any_mail_well_formed(pieces: list[str]) -> None:
-    folded = fold_quotes(sanitise("".join(pieces)))
+PIECES = [
+    "<blockquote>",
+    "</blockquote>",
+    "<div>",
+    "</div>",
+    "x",
+    "<p>",
+    "y" * LONG_QUOTE,
+    "Regards",
+    "-- ",
+    "<br>",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+def test_folding_keeps_any_mail_well_formed(html: str) -> None:
+    folded = fold(sanitise(html), CARLA)
     assert folded.count("<details>") == folded.count("</details>")
+    assert sanitise(folded) == folded
 
 
 def test_colours_of_its_own() -> None:
