@@ -18,11 +18,12 @@ from crm import tracking
 from crm.models import Contact
 from mailcore import language
 from mailcore.automatic import is_daemon
-from mailcore.parsed import Automatic, Bounce, ParsedMail
+from mailcore.parsed import AttachmentPart, Automatic, Bounce, ParsedMail
 from mailsenders import outbox
 from mailstore.announce import announce
 from mailstore.models import RawMail
 from queues import live, matching, states, tasks
+from queues.enclosures import keep, split_files
 from queues.history import Kind, note_event
 from queues.letters import own_addresses, write_acknowledgement
 from queues.matching import Match
@@ -149,6 +150,8 @@ def _message(mail: ParsedMail, raw: RawMail, received_at: datetime) -> Message:
         quote_at=mail.quote_at,
         signature_at=mail.signature_at if mail.signature_at < mail.quote_at else None,
         forwarded=_original(mail),
+        invitations=keep(mail.invitations),
+        protection=mail.protection,
         message_id=mail.message_id[:1000],
         in_reply_to=mail.in_reply_to[:1000],
         references=list(mail.references),
@@ -175,9 +178,14 @@ def _keep(conversation: Conversation, message: Message, mail: ParsedMail) -> Non
         keep_attachments(message, mail.attachments)
 
 
+def _sent_files(mail: ParsedMail) -> list[AttachmentPart]:
+    return split_files(mail.attachments, is_signed=mail.protection == "signed")[0]
+
+
 def _searched(mail: ParsedMail) -> list[str]:
     everybody = (mail.from_, *mail.to, *mail.cc)
     names = [attachment.name for attachment in mail.attachments]
+    names += [text for event in mail.invitations for text in (event.summary, event.location)]
     new, quoted = mail.text[: mail.quote_at], mail.text[mail.quote_at :]
     return [mail.subject, *map(str, everybody), new, *names, quoted]
 
@@ -189,7 +197,7 @@ def _show(conversation: Conversation, message: Message, mail: ParsedMail) -> Non
     if message.automatic == Automatic.NO or conversation.messages_count == 1:
         conversation.last_direction = message.direction
         conversation.preview = preview(message)
-    conversation.has_attachments = conversation.has_attachments or bool(mail.attachments)
+    conversation.has_attachments = conversation.has_attachments or bool(_sent_files(mail))
 
 
 def _answered(conversation: Conversation, message: Message, mail: ParsedMail) -> None:

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from mailcore.folding import new_text
 from mailcore.markup import content_ids
 from mailsenders.models import OutgoingMail
+from queues.enclosures import Appointment, Protection, appointments, protection, split_files
 from queues.folds import Part, linked, original, parts, signature_at
 from queues.history import ASSIGNMENTS, MOVED_FROM, Kind
 from queues.inbox import Entry
@@ -79,6 +80,9 @@ class Letter:
     framed: bool
     remote_images: bool
     files: tuple[File, ...]
+    wrapping: tuple[File, ...]
+    appointments: tuple[Appointment, ...]
+    protection: Protection | None
     defects: tuple[str, ...]
     message_id: str
     has_raw: bool
@@ -156,6 +160,7 @@ def letter(message: Message, now: datetime, *, is_open: bool = True, subject: st
     if message.agent is not None:
         name = str(message.agent)
     body = new_text(message.text, signature_at(message), message.quote_at)
+    shown, wrapping = files(message)
     return Letter(
         pk=message.pk,
         out=message.direction == "out",
@@ -173,7 +178,10 @@ def letter(message: Message, now: datetime, *, is_open: bool = True, subject: st
         forwarded=original(message),
         framed=bool(message.html) and message.direction == "in",
         remote_images="data-remote-src=" in message.html,
-        files=files(message),
+        files=shown,
+        wrapping=wrapping,
+        appointments=appointments(message),
+        protection=protection(message, message.attachments.all()),
         defects=tuple(message.defects),
         message_id=message.message_id,
         has_raw=message.raw_id is not None,
@@ -196,11 +204,12 @@ def people(addresses: list[dict[str, Any]]) -> str:
     return ", ".join(lines)
 
 
-def files(message: Message) -> tuple[File, ...]:
-    """The attachments that the text doesn't show itself."""
-    attachments = list(message.attachments.all())
-    shown = content_ids(message.html) if any(each.content_id for each in attachments) else frozenset()
-    return tuple(file(each) for each in attachments if each.content_id not in shown or not each.content_id)
+def files(message: Message) -> tuple[tuple[File, ...], tuple[File, ...]]:
+    """The attachments that the text doesn't show itself; apart from them, those that are only wrapping."""
+    sent, wrapping = split_files(list(message.attachments.all()), is_signed=message.protection == "signed")
+    shown = content_ids(message.html) if any(each.content_id for each in sent) else frozenset()
+    free = [each for each in sent if each.content_id not in shown or not each.content_id]
+    return tuple(map(file, free)), tuple(map(file, wrapping))
 
 
 def file(attachment: Attachment) -> File:
