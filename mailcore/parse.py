@@ -14,17 +14,18 @@ from mailcore.bodies import Contents, read_contents
 from mailcore.bounce import read_bounce
 from mailcore.challenge import CHALLENGERS, is_challenge
 from mailcore.clean import clean_line
+from mailcore.confirmation import read_confirmation
 from mailcore.forwarded import Envelope, read_attached, read_forwarded
 from mailcore.headers import HeaderBlock, message_ids, read_date
 from mailcore.inside import part_data
 from mailcore.mime import Part, decoded_body, read_structure
+from mailcore.origin import noted_recipients, true_sender
 from mailcore.parsed import Address, Automatic, Bounce, Forwarded, ParsedMail
 from mailcore.quoting import quote_at
 from mailcore.signature import signature_at
 
 _MBOX_LINE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*+\r*+\n)*+(?:>?From [^\r\n]*\r*\n)?")
 _SYNTHETIC_DOMAIN = "ucs.invalid"  # RFC 2606: never anybody's
-_DELIVERED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-rcpt-to")
 
 NO_SENDER = "The mail has no From; the sender is unknown."
 NO_ID = "The mail has no Message-ID; one was made from its content."
@@ -55,7 +56,7 @@ def parse(raw: bytes) -> ParsedMail:
     defects.update(dict.fromkeys(contents.defects))
     headers = root.headers
     subject = headers.decoded("subject")
-    sender = _sender(headers, defects)
+    sender = true_sender(headers, _sender(headers, defects))
     bounce, kind = _kind(mail, root, subject, sender, contents)
     to, cc = (_addresses(headers, name, defects) for name in ("to", "cc"))
     text, end = contents.text, quote_at(contents.text)
@@ -80,8 +81,11 @@ def parse(raw: bytes) -> ParsedMail:
         bounce=bounce,
         forwarded=_forwarded(mail, root, text, envelope) if is_person else None,
         invitations=contents.invitations,
+        confirmation=None
+        if bounce
+        else read_confirmation(sender, subject, contents.text, contents.html, to + cc),
         protection=contents.protection,
-        delivered_to=_delivered_to(headers),
+        delivered_to=noted_recipients(headers),
         defects=tuple(defects),
     )
 
@@ -156,7 +160,7 @@ def _kind(
     bounce, kind = read_bounce(mail, root, subject, sender, contents.text)
     if kind is Automatic.NO:
         kind = automatic(root, sender, subject, contents.text)
-    if kind in CHALLENGERS and is_challenge(subject, contents.text):
+    if kind in CHALLENGERS and is_challenge(f"{subject} {bounce.answer if bounce else ''}", contents.text):
         kind = Automatic.CHALLENGE
     return bounce, kind
 
@@ -166,13 +170,3 @@ def _forwarded(mail: bytes, root: Part, text: str, envelope: Envelope) -> Forwar
     attached = [leaf for leaf in root.leaves() if leaf.type == "message/rfc822"]
     inner = read_attached(decoded_body(mail, attached[0])[0]) if len(attached) == 1 else None
     return inner or read_forwarded(text, envelope)
-
-
-def _delivered_to(headers: HeaderBlock) -> tuple[str, ...]:
-    """Return the envelope recipients the servers noted, newest first, each once."""
-    found: dict[str, None] = {}
-    for name in _DELIVERED:
-        for address in headers.addresses(name)[0]:
-            if address.email:
-                found[address.email] = None
-    return tuple(found)
