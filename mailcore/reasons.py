@@ -7,7 +7,7 @@ the general ones. Servers' codes come last: many give 5.0.0 or 5.7.1 to everythi
 import re
 from functools import lru_cache
 
-from mailcore.parsed import Reason
+from mailcore.parsed import DEAD_ADDRESS, Reason
 
 _MOST_WORDS = 3000  # characters
 
@@ -39,6 +39,18 @@ WORDS = {
     Reason.SYSTEM: "the recipient's server is out of order",
     Reason.PROGRAM: "a program on the recipient's server failed",
 }
+
+_PASSING = frozenset(
+    {Reason.MAILBOX_FULL, Reason.THROTTLED, Reason.EXPIRED, Reason.NETWORK, Reason.SYSTEM, Reason.PROGRAM}
+)
+
+
+def advice(reason: Reason) -> str:
+    """Return the reason in words with what to do about it, "" when it is unknown."""
+    if reason in DEAD_ADDRESS:
+        return f"{WORDS[reason]}, so another try is useless"
+    return f"{WORDS[reason]}; a later try may work" if reason in _PASSING else WORDS[reason]
+
 
 _TELLING: tuple[tuple[Reason, str], ...] = (
     (

@@ -29,6 +29,7 @@ Result = TypeVar("Result")
 
 MARGIN_SECONDS = 10.0  # the envelope is done this long before the lease ends, or a quarter of a short lease
 WRITE_PAUSES = (0.2, 1, 2, 5, 10, 20)
+SIGN_IN_CODES = (530, 534, 535, 538)
 STATES = {
     Kind.RETRY: RecipientState.RETRY,
     Kind.PARK: RecipientState.RETRY,
@@ -109,6 +110,9 @@ class Delivery:
 
     def _refused(self, refusal: Refused) -> bool:
         """The server said no to the mail as a whole, or to its sender."""
+        if self._wants_a_sender(refusal):
+            self._write(lambda: outbox.name_sender(self.claim))
+            return self._reset()
         answer, verdict = refusal.answer, classify(refusal.answer, refusal.phase)
         if verdict.kind is Kind.UNCERTAIN:
             return self._doubt(verdict, answer)
@@ -124,6 +128,15 @@ class Delivery:
         else:
             self._write(lambda: outbox.put_back(self.claim, sentence))
         return verdict.kind is not Kind.PARK and self._reset()
+
+    def _wants_a_sender(self, refusal: Refused) -> bool:
+        """Whether the empty return path may be what the server minds.
+
+        Automatic mail has none, so that no bounce of it starts a loop (RFC 3834 3.3), but some providers let
+        nobody send for nobody.
+        """
+        is_final = refusal.answer.code // 100 == 5 and refusal.answer.code not in SIGN_IN_CODES
+        return not self.claim.mail_from and is_final and refusal.phase in (Phase.MAIL, Phase.RCPT, Phase.DOT)
 
     def _lost(self, error: Lost) -> bool:
         """The server said nothing."""

@@ -149,6 +149,11 @@ class OutgoingRecipient(models.Model):
     email = models.CharField(max_length=320)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     answer = models.TextField(blank=True)
+    reason = models.CharField(
+        max_length=30, blank=True, help_text="Why it came back, as mailcore.parsed.Reason names it."
+    )
+    returned_at = models.DateTimeField(null=True, blank=True, help_text="When it came back after all.")
+    delay = models.TextField(blank=True, help_text="What a report said while it was still being tried.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["mail", "email"], name="outgoing_recipient_once")]

@@ -1,4 +1,4 @@
-"""The life of an outgoing mail, and the only module that writes it.
+"""The life of an outgoing mail, and the only module that writes it; `returned` notes what came back.
 
     enqueue ──▶ held ──undo──▶ cancelled
        │          │ end of the undo time
@@ -12,7 +12,7 @@
        │                   │                        └──▶ uncertain  no answer, or the lease ran out
        └───claim again─────┘                                │
      resend (failed, uncertain) ──▶ queued        mark_sent ──▶ sent
-     bounced (sent, then it came back from everybody) ──▶ failed
+     sent, then it came back from everybody (`returned`) ──▶ failed
 
 A mail is handed to SMTP at most once unless the server's own answer shows that it was not taken: doubt ends
 in *uncertain*, which only a person leaves. `fence` rises with each claim and each decision of a person, so
@@ -44,15 +44,17 @@ __all__ = [
     "Envelope",
     "EnvelopeError",
     "Outcome",
-    "bounced",
     "can_resend",
     "claim",
     "enqueue",
     "finish",
     "finish_uncertain",
     "mark_sent",
+    "name_sender",
     "put_back",
+    "reorder",
     "resend",
+    "settle",
     "start_data",
     "sweep",
     "undo",
@@ -135,7 +137,7 @@ def resend(mail: OutgoingMail) -> bool:
         open_ones = locked.recipients.filter(state__in=OPEN)
         if not open_ones.exists():
             open_ones = locked.recipients.filter(state=RecipientState.REFUSED)
-        open_ones.update(state=RecipientState.PENDING, answer="")
+        open_ones.update(state=RecipientState.PENDING, answer="", reason="", returned_at=None, delay="")
         OutgoingMail.objects.filter(pk=mail.pk).update(
             state=State.QUEUED,
             fence=F("fence") + 1,
@@ -160,25 +162,8 @@ def mark_sent(mail: OutgoingMail) -> bool:
         )
         locked.fence, locked.last_error = locked.fence + 1, ""
         locked.sent_at = locked.data_started_at or timezone.now()
-        _settle(locked)
+        settle(locked)
         announce(SEND, sender_id=locked.sender_id)  # later mails of the conversation have waited for this one
-    return True
-
-
-def bounced(mail: OutgoingMail, emails: Iterable[str], reason: str) -> bool:
-    """Note that a mail which a server had taken came back from these addresses; False for other mails."""
-    wanted = {email.lower() for email in emails}
-    with transaction.atomic():
-        locked = OutgoingMail.objects.select_for_update().get(pk=mail.pk)
-        taken = list(locked.recipients.filter(state=RecipientState.ACCEPTED))
-        back = [row.pk for row in taken if row.email.lower() in wanted]
-        if not back and len(taken) == 1:  # forwarded: the report names an address that we never wrote to
-            back = [taken[0].pk]
-        if locked.state != State.SENT or not back:
-            return False
-        locked.recipients.filter(pk__in=back).update(state=RecipientState.REFUSED, answer=reason)
-        locked.last_error = f"It came back: {reason}"
-        _settle(locked)
     return True
 
 
@@ -233,7 +218,7 @@ def finish(claim: Claim, outcome: Outcome) -> bool:
         mail.last_answer, mail.last_error = outcome.answer, outcome.sentence
         if was_taken:
             mail.sent_at = timezone.now()
-        _settle(mail)
+        settle(mail)
     return True
 
 
@@ -262,6 +247,22 @@ def put_back(claim: Claim, sentence: str = "") -> bool:
             lease_until=None,
             data_started_at=None,
             last_error=sentence,
+        )
+    )
+
+
+def name_sender(claim: Claim) -> bool:
+    """Give a claim back with the sender's address as its return path: the server refused the empty one."""
+    ours = OutgoingMail.objects.filter(pk=claim.mail_id, fence=claim.fence, state=State.SENDING)
+    return bool(
+        ours.update(
+            state=State.RETRY,
+            mail_from=claim.sender.email_address,
+            attempts=F("attempts") - 1,
+            not_before=timezone.now(),
+            lease_until=None,
+            data_started_at=None,
+            last_error="The server takes nothing without a return path: the sender's address is put in.",
         )
     )
 
@@ -349,8 +350,8 @@ def _ours(claim: Claim) -> OutgoingMail | None:
     return mail
 
 
-def _settle(mail: OutgoingMail) -> None:
-    """The state of a mail out of the states of its recipients."""
+def settle(mail: OutgoingMail) -> None:
+    """Write the state of a locked mail, as the states of its recipients make it."""
     pause = delay(max(mail.attempts, 1), settings.RETRY_LADDER)
     if pause is None:
         mail.recipients.filter(state__in=OPEN).update(state=RecipientState.REFUSED)
@@ -388,7 +389,7 @@ def _take_up(mail: OutgoingMail, now: datetime) -> None:
         return
     mail.last_error = "The process that was sending this mail ended before the text left; it is tried again."
     if mail.attempts > CRASHES_FORGIVEN:  # it may be the mail that kills its worker
-        _settle(mail)
+        settle(mail)
         return
     mail.state, mail.not_before, mail.lease_until = State.RETRY, now, None
     mail.save(update_fields=["state", "not_before", "lease_until", "last_error"])

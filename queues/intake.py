@@ -19,10 +19,9 @@ from crm.models import Contact
 from mailcore import language
 from mailcore.automatic import is_daemon
 from mailcore.parsed import AttachmentPart, Automatic, Bounce, ParsedMail
-from mailsenders import outbox
 from mailstore.announce import announce
 from mailstore.models import RawMail
-from queues import live, matching, states, tasks
+from queues import bounces, live, matching, states, tasks
 from queues.enclosures import keep, split_files
 from queues.history import Kind, note_event
 from queues.letters import own_addresses, write_acknowledgement
@@ -129,7 +128,7 @@ def _join(
     else:
         track(conversation, message, conversation.contact)
         if match.bounced_id is not None and mail.bounce is not None:
-            _bounced(conversation, message, mail.bounce, match.bounced_id)
+            _returned(conversation, message, mail.bounce, match.bounced_id)
     _announce(conversation)
     return message
 
@@ -186,8 +185,13 @@ def _searched(mail: ParsedMail) -> list[str]:
     everybody = (mail.from_, *mail.to, *mail.cc)
     names = [attachment.name for attachment in mail.attachments]
     names += [text for event in mail.invitations for text in (event.summary, event.location)]
-    new, quoted = mail.text[: mail.quote_at], mail.text[mail.quote_at :]
-    return [mail.subject, *map(str, everybody), new, *names, quoted]
+    return [
+        mail.subject,
+        *map(str, everybody),
+        mail.text[: mail.quote_at],
+        *names,
+        mail.text[mail.quote_at :],
+    ]
 
 
 def _show(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
@@ -229,21 +233,17 @@ def _where(conversation: Conversation) -> str:
     return f"it is with {conversation.agent}" if conversation.agent else f"it waits in {conversation.queue}"
 
 
-def _bounced(conversation: Conversation, message: Message, bounce: Bounce, bounced_id: int) -> None:
+def _returned(conversation: Conversation, message: Message, bounce: Bounce, sent_id: int) -> None:
     """A mail of ours did not arrive: the customer still waits."""
-    sent = conversation.messages.get(pk=bounced_id)
-    who = ", ".join(bounce.recipients) or "the recipient"
-    why = bounce.answer or bounce.status or "the mail system gave no reason"
-    if sent.automatic != "no":  # nobody waits for an acknowledgement
+    loss = bounces.note(conversation, bounce, sent_id, message.created_at)
+    if loss is None:
         return
-    if sent.outgoing is not None:
-        outbox.bounced(sent.outgoing, bounce.recipients, why)
     _our_turn(conversation, message.created_at)
     note_event(
         conversation,
         Kind.BOUNCED,
-        f"The answer could not be delivered to {who}: {why}. Check the address; {_where(conversation)}.",
-        data={"message": sent.pk, "recipients": list(bounce.recipients), "status": bounce.status},
+        f"{loss.sentence} Check the address; {_where(conversation)}.",
+        data={"message": loss.message.pk, "recipients": loss.recipients, "status": bounce.status},
     )
 
 

@@ -20,9 +20,10 @@ from django.utils import timezone
 
 from mailcore.parsed import Automatic, ParsedMail
 from mailstore.models import RawMail
+from queues import bounces
 from queues.letters import own_addresses
 from queues.models import Conversation, EmailQueue, Message
-from queues.naming import continuations, ids_inside, ids_of, named, parties, signed, together
+from queues.naming import continuations, ids_of, named, parties, together
 from queues.subjects import base_subject, is_changed, number_in
 
 COPY_WITHIN = timedelta(days=1)  # the same mail over a second mailbox comes at almost the same time
@@ -85,19 +86,23 @@ def decide(found: Sequence[Found]) -> Match:
 def find(queue: EmailQueue, mail: ParsedMail, raw: RawMail) -> Match:
     """Look up what the mail names, and decide."""
     if mail.automatic != Automatic.NO:
-        ours = signed([*_bounced_first(mail), *ids_inside(raw)])
+        ours = bounces.about(mail.bounce, ids_of(mail), raw)
         if ours is not None:
-            is_bounce = mail.automatic == Automatic.BOUNCE
-            return Match(conversation_id=ours.conversation_id, bounced_id=ours.pk if is_bounce else None)
+            bounced_id = ours.message_id if mail.bounce else None
+            return Match(conversation_id=ours.conversation_id, bounced_id=bounced_id)
     match = decide(_found(queue, mail))
     if match != Match():
         return match
-    return _same_mail(queue, mail) or _numbered(mail) or match
+    return _same_mail(queue, mail) or _lost(queue, mail) or _numbered(mail) or match
 
 
-def _bounced_first(mail: ParsedMail) -> list[str]:
-    first = [mail.bounce.message_id] if mail.bounce and mail.bounce.message_id else []
-    return [*first, *ids_of(mail)]
+def _lost(queue: EmailQueue, mail: ParsedMail) -> Match | None:
+    """A report without an id of ours: a conversation in which we wrote to that address lately."""
+    row = bounces.maybe_about(queue, mail.bounce, timezone.now()) if mail.bounce else None
+    if row is None:
+        return None
+    sentence = f"May be about our last mail in #{row.number}: it went to the address that is named here."
+    return Match(hint=sentence, hint_id=row.pk)
 
 
 def _found(queue: EmailQueue, mail: ParsedMail) -> list[Found]:

@@ -153,7 +153,7 @@ def _envelope(conversation: Conversation, message: Message, posting: Posting, ra
         sender=posting.sender,
         raw=raw,
         message_id=message.message_id,
-        mail_from=posting.sender.email_address,
+        mail_from="" if posting.is_automatic else posting.sender.email_address,
         recipients=tuple(dict.fromkeys(address.email for address in everybody)),
         order_key=conversation.pk,
         hold=posting.hold,

@@ -23,7 +23,9 @@ FOLDED_LENGTH = 160
 SILENT = frozenset({Kind.OPENED, Kind.RECEIVED, Kind.REPLIED})  # the mail itself stands there
 MACHINE = {
     "auto_reply": "Automatic reply",
+    "challenge": "Asks whether a person wrote",
     "bounce": "Delivery failure",
+    "delay": "Delivery delayed",
     "list": "Mailing list",
     "report": "Report of a mail system",
 }
@@ -56,6 +58,7 @@ class Delivery:
     can_resend: bool = False
     may_have_left: bool = False
     refused: tuple[str, ...] = ()
+    delayed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +230,7 @@ def delivery(mail: OutgoingMail, now: datetime) -> Delivery:
         for each in mail.recipients.all()
         if each.state == "refused"
     )
+    delayed = tuple(f"{each.email}: {each.delay}" for each in mail.recipients.all() if each.delay)
     soon = 2 if now - mail.created_at < timedelta(minutes=1) else 15
     if mail.state == state.HELD and mail.not_before > now:
         left = int((mail.not_before - now).total_seconds()) + 1
@@ -238,7 +242,8 @@ def delivery(mail: OutgoingMail, now: datetime) -> Delivery:
         return Delivery("", "Being sent", again=soon)
     if mail.state == state.SENT:
         label = f"Sent {clock(mail.sent_at)}" if mail.sent_at else "Sent"
-        return Delivery("bad" if refused else "good", label, refused=refused)
+        level = "bad" if refused else "warn" if delayed else "good"
+        return Delivery(level, label, refused=refused, delayed=delayed)
     if mail.state == state.RETRY:
         label = f"Not sent yet, next try {clock(mail.not_before)}"
         again = 5 if mail.not_before - now < timedelta(minutes=2) else 30
@@ -247,6 +252,8 @@ def delivery(mail: OutgoingMail, now: datetime) -> Delivery:
         label = "It is not known whether this was sent"
         return Delivery("bad", label, answer, can_resend=True, may_have_left=True, refused=refused)
     if mail.state == state.FAILED:
+        if any(each.returned_at for each in mail.recipients.all()):
+            return Delivery("bad", "Came back", can_resend=True, refused=refused)
         return Delivery("bad", "Could not be sent", answer, can_resend=True, refused=refused)
     return Delivery("", "Taken back")
 

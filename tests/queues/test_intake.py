@@ -244,7 +244,10 @@ class TestMachineMail:
         assert "charlie@customer.example" in event.sentence
         assert event.data["message"] == sent.pk
         recipient = OutgoingRecipient.objects.get()
-        assert (recipient.state, recipient.answer) == ("refused", "smtp; 550 no such user")
+        assert (recipient.state, recipient.answer) == (
+            "refused",
+            "550 no such user – the address does not exist, so another try is useless",
+        )
         assert OutgoingMail.objects.get().state == OutgoingMail.State.FAILED
         assert Contact.objects.count() == 1
 

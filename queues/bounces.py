@@ -1,0 +1,128 @@
+"""Reports about our own mails: which mail of ours one is about, and what it changes.
+
+    signed id of ours in it → that mail, or, if a provider renamed it, our last one to that recipient
+    no id, but a recipient of late → a hint for people, as anybody could write such a mail
+
+A failure is written to the recipients of our mail and puts the conversation back to work, as the customer got
+nothing. A delay is written there too, and moves nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mailcore.compose import read_message_id
+from mailcore.parsed import Bounce
+from mailsenders import returned
+from mailsenders.models import OutgoingRecipient
+from mailstore.models import RawMail
+from queues.models import Conversation, EmailQueue, Message
+from queues.naming import ids_inside, signed, together
+from queues.posting import ANCHOR, message_id_key
+
+LATELY = timedelta(days=6)  # servers try for five days (RFC 5321 4.5.4.1)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The conversation that a machine's mail is about, and the message of ours if one is meant."""
+
+    conversation_id: int
+    message_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A mail of ours that did not arrive, for the history of its conversation."""
+
+    message: Message
+    recipients: list[str]
+    sentence: str
+
+
+def about(bounce: Bounce | None, ids: Iterable[str], raw: RawMail) -> About | None:
+    """What a machine's mail is about, as a signed id of ours proves; None when it names none.
+
+    :param ids: what its headers name, the nearest first.
+    """
+    returned_id = bounce.message_id if bounce else ""
+    inside = ids_inside(raw)
+    ours = signed([returned_id, *ids, *inside])
+    if ours is not None:
+        # A provider that gave the mail an id of its own leaves only those of earlier mails in it.
+        is_exact = not returned_id or read_message_id(returned_id, message_id_key()) is not None
+        last = None if is_exact or bounce is None else _last_to(ours.conversation_id, bounce)
+        return About(ours.conversation_id, last or ours.pk)
+    home = _anchored([returned_id, *ids, *inside])
+    return About(home, _last_to(home, bounce) if bounce else None) if home else None
+
+
+def _anchored(ids: Iterable[str]) -> int | None:
+    """The conversation that the first of our ids which stand for a whole conversation names."""
+    for each in ids:
+        pair = read_message_id(each, message_id_key())
+        if pair is not None and pair[1] == ANCHOR:
+            rows = together([pair[0]])
+            if rows:
+                return rows[0].pk
+    return None
+
+
+def _last_to(conversation_id: int, bounce: Bounce) -> int | None:
+    emails = {email.lower() for each in bounce.failures for email in (each.email, each.original) if email}
+    sent = Message.objects.filter(conversation=conversation_id, direction=Message.Direction.OUT).order_by(
+        "-pk"
+    )
+    for pk, to, cc in sent.values_list("pk", "to", "cc")[:20]:
+        if emails & {str(person.get("email", "")).lower() for person in (*to, *cc)}:
+            return pk
+    return None
+
+
+def maybe_about(queue: EmailQueue, bounce: Bounce, now: datetime) -> Conversation | None:
+    """The one conversation that a report without our id may be about: we wrote to that address lately."""
+    emails = {email.lower() for each in bounce.failures for email in (each.email, each.original) if email}
+    if not emails:
+        return None
+    rows = Conversation.objects.filter(
+        contact__addresses__email__in=emails,
+        last_message_at__gt=now - LATELY,
+        messages__outgoing__sender=queue.sender_id,
+        messages__outgoing__recipients__state=OutgoingRecipient.State.ACCEPTED,
+        messages__created_at__gt=now - LATELY,
+    )
+    found = list(rows.distinct()[:2])
+    return found[0] if len(found) == 1 else None
+
+
+def note(conversation: Conversation, bounce: Bounce, message_id: int, at: datetime) -> Loss | None:
+    """Write a report to the recipients of our mail; the loss that puts the conversation back to work, if any.
+
+    None for a delay, for an acknowledgement, for which nobody waits, and for what was known already.
+    """
+    sent = conversation.messages.select_related("outgoing").filter(pk=message_id).first()
+    if sent is None:
+        return None
+    if bounce.is_delay:
+        if sent.outgoing is not None:
+            returned.delayed(sent.outgoing, bounce.failures)
+        return None
+    pairs = returned.bounced(sent.outgoing, bounce.failures, at) if sent.outgoing else []
+    if sent.automatic != "no" or (not pairs and _is_known(sent)):
+        return None
+    return Loss(sent, [row.email for row, _ in pairs] or list(bounce.recipients), _sentence(bounce, pairs))
+
+
+def _is_known(sent: Message) -> bool:
+    """Whether it came back before: some servers tell twice."""
+    if sent.outgoing is None:
+        return False
+    return sent.outgoing.recipients.filter(returned_at__isnull=False).exists()
+
+
+def _sentence(bounce: Bounce, pairs: list[returned.Pair]) -> str:
+    told = [f"{row.email}: {row.answer}" for row, _ in pairs]
+    if not told:
+        told = [f"{each.email or 'the recipient'}: {returned.sentence(each)}" for each in bounce.failures]
+    who = "; ".join(told) or "the recipient: the mail system gave no reason"
+    return f"The answer could not be delivered to {who}."
