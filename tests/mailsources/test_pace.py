@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -200,6 +200,30 @@ def test_results_wait_for_the_database_to_come_back(
     eventually(lambda: SourceState.objects.filter(lease_until=None).count() == 2, "they are written", 10)
     assert not SourceState.objects.filter(last_success_at=None).exists()
     eventually(lambda: len(polling.owed) == 0, "nothing is owed any more", 10)
+
+
+@committed
+def test_a_database_that_cuts_its_connections_leaves_no_mailbox_waiting(
+    dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailsources.owed.PAUSE_SECONDS", 0.1)
+    source = source_at(dovecot)
+    run = fetch.run
+
+    def cut_after(held: Lease, told: Any) -> Any:
+        fetched = run(held, told)
+        with connection.cursor() as cursor:  # of this thread
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        return fetched
+
+    monkeypatch.setattr(fetch, "run", cut_after)
+    tasks.poll([source.pk])
+    connection.close()
+    eventually(lambda: SourceState.objects.get(source=source).lease_until is None, "it is given back", 10)
+    assert SourceState.objects.get(source=source).last_success_at is not None
 
 
 @committed
