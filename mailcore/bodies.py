@@ -15,6 +15,8 @@ from mailcore.text import sanitise, text_of_sanitised, text_to_html
 from mailcore.tnef import read_tnef
 
 _MOST_ENVELOPES = 3
+_MOST_OPENED = 5  # winmail.dat of one mail
+_MOST_CALENDARS = 20
 LONGEST_TEXT = 2_000_000  # characters
 
 _SHOWN = ("text/plain", "text/html", "text/enriched", "text/x-amp-html", "text/watch-html")
@@ -61,6 +63,8 @@ class _Findings:
     invitations: dict[tuple[str, str, str], Invitation] = field(default_factory=dict)
     protection: str = ""
     room: int = LONGEST_HTML
+    opened: int = 0
+    calendars: int = 0
     spare: _Body = field(default_factory=_Body)
 
     def protect(self, kind: str) -> None:
@@ -138,20 +142,25 @@ class _Collector:
         content_id = part.headers.decoded("content-id").strip("<> ")
         file = AttachmentPart(self.prefix + part.path, name, type_, len(data), content_id=content_id)
         self.found.attachments.append(file)
-        if is_tnef(data):
+        if is_tnef(data) and self.found.opened < _MOST_OPENED:
             self.tnef(part, data)
         elif is_cms(part):
             return self.cms(part, name, data)
         elif type_ in _CALENDARS or name.lower().endswith(".ics"):
             self.calendar(data, part.parameters)
+        elif type_.startswith("text/") and _is_for_reading(part) and _is_empty(self.found.spare):
+            # Markdown and other words that nobody named: better than no text at all.
+            text = decode(data, part.parameters.get("charset", ""))[0]
+            self.found.spare = self.shown("text/plain", text)
         return _Body()
 
     def tnef(self, part: Part, data: bytes) -> None:
+        self.found.opened += 1
         inside = read_tnef(data)
         for each in inside.files:
             path = f"{part.path}#{each.number}"
             self.inner(path, InnerFile(each.name, each.type, each.data), each.content_id)
-        if not self.found.spare.html and not self.found.spare.text:
+        if _is_empty(self.found.spare):
             html = self.shown("text/html", inside.html).html if inside.html else ""
             text = self.shown("text/plain", inside.text).text if inside.text else ""
             self.found.spare = _Body(text, html)
@@ -170,6 +179,9 @@ class _Collector:
         return within.body(read_structure(content)[0])
 
     def calendar(self, data: bytes, given: dict[str, str]) -> None:
+        self.found.calendars += 1
+        if self.found.calendars > _MOST_CALENDARS:
+            return
         for each in calendar.read_invitations(data, given.get("charset", ""), given.get("method", "")):
             if len(self.found.invitations) < calendar.MOST:
                 # The same one often comes twice, as a part to act on and as a file to keep.
@@ -239,8 +251,11 @@ def _name_encrypted(part: Part) -> None:
 
 
 def _is_shown(part: Part) -> bool:
-    if part.type not in _SHOWN:
-        return False
+    return part.type in _SHOWN and _is_for_reading(part)
+
+
+def _is_for_reading(part: Part) -> bool:
+    """Whether a text is words of the mail, not a file put to it."""
     kind, given = disposition(part)
     is_named = bool(given.get("filename") or part.parameters.get("name"))
     if part.depth == 0:

@@ -24,6 +24,11 @@ _DELIMITER_TAIL = re.compile(rb"(--)?[ \t]*\r*(?:\n|\Z)")
 _FIRST_DASHES = re.compile(rb"(?:\A|\n)--([!-~][ -~]{0,199}?)[ \t]*\r?\n")
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
+_PROSE = re.compile(
+    rb"^(?:[_=*-]{5,}[ \t]*\r?$|[ \t]{0,20}[^\s]{1,30}(?: {1,5}[^\s]{1,30}){2}(?:[ \t]|\r?$))", re.MULTILINE
+)
+_COMMENT = re.compile(r"[;(]")
+_NOT_WORD = re.compile(r"[^a-z0-9]+")
 _PADDING = re.compile(rb"=+")
 
 TOO_MANY = f"The mail has more than {MOST_PARTS} parts; the rest is only in the raw mail (shortened)."
@@ -158,22 +163,28 @@ def read_structure(raw: bytes) -> tuple[Part, tuple[str, ...]]:
 
 def decoded_body(raw: bytes, part: Part) -> tuple[bytes, bool]:
     """Return the bytes of a part with its transfer encoding undone, and whether that went without damage."""
-    encoding = part.headers.text("content-transfer-encoding").strip().lower().rstrip(";")
+    named = _COMMENT.split(part.headers.text("content-transfer-encoding").lower(), maxsplit=1)[0]
+    encoding = _NOT_WORD.sub("", named)
     body = raw[part.start : part.end]
     if encoding == "base64":
-        return _from_base64(body)
-    if encoding == "quoted-printable":
+        return _from_base64(body, part.type.startswith("text/"))
+    if encoding == "quotedprintable":
         return binascii.a2b_qp(body), True
-    if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
+    if encoding in ("xuuencode", "uuencode", "xuue", "uue"):
         return decode_uu(body)
     return body, True
 
 
-def _from_base64(body: bytes) -> tuple[bytes, bool]:
+def _from_base64(body: bytes, is_text: bool) -> tuple[bytes, bool]:
     with suppress(binascii.Error):  # nearly every one is as it should be, and this is four times as fast
         return binascii.a2b_base64(body.translate(None, b"\r\n\t "), strict_mode=True), True
-    digits = body.translate(None, _NOT_BASE64)
     sound = not body.translate(None, _BASE64 + b"\r\n\t ")
+    # Mailing lists put their footer below the base64; some programs name it and write plain words.
+    prose = None if sound else _PROSE.search(body)
+    if prose:
+        head = _from_base64(body[: prose.start()], is_text)[0] if prose.start() else b""
+        return (head + body[prose.start() :] if is_text or not head else head), False
+    digits = body.translate(None, _NOT_BASE64)
     pieces = _PADDING.split(digits)
     if len(pieces) > 2 or (len(pieces) == 2 and pieces[1]):
         # Several base64 texts one after the other, each with its padding.

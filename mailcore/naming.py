@@ -1,5 +1,7 @@
 """What a file of a mail is called, and of which type it is by its name."""
 
+import re
+
 from mailcore.clean import clean_file_name
 from mailcore.headers import read_headers
 from mailcore.mime import Part
@@ -54,6 +56,8 @@ _TYPES = {ending: type_ for type_, ending in _ENDINGS.items()} | {
     ".ppt": "application/vnd.ms-powerpoint",
     ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
 }
+_FILE_NAME = re.compile(r"filename\*?[0-9]{0,2}\*?\s*=", re.IGNORECASE)
+_QUOTES = ("''", "“”", "‘’", "„“", "«»")
 UNKNOWN_TYPE = "application/octet-stream"
 
 
@@ -68,13 +72,18 @@ def disposition(part: Part) -> tuple[str, dict[str, str]]:
     if not value:
         return "", {}
     kind, semicolon, rest = value.partition(";")
+    if not semicolon and (named := _FILE_NAME.search(value)):  # the semicolon was forgotten
+        kind, rest = value[: named.start()], f";{value[named.start() :]}"
     return kind.strip().lower(), parameters(semicolon + rest)
 
 
 def given_name(part: Part) -> str:
     """Return the name that the mail gives the file, fit for saving; "" when it gives none."""
     given = disposition(part)[1].get("filename") or part.parameters.get("name") or ""
-    return clean_file_name(decode_words(given))
+    name = decode_words(given).strip()
+    if len(name) > 2 and name[0] + name[-1] in _QUOTES:
+        name = name[1:-1]
+    return clean_file_name(name)
 
 
 def file_name(part: Part, data: bytes) -> str:

@@ -12,7 +12,11 @@ _WORD = re.compile(r"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]*)\?=
 # Some mailers leave question marks unencoded within Q words.
 _LOOSE_Q_WORD = re.compile(r"=\?([^?\s*]{1,60})\?([qQ])\?((?:[^?\s]|\?(?!=))*)\?=")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
-_PARAMETER = re.compile(r";\s*([^\s=;\"]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"?|([^;]*))", re.DOTALL)
+# A quote in the middle of a word does not end the value: filename="the "old" price.pdf".
+_PARAMETER = re.compile(
+    r";\s*([^\s=;\"]+)\s*=\s*(?:\"((?:[^\"\\]|\\.|\"(?!\s{0,9}(?:;|\Z)|\s{1,9}[\w*-]{1,40}=))*+)\"?|([^;]*))",
+    re.DOTALL,
+)
 _CONTINUED = re.compile(r"([^*]+)\*(?:(\d{1,3})(\*)?)?\Z")
 _BACKSLASH = re.compile(r"\\([\"\\])")
 _MOST_PARAMETERS = 100
@@ -82,6 +86,7 @@ def _join_pieces(parts: dict[int, tuple[str, bool]]) -> str:
         text, encoded = parts[number]
         if encoded and number == min(parts) and text.count("'") >= 2:
             charset, _, text = text.split("'", 2)
+            text = text.strip('"')
         raw = text.encode("utf-8", "replace")
         data += unquote_to_bytes(raw) if encoded else raw
     text = decode(data, charset)[0]
