@@ -92,7 +92,7 @@ def _source(source: EmailSource) -> dict[str, Any]:
     state, progress = source.state, standing.progress(source, now)
     alarms = standing.alarms(source, now)
     row = {"name": source.name, **_health(state, source.is_active)}
-    if source.is_forwarding and row["state"] == "new":
+    if source.is_forwarding and row["state"] in ("new", "ok") and state.last_mail_at is None:
         row["state"] = "waiting for first mail"
     if alarms and row["state"] == "ok":
         row["state"] = "alarm"

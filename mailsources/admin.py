@@ -19,10 +19,11 @@ from django.views.decorators.http import require_POST
 from mailsources import check, proof
 from mailsources.fetched_admin import FetchedAdmin
 from mailsources.forms import SourceForm
+from mailsources.forwarding_admin import ForwardingPages, card_of
 from mailsources.models import EmailSource, FetchedMail
 from mailsources.source_page import proof_cell, source_badge, standing_of
 from mailsources.tasks import look_soon
-from sso.admin import ConnectionTest, HealthColumns, ProductAdmin, badge, when
+from sso.admin import ConnectionTest, HealthColumns, badge, when
 from sso.badges import moment
 from sso.steps import Step
 
@@ -32,17 +33,18 @@ State = FetchedMail.State
 
 
 @admin.register(EmailSource)
-class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
-    """One row for each mailbox that is fetched, with the queue it feeds and how it does."""
+class SourceAdmin(ConnectionTest, HealthColumns, ForwardingPages):
+    """One row for each mailbox that is fetched or forwards to us, with its queue and how it does."""
 
     form = SourceForm
     list_display = ("source", "server", "health", "last_look", "ledger", "backlog", "poll")
     list_filter = ("server_type", "queue", "is_active")
-    search_fields = ("name", "username", "mailbox", "server_address")
+    search_fields = ("name", "username", "mailbox", "server_address", "public_address", "forwarding_token")
     list_select_related = ("state", "queue")
     actions = ("poll_selected", "compare_selected")
     empty_sentence = (
-        "An email source fetches one mailbox and turns each mail into a conversation of its queue."
+        "An email source fetches one mailbox, or takes what a mailbox forwards, and turns each mail into a "
+        "conversation of its queue."
     )
     change_form_after_template = "mailsources/poll_now.html"
     fieldsets = (
@@ -50,7 +52,8 @@ class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
             None,
             {
                 "fields": (
-                    *("server_type", "server_address", "service_port", "use_ssl", "username", "password"),
+                    *("server_type", "public_address"),
+                    *("server_address", "service_port", "use_ssl", "username", "password"),
                     *("queue", "name", "is_active"),
                 )
             },
@@ -86,11 +89,13 @@ class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
 
     @display(description="Source → queue", ordering="name")
     def source(self, obj: EmailSource) -> SafeString:
-        box = obj.mailbox or obj.username
+        box = obj.public_address if obj.is_forwarding else obj.mailbox or obj.username
         return _lines(obj, f"{box} → {obj.queue}" if box != obj.name else f"→ {obj.queue}")
 
     @display(description="Server", ordering="server_address")
     def server(self, obj: EmailSource) -> SafeString:
+        if obj.is_forwarding:
+            return _lines("Forwarding", "it is sent to us")
         kind = f"{obj.get_server_type_display()} {'with SSL' if obj.use_ssl else 'with STARTTLS'}"
         in_clear = obj.allow_clear_text and not obj.use_ssl
         clear = badge("bad", "clear text allowed") if in_clear else SafeString("")
@@ -106,7 +111,7 @@ class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
 
     @display(description="Last good", ordering="state__last_success_at")
     def last_look(self, obj: EmailSource) -> SafeString:
-        planned = obj.state.next_attempt_at if obj.is_active else None
+        planned = obj.state.next_attempt_at if obj.is_active and not obj.is_forwarding else None
         below = f"next {moment(planned)}" if planned else ""
         return _lines(when(obj.state.last_success_at), below)
 
@@ -119,7 +124,7 @@ class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
 
     @display(description="Poll")
     def poll(self, obj: EmailSource) -> SafeString | str:
-        if not obj.is_active:
+        if not obj.is_active or obj.is_forwarding:
             return "–"
         # A button of the list's own form: a form inside it would not be valid HTML.
         return format_html(
@@ -173,23 +178,28 @@ class SourceAdmin(ConnectionTest, HealthColumns, ProductAdmin):
 
     def _poll(self, request: HttpRequest, sources: list[EmailSource], what: str = "is being fetched") -> None:
         for source in sources:
-            if source.is_active:
+            if source.is_forwarding:
+                messages.warning(request, f"{source} is forwarded to us: there is no mailbox to look into.")
+            elif source.is_active:
                 messages.success(request, f"{source} {what}; reload the page to see how it went.")
             else:
                 messages.warning(request, f"{source} is switched off: make it active first.")
-        look_soon([source.pk for source in sources if source.is_active])
+        look_soon([source.pk for source in sources if source.is_active and not source.is_forwarding])
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         obj = self.get_object(request, object_id) if object_id else None
         more: dict[str, Any] = {"largest": filesizeformat(settings.LARGEST_MAIL)}
-        more |= {"standing": standing_of(obj)} if obj else {}
+        if obj:
+            more |= {"card": card_of(obj)} if obj.is_forwarding else {"standing": standing_of(obj)}
         return super().changeform_view(request, object_id, form_url, {**more, **(extra_context or {})})
 
     def next_step(self, obj: EmailSource) -> str:
         if not obj.is_active:
-            return "It is switched off: make it active when it is to be fetched."
+            return "It is switched off: make it active when its mail is to come."
+        if obj.is_forwarding:
+            return f"Now copy its address and have {obj.public_address} forward to it."
         return f"It is fetched in a few seconds; each mail becomes a conversation in the queue {obj.queue}."
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:

@@ -17,7 +17,8 @@ class SourceForm(SecretsForm):
     class Meta:
         model = EmailSource
         fields = (
-            *("server_type", "server_address", "service_port", "use_ssl", "username", "password"),
+            *("server_type", "public_address"),
+            *("server_address", "service_port", "use_ssl", "username", "password"),
             *("queue", "name", "is_active", "folder", "after_import", "move_to", "poll_interval"),
             *("import_since", "silence_hours", "mailbox", "allow_clear_text"),
         )
@@ -29,7 +30,10 @@ class SourceForm(SecretsForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].required = False
-        self.fields["name"].help_text = "Shown in lists and settings files; the username when empty."
+        self.fields["name"].help_text = "Shown in lists and settings files; the mailbox when empty."
+        self.fields["public_address"].widget.attrs["placeholder"] = "support@example.com"
+        made = "" if self.instance.pk else " The address to forward to is made when you click Insert."
+        self.fields["public_address"].help_text = f"What customers write to, and what forwards here.{made}"
         self.fields["server_address"].widget.attrs["placeholder"] = "imap.gmail.com"
         self.fields[
             "service_port"
@@ -43,7 +47,7 @@ class SourceForm(SecretsForm):
         self.fields["is_active"].label = "Active"
         self.fields["folder"].required = False
         self.fields["folder"].help_text = "IMAP only; POP3 knows but one."
-        self.fields["queue"].help_text = "Where each mail of this mailbox becomes a conversation."
+        self.fields["queue"].help_text = "Where each mail becomes a conversation."
         if "queue" not in self.initial or self.initial["queue"] is None:
             self.initial["queue"] = queue_without_source()
         # For the script: a click fills in user and token of a mailbox that is signed in already.
@@ -54,8 +58,10 @@ class SourceForm(SecretsForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         cleaned["folder"] = cleaned.get("folder") or "INBOX"
-        if not cleaned.get("name") and cleaned.get("username"):
-            cleaned["name"] = free_name(cleaned["username"])
+        is_forwarding = cleaned.get("server_type") == EmailSource.ServerType.FORWARDING
+        wanted = cleaned.get("public_address" if is_forwarding else "username")
+        if not cleaned.get("name") and wanted:
+            cleaned["name"] = free_name(wanted)
         return cleaned
 
     def _check_token_url(self, name: str, value: str) -> None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from mailcore.origin import Handed, with_envelope
 from mailcore.parsed import Confirmation, ParsedMail
 from mailsources import forwarding_test
-from mailsources.models import EmailSource, FetchedMail, ForwardingConfirmation
+from mailsources.models import EmailSource, FetchedMail, ForwardingConfirmation, SourceState
 
 CONFIRMATION = "It is a forwarding confirmation: its code and link are on the page of the email source."
 MARKED = "It is the marked mail of a forwarding test."
@@ -39,6 +39,7 @@ def kept_out(fetched: FetchedMail, mail: ParsedMail) -> str:
         return RETURNED
     if mail.confirmation is not None and _is_for_us(fetched.source, mail):
         _note(fetched, mail.confirmation)
+        _count_no_mail(fetched)
         return CONFIRMATION
     return ""
 
@@ -63,3 +64,11 @@ def _note(fetched: FetchedMail, confirmation: Confirmation) -> None:
             "received_at": fetched.received_at or timezone.now(),
         },
     )
+
+
+def _count_no_mail(fetched: FetchedMail) -> None:
+    """The question came directly: that anything is forwarded is yet to be seen."""
+    others = FetchedMail.objects.filter(source=fetched.source, confirmation=None).order_by("-id")
+    last = others.values_list("fetched_at", flat=True).first()
+    state = SourceState.objects.filter(source=fetched.source, last_mail_at__lte=fetched.fetched_at)
+    state.update(last_mail_at=last)

@@ -52,6 +52,8 @@ def standing_of(source: EmailSource) -> Standing:
 def source_badge(source: EmailSource) -> SafeString:
     """How a source does: as its connection, and red too when something else needs a person."""
     alarms = standing.alarms(source, timezone.now())
+    if source.is_forwarding and source.is_active and not alarms and source.state.last_mail_at is None:
+        return badge("calm", "waiting for first mail")
     if not alarms or source.state.is_failing:
         return health_badge(source.state, active=source.is_active)
     return badge("bad", "look at it", " ".join(alarms))

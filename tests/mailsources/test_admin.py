@@ -11,10 +11,11 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from mailsenders.models import OutgoingMail
 from mailsources import fetched_admin
 from mailsources import tasks as tasks_module
 from mailsources.fetch import ingest, poll_now
-from mailsources.models import EmailSource, FetchedMail, SourceState
+from mailsources.models import EmailSource, FetchedMail, ForwardingConfirmation, SourceState
 from tests.mailsources.conftest import fill, source_at
 from tests.make import make_administrator, make_mail, make_queue, make_source
 from tests.servers.dovecot import PASSWORD, Dovecot
@@ -260,3 +261,69 @@ def test_mails_too_big_are_named_on_the_page(client: Client, dovecot: Dovecot, s
     poll_now(source)
     text = page(client, reverse("admin:mailsources_emailsource_change", args=[source.pk]))
     assert "1 too big" in text
+
+
+def make_forwarding(settings: Settings, **overrides: Any) -> EmailSource:
+    settings.INBOUND_DOMAIN = "inbound.example.test"
+    values = {"server_type": "FORWARDING", "public_address": "info@example.com", "queue": make_queue()}
+    return make_source(**(values | {"username": "", "server_address": ""} | overrides))
+
+
+def test_a_forwarding_source_is_added_and_leads_to_its_address(client: Client, settings: Settings) -> None:
+    settings.INBOUND_DOMAIN = "inbound.example.test"
+    queue = make_queue()
+    values = {"server_type": "FORWARDING", "public_address": "info@example.com", "queue": queue.pk}
+    values |= {"service_port": "993", "after_import": "leave", "is_active": "on", "password": "left over"}
+    response = client.post(reverse("admin:mailsources_emailsource_add"), values)
+    source = EmailSource.objects.get()
+    assert response["Location"] == reverse("admin:mailsources_emailsource_change", args=[source.pk])
+    assert (source.name, source.password, source.username) == ("info@example.com", "", "")
+    shown = page(client, response["Location"])
+    assert f'data-copy="{source.address}"' in shown
+    assert "waiting for first mail" in shown
+    assert "Poll now" not in shown
+    listed = page(client, reverse("admin:mailsources_emailsource_changelist"))
+    assert "waiting for first mail" in listed
+    assert "Poll now: info@example.com" not in listed
+
+
+def test_forwarding_without_a_domain_is_refused_with_the_remedy(client: Client) -> None:
+    values = {"server_type": "FORWARDING", "public_address": "info@example.com", "queue": make_queue().pk}
+    values |= {"service_port": "993", "after_import": "leave"}
+    response = client.post(reverse("admin:mailsources_emailsource_add"), values)
+    assert "set UCS_INBOUND_DOMAIN" in response.content.decode()
+    assert not EmailSource.objects.exists()
+
+
+def test_confirmations_and_tests_are_on_the_page(client: Client, settings: Settings) -> None:
+    source = make_forwarding(settings)
+    fetched = ingest(source, make_mail())
+    link = "https://mail-settings.google.com/mail/vf-1"
+    ForwardingConfirmation.objects.create(
+        source=source, fetched=fetched, provider="Gmail", account="boss@example.com", code="512345678",
+        link=link, received_at=timezone.now(),
+    )  # fmt: skip
+    state = reverse("admin:mailsources_emailsource_forwarding", args=[source.pk])
+    shown = page(client, state)
+    assert 'data-copy="512345678">Copy code</button>' in shown
+    assert f'href="{link}" target="_blank" rel="noopener noreferrer"' in shown
+    test = reverse("admin:mailsources_emailsource_test_forwarding", args=[source.pk])
+    assert client.get(test).status_code == 405
+    assert "being sent" in client.post(test).content.decode()
+    assert OutgoingMail.objects.get().is_automatic
+    assert "being sent" in page(client, state)
+    source.queue.sender = None
+    source.queue.save()
+    assert "no active email sender" in client.post(test).content.decode()
+
+
+def test_forwarding_pages_are_for_who_may(client: Client, settings: Settings) -> None:
+    source, mailbox = make_forwarding(settings), make_source()
+    for name in ("forwarding", "test_forwarding"):
+        method = client.get if name == "forwarding" else client.post
+        assert method(reverse(f"admin:mailsources_emailsource_{name}", args=[mailbox.pk])).status_code == 404
+    client.force_login(User.objects.create_user("charlie", is_staff=True))
+    for name in ("forwarding", "test_forwarding"):
+        method = client.get if name == "forwarding" else client.post
+        assert method(reverse(f"admin:mailsources_emailsource_{name}", args=[source.pk])).status_code == 404
+    assert not OutgoingMail.objects.exists()

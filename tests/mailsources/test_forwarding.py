@@ -104,6 +104,12 @@ def test_a_confirmation_is_for_the_page_of_the_source() -> None:
     assert (found.source, found.fetched) == (source, fetched)
     assert (found.provider, found.account) == ("Gmail", "boss@example.com")
     assert (found.code, found.link) == ("512345678", VF)
+    source.state.refresh_from_db()
+    assert source.state.last_mail_at is None, "it proves that we can be reached, not that mail is forwarded"
+    hand_over(source, make_mail())
+    hand_over(source, confirmation(source, Subject="Again"))
+    source.state.refresh_from_db()
+    assert source.state.last_mail_at == FetchedMail.objects.order_by("pk")[1].fetched_at
 
 
 def test_a_confirmation_for_somebody_else_is_mail_like_any_other() -> None:

@@ -1,4 +1,4 @@
-// The form of an email source: the port follows type and SSL, POP3's missing choices are not offered,
+// The form of an email source: the port follows type and SSL, what a type lacks is not offered,
 // and a click takes over a mailbox that is signed in.
 (function () {
   const PORTS = { IMAP: ["143", "993"], POP3: ["110", "995"] };
@@ -7,6 +7,7 @@
     const usual = Object.values(PORTS).flat();
     const follow = () => {
       const port = form.service_port;
+      if (!PORTS[form.server_type.value]) return;
       if (!port.value || usual.includes(port.value)) {
         port.value = PORTS[form.server_type.value][form.use_ssl.checked ? 1 : 0];
       }
@@ -34,6 +35,32 @@
     form.server_type.addEventListener("change", follow);
     form.use_ssl.addEventListener("change", follow);
     choices.addEventListener("change", follow);
+    follow();
+  }
+
+  const OF_MAILBOXES = [
+    "server_address", "service_port", "use_ssl", "username", "password", "folder", "after_import",
+    "import_since", "poll_interval", "mailbox",
+  ];
+
+  // A forwarding source has no mailbox to look into: only the address that forwards to it.
+  function showOnlyItsFields(form) {
+    const follow = () => {
+      const forwarding = form.server_type.value === "FORWARDING";
+      row(form.public_address).hidden = !forwarding;
+      for (const name of OF_MAILBOXES) {
+        if (form[name]) row(form[name]).hidden = forwarding;
+      }
+      row(form.move_to).hidden = forwarding || form.after_import.value !== "move";
+      row(form.allow_clear_text).hidden = forwarding || form.use_ssl.checked;
+      const special = form.mailbox.closest("fieldset");
+      (special.closest("details") || special.closest(".module") || special).hidden = forwarding;
+      for (const part of document.querySelectorAll(".ucs-test")) part.hidden = forwarding;
+      for (const part of document.querySelectorAll(".ucs-card")) part.hidden = !forwarding;
+    };
+    for (const field of [form.server_type, form.after_import, form.use_ssl]) {
+      field.addEventListener("change", follow);
+    }
     follow();
   }
 
@@ -69,6 +96,7 @@
     if (!form || !form.server_type) return;
     followPort(form);
     offerOnlyWhatWorks(form);
+    showOnlyItsFields(form);
     offerMailboxes(form);
   });
 })();

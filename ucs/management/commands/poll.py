@@ -22,9 +22,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sources = EmailSource.objects.filter(is_active=True)
+        mailboxes = EmailSource.objects.exclude(server_type=EmailSource.ServerType.FORWARDING)
+        sources = mailboxes.filter(is_active=True)
         if options["source"]:
-            sources = EmailSource.objects.filter(name=options["source"])
+            sources = mailboxes.filter(name=options["source"])
+            if not sources and EmailSource.objects.filter(name=options["source"]):
+                raise CommandError(f"{options['source']} is forwarded to us: there is nothing to fetch.")
             if not sources:
                 raise CommandError(f"There is no email source “{options['source']}”.")
         failed = 0
