@@ -58,11 +58,13 @@ class Lease:
     """The right to look at one mailbox. `state` is as it was when claimed, and as we wrote it since.
 
     `has_leftovers`: mails that an earlier look has stored but not settled, or could not read.
+    `was_asked_for`: by a person, or by a hint that there is new mail.
     """
 
     source: EmailSource
     state: SourceState
     has_leftovers: bool = False
+    was_asked_for: bool = False
 
     @property
     def fence(self) -> int:
@@ -153,7 +155,7 @@ def claim(source_ids: Iterable[int], *, early: bool = False) -> list[Lease]:
         )
     for state in states:
         state.fence += 1
-    return [Lease(state.source, state, state.leftovers) for state in states]
+    return [Lease(state.source, state, state.leftovers, state.next_attempt_at is None) for state in states]
 
 
 def hold(lease: Lease) -> SourceState:
@@ -225,7 +227,7 @@ def _finish_good(outcomes: list[tuple[Lease, Fetched]]) -> list[int]:
     now = timezone.now()
     values: list[Any] = [now, now]
     for held, fetched in outcomes:
-        values += [held.state.pk, held.fence, fetched.on_server, *_next_looks(fetched, now)]
+        values += [held.state.pk, held.fence, fetched.on_server, *_next_looks(held, fetched, now)]
     rows = ", ".join(
         ["(%s::bigint, %s::bigint, %s::integer, %s::timestamptz, %s::timestamptz)"] * len(outcomes)
     )
@@ -234,12 +236,16 @@ def _finish_good(outcomes: list[tuple[Lease, Fetched]]) -> list[int]:
         return [source_id for source_id, at_once in cursor.fetchall() if at_once]
 
 
-def _next_looks(fetched: Fetched, now: datetime) -> tuple[datetime, datetime]:
-    """When to look again, and when if somebody waits on the mailbox: then polls are the safety net."""
+def _next_looks(held: Lease, fetched: Fetched, now: datetime) -> tuple[datetime, datetime]:
+    """When to look again, and when if somebody waits on the mailbox: then polls are the safety net.
+
+    Not for mail of which the server has said nothing: such a one is polled as usual until it is quiet.
+    """
     if fetched.more:
         return now, now
     interval = fetched.source.poll_interval or settings.POLL_INTERVAL
-    seldom = max(interval, watched.POLL_SECONDS)
+    unannounced = fetched.count > 0 and not held.was_asked_for
+    seldom = interval if unannounced else max(interval, watched.POLL_SECONDS)
     chance = random.random()
     return schedule.after_success(now, interval, chance), schedule.after_success(now, seldom, chance)
 

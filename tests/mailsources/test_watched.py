@@ -41,6 +41,16 @@ def test_a_longer_interval_stays() -> None:
     assert next_look(source) > 3000
 
 
+def test_a_server_that_says_nothing_of_new_mail_is_polled_as_usual() -> None:
+    source = make_source()
+    watched.note([source.pk])
+    assert next_look(source, count=1) > 200, "somebody has asked for this look"
+    assert next_look(source, count=1) <= 66
+    assert next_look(source, count=0) > 200, "until it is quiet"
+    lease.make_due([source.pk])
+    assert next_look(source, count=1) > 200
+
+
 def test_a_mailbox_with_more_to_fetch_is_due_at_once() -> None:
     source = make_source()
     watched.note([source.pk])
