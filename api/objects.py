@@ -82,6 +82,8 @@ def _source(row: EmailSource) -> dict[str, Any]:
         "username",
         "mailbox",
         "folder",
+        "public_address",
+        "address",
     ]
     return {"id": row.pk, **{key: getattr(row, key) for key in plain}} | {
         "after_import": row.after_import,

@@ -155,6 +155,8 @@ class Talk(SMTP):
             raw, refusal = await self._read_mail()
             answers = [refusal] if refusal else await self._keep(envelope, raw)
             self._set_post_data_state()  # type: ignore[no-untyped-call]
+            if answers[0].startswith("250"):
+                self.unknown = 0  # a server that keeps its connection open delivers for many senders
             for answer in self.answers(envelope, answers):
                 await self.push(answer)
         finally:
