@@ -20,6 +20,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from mailsources.models import MAX_ATTEMPTS, FetchedMail
+from queues.models import Message
 
 State = FetchedMail.State
 
@@ -37,6 +38,16 @@ FROM (
 ) AS free
 WHERE mail.id = free.id
 RETURNING mail.id, mail.fence, mail.attempts, mail.size
+"""
+
+
+SETTLE = """
+UPDATE mailsources_fetchedmail AS mail
+SET state = 'delivered', message_id = done.message_id, header_id = done.header_id, delivered_at = %(now)s,
+    lease_until = NULL, reason = ''
+FROM unnest(%(pks)s::bigint[], %(fences)s::bigint[], %(messages)s::bigint[], %(headers)s::text[])
+    AS done (pk, fence, message_id, header_id)
+WHERE mail.id = done.pk AND mail.fence = done.fence AND mail.state = 'waiting'
 """
 
 
@@ -76,6 +87,24 @@ def claim(fetched_ids: Sequence[int]) -> list[Claim]:
     if len(claims) < len(fetched_ids):
         _park_killers(fetched_ids)
     return claims
+
+
+def settle(delivered: Sequence[tuple[Claim, Message]]) -> None:
+    """These mails are in their queues now; call it in the same transaction.
+
+    :raises ClaimLost: one of them is no longer ours, so the transaction must be undone.
+    """
+    values: dict[str, Any] = {
+        "now": timezone.now(),
+        "pks": [claim.pk for claim, _ in delivered],
+        "fences": [claim.fence for claim, _ in delivered],
+        "messages": [message.pk for _, message in delivered],
+        "headers": [message.message_id for _, message in delivered],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(SETTLE, values)
+        if cursor.rowcount != len(delivered):
+            raise ClaimLost
 
 
 def failed(claim: Claim, reason: str) -> None:

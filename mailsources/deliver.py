@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import transaction
@@ -36,6 +37,19 @@ PATIENCE_SECONDS = 60.0
 PARSER_PAUSE = timedelta(seconds=30)
 
 
+TOGETHER = 20
+"""Mails in one transaction: it takes a fraction of a second, as agents wait for the rows that it locks."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One mail on its way into its queue."""
+
+    claim: Claim
+    fetched: FetchedMail
+    outcome: Outcome
+
+
 class NotRetryable(Exception):
     """A mail that can't be tried again; the text says why."""
 
@@ -46,7 +60,7 @@ def deliver(fetched_id: int) -> Message | None:
 
 
 def deliver_many(fetched_ids: Sequence[int]) -> list[Message]:
-    """Deliver mails in order, each in a transaction of its own.
+    """Deliver mails in order. One that can't be delivered undoes nothing of another.
 
     Of several, those that were tried before are left out: they are tried alone (see `claims`). One that fails
     says so in its row.
@@ -116,11 +130,10 @@ def _deliver_portion(portion: Sequence[Claim], limits: Limits, until: float) -> 
     left = deque(portion)
     try:
         with closing(apart.parsers.parse_each(raws, limits)) as outcomes:
-            for outcome in outcomes:
-                claim = left.popleft()
-                message = _deliver_one(claim, rows[claim.pk], outcome)
-                if message is not None:
-                    yield message
+            for group in _groups(outcomes):
+                claimed = [left.popleft() for _ in group]
+                pairs = zip(claimed, group, strict=True)
+                yield from _deliver_together([_Work(each, rows[each.pk], one) for each, one in pairs])
                 if time.monotonic() > until:
                     break
     except ParserUnavailable:
@@ -130,52 +143,70 @@ def _deliver_portion(portion: Sequence[Claim], limits: Limits, until: float) -> 
         claims.give_back(left)
 
 
+def _groups(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
+    """Those for one transaction; one that was not parsed ends its group, as it took its time."""
+    group: list[Outcome] = []
+    for outcome in outcomes:
+        group.append(outcome)
+        if len(group) == TOGETHER or isinstance(outcome, Unparsable):
+            yield group
+            group = []
+    if group:
+        yield group
+
+
 def _raw(fetched: FetchedMail) -> bytes:
     return fetched.raw.as_bytes() if fetched.raw else b""
 
 
-def _deliver_one(claim: Claim, fetched: FetchedMail, outcome: Outcome) -> Message | None:
+def _deliver_together(works: Sequence[_Work]) -> list[Message]:
+    """Deliver with one transaction; each by itself if one of them undoes it."""
+    if len(works) > 1 and not any(isinstance(work.outcome, Unparsable) for work in works):
+        try:
+            return _hand_over(works)
+        except Exception:  # whose fault it is, shows when each is on its own
+            logger.warning("%s mails can't be delivered together", len(works), exc_info=True)
+    return [message for work in works for message in _deliver_alone(work)]
+
+
+def _deliver_alone(work: _Work) -> list[Message]:
+    claim = work.claim
     try:
-        if isinstance(outcome, Unparsable):
-            logger.error("fetched mail %s, attempt %s: %s", claim.pk, claim.attempts, outcome.reason)
-            claims.failed(claim, outcome.reason)
-        else:
-            return _hand_over(claim, fetched, outcome)
+        if not isinstance(work.outcome, Unparsable):
+            return _hand_over([work])
+        logger.error("fetched mail %s, attempt %s: %s", claim.pk, claim.attempts, work.outcome.reason)
+        claims.failed(claim, work.outcome.reason)
     except ClaimLost:
         logger.info("fetched mail %s is in other hands", claim.pk)
     except Exception as error:  # the edge: the next mail must not suffer
         logger.exception("fetched mail %s was not delivered, attempt %s", claim.pk, claim.attempts)
         claims.failed(claim, f"It could not be put into its queue: {type(error).__name__}: {error}")
-    return None
+    return []
 
 
-def _hand_over(claim: Claim, fetched: FetchedMail, mail: ParsedMail) -> Message | None:
+@transaction.atomic
+def _hand_over(works: Sequence[_Work]) -> list[Message]:
+    delivered: list[tuple[Claim, Message]] = []
+    for work in works:
+        message = _into_its_queue(work)
+        if message is not None:
+            delivered.append((work.claim, message))
+    claims.settle(delivered)  # or nothing of this has happened
+    return [message for _, message in delivered]
+
+
+def _into_its_queue(work: _Work) -> Message | None:
+    fetched, mail = work.fetched, work.outcome
+    assert isinstance(mail, ParsedMail)
     if fetched.raw is None:
         raise ValueError("its bytes are not stored")
     mail = forwarding.with_its_envelope(fetched, mail)
-    with transaction.atomic():
-        reason = forwarding.kept_out(fetched, mail)
-        if reason:
-            _leave_out(claim, mail, reason)
-            return None
-        message = intake.deliver(
-            fetched.source.queue,
-            mail,
-            fetched.raw,
-            fetched.received_at or fetched.fetched_at,
-            acknowledge=not fetched.is_history,
-        )
-        changed = claim.rows().update(
-            state=State.DELIVERED,
-            message=message,
-            header_id=mail.message_id[:1000],
-            delivered_at=timezone.now(),
-            lease_until=None,
-            reason="",
-        )
-        if not changed:
-            raise ClaimLost  # and nothing of this has happened
-    return message
+    reason = forwarding.kept_out(fetched, mail)
+    if reason:
+        _leave_out(work.claim, mail, reason)
+        return None
+    at = fetched.received_at or fetched.fetched_at
+    return intake.deliver(fetched.source.queue, mail, fetched.raw, at, acknowledge=not fetched.is_history)
 
 
 def _leave_out(claim: Claim, mail: ParsedMail, reason: str) -> None:

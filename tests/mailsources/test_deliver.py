@@ -125,6 +125,33 @@ def test_a_bad_mail_goes_to_quarantine_and_the_next_is_delivered(
     assert Message.objects.count() == 1
 
 
+def test_one_that_fails_undoes_nothing_of_another(source: EmailSource, poisonous: None) -> None:
+    subjects = ["1", "2", "Poison", "4", "5"]
+    rows = [ingest(source, make_mail(Subject=subject)).pk for subject in subjects]
+    assert [message.subject for message in deliver_many(rows)] == ["1", "2", "4", "5"]
+    assert list(Message.objects.order_by("pk").values_list("subject", flat=True)) == ["1", "2", "4", "5"]
+    assert FetchedMail.objects.filter(state=State.DELIVERED, attempts=1).count() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_taken_over_in_a_batch_is_not_delivered_twice(
+    source: EmailSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [ingest(source, make_mail()).pk for _ in range(5)]
+    real = apart.parsers.parse_each
+
+    def overtaken(raws: list[bytes], limits: Limits) -> Any:
+        monkeypatch.setattr(apart.parsers, "parse_each", real)
+        FetchedMail.objects.filter(pk=rows[2]).update(lease_until=None, attempts=0)
+        assert deliver(rows[2]) is not None
+        return real(raws, limits)
+
+    monkeypatch.setattr(apart.parsers, "parse_each", overtaken)
+    assert len(deliver_many(rows)) == 4
+    assert Message.objects.count() == 5
+    assert not FetchedMail.objects.exclude(state=State.DELIVERED).exists()
+
+
 def test_a_bad_mail_is_tried_again_after_a_pause_and_alone(source: EmailSource, poisonous: None) -> None:
     bad, good = (ingest(source, make_mail(Subject=subject)) for subject in ("Poison", "Good"))
     deliver(bad.pk)
