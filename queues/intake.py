@@ -41,7 +41,7 @@ ONE_ACKNOWLEDGEMENT_IN = timedelta(hours=24)
 SHOWN = ["messages_count", "last_message_at", "last_direction", "preview", "has_attachments"]
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def deliver(
     queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: datetime, *, acknowledge: bool = True
 ) -> Message:
