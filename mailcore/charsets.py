@@ -1,8 +1,8 @@
 """Bytes and a (perhaps lying) charset name → text. Never raises.
 
-The ladder: what is declared, then UTF-8, then Windows-1252 and Latin-1. Names are looked up in a closed
-list, so a
-mail cannot make us import a codec (utf-7, unicode_escape, zlib, …) or fill the codec registry's memory.
+The ladder: what is declared, then UTF-8, then a guess for scripts that are unlike ours, then Windows-1252 and
+Latin-1. Names are looked up in a closed list, so a mail cannot make us import a codec (utf-7, unicode_escape,
+zlib, …) or fill the codec registry's memory.
 """
 
 import codecs
@@ -10,6 +10,8 @@ import encodings.aliases
 import re
 from collections.abc import Iterator
 from functools import cache
+
+from mailcore.guess import guess
 
 # The browsers' reading of these names (WHATWG Encoding): supersets of what the name says, since mailers lie.
 _WIDER = {
@@ -151,14 +153,22 @@ def decode(data: bytes, charset: str = "", fallback: str = "") -> tuple[str, boo
         # ISO-2022-JP looks like ASCII.
         if b"\x1b" in data and _ISO_2022_JP.search(data):
             declared = "iso2022_jp_ext"
-        elif data.isascii() or (text := _strict(data, "utf_8")) is None:
+        elif data.isascii():
             pass
-        elif not declared or _is_convincing(text, charset):
-            return text.removeprefix("\ufeff"), not charset or bool(declared)
+        elif (text := _strict(data, "utf_8")) is not None:
+            if not declared or _is_convincing(text, charset):
+                return text.removeprefix("\ufeff"), not charset or bool(declared)
+        elif declared and (guessed := _best_guess(data)):
+            return guessed, False
     for codec in dict.fromkeys((declared, "utf_8", codec_of(fallback))):
         if codec and (text := _strict(data, codec)) is not None:
             return text.removeprefix("\ufeff"), codec == declared or (not charset and codec == "utf_8")
     return _least_damage(data, declared), False
+
+
+def _best_guess(data: bytes) -> str | None:
+    codec = guess(data)
+    return data.decode(codec, "replace") if codec else None
 
 
 def _strict(data: bytes, codec: str) -> str | None:
@@ -174,11 +184,11 @@ def _is_convincing(text: str, charset: str) -> bool:
 
 
 def _least_damage(data: bytes, declared: str) -> str:
-    """Choose between a few replacement characters in a wide charset and Windows-1252 throughout."""
+    """Choose between a few replacement characters in a wide charset and another one throughout."""
     for codec in dict.fromkeys((declared, "utf_8")):
         if codec and codec != "cp1252":
             text = data.decode(codec, "replace")
             foreign = len(text) - len(text.encode("ascii", "ignore"))
             if text.count("\ufffd") * 5 <= foreign:
                 return text
-    return _strict(data, "cp1252") or data.decode("latin-1")
+    return _best_guess(data) or _strict(data, "cp1252") or data.decode("latin-1")

@@ -1,9 +1,12 @@
 """Which letters the bytes mean."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailcore.charsets import codec_of, decode
 from mailcore.clean import clean_file_name, clean_line, clean_text
+from mailcore.guess import guess
 
 SAMPLES = {
     charset: text
@@ -116,6 +119,51 @@ def test_refused_codecs(charset: str) -> None:
 def test_lies(data: bytes, charset: str, text: str, sure: bool) -> None:
     assert decode(data, charset)[0] == text
     assert decode(data, charset)[1] is sure or not sure
+
+
+SCRIPTS = [
+    ("cp1251", "Здравствуйте, я хотел бы узнать, где находится моя посылка."),
+    ("koi8-r", "Здравствуйте, я хотел бы узнать, где находится моя посылка."),
+    ("cp866", "Здравствуйте, я хотел бы узнать, где находится моя посылка."),
+    ("iso8859-5", "Здравствуйте, я хотел бы узнать, где находится моя посылка."),
+    ("cp1251", "Доброго дня, підкажіть, будь ласка, коли прийде моє замовлення?"),
+    ("cp1253", "Καλημέρα σας, θα ήθελα να ρωτήσω πότε θα έρθει το δέμα μου."),
+    ("cp1255", "שלום, רציתי לדעת מתי תגיע החבילה שלי. תודה רבה"),
+    ("cp1256", "مرحبا، أود أن أعرف متى ستصل طلبيتي. شكرا جزيلا لكم"),
+    ("cp874", "สวัสดีครับ ผมอยากทราบว่าพัสดุของผมจะมาถึงเมื่อไหร่"),
+    ("euc_jp", "お世話になっております。注文した商品がまだ届いていません。"),
+    ("cp932", "お世話になっております。注文した商品がまだ届いていません。"),
+    ("gb18030", "您好，我想问一下我的包裹什么时候能到。谢谢！"),
+    ("big5", "您好，我想請問一下我的包裹什麼時候會到。謝謝您的回覆！"),
+    ("cp949", "안녕하세요, 제 소포가 언제 도착하는지 알고 싶습니다."),
+]
+
+
+@pytest.mark.parametrize("declared", ["", "iso-8859-1", "us-ascii", "utf-8", "x-unknown"])
+@pytest.mark.parametrize(("codec", "text"), SCRIPTS, ids=[f"{codec} {text[:9]}" for codec, text in SCRIPTS])
+def test_scripts_that_no_header_names_are_guessed(codec: str, text: str, declared: str) -> None:
+    assert decode(text.encode(codec), declared) == (text, False)
+
+
+@pytest.mark.parametrize(
+    ("codec", "text"),
+    [
+        ("cp1252", "Où êtes-vous? Déjà à l'été, ça va être très élevé"),
+        ("cp1252", "Grüße aus Köln, schöne Straße äöü ÄÖÜ ß"),
+        ("cp1252", "ÄÖÜßäöüÉÈ"),
+        ("cp1250", "Příliš žluťoučký kůň úpěl ďábelské ódy."),
+        ("cp1254", "Günaydın, siparişim ne zaman gelecek? Teşekkür ederim."),
+        ("cp1252", "««« ———— »»»"),
+        ("cp1252", ""),
+    ],
+)
+def test_latin_letters_are_not_taken_for_another_script(codec: str, text: str) -> None:
+    assert guess(text.encode(codec)) == ""
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_can_be_guessed_at(data: bytes) -> None:
+    decode(data, guess(data))
 
 
 def test_one_damaged_letter_does_not_spoil_the_rest() -> None:
