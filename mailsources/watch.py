@@ -116,7 +116,12 @@ class Watch:
             if one is None or one.changed_at != watched.wanted.changed_at:
                 self._forget(watched)
         for source_id, one in found.items():
-            if source_id not in self._watched and one.is_good and len(self._watched) < room():
+            if source_id not in self._watched and one.is_good:
+                if len(self._watched) >= room():
+                    logger.warning(
+                        "no room for more than %d mailboxes: raise the limit on open files", room()
+                    )
+                    break
                 self._watched[source_id] = Watched(one)
 
     def _look_over(self, now: float) -> None:

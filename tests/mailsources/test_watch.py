@@ -252,6 +252,18 @@ def test_an_account_is_not_watched_over_more_connections_than_its_share(dovecot:
         eventually(lambda: sum(one.polled_only for one in watch._watched.values()) == 2, "others are polled")
 
 
+def test_no_more_mailboxes_are_watched_than_there_is_room_for(
+    dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(watching, "room", lambda: 1)
+    good_source(dovecot)
+    good_source(dovecot)
+    with running([]) as watch:
+        eventually(lambda: watch.idle_count == 1, "one is watched")
+        eventually(lambda: "limit on open files" in caplog.text, "the log says why no more are")
+        assert watch.idle_count == 1
+
+
 def test_a_refused_password_is_left_to_the_polls(dovecot: Dovecot) -> None:
     source = good_source(dovecot)
     EmailSource.objects.filter(pk=source.pk).update(password="wrong")
