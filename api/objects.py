@@ -59,6 +59,7 @@ def _queue(row: EmailQueue) -> dict[str, Any]:
         "hours": row.hours,
         "reply_to_closed": row.reply_to_closed,
         "changed_subject": row.changed_subject,
+        "acknowledgement_limit": row.acknowledgement_limit,
         "first_response_minutes": row.first_response,
         "next_response_minutes": row.next_response,
     }

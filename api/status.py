@@ -9,6 +9,7 @@ from mailsenders.models import EmailSender, OutgoingMail
 from mailsources import standing
 from mailsources.models import EmailSource, FetchedMail
 from mailstore.workers import INTAKE, QUEUES, worker_states
+from queues import brakes
 from queues.models import Conversation, EmailQueue
 from sso.health import Health
 from sso.models import SSOProvider
@@ -48,6 +49,8 @@ def troubles(parts: dict[str, Any]) -> list[str]:
             found.append(
                 f"sender {row['name']}: {row['uncertain']} mails are uncertain, {row['failed']} failed."
             )
+    for row in parts["queues"]:
+        found += [f"queue {row['name']}: {sentence}" for sentence in row["alarms"]]
     for row in parts["workers"]:
         if not row["alive"]:
             found.append(SILENT_INTAKE if row["queue"] == INTAKE else SILENT_WORKERS.format(row["queue"]))
@@ -153,10 +156,12 @@ def providers() -> list[dict[str, Any]]:
 def queues() -> list[dict[str, Any]]:
     """Each e-mail queue: what waits in it, and for how long."""
     now = timezone.now()
+    alarms = brakes.alarms(now)
     waiting = Q(conversations__state=Conversation.State.WAITING)
     rows = EmailQueue.objects.annotate(
         waiting=Count("conversations", filter=waiting),
         assigned=Count("conversations", filter=Q(conversations__state=Conversation.State.ASSIGNED)),
+        held=Count("conversations", filter=Q(conversations__state=Conversation.State.HELD)),
         oldest=Min("conversations__waiting_since", filter=waiting),
     )
     return [
@@ -164,6 +169,8 @@ def queues() -> list[dict[str, Any]]:
             "name": row.name,
             "waiting": row.waiting,
             "assigned": row.assigned,
+            "held": row.held,
+            "alarms": alarms.get(row.pk, []),
             "oldest_waiting_seconds": int((now - row.oldest).total_seconds()) if row.oldest else 0,
         }
         for row in rows

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
+from queues import brakes
 from queues.models import Conversation, EmailQueue, QueueSkill
 from sso.admin import ProductAdmin, SecretsForm, badge, when
 from sso.badges import Tone
@@ -31,7 +32,7 @@ class QueueForm(SecretsForm):
         fields = (
             *("name", "sender", "members", "language_level", "languages", "default_language", "mode"),
             *("wait_rule", "first_response", "next_response", "hours", "reply_to_closed", "changed_subject"),
-            *("signature", "acknowledgement"),
+            *("signature", "acknowledgement", "acknowledgement_limit"),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -89,7 +90,7 @@ class QueueAdmin(ProductAdmin):
         ("Languages", {"fields": ("language_level", "languages", "default_language", "wait_rule")}),
         ("Times", {"fields": (("first_response", "next_response"), "hours")}),
         ("Threads", {"fields": (("reply_to_closed", "changed_subject"),)}),
-        ("Texts", {"fields": ("signature", "acknowledgement")}),
+        ("Texts", {"fields": ("signature", "acknowledgement", "acknowledgement_limit")}),
     )
     empty_sentence = (
         "In an email queue conversations wait for agents. Email sources deliver to it, and its email sender "
@@ -99,7 +100,11 @@ class QueueAdmin(ProductAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmailQueue]:
         rows: QuerySet[EmailQueue] = super().get_queryset(request)
         counted: QuerySet[EmailQueue] = rows.annotate(
-            waiting_count=_count(State.WAITING), assigned_count=_count(State.ASSIGNED), oldest_at=_oldest()
+            waiting_count=_count(State.WAITING),
+            assigned_count=_count(State.ASSIGNED),
+            held_count=_count(State.HELD),
+            acknowledged_count=_acknowledged(),
+            oldest_at=_oldest(),
         )
         return counted.prefetch_related("members__user", "sources__state")
 
@@ -176,6 +181,8 @@ def _troubles(queue: EmailQueue) -> Iterable[str]:
     for source in queue.sources.all():
         if source.is_active and source.state.is_failing:
             yield f"Email source {source} is failing."
+    counted: Any = queue
+    yield from brakes.judge_queue(queue, counted.acknowledged_count, counted.held_count)
 
 
 def _waiting(state: str) -> QuerySet[Conversation]:
@@ -184,6 +191,12 @@ def _waiting(state: str) -> QuerySet[Conversation]:
 
 def _count(state: str) -> Coalesce:
     return Coalesce(Subquery(_waiting(state).values("queue").annotate(n=Count("pk")).values("n")), 0)
+
+
+def _acknowledged() -> Coalesce:
+    rows = brakes.acknowledgements(timezone.now() - brakes.COUNTED).order_by()
+    mine = rows.filter(conversation__queue=OuterRef("pk")).values("conversation__queue")
+    return Coalesce(Subquery(mine.annotate(n=Count("pk")).values("n")), 0)
 
 
 def _oldest() -> Subquery:

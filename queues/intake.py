@@ -8,20 +8,19 @@ only a bounce (never a delay) puts the conversation back to work, as the custome
 """
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
 
 from agents.models import Language
 from crm import tracking
-from crm.models import Contact
 from mailcore import language
 from mailcore.automatic import is_daemon
 from mailcore.parsed import AttachmentPart, Automatic, Bounce, ParsedMail
 from mailstore.announce import announce
 from mailstore.models import RawMail
-from queues import bounces, live, matching, states, tasks
+from queues import bounces, brakes, live, matching, states, tasks
 from queues.enclosures import keep, split_files
 from queues.history import Kind, note_event
 from queues.letters import own_addresses, write_acknowledgement
@@ -37,7 +36,6 @@ logger = logging.getLogger(__name__)
 State = Conversation.State
 SURE = 0.8  # of the language
 ENOUGH_TEXT = 60  # characters; shorter mails are helped by their subject
-ONE_ACKNOWLEDGEMENT_IN = timedelta(hours=24)
 SHOWN = ["messages_count", "last_message_at", "last_direction", "preview", "has_attachments"]
 
 
@@ -53,7 +51,7 @@ def deliver(
     match = matching.find(queue, mail, raw)
     conversation = _joined(match)
     if conversation is None:
-        message = _open(queue, mail, raw, received_at, match)
+        message = _open(queue, mail, raw, received_at, match, is_new=acknowledge)
         if acknowledge:
             _acknowledge(message.conversation, message, mail)
         return message
@@ -69,7 +67,9 @@ def _joined(match: Match) -> Conversation | None:
         return None
 
 
-def _open(queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: datetime, match: Match) -> Message:
+def _open(
+    queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: datetime, match: Match, *, is_new: bool
+) -> Message:
     seen, confidence = _seen_language(mail)
     contact = tracking.contact_for(mail.from_, seen)
     before = _continued(match)
@@ -84,11 +84,18 @@ def _open(queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: dateti
     )
     message = _message(mail, raw, received_at)
     _show(conversation, message, mail)
-    states.start_clock(conversation, received_at, queue.first_response)
+    held = brakes.too_many(conversation.contact, received_at) if is_new else ""
+    if held:
+        conversation.state = State.HELD
+    else:
+        states.start_clock(conversation, received_at, queue.first_response)
     conversation.save()
     _keep(conversation, message, mail)
     track(conversation, message, contact)
     note_event(conversation, Kind.OPENED, f"A mail came to {queue}.", data={"message": message.pk})
+    if held:
+        logger.warning("conversation %s is held: %s", conversation.pk, held)
+        note_event(conversation, Kind.HELD, held)
     if match.hint:
         note_event(conversation, Kind.HINT, match.hint, data={"conversation": match.hint_id})
     if before is not None:
@@ -266,6 +273,11 @@ def _acknowledge(conversation: Conversation, message: Message, mail: ParsedMail)
     queue = conversation.queue
     if not queue.acknowledgement.strip() or not _may_be_acknowledged(conversation, mail):
         return
+    storm = brakes.storm(queue, mail.from_.email, timezone.now())
+    if storm:
+        logger.warning("conversation %s is not acknowledged: %s", conversation.pk, storm)
+        note_event(conversation, Kind.ACKNOWLEDGED, f"No acknowledgement was sent. {storm}")
+        return
     try:
         with transaction.atomic():
             letter = write_acknowledgement(conversation, message)
@@ -280,20 +292,13 @@ def _acknowledge(conversation: Conversation, message: Message, mail: ParsedMail)
 
 def _may_be_acknowledged(conversation: Conversation, mail: ParsedMail) -> bool:
     sender = mail.from_.email.lower()
+    if conversation.state == State.HELD:
+        return False
     if mail.automatic != Automatic.NO or not sender or is_daemon(mail.from_) or sender in own_addresses():
         return False
     if answers_us(mail):  # maybe a robot that answers from another address each time
         return False
-    # One mail of a contact at a time: two at once would each be acknowledged.
-    Contact.objects.select_for_update(no_key=True).get(pk=conversation.contact_id)
-    answered = Message.objects.filter(
-        conversation__contact=conversation.contact_id,
-        conversation__queue=conversation.queue_id,
-        direction=Message.Direction.OUT,
-        automatic=Automatic.AUTO_REPLY,
-        created_at__gt=timezone.now() - ONE_ACKNOWLEDGEMENT_IN,
-    )
-    return not answered.exists()
+    return not brakes.is_acknowledged(conversation, timezone.now())
 
 
 def _announce(conversation: Conversation) -> None:

@@ -84,6 +84,11 @@ class EmailQueue(models.Model):
     acknowledgement = models.TextField(
         blank=True, help_text="Sent once to who opens a conversation; empty for none."
     )
+    acknowledgement_limit = models.PositiveIntegerField(
+        "most acknowledgements in an hour",
+        default=100,
+        help_text="Beyond it none is sent, as two machines may be answering each other.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
 
@@ -251,6 +256,11 @@ class Message(models.Model):
         ordering = ["id"]
         indexes = [
             models.Index(fields=["message_id"], name="message_by_message_id"),
+            models.Index(
+                fields=["created_at"],
+                name="message_acknowledgement",
+                condition=Q(direction="out", automatic="auto_reply"),
+            ),
             GinIndex(fields=["search"], name="message_search"),
         ]
         constraints = [

@@ -51,6 +51,7 @@ class TestQueues:
             "hours": "Mo-Fr 08:00-18:00",
             "reply_to_closed": "new",
             "changed_subject": "join",
+            "acknowledgement_limit": "100",
         }
         billing = Skill.objects.create(name="billing")
         return usual | inline("skill_demands", {"skill": str(billing.pk), "level": "4"}) | overrides

@@ -39,7 +39,7 @@ senders:
 queues:
   - {name: Support, sender: support-out, members: [alice], skills: {billing: 2}, languages: [en, cs],
      mode: push, wait_rule: off, sla: {first_response: 4h, next_response: 90m}, hours: "Mo-Fr 08:00-18:00",
-     reply_to_closed: new, changed_subject: new, pci: off, signature: Example}
+     reply_to_closed: new, changed_subject: new, pci: off, signature: Example, acknowledgement_limit: 50}
 sources:
   - {name: support-in, server_type: IMAP, server_address: imap.example.com, service_port: 993, use_ssl: true,
      username: support@example.com, password: "http://127.0.0.1:8080/api/v1.0/auth/token/google-support",
@@ -73,6 +73,7 @@ def test_a_whole_file_makes_everything_and_changes_nothing_the_second_time(setti
     assert (source.after_import, source.move_to, source.queue) == ("move", "Done", queue)
     assert (queue.first_response, queue.next_response, queue.wait_rule) == (240, 90, "off")
     assert (queue.reply_to_closed, queue.changed_subject) == ("new", "new")
+    assert queue.acknowledgement_limit == 50
     assert queue.default_language_id == "en"
     assert list(queue.members.all()) == [alice]
     assert alice.user.check_password("long-enough-1")

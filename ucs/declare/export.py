@@ -110,6 +110,7 @@ def _queue(row: EmailQueue) -> dict[str, Any]:
             "changed_subject": row.changed_subject,
             "signature": row.signature,
             "acknowledgement": row.acknowledgement,
+            "acknowledgement_limit": row.acknowledgement_limit,
         }
     )
 

@@ -139,7 +139,8 @@ def queue(entry: Entry, changes: Changes) -> None:
     entry.check_keys(
         {
             *("name", "sender", "members", "skills", "languages", "language_level", "mode", "wait_rule"),
-            *("sla", "hours", "reply_to_closed", "changed_subject", "pci", "signature", "acknowledgement"),
+            *("sla", "hours", "reply_to_closed", "changed_subject", "pci", "signature"),
+            *("acknowledgement", "acknowledgement_limit"),
         },
         {"name"},
     )
@@ -165,6 +166,7 @@ def queue(entry: Entry, changes: Changes) -> None:
         "changed_subject": entry.choice("changed_subject", EmailQueue.ChangedSubject.values, "join"),
         "signature": entry.text("signature"),
         "acknowledgement": entry.text("acknowledgement"),
+        "acknowledgement_limit": entry.number("acknowledgement_limit", 100),
     }
     differs = write(entry, row, fields)
     skills = {
