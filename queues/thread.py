@@ -12,6 +12,7 @@ from mailcore.markup import content_ids
 from mailsenders.models import OutgoingMail
 from queues.enclosures import Appointment, Protection, appointments, protection, split_files
 from queues.folds import Part, linked, original, parts, signature_at
+from queues.happenings import NO_LINKS, Happening, Links, happening
 from queues.history import ASSIGNMENTS, MOVED_FROM, Kind
 from queues.inbox import Entry
 from queues.models import Attachment, Event, Message, Note
@@ -106,22 +107,10 @@ class Remark:
     age: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
-    """Who did what, and why."""
-
-    kind: str = field(default="event", init=False)
-    pk: int
-    sentence: str
-    at: str
-    iso: str
-    age: str
-
-
 Item = Letter | Remark | Happening
 
 
-def items(entries: list[Entry], subject: str, now: datetime) -> list[Item]:
+def items(entries: list[Entry], subject: str, now: datetime, links: Links = NO_LINKS) -> list[Item]:
     """The story from the oldest to the newest; mails since our last one are open, older ones folded.
 
     :param subject: of the conversation; a mail with another one shows its own.
@@ -134,7 +123,7 @@ def items(entries: list[Entry], subject: str, now: datetime) -> list[Item]:
         elif isinstance(entry.item, Note):
             told.append(_remark(entry.item, now))
         elif entry.item.kind not in SILENT and entry.item.sentence:
-            told.append(_happening(entry.item, now))
+            told.append(happening(entry.item, now, links))
     return told
 
 
@@ -266,16 +255,6 @@ def _remark(note: Note, now: datetime) -> Remark:
         at=clock(note.created_at),
         iso=note.created_at.isoformat(timespec="seconds"),
         age=age(note.created_at, now),
-    )
-
-
-def _happening(event: Event, now: datetime) -> Happening:
-    return Happening(
-        pk=event.pk,
-        sentence=event.sentence,
-        at=clock(event.at),
-        iso=event.at.isoformat(timespec="seconds"),
-        age=age(event.at, now),
     )
 
 

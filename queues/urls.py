@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from queues.views import account, acts, conversations, lists, mails, writing
+from queues.views import account, acts, conversations, held, lists, mails, threads, writing
 
 urlpatterns = [
     path("", lists.desk, name="desk"),
@@ -24,6 +24,11 @@ urlpatterns = [
     path("conversations/<int:pk>/snooze", acts.snooze, name="snooze"),
     path("conversations/<int:pk>/transfer", acts.transfer, name="transfer"),
     path("conversations/<int:pk>/assign", acts.assign, name="assign"),
+    path("conversations/<int:pk>/merge", threads.merge, name="merge"),
+    path("conversations/<int:pk>/split", threads.split, name="split"),
+    path("conversations/<int:pk>/let-go", held.let_go, name="let_go"),
+    path("held/let-go", held.let_all_go, name="let-all-go"),
+    path("held/close", held.close_all, name="close-all"),
     path("conversations/<int:pk>/bar", writing.bar, name="bar"),
     path("conversations/<int:pk>/reply", writing.reply, name="reply"),
     path("conversations/<int:pk>/notes", writing.note, name="note"),
@@ -33,6 +38,7 @@ urlpatterns = [
     path("messages/<int:pk>/body", mails.body, name="message-body"),
     path("messages/<int:pk>/raw", mails.raw, name="message-raw"),
     path("messages/<int:pk>/delivery", acts.delivery, name="delivery"),
+    path("messages/<int:pk>/move", threads.move, name="move"),
     path("messages/<int:pk>/undo", acts.undo, name="undo"),
     path("messages/<int:pk>/resend", acts.resend, name="resend"),
     path("messages/<int:pk>/mark-sent", acts.mark_sent, name="mark-sent"),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language_info
@@ -13,7 +13,8 @@ from django.views.decorators.http import require_GET
 
 from agents.rights import is_supervisor
 from crm.models import Communication
-from queues import actions, inbox
+from queues import actions, holding, inbox
+from queues.holding import Held
 from queues.inbox import Listing
 from queues.models import Conversation
 from queues.presentation import NO_SUBJECT, age, clock, contact_name, due, person
@@ -21,6 +22,7 @@ from queues.thread import items, why
 from queues.views.editor import editor
 from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import Place, place, show
+from queues.views.related import address, related
 
 TRAIL = 12
 OTHERS = 6
@@ -46,17 +48,29 @@ class Tool:
     menu: str = ""
     reason: str = ""
     primary: bool = False
+    dialog: bool = False
 
 
 @require_GET
 @signed_in
 def conversation(request: DeskRequest, pk: int) -> HttpResponse:
     """The desk with this conversation open; only its pane when that is what is asked for."""
-    where, row = place(request), inbox.conversation(request.user, pk)
-    context = told(request, row, where) | _composer(request, row)
+    where, row = place(request), inbox.followed(request.user, pk)
+    if row.pk != pk and not request.htmx:
+        return redirect(address(row, where))
+    context = told(request, row, where) | composer(request, row)
     if request.htmx.target == "conversation":
-        return render(request, "desk/conversation.html", context)
-    return show(request, where, context)
+        response = render(request, "desk/conversation.html", context)
+    else:
+        response = show(request, where, context)
+    return _readdressed(response, row, pk, where)
+
+
+def _readdressed(response: HttpResponse, row: Conversation, pk: int, where: Place) -> HttpResponse:
+    """What was merged is shown as the conversation it is in now, under that address."""
+    if row.pk != pk:
+        response["HX-Replace-Url"] = address(row, where)
+    return response
 
 
 @require_GET
@@ -71,12 +85,14 @@ def retold(request: DeskRequest, pk: int, **extra: Any) -> HttpResponse:
 
     :param extra: `composer` and `composer_reset` replace the editor; `toast` says something.
     """
-    row = inbox.conversation(request.user, pk)
-    context = told(request, row, place(request)) | {"composer": "desk/bar.html"} | extra
-    return render(request, "desk/retold.html", context)
+    row, where = inbox.followed(request.user, pk), place(request)
+    editing = {"composer": "desk/bar.html"} if row.pk == pk else composer(request, row)
+    context = told(request, row, where) | editing | extra
+    return _readdressed(render(request, "desk/retold.html", context), row, pk, where)
 
 
-def _composer(request: DeskRequest, row: Conversation) -> dict[str, Any]:
+def composer(request: DeskRequest, row: Conversation) -> dict[str, Any]:
+    """What stands below the mails: the user's draft, if there is one."""
     draft = actions.draft_of(request.user, row)
     if draft is None:
         return {"composer": "desk/bar.html"}
@@ -88,10 +104,14 @@ def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any
     now = timezone.now()
     entries = inbox.timeline(request.user, row)
     subject = row.subject or NO_SUBJECT
+    may_change = not _not_mine(request, row)
+    others = related(request, row, where, entries, may_merge=may_change)
     return {
         "conversation": row,
         "subject": subject,
-        "items": items(entries, subject, now),
+        "items": items(entries, subject, now, others.links),
+        "siblings": others.siblings,
+        "may_split": may_change,
         "why": why(entries) if row.agent else "",
         "waits_for": inbox.why_waiting(row),
         "due": due(row, now),
@@ -126,12 +146,18 @@ def _toolbar(request: DeskRequest, row: Conversation, where: Place, now: datetim
         "other_queues": elsewhere,
         "members": list(members),
         "snooze_choices": SNOOZE_CHOICES,
-        "reply_reason": blocked,
+        "reply_reason": "It is held: let it go first." if row.state == State.HELD else blocked,
+        "held_count": len(holding.held(request.user, Held(contact=row.contact)))
+        if row.state == State.HELD
+        else 0,
+        "may_close_held": is_supervisor(request.user),
     }
 
 
 def _not_mine(request: DeskRequest, row: Conversation) -> str:
     """Why the user must not touch it: it is a colleague's."""
+    if row.merged_into_id is not None:
+        return "It was merged into another conversation, where everything of it is now."
     if row.agent is None or row.state in (State.WAITING, State.CLOSED):
         return ""
     if row.agent.user_id == request.user.pk or is_supervisor(request.user):
@@ -144,8 +170,18 @@ def _tools(request: DeskRequest, row: Conversation, where: Place, *, can_move: b
     blocked = _not_mine(request, row)
     mine = row.agent is not None and row.agent.user_id == request.user.pk
     own = _Urls(row, where)
+    if row.merged_into_id is not None:
+        return []
+    merge = own.tool("merge", "Merge", "merge", key="m", dialog=True, reason=blocked)
     if row.state == State.CLOSED:
-        return [own.tool("reopen", "Reopen", "reopen", key="e", primary=True)]
+        return [own.tool("reopen", "Reopen", "reopen", key="e", primary=True), merge]
+    if row.state == State.HELD:
+        return [
+            own.tool("let_go", "Let it go", "next", key="t", primary=True),
+            own.tool("close", "Close", "close", key="e"),
+            own.tool("held", "All of this sender", "held", menu="desk/menu_held.html"),
+            merge,
+        ]
     found = []
     if row.state == State.SNOOZED and mine:
         found.append(own.tool("take", "Wake", "take", key="t", primary=True))
@@ -163,7 +199,7 @@ def _tools(request: DeskRequest, row: Conversation, where: Place, *, can_move: b
     )
     if is_supervisor(request.user) or (mine and row.state == State.ASSIGNED):
         found.append(own.tool("assign", "Assign", "assign", menu="desk/menu_assign.html"))
-    return found
+    return [*found, merge]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +214,7 @@ class _Urls:
             name=name,
             label=label,
             icon=icon,
-            url=reverse(name, args=[self.row.pk]) + self.where.query,
+            url="" if "menu" in extra else reverse(name, args=[self.row.pk]) + self.where.query,
             **extra,
         )
 

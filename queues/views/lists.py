@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from agents.rights import agent_of, is_administrator
+from agents.rights import agent_of, is_administrator, is_supervisor
 from queues import inbox
 from queues.abilities import gap, teams
 from queues.inbox import Counts, Listing, View
@@ -25,6 +25,7 @@ LABELS = {
     View.UNASSIGNED: "Unassigned",
     View.PENDING: "Customer’s turn",
     View.SNOOZED: "Snoozed",
+    View.HELD: "Held",
     View.CLOSED: "Closed",
     View.ALL: "All",
 }
@@ -38,6 +39,10 @@ EMPTY = {
         "Conversations that you have answered wait here for the customer.",
     ),
     View.SNOOZED: ("Nothing is snoozed", "Snoozed conversations come back by themselves."),
+    View.HELD: (
+        "Nothing is held",
+        "What one sender sends too much of waits here for a person.",
+    ),
     View.CLOSED: ("Nothing is closed yet", "Closed conversations stay here and can be reopened."),
     View.ALL: ("No conversations yet", "They appear as soon as mail arrives."),
     View.QUEUE: ("This queue is empty", "New mail appears here by itself."),
@@ -150,9 +155,13 @@ def navigation(request: DeskRequest, where: Place) -> dict[str, list[dict[str, A
     """The links on the left with their numbers."""
     counts = inbox.counts(request.user)
     return {
-        "views": [_view_link(view, counts, where) for view in LABELS],
+        "views": [_view_link(view, counts, where) for view in LABELS if _is_linked(view, counts, where)],
         "queues": [_queue_link(queue, counts, where) for queue in inbox.queues_for(request.user)],
     }
+
+
+def _is_linked(view: View, counts: Counts, where: Place) -> bool:
+    return view != View.HELD or counts.held > 0 or where.view == View.HELD
 
 
 def _view_link(view: View, counts: Counts, where: Place) -> dict[str, Any]:
@@ -161,6 +170,7 @@ def _view_link(view: View, counts: Counts, where: Place) -> dict[str, Any]:
         View.UNASSIGNED: counts.unassigned,
         View.PENDING: counts.pending,
         View.SNOOZED: counts.snoozed,
+        View.HELD: counts.held,
     }
     return {
         "key": view.value,
@@ -204,6 +214,8 @@ def listed(request: DeskRequest, listing: Listing, where: Place) -> dict[str, An
     shown = [row(each, now, columns, reasons.get(each.pk, "")) for each in page.rows]
     return {
         "rows": shown,
+        "held_here": where.view == View.HELD and bool(shown) and not where.text and not listing.after,
+        "may_close_held": is_supervisor(request.user),
         "next": page.next,
         "after": listing.after,
         "query": where.query,

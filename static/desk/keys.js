@@ -1,5 +1,5 @@
 // Keys without modifiers, never while typing; the list of them is templates/desk/keys.html.
-const VIEWS = { m: "mine", w: "waiting", u: "unassigned", p: "pending", s: "snoozed", c: "closed", a: "all" };
+const VIEWS = { m: "mine", w: "waiting", u: "unassigned", p: "pending", s: "snoozed", h: "held", c: "closed", a: "all" };
 const PAIR = 1200;
 const OPENING = 3000;
 let gPressedAt = 0;
@@ -48,6 +48,7 @@ const ACTS = {
   n: () => open('[data-key="n"]'),
   t: () => press('[data-key="t"]'),
   e: () => press('[data-key="e"]'),
+  m: () => press('[data-key="m"]'),
   c: () => press("#compose"),
   "/": () => document.getElementById("q")?.focus(),
   "?": () => document.getElementById("keys").showModal(),

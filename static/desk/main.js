@@ -1,5 +1,6 @@
 // The desk: wires the parts together. Pages and fragments come from the server, by htmx.
 import "./patch.js";
+import "./dialogs.js";
 import { saveAll, shut, startEditors } from "./editor.js";
 import { within } from "./dom.js";
 import { fitFrames, showImages } from "./frames.js";
@@ -174,6 +175,7 @@ const ACTS = {
   dismiss: (button) => button.closest(".toast").remove(),
   images: showImages,
   shut,
+  leave: (button) => button.closest("dialog").close(),
   cc(button) {
     const line = button.closest("form").querySelector("[data-cc]");
     line.hidden = false;

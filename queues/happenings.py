@@ -1,0 +1,85 @@
+"""A line of a conversation's history as people read it; where it names another conversation, a link.
+
+Pure: events and the conversations that the reader may see in, text out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from queues.history import Kind
+from queues.models import Conversation, Event
+from queues.presentation import age, clock
+
+TOLD_LOUDER = frozenset({Kind.HINT, Kind.ANSWERED_ELSEWHERE, Kind.HELD})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """The other conversations that events name, as far as the reader may see them.
+
+    :param here: the conversation that is read: what was merged into it is no other one.
+    :param query: the end of each link, which keeps the list beside it.
+    :param mergeable: those that a hint may offer to merge into.
+    """
+
+    rows: Mapping[int, Conversation] = field(default_factory=dict)
+    here: int = 0
+    query: str = ""
+    mergeable: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """Who did what, and why. `merge_into` offers one click for what a hint says."""
+
+    kind: str = field(default="event", init=False)
+    pk: int
+    sentence: SafeString
+    is_loud: bool
+    merge_into: int | None
+    merge_label: str
+    at: str
+    iso: str
+    age: str
+
+
+NO_LINKS = Links()
+
+
+def happening(event: Event, now: datetime, links: Links = NO_LINKS) -> Happening:
+    """Format one event."""
+    other = _other(event, links)
+    offered = other is not None and event.kind == Kind.HINT and other.pk in links.mergeable
+    return Happening(
+        pk=event.pk,
+        sentence=_linked(event.sentence, other, links.query),
+        is_loud=event.kind in TOLD_LOUDER,
+        merge_into=other.pk if other and offered else None,
+        merge_label=f"Merge into #{other.number}" if other else "",
+        at=clock(event.at),
+        iso=event.at.isoformat(timespec="seconds"),
+        age=age(event.at, now),
+    )
+
+
+def named_in(event: Event) -> int | None:
+    """The id of the conversation that an event is about, beside its own."""
+    pk = event.data.get("conversation")
+    return pk if isinstance(pk, int) else None
+
+
+def _other(event: Event, links: Links) -> Conversation | None:
+    row = links.rows.get(named_in(event) or 0)
+    return None if row is None or links.here in (row.pk, row.merged_into_id) else row
+
+
+def _linked(sentence: str, other: Conversation | None, query: str) -> SafeString:
+    mark = f"#{other.number}" if other else ""
+    before, found, after = sentence.partition(mark) if mark else (sentence, "", "")
+    if other is None or not found or after[:1].isdigit():
+        return mark_safe(conditional_escape(sentence))  # noqa: S308 - escaped
+    return format_html('{}<a href="/conversations/{}/{}">{}</a>{}', before, other.pk, query, mark, after)
