@@ -265,8 +265,13 @@ class FetchedMail(models.Model):
         verbose_name_plural = "fetched mail"
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["source", "epoch", "uid"], name="each_uid_once"),
-            models.UniqueConstraint(fields=["source", "epoch", "uidl"], name="each_uidl_once"),
+            # A mail has at most one of the two, so each index holds only those that it is for.
+            models.UniqueConstraint(
+                fields=["source", "epoch", "uid"], condition=Q(uid__isnull=False), name="each_uid_once"
+            ),
+            models.UniqueConstraint(
+                fields=["source", "epoch", "uidl"], condition=Q(uidl__isnull=False), name="each_uidl_once"
+            ),
         ]
         indexes = [
             models.Index(fields=["id"], name="fetched_waiting", condition=Q(state="waiting")),

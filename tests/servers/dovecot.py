@@ -20,6 +20,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from imapclient import IMAPClient
+
 from tests.servers.authority import Authority
 from tests.servers.ports import HOST, free_ports, wait_for
 
@@ -133,6 +135,22 @@ class Dovecot:
         maildir = self._maildir(user, folder)
         files = [*(maildir / "cur").iterdir(), *(maildir / "new").iterdir()]
         return [path.name.partition(":2,")[2] for path in sorted(files, key=lambda path: path.name)]
+
+    @contextmanager
+    def person(self, user: str) -> Iterator[IMAPClient]:
+        """Somebody else at the mailbox: a phone, a mail program."""
+        with IMAPClient(self.host, self.ports.imap, ssl=False) as person:
+            person.login(user, PASSWORD)
+            yield person
+
+    def delete(self, user: str, uid: int) -> bytes:
+        """Let a person delete a mail of the INBOX; return what it was."""
+        with self.person(user) as person:
+            person.select_folder("INBOX")
+            raw = bytes(person.fetch([uid], ["BODY.PEEK[]"])[uid][b"BODY[]"])
+            person.delete_messages([uid])
+            person.expunge()
+        return raw
 
     def make_folder(self, user: str, folder: str) -> None:
         """Make an empty folder."""
