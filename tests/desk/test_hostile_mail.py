@@ -1,0 +1,199 @@
+"""Hostile mail in a real browser, on the way agents see it: no script runs, nobody is asked anything."""
+
+import re
+import socketserver
+import threading
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Dialog, Page, Request
+
+from mailcore.parse import parse
+from queues.models import Conversation, EmailQueue, Message
+from tests.desk.payloads import payloads
+from tests.make import make_conversation, make_mail, make_queue, make_supervisor, receive
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AT_ONCE = 25
+BODY = re.compile(r"/messages/\d+/body(?:\?images=1)?$")
+# Beside the frame of the open mail, as it is, one for each address; true for those where a script ran.
+SHOW = """(addresses) => Promise.all(addresses.map((address) => new Promise((done) => {
+  const frame = document.querySelector("iframe.frame").cloneNode();
+  frame.removeAttribute("id");
+  frame.loading = "eager";
+  frame.addEventListener("load", () => {
+    const page = frame.contentDocument;
+    const has_run = !page || page.documentElement.title === "run" || page.title !== "Mail";
+    frame.remove();
+    done(has_run);
+  });
+  frame.src = address;
+  document.body.append(frame);
+})))"""
+
+
+class Stranger(socketserver.ThreadingTCPServer):
+    """Listens where nobody may call."""
+
+    daemon_threads = True
+    calls: int = 0
+
+    def verify_request(self, request: object, client_address: object) -> bool:
+        self.calls += 1
+        return False
+
+
+@pytest.fixture
+def stranger() -> Iterator[Stranger]:
+    with Stranger(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def address(server: Stranger) -> str:
+    return f"http://127.0.0.1:{server.server_address[1]}"
+
+
+def html_mail(html: str) -> bytes:
+    head = make_mail("", Content_Type='text/html; charset="utf-8"', Content_Transfer_Encoding="8bit")
+    return head.rstrip() + b"\r\n\r\n" + html.encode()
+
+
+def keep(conversation: Conversation, pages: list[str]) -> list[str]:
+    """Write a message for each page; return where the desk's frames would find them."""
+    first = conversation.messages.get()
+    rows = [
+        Message(
+            conversation=conversation,
+            direction="in",
+            html=page,
+            raw=first.raw,
+            sent_at=first.sent_at,
+            created_at=first.created_at,
+        )
+        for page in pages
+    ]
+    return [f"/messages/{row.pk}/body" for row in Message.objects.bulk_create(rows)]
+
+
+class Watch:
+    """What the mails on a page did: what they asked for, besides themselves, and said."""
+
+    def __init__(self, page: Page) -> None:
+        self.asked: list[str] = []
+        self.dialogs: list[str] = []
+        self._desk = page.main_frame
+        page.context.on("request", self._request)
+        page.on("dialog", self._dialog)
+
+    def _request(self, request: Request) -> None:
+        if request.frame != self._desk and not BODY.search(request.url):
+            self.asked.append(request.url)
+
+    def _dialog(self, dialog: Dialog) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+
+def show(page: Page, mails: list[str], how: str = SHOW) -> list[str]:
+    """Open each address, or HTML, in a frame of the page; return those where a script ran."""
+    ran: list[str] = []
+    for start in range(0, len(mails), AT_ONCE):
+        some = mails[start : start + AT_ONCE]
+        ran += [each for each, has_run in zip(some, page.evaluate(how, some), strict=True) if has_run]
+    return ran
+
+
+@pytest.fixture
+def desk(chromium: Browser, site: str) -> Iterator[Page]:
+    """A page that nobody watches but the test; ``enter`` goes to the desk."""
+    with chromium.new_context(base_url=site, viewport={"width": 1440, "height": 900}) as context:
+        yield context.new_page()
+
+
+def enter(page: Page, queue: EmailQueue) -> None:
+    """Sign in and open an HTML mail."""
+    conversation = receive(queue, html_mail("<p>words</p>")).conversation
+    page.goto(f"/login/?next=/conversations/{conversation.pk}")
+    page.get_by_label("User name").fill("bob")
+    page.get_by_label("Password").fill("bob")
+    page.get_by_role("button", name="Sign in").click()
+    page.locator("iframe.frame").wait_for()
+
+
+def test_no_payload_does_anything(desk: Page, stranger: Stranger) -> None:
+    queue = make_queue([make_supervisor("bob")])
+    sources = sorted(set(payloads(address(stranger))))
+    frames = keep(make_conversation(queue), [parse(html_mail(source)).html for source in sources])
+    enter(desk, queue)
+    watch = Watch(desk)
+
+    ran = show(desk, frames)
+
+    assert len(sources) >= 500
+    assert ran == watch.dialogs == watch.asked == []
+    assert stranger.calls == 0
+
+
+BARE = """(pages) => Promise.all(pages.map((html) => new Promise((done) => {
+  const frame = document.createElement("iframe");
+  frame.addEventListener("load", () => {
+    const has_run = frame.contentDocument?.documentElement.title === "run";
+    frame.remove();
+    done(has_run);
+  });
+  frame.srcdoc = html;
+  document.body.append(frame);
+})))"""
+
+
+def test_the_sanitiser_holds_without_any_frame(chromium: Browser, stranger: Stranger) -> None:
+    """The first line of defence by itself: in a page of its own, where scripts may run and all may load."""
+    sources = sorted(set(payloads(address(stranger))))
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto("about:blank")
+        watch = Watch(page)
+
+        ran = show(page, [parse(html_mail(source)).html for source in sources], BARE)
+
+    assert ran == watch.dialogs == watch.asked == []
+    assert stranger.calls == 0
+
+
+def test_pictures_that_were_asked_for_are_only_pictures(desk: Page) -> None:
+    queue = make_queue([make_supervisor("bob")])
+    pages = [parse(html_mail(source)).html for source in payloads("http://stranger.example")]
+    pictures = [page for page in pages if "data-remote-src" in page]
+    frames = [f"{each}?images=1" for each in keep(make_conversation(queue), pictures)]
+    desk.route("https://stranger.example/**", lambda route: route.abort())
+    enter(desk, queue)
+    watch = Watch(desk)
+
+    ran = show(desk, frames)
+
+    assert len(pictures) > 10
+    assert ran == watch.dialogs == []
+    assert set(watch.asked) == {"https://stranger.example/loaded"}
+
+
+def test_the_frame_holds_even_what_was_not_cleaned(desk: Page, stranger: Stranger) -> None:
+    """The second line of defence by itself: sandbox and policy, without the sanitiser.
+
+    But for "preconnect": browsers call, without asking for anything, whatever the policy says.
+    """
+    queue = make_queue([make_supervisor("bob")])
+    sources = sorted({source.replace("\0", "") for source in payloads(address(stranger))})
+    some = [source for source in sources if "preconnect" not in source][::3]
+    frames = keep(make_conversation(queue), some)
+    enter(desk, queue)
+    watch = Watch(desk)
+
+    show(desk, frames)
+
+    assert watch.dialogs == []
+    assert stranger.calls == 0
