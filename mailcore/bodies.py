@@ -81,6 +81,7 @@ class _Collector:
     found: _Findings = field(default_factory=_Findings)
     prefix: str = ""
     depth: int = 0
+    only_files: bool = False
 
     def body(self, part: Part) -> _Body:
         """Return what a branch shows, and collect its files."""
@@ -93,7 +94,7 @@ class _Collector:
                 return _best(part, shown)
             return _joined([each for each in shown if each.text or each.html])
         if _is_shown(part):
-            return self.text(part)
+            return _Body() if self.only_files else self.text(part)
         return self.file(part)
 
     def decoded(self, part: Part) -> bytes:
@@ -198,9 +199,10 @@ class _Collector:
 
 def read_contents(raw: bytes, root: Part) -> Contents:
     """Return text, HTML, files, invitations and protection of a mail."""
-    collector = _Collector(raw)
-    found = collector.found
-    body = collector.body(root)
+    found = _Findings()
+    body = _Collector(raw, found).body(root)
+    if root.type != "multipart/report":
+        _add_attached_mails(raw, root, found)
     if _is_empty(body):
         body = found.spare
     if _is_empty(body):
@@ -217,6 +219,24 @@ def read_contents(raw: bytes, root: Part) -> Contents:
         invitations=invitations,
         protection=found.protection,
     )
+
+
+def _add_attached_mails(raw: bytes, root: Part, found: _Findings) -> None:
+    """List the files of mails that are attached beside them: what somebody forwards is often one of these."""
+    attached = [leaf for leaf in root.leaves() if leaf.type == "message/rfc822"]
+    for leaf in attached[:_MOST_ENVELOPES]:
+        mail = decoded_body(raw, leaf)[0]
+        inner = _Findings(room=0)
+        _Collector(mail, inner, f"{leaf.path}#", 1, only_files=True).body(read_structure(mail)[0])
+        files = [each for each in inner.attachments if not _is_picture_of_text(each)]
+        at = next(index for index, each in enumerate(found.attachments, 1) if each.part == leaf.path)
+        found.attachments[at:at] = files
+        for key, invitation in inner.invitations.items():
+            found.invitations.setdefault(key, invitation)
+
+
+def _is_picture_of_text(each: AttachmentPart) -> bool:
+    return bool(each.content_id) and each.type.startswith("image/")
 
 
 def _is_empty(body: _Body) -> bool:

@@ -1,4 +1,4 @@
-"""Files within parts: in winmail.dat, in S/MIME that is only signed, and uuencode or PGP armour amid a text.
+"""Files within parts: winmail.dat, signed S/MIME and attached mails, and uuencode or PGP armour amid a text.
 
 Such a file has the path of its part, "#" and a path inside: "2#1", "2#3.1" (in a message inside), "1#1.2"
 (the part 1.2 of the signed mail). What is found when a mail is parsed is found again, by the same functions,
@@ -104,6 +104,8 @@ def part_data(mail: bytes, path: str, depth: int = 0) -> bytes | None:
 
 
 def _inner_data(leaf: Part, data: bytes, path: str, depth: int) -> bytes | None:
+    if leaf.type == "message/rfc822":
+        return part_data(data, path, depth + 1)
     if is_tnef(data):
         return next((each.data for each in read_tnef(data).files if each.number == path), None)
     if is_cms(leaf):

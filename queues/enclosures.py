@@ -58,7 +58,7 @@ def split_files(files: Sequence[F], *, is_signed: bool = False) -> tuple[list[F]
         is_wrapping = (
             each.type in _SIGNATURES
             or each.type in _WRAPPING
-            or each.part in unpacked
+            or (each.part in unpacked and each.type != "message/rfc822")
             or (is_signed and each.type in _CONTAINERS)
         )
         if not is_wrapping and _is_calendar(each):

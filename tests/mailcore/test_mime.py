@@ -80,3 +80,33 @@ def test_hostile_base64_ends_in_time() -> None:
         text_of(body, "base64")
 
     assert time.process_time() - began < 8
+
+
+ATTACHED = (
+    b"Subject: Old offer\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\nDear Bob,\r\n"
+    b"--i\r\nContent-Type: application/pdf; name=offer.pdf\r\n\r\nPDF\r\n"
+    b"--i\r\nContent-Type: image/png; name=logo.png\r\nContent-ID: <l@1>\r\n\r\nPNG\r\n--i--\r\n"
+)
+
+
+def test_files_of_an_attached_mail_are_listed_beside_it() -> None:
+    body = b"--b\r\n\r\nSee attached.\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n" + ATTACHED
+    body += b"--b\r\nContent-Type: text/csv; name=a.csv\r\n\r\n1\r\n--b--\r\n"
+    raw = make_raw(body, Content_Type="multipart/mixed; boundary=b")
+
+    mail = parse(raw)
+
+    assert mail.text == "See attached."
+    assert [(each.part, each.name) for each in mail.attachments] == [
+        ("2", "Old offer.eml"),
+        ("2#2", "offer.pdf"),
+        ("3", "a.csv"),
+    ]
+    assert part_bytes(raw, "2#2") == b"PDF"
+
+
+def test_files_of_a_mail_sent_back_are_not() -> None:
+    body = b"--b\r\n\r\nIt failed.\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n" + ATTACHED + b"--b--\r\n"
+    raw = make_raw(body, Content_Type="multipart/report; report-type=delivery-status; boundary=b")
+
+    assert [each.name for each in parse(raw).attachments] == ["Old offer.eml"]

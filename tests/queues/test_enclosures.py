@@ -36,9 +36,11 @@ def test_wrapping_is_parted_from_what_was_sent() -> None:
         Sent("5", "application/pgp-signature"),
         Sent("6", "application/pkcs7-mime"),
         Sent("7", "application/ms-tnef"),
+        Sent("8", "message/rfc822"),
+        Sent("8#2"),
     ]
 
-    assert [each.part for each in split_files(files)[0]] == ["2", "3", "4#1", "6", "7"]
+    assert [each.part for each in split_files(files)[0]] == ["2", "3", "4#1", "6", "7", "8", "8#2"]
     assert [each.part for each in split_files(files, is_signed=True)[1]] == ["1", "4", "5", "6"]
 
 
