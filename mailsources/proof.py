@@ -150,7 +150,7 @@ def _states(lease: Lease, listed: list[Listed]) -> Iterator[tuple[int | str, str
         names = [name for one in listed if (name := getattr(one, column)) is not None]
         if names:
             with connection.cursor() as cursor:
-                of_source = [lease.source.pk, lease.state.epoch, State.SKIPPED, GONE]
+                of_source: list[Any] = [lease.source.pk, lease.state.epoch, State.SKIPPED, GONE]
                 cursor.execute(STATES.format(column=column, kind=kind), [names, *of_source])
                 yield from cursor.fetchall()
 
