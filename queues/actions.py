@@ -8,7 +8,6 @@ Answering lives in `replies`, drafts in `drafts`; they are offered here, so that
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.utils import timezone
 
 from agents import presence
@@ -41,6 +40,7 @@ from queues.ownership import (
 from queues.refusals import ActionRefused, NewMailArrived
 from queues.replies import mark_sent, reply, resend, start, undo
 from queues.splitting import move_message, split
+from queues.transactions import whole
 
 __all__ = [
     "ActionRefused",
@@ -87,7 +87,7 @@ def recipients(conversation: Conversation) -> Recipients:
     return computed_recipients(answered(conversation))
 
 
-@transaction.atomic
+@whole
 def take(actor: User, conversation: Conversation, *, take_over: bool = False) -> Conversation:
     """Make it the user's own.
 
@@ -129,7 +129,7 @@ def take_next(actor: User, queue: EmailQueue | None = None) -> Conversation | No
         ) from full
 
 
-@transaction.atomic
+@whole
 def release(actor: User, conversation: Conversation) -> Conversation:
     """Give it back to the queue, with the due time it has."""
     row = lock_for(actor, conversation)
@@ -144,7 +144,7 @@ def release(actor: User, conversation: Conversation) -> Conversation:
     return row
 
 
-@transaction.atomic
+@whole
 def assign(actor: User, conversation: Conversation, agent: Agent) -> Conversation:
     """Give it to an agent: supervisors to whom they want, agents hand their own to an able colleague."""
     row = lock_for(actor, conversation)
@@ -166,7 +166,7 @@ def assign(actor: User, conversation: Conversation, agent: Agent) -> Conversatio
     return row
 
 
-@transaction.atomic
+@whole
 def transfer(actor: User, conversation: Conversation, queue: EmailQueue, note: str = "") -> Conversation:
     """Move it to another queue, where it waits; arrival and due time are kept."""
     row = lock_for(actor, conversation)
@@ -191,7 +191,7 @@ def transfer(actor: User, conversation: Conversation, queue: EmailQueue, note: s
     return row
 
 
-@transaction.atomic
+@whole
 def note(actor: User, conversation: Conversation, text: str) -> Note:
     """Leave a note for colleagues; a note has no recipients and is never sent."""
     row = lock_for(actor, conversation)
@@ -208,7 +208,7 @@ def _write_note(actor: User, conversation: Conversation, text: str) -> Note:
     return Note.objects.create(conversation=conversation, user=actor, text=clean_text(text).strip())
 
 
-@transaction.atomic
+@whole
 def close(actor: User, conversation: Conversation) -> Conversation:
     """Nothing more is to be done, until the customer writes again."""
     row = lock_for(actor, conversation)
@@ -223,7 +223,7 @@ def close(actor: User, conversation: Conversation) -> Conversation:
     return row
 
 
-@transaction.atomic
+@whole
 def reopen(actor: User, conversation: Conversation) -> Conversation:
     """It is our turn again: it waits in its queue."""
     row = lock_for(actor, conversation)
@@ -235,7 +235,7 @@ def reopen(actor: User, conversation: Conversation) -> Conversation:
     return row
 
 
-@transaction.atomic
+@whole
 def snooze(actor: User, conversation: Conversation, until: datetime) -> Conversation:
     """Put it out of sight until a time, or until the customer writes.
 

@@ -21,7 +21,7 @@ from sso.badges import Tone
 
 State = Conversation.State
 SHOWN_MEMBERS = 4
-STATE_TONES: dict[str, Tone] = {State.WAITING: "warn", State.ASSIGNED: "good"}
+STATE_TONES: dict[str, Tone] = {State.WAITING: "warn", State.ASSIGNED: "good", State.HELD: "warn"}
 
 
 class QueueForm(SecretsForm):
@@ -212,7 +212,7 @@ class ConversationAdmin(ProductAdmin):
     list_display_links = None
     list_filter = ("state", "queue", "priority", "language")
     search_fields = ("=number", "subject", "contact__addresses__email")
-    list_select_related = ("queue", "contact", "agent__user")
+    list_select_related = ("queue", "contact", "agent__user", "merged_into")
     ordering = ("-last_message_at", "-id")
     actions = None
     empty_sentence = "Conversations are opened by mail that comes in."
@@ -237,6 +237,8 @@ class ConversationAdmin(ProductAdmin):
 
     @display(description="State", ordering="state")
     def condition(self, obj: Conversation) -> SafeString:
+        if obj.merged_into is not None:
+            return badge("calm", f"Merged into #{obj.merged_into.number}")
         return badge(STATE_TONES.get(obj.state, "calm"), obj.get_state_display())
 
     @display(description="Due", ordering="due_at")

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Sequence
 
 from django.contrib.auth.models import User
-from django.db import transaction
 
 from agents.models import Agent
 from mailcore.clean import clean_file_name, clean_text
@@ -14,11 +13,12 @@ from queues.letters import MOST_BYTES, MOST_FILES
 from queues.models import Conversation, Draft, DraftFile, Message
 from queues.ownership import lock_for, profile
 from queues.refusals import ActionRefused
+from queues.transactions import whole
 
 LONGEST_TEXT = 1_000_000
 
 
-@transaction.atomic
+@whole
 def save_draft(  # noqa: PLR0913 - what a draft consists of
     actor: User,
     conversation: Conversation,
@@ -76,7 +76,7 @@ def discard_draft(actor: User, conversation: Conversation) -> None:
     Draft.objects.filter(conversation=conversation, agent__user=actor).delete()
 
 
-@transaction.atomic
+@whole
 def add_draft_file(
     actor: User,
     conversation: Conversation,

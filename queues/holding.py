@@ -7,7 +7,6 @@ for nobody until somebody has looked.
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.utils import timezone
 
 from agents.rights import is_supervisor
@@ -17,6 +16,7 @@ from queues.history import Kind, note_event
 from queues.models import Conversation, EmailQueue
 from queues.ownership import lock_for, profile
 from queues.refusals import ActionRefused
+from queues.transactions import whole
 
 State = Conversation.State
 BATCH = 500
@@ -38,7 +38,7 @@ class Done:
     left: int
 
 
-@transaction.atomic
+@whole
 def let_go(actor: User, conversation: Conversation) -> Conversation:
     """Let it wait like any other, due from now."""
     row = lock_for(actor, conversation)
@@ -83,7 +83,7 @@ def _each(actor: User, which: Held, *, is_closing: bool) -> Done:
     return Done(done, max(len(pks) - BATCH, 0))
 
 
-@transaction.atomic
+@whole
 def _one(actor: User, pk: int, *, is_closing: bool) -> bool:
     row = states.lock_free(pk)
     if row is None or row.state != State.HELD:  # a colleague was faster

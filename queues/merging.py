@@ -14,7 +14,6 @@ rows are locked in the order of their ids before anything is looked at.
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.utils import timezone
 
 from agents.models import Agent
@@ -28,13 +27,14 @@ from queues.ownership import check_free, holder, lock_both, profile
 from queues.posting import crm_reference
 from queues.refusals import ActionRefused
 from queues.summary import SUMMED_UP, kept, sum_up
+from queues.transactions import whole
 
 State = Conversation.State
 AT_WORK = (State.WAITING, State.ASSIGNED)
 DUE = ["waiting_since", "due_at", "due_tick"]
 
 
-@transaction.atomic
+@whole
 def merge(actor: User, conversation: Conversation, into: Conversation) -> Conversation:
     """Merge a conversation into another one and return that; the same call again changes nothing.
 

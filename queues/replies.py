@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -29,13 +29,14 @@ from queues.posting import Posting, crm_reference, post, sender_of
 from queues.refusals import ActionRefused, NewMailArrived
 from queues.siblings import tell_siblings, tell_siblings_undone
 from queues.summary import SUMMED_UP, kept, sum_up
+from queues.transactions import whole
 
 State = Conversation.State
 RESTORED = ["state", "agent_id", "last_agent_id"]
 RESTORED_TIMES = ["waiting_since", "due_at", "snoozed_until", "assigned_at", "closed_at"]
 
 
-@transaction.atomic
+@whole
 def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
     """Send an answer; the same call again, with the same token, returns the first one's message.
 
@@ -135,7 +136,7 @@ def _snapshot(conversation: Conversation) -> dict[str, Any]:
     )
 
 
-@transaction.atomic
+@whole
 def undo(actor: User, message: Message) -> bool:
     """Take an answer back while it is held: the text is a draft again. False when it has left already."""
     row, message = lock_message(actor, message)
@@ -203,7 +204,7 @@ def _started(token: str | None) -> Message | None:
     return rows.first() if token else None
 
 
-@transaction.atomic
+@whole
 def _start(actor: User, queue: EmailQueue, subject: str, answer: Reply, token: str | None) -> Message:
     agent, sender, now = profile(actor), sender_of(queue), timezone.now()
     letter = write_first(queue, subject, answer)
@@ -240,7 +241,7 @@ def mark_sent(actor: User, message: Message) -> None:
     _settle(actor, message, Kind.MARKED_SENT)
 
 
-@transaction.atomic
+@whole
 def _settle(actor: User, message: Message, kind: Kind) -> None:
     row, message = lock_message(actor, message)
     mail = message.outgoing

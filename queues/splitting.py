@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.utils import timezone
 
 from crm import tracking
@@ -24,6 +23,7 @@ from queues.models import Conversation, Event, Message
 from queues.ownership import check_free, check_whole, lock_both, lock_for, profile
 from queues.refusals import ActionRefused
 from queues.summary import SUMMED_UP, kept, sum_up
+from queues.transactions import whole
 
 State = Conversation.State
 AT_WORK = (State.WAITING, State.ASSIGNED)
@@ -32,7 +32,7 @@ MOST_SPLIT = 1000
 OF_A_MAIL = (Kind.REPLIED, Kind.UNDONE, Kind.RESENT, Kind.MARKED_SENT, Kind.BOUNCED)
 
 
-@transaction.atomic
+@whole
 def split(
     actor: User, conversation: Conversation, message_ids: Iterable[int], subject: str = ""
 ) -> Conversation:
@@ -168,7 +168,7 @@ def _set_clock(row: Conversation, due_at: datetime | None, now: datetime) -> Non
         row.due_at, row.due_tick = due_at, hours.calendar(row.queue.hours).tick(due_at)
 
 
-@transaction.atomic
+@whole
 def move_message(actor: User, message: Message, into: Conversation) -> Conversation:
     """Put one mail into another conversation and return that; the same call again changes nothing.
 

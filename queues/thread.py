@@ -17,6 +17,7 @@ from queues.history import ASSIGNMENTS, MOVED_FROM, Kind
 from queues.inbox import Entry
 from queues.models import Attachment, Event, Message, Note
 from queues.presentation import Person, age, clock, person, size
+from queues.subjects import base_subject
 
 RASTER = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})
 THUMBNAIL_OCTETS = 5_000_000
@@ -163,7 +164,7 @@ def letter(message: Message, now: datetime, *, is_open: bool = True, subject: st
         at=clock(message.created_at),
         iso=message.created_at.isoformat(timespec="seconds"),
         age=age(message.created_at, now),
-        subject=message.subject if bare(message.subject) != bare(subject) else "",
+        subject=message.subject if base_subject(message.subject) != base_subject(subject) else "",
         machine=MACHINE.get(message.automatic, "") if message.direction == "in" else "",
         folded=" ".join(body[: 4 * FOLDED_LENGTH].split())[:FOLDED_LENGTH],
         parts=parts(message),
@@ -180,11 +181,6 @@ def letter(message: Message, now: datetime, *, is_open: bool = True, subject: st
         delivery=delivery(message.outgoing, now) if message.outgoing else None,
         open=is_open,
     )
-
-
-def bare(subject: str) -> str:
-    """A subject without its answer marks, for comparing."""
-    return re.sub(r"\A(?:\s*\w{1,4}\s*(?:\[\d+\])?:)+\s*", "", subject).strip().casefold()
 
 
 def people(addresses: list[dict[str, Any]]) -> str:

@@ -12,11 +12,13 @@ from mailsenders.models import OutgoingMail
 from queues.folds import LONG_QUOTE, fold, linked, original, parts
 from queues.models import Conversation, Message
 from queues.presentation import age, due, person, size
-from queues.thread import bare, delivery, is_coloured
+from queues.subjects import base_subject
+from queues.thread import delivery, is_coloured
 from tests.make import make_outgoing
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 State = OutgoingMail.State
+CARLA = Address("Carla Client", "carla@customer.example")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_sizes() -> None:
 
 @pytest.mark.parametrize("mark", ["Re: ", "AW: ", "RE: Fwd: ", "Re[2]: "])
 def test_answer_marks_don_t_make_another_subject(mark: str) -> None:
-    assert bare(mark + "Parcel 17") == bare("parcel 17")
+    assert base_subject(mark + "Parcel 17") == base_subject("parcel 17")
 
 
 def test_text_becomes_links_and_never_markup() -> None:
@@ -96,7 +98,12 @@ def test_who_wrote_a_forwarded_mail() -> None:
     assert original(Message(forwarded=told)) == "Dan <dan@example.net>, “Chairs”"
 
 
-CARLA = Address("Carla Client", "carla@customer.example")
+def test_what_was_forwarded_is_open() -> None:
+    told = {"name": "Dan", "email": "dan@example.net", "subject": ""}
+    shown = parts(Message(text="Look.\n\nFrom: Dan\n\nHow much?", quote_at=7, forwarded=told))
+    assert [part.is_open for part in shown] == [False, True]
+    block = "<p>From: Dan<br>Sent: today<br>To: Carla<br>Subject: Chairs</p><p>How much?</p>"
+    assert "<details open>" in fold(sanitise(f"<p>Look.</p>{block}"), CARLA, forwarded=True)
 
 
 def test_the_quotation_at_the_end_is_folded_with_the_words_above_it() -> None:

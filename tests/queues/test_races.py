@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from threading import Event as Signal
+from time import monotonic
 from typing import TypeVar
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count
 
 from agents.models import Agent
@@ -191,3 +193,45 @@ def test_merging_in_a_ring_while_customers_write_and_agents_answer() -> None:
     left = merged_whole(rows)
     assert left
     assert sum(row.messages_count for row in left) == 8
+
+
+def test_an_action_that_meets_a_deadlock_is_done_again() -> None:
+    queue = make_queue()
+    alice = make_agent("alice", queues=[queue])
+    row = make_conversation(queue)
+    has_agent = Signal()
+
+    def batch() -> None:
+        """Holds the agent and then wants the conversation, which an action takes the other way round."""
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SET LOCAL deadlock_timeout = '1min'"
+                )  # so that it is the action which is undone
+            Agent.objects.select_for_update().get(pk=alice.pk)
+            has_agent.set()
+            wait_for_a_lock()
+            Conversation.objects.select_for_update().get(pk=row.pk)
+
+    def act() -> Conversation:
+        assert has_agent.wait(timeout=30)
+        return actions.take(alice.user, row)
+
+    results = at_once([batch, act])
+    assert results == [None, row]
+    row.refresh_from_db()
+    assert (row.state, row.agent) == (State.ASSIGNED, alice)
+    assert row.events.filter(kind="taken").count() == 1
+
+
+def wait_for_a_lock() -> None:
+    """Until somebody else waits for a lock of this database."""
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    end = monotonic() + 30
+    with connection.cursor() as cursor:
+        while monotonic() < end:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(waits)
+            if cursor.fetchone():
+                return
+    raise TimeoutError("nobody waits")
