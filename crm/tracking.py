@@ -5,15 +5,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import connection
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from crm.models import Communication, Contact, ContactAddress
 from mailcore.parsed import Address
+from mailstore.batch import write
 
 UNKNOWN_SENDER = "Unknown sender"
 NAME_LENGTH = 300
 EMAIL_LENGTH = 320
+
+MAKE = """
+WITH address AS (
+    INSERT INTO crm_contactaddress (contact_id, email)
+    VALUES (nextval(pg_get_serial_sequence('crm_contact', 'id')), %s)
+    ON CONFLICT (email) DO NOTHING RETURNING contact_id
+)
+INSERT INTO crm_contact (id, name, language, remark, created_at)
+SELECT contact_id, %s, %s, '', %s FROM address RETURNING id
+"""
+"""The address first: its unique key decides who makes the contact, and a loser leaves nothing behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +72,14 @@ def _known(email: str) -> Contact | None:
 
 
 def _make(email: str, name: str, language: str) -> Contact:
-    try:
-        with transaction.atomic():
-            contact = Contact.objects.create(name=name, language=language)
-            ContactAddress.objects.create(contact=contact, email=email)
-    except IntegrityError:  # the same person's other mail came at the same moment
-        contact = ContactAddress.objects.select_related("contact").get(email=email).contact
+    contact = Contact(name=name, language=language, created_at=timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(MAKE, [email, contact.name, contact.language, contact.created_at])
+        made = cursor.fetchone()
+    if made is None:  # the same person's other mail came at the same moment
+        return ContactAddress.objects.select_related("contact").get(email=email).contact
+    (contact.pk,) = made
+    contact._state.adding, contact._state.db = False, connection.alias
     return contact
 
 
@@ -83,7 +98,7 @@ def record(entry: Entry) -> None:
         user_id=entry.user_id,
         at=entry.at,
     )
-    Communication.objects.bulk_create([row], ignore_conflicts=True)
+    write(row, ignore_conflicts=True)
 
 
 def forget(message_ref: str) -> None:

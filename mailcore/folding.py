@@ -7,6 +7,7 @@ in the open, above an answer or between answers, are found again whenever they a
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from mailcore.quoting import attribution_end, is_header_block, is_mark, is_quoted, next_filled
 
@@ -43,6 +44,7 @@ def pieces(text: str, signature_at: int, quote_at: int) -> tuple[Piece, ...]:
     return (*_open_pieces(text[:signature_at]), *(piece for piece in tail if piece.text))
 
 
+@lru_cache(maxsize=4)  # as it is shown, searched and told the language of, one after the other
 def new_text(text: str, signature_at: int, quote_at: int) -> str:
     """Return what the writer wrote, without quotes and signature; never nothing when there is text."""
     shown = pieces(text, signature_at, quote_at)

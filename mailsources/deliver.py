@@ -21,8 +21,10 @@ from mailsources import apart, claims, forwarding
 from mailsources.claims import Claim, ClaimLost
 from mailsources.models import FetchedMail
 from mailsources.parser import Limits, Outcome, ParserUnavailable, Unparsable
+from mailstore.batch import batch
 from queues import intake
 from queues.models import Message
+from queues.naming import foresee
 
 logger = logging.getLogger(__name__)
 
@@ -187,10 +189,12 @@ def _deliver_alone(work: _Work) -> list[Message]:
 @transaction.atomic
 def _hand_over(works: Sequence[_Work]) -> list[Message]:
     delivered: list[tuple[Claim, Message]] = []
-    for work in works:
-        message = _into_its_queue(work)
-        if message is not None:
-            delivered.append((work.claim, message))
+    with batch():
+        foresee([work.outcome for work in works if isinstance(work.outcome, ParsedMail)])
+        for work in works:
+            message = _into_its_queue(work)
+            if message is not None:
+                delivered.append((work.claim, message))
     claims.settle(delivered)  # or nothing of this has happened
     return [message for _, message in delivered]
 

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import QuerySet, Value
 from django.db.models.expressions import CombinedExpression
 
+from mailstore.batch import write
 from queues.models import Conversation, Event
 
 
@@ -62,6 +63,9 @@ def note_event(
     data: dict[str, Any] | None = None,
 ) -> Event:
     """Append to the history; `user` is None when nobody but the system did it."""
-    return Event.objects.create(
-        conversation=conversation, kind=kind, sentence=sentence, user=user, data=data or {}
-    )
+    event = Event(conversation=conversation, kind=kind, sentence=sentence, user=user, data=data or {})
+    if kind == Kind.CONTINUED:  # the next mail of a batch may ask for it
+        event.save(force_insert=True)
+    else:
+        write(event)
+    return event

@@ -19,6 +19,7 @@ from mailcore import language
 from mailcore.automatic import is_daemon
 from mailcore.parsed import AttachmentPart, Automatic, Bounce, ParsedMail
 from mailstore.announce import announce
+from mailstore.batch import once
 from mailstore.models import RawMail
 from queues import bounces, brakes, live, matching, states, tasks
 from queues.enclosures import keep, split_files
@@ -229,9 +230,11 @@ def _answered(conversation: Conversation, message: Message, mail: ParsedMail) ->
 def _our_turn(conversation: Conversation, since: datetime) -> None:
     if conversation.state == State.HELD:  # who writes too much lets nothing go by writing more
         return
+    runs = conversation.due_at is not None
     states.start_clock(conversation, since, conversation.queue.next_response)
     if conversation.state in (State.WAITING, State.ASSIGNED):
-        states.save(conversation, states.MOVED)
+        if not runs:
+            states.save(conversation, states.MOVED)
     else:
         states.come_back(conversation, timezone.now())
 
@@ -259,8 +262,13 @@ def _seen_language(mail: ParsedMail) -> tuple[str, float]:
     text = mail.new_text
     if len(text) < ENOUGH_TEXT:
         text = f"{mail.subject}\n{text}"
-    tag, confidence = language.detect(text, list(Language.objects.values_list("tag", flat=True)))
+    tag, confidence = language.detect(text, _written_languages())
     return (tag, confidence) if confidence >= SURE else ("", 0.0)
+
+
+@once
+def _written_languages() -> list[str]:
+    return list(Language.objects.values_list("tag", flat=True))
 
 
 def _assumed_language(queue: EmailQueue) -> str:

@@ -13,6 +13,7 @@ from mailcore.compose import OutFile, recipients_for_reply, reply_references, re
 from mailcore.parsed import Address
 from mailcore.text import html_to_text, quote_text, sanitise, text_to_html
 from mailsenders.models import EmailSender
+from mailstore.batch import once
 from queues.models import Conversation, EmailQueue, Message
 from queues.refusals import ActionRefused
 
@@ -83,6 +84,7 @@ def answered(conversation: Conversation) -> Message | None:
     return by_person or rows.filter(automatic="no").first() or rows.first()
 
 
+@once
 def own_addresses() -> frozenset[str]:
     """Every address that is ours: of senders, of mailboxes, and of what forwards to us and where to."""
     found: set[str] = set(EmailSender.objects.values_list("email_address", flat=True))

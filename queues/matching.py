@@ -23,7 +23,7 @@ from mailstore.models import RawMail
 from queues import bounces
 from queues.letters import own_addresses
 from queues.models import Conversation, EmailQueue, Message
-from queues.naming import continuations, ids_of, named, parties, together
+from queues.naming import continuations, ids_of, is_perhaps_here, named, parties, together
 from queues.subjects import base_subject, is_changed, number_in
 
 COPY_WITHIN = timedelta(days=1)  # the same mail over a second mailbox comes at almost the same time
@@ -164,6 +164,8 @@ def _copies(rows: list[Conversation], mail: ParsedMail) -> set[int]:
 
 def _same_mail(queue: EmailQueue, mail: ParsedMail) -> Match | None:
     """The same mail came to this queue over another mailbox a moment ago: one conversation is enough."""
+    if not is_perhaps_here(mail.message_id):
+        return None
     rows = Message.objects.filter(
         message_id=mail.message_id[:1000],
         direction=Message.Direction.IN,

@@ -6,6 +6,7 @@ if the id stands for a whole conversation, the conversation in the id counts, wh
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from django.db.models import Q
@@ -13,6 +14,7 @@ from django.db.models import Q
 from crm.models import ContactAddress
 from mailcore.compose import read_message_id
 from mailcore.parsed import Automatic, ParsedMail
+from mailstore.batch import note, noted
 from mailstore.models import RawMail
 from queues.history import Kind
 from queues.models import Conversation, Event, Message
@@ -21,6 +23,7 @@ from queues.posting import ANCHOR, message_id_key
 MOST_IDS = 60
 MOST_NAMED = 20  # conversations, of ids that aren't ours: some mailers give one id to all their mails
 MOST_SEARCHED = 1_000_000  # octets
+PERHAPS_HERE = "queues.naming"
 LONGEST_CHAIN = 50  # of conversations merged one into the next
 
 _OUR_ID = re.compile(rb"\bucs\.\d{1,19}\.\d{1,19}\.[a-z2-7]{26}@[a-z0-9.-]{1,253}", re.IGNORECASE)
@@ -75,7 +78,23 @@ def _homes(messages: Iterable[int]) -> dict[int, int]:
     return dict(rows.values_list("pk", "conversation")) if rows is not None else {}
 
 
+def foresee(mails: Sequence[ParsedMail]) -> None:
+    """Ask once for a batch which of its mails' ids, and of the ids they name, there are already."""
+    own = Counter(mail.message_id[:1000] for mail in mails)
+    others = {each for mail in mails for each in ids_of(mail)}
+    rows = Message.objects.filter(message_id__in=[*own, *others]).values_list("message_id", flat=True)
+    twice = {each for each, count in own.items() if count > 1}
+    note(PERHAPS_HERE, {*rows.order_by().distinct(), *twice, *(others & own.keys())})
+
+
+def is_perhaps_here(message_id: str) -> bool:
+    """Whether it is worth looking for mails with this id."""
+    ids = noted(PERHAPS_HERE)
+    return ids is None or message_id[:1000] in ids
+
+
 def _stored(ids: list[str]) -> dict[str, list[int]]:
+    ids = [each for each in ids if is_perhaps_here(each)]
     found: dict[str, list[int]] = {}
     rows = Message.objects.filter(message_id__in=ids).order_by("-pk") if ids else Message.objects.none()
     for message_id, pk in rows.values_list("message_id", "conversation")[:MOST_NAMED]:

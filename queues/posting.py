@@ -22,6 +22,7 @@ from mailcore.parse import parse
 from mailcore.parsed import Address, AttachmentPart
 from mailsenders import outbox
 from mailsenders.models import EmailSender
+from mailstore.batch import write
 from queues.folds import signature_at
 from queues.letters import Letter
 from queues.models import Attachment, Conversation, EmailQueue, Message
@@ -212,15 +213,15 @@ def people(addresses: tuple[Address, ...]) -> list[dict[str, str]]:
 
 def keep_attachments(message: Message, parts: tuple[AttachmentPart, ...]) -> None:
     """Note where in the raw mail its files are."""
-    Attachment.objects.bulk_create(
-        Attachment(
-            message=message,
-            part=part.part[:200],
-            name=part.name[:300],
-            type=part.type[:200],
-            size=part.size,
-            inline=part.inline,
-            content_id=part.content_id[:500],
+    for part in parts:
+        write(
+            Attachment(
+                message=message,
+                part=part.part[:200],
+                name=part.name[:300],
+                type=part.type[:200],
+                size=part.size,
+                inline=part.inline,
+                content_id=part.content_id[:500],
+            )
         )
-        for part in parts
-    )

@@ -152,6 +152,27 @@ def test_a_mail_taken_over_in_a_batch_is_not_delivered_twice(
     assert not FetchedMail.objects.exclude(state=State.DELIVERED).exists()
 
 
+def test_mails_of_one_batch_find_each_other(source: EmailSource) -> None:
+    first = make_mail("First", Message_ID="<first@customer.example>")
+    raws = [
+        first,
+        make_mail("Answer to it", In_Reply_To="<first@customer.example>", Subject="Re: it"),
+        make_mail("Another matter of the same person"),
+        make_mail("A stranger's answer", In_Reply_To="<first@customer.example>", From="dora@other.example"),
+        make_mail("Another mail under an old id", Message_ID="<first@customer.example>"),
+    ]
+    rows = [ingest(source, raw).pk for raw in raws]
+    twin = make_source(queue=source.queue)
+    rows.append(ingest(twin, first).pk)
+    one, answer, other, stranger, reused, copy = (each.conversation for each in deliver_many(rows))
+    assert one == answer == copy
+    assert len({one.pk, other.pk, stranger.pk, reused.pk}) == 4
+    assert one.contact == other.contact == reused.contact != stranger.contact
+    assert [event.kind for event in stranger.events.order_by("pk")] == ["opened", "hint"]
+    assert [event.kind for event in one.events.order_by("pk")] == ["opened", "received"]
+    assert one.contact.communications.count() == 5
+
+
 def test_a_bad_mail_is_tried_again_after_a_pause_and_alone(source: EmailSource, poisonous: None) -> None:
     bad, good = (ingest(source, make_mail(Subject=subject)) for subject in ("Poison", "Good"))
     deliver(bad.pk)
