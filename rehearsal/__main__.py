@@ -47,15 +47,22 @@ def _read_options() -> Options:
         default=os.environ.get("UCS_BASE_URL") or "http://127.0.0.1:8080",
         help="address of the program to rehearse, as the pages should name it",
     )
+    parser.add_argument(
+        "--inbound", default="", help="HOST:PORT of the SMTP server that takes mail for other domains"
+    )
     given = parser.parse_args()
     if given.every <= 0 or given.burst < 0 or given.token_life <= 0:
         parser.error("--every and --token-life must be above 0, --burst not below")
+    host, _, port = given.inbound.rpartition(":")
+    if given.inbound and not (host and port.isdigit()):
+        parser.error("--inbound is HOST:PORT, such as 127.0.0.1:2525")
     return Options(
         folder=given.dir.absolute(),
         port=given.port,
         token_life=given.token_life,
         habits=Habits(every=given.every, burst=given.burst),
         product=given.product.rstrip("/"),
+        inbound=(host, int(port)) if given.inbound else None,
     )
 
 

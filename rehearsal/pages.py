@@ -12,6 +12,8 @@ from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as AnyResponse
 
 from rehearsal.customers.crowd import Crowd, Customer
+from rehearsal.mail import forwarding
+from rehearsal.mail.forwarding import Forwarder
 from rehearsal.mail.imap import ImapHost
 from rehearsal.people import COMPANY_MAILBOXES, GOOGLE_IMAP, GOOGLE_SMTP, CompanyMailbox
 
@@ -29,6 +31,7 @@ class Sight:
 
     crowd: Crowd
     host_of: Callable[[str], ImapHost]
+    forwarder: Forwarder
     loop: asyncio.AbstractEventLoop
     product: str
 
@@ -45,6 +48,7 @@ class Sight:
     def counts(self) -> dict[str, int]:
         """The numbers on the pages that change by themselves, by their place on the page."""
         numbers = {f"in:{one.address}": self.count(one) for one in COMPANY_MAILBOXES}
+        numbers |= {"forwarder:in": self.forwarder.received, "forwarder:out": self.forwarder.forwarded}
         numbers |= {f"open:{address}": len(ids) for address, ids in self.crowd.unanswered.items()}
         return numbers | {f"mails:{who}": one.received for who, one in self.crowd.customers.items()}
 
@@ -64,6 +68,8 @@ def make_blueprint(sight: Sight) -> Blueprint:
             told=request.args.get("told", ""),
             product=sight.product,
             google=_google_values(sight.product),
+            forwarder=sight.forwarder,
+            forwards=forwarding.ADDRESS,
         )
 
     @pages.get("/counts.json")
@@ -78,6 +84,31 @@ def make_blueprint(sight: Sight) -> Blueprint:
         mail = sight.run(sight.crowd.write_to(mailbox, language))
         told = f"{mail['From'].addresses[0].display_name} wrote to {mailbox}: {mail['Subject']}"
         return redirect(url_for("world.world", told=told))
+
+    @pages.post("/forwarding")
+    def forward() -> AnyResponse:
+        target = request.form.get("target", "").strip()
+        if not forwarding.is_address(target):
+            abort(400, "Give one address to forward to: copy it from the page of the email source.")
+        sight.run(sight.forwarder.ask(target))
+        wrong = sight.forwarder.trouble
+        told = f"The question could not be sent: {wrong}." if wrong else f"A code was sent to {target}."
+        return redirect(url_for("world.world", told=told, _anchor="forwarding"))
+
+    @pages.post("/forwarding/code")
+    def confirm() -> AnyResponse:
+        good = sight.forwarder.confirm(request.form.get("code", ""))
+        told = f"{forwarding.ADDRESS} forwards from now on." if good else "That is not the code."
+        return redirect(url_for("world.world", told=told, _anchor="forwarding"))
+
+    @pages.post("/forwarding/send")
+    def send_forwarded() -> AnyResponse:
+        box, language = COMPANY_MAILBOXES[0].address, request.form.get("language", "")
+        if language not in sight.crowd.library.languages:
+            abort(400, "There is no such language here.")
+        mail = sight.run(sight.crowd.write_to(box, language, forwarding.ADDRESS))
+        told = f"{mail['From'].addresses[0].display_name} wrote to {forwarding.ADDRESS}: {mail['Subject']}"
+        return redirect(url_for("world.world", told=told, _anchor="forwarding"))
 
     @pages.get("/customers/<address>")
     def customer(address: str) -> str:

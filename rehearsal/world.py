@@ -13,6 +13,8 @@ from typing import Any
 from rehearsal import ports
 from rehearsal.certificates import Certificates
 from rehearsal.customers.crowd import Crowd, Habits
+from rehearsal.mail import forwarding
+from rehearsal.mail.forwarding import Forwarder
 from rehearsal.mail.imap import ImapHost
 from rehearsal.mail.post import PostOffice
 from rehearsal.mail.smtp import SmtpHost
@@ -49,6 +51,7 @@ class Options:
     :param token_life: of access tokens.
     :param habits: of the customers.
     :param product: the address that the pages name as the program to rehearse.
+    :param inbound: host and port of the server that takes mail for other domains; None: there is none.
     """
 
     folder: Path
@@ -56,6 +59,7 @@ class Options:
     token_life: float = 3600
     habits: Habits = field(default_factory=Habits)
     product: str = "http://127.0.0.1:8080"
+    inbound: tuple[str, int] | None = None
 
 
 @dataclass
@@ -68,6 +72,7 @@ class World:
     google: ImapHost = field(init=False)
     company: ImapHost = field(init=False)
     crowd: Crowd = field(init=False)
+    forwarder: Forwarder = field(init=False)
     ports: dict[str, int] = field(init=False)
     certificates: Certificates = field(init=False)
     _open: AsyncExitStack = field(init=False, default_factory=AsyncExitStack)
@@ -123,6 +128,9 @@ class World:
         self.company = ImapHost(COMPANY, passwords(False))
         for one in COMPANY_MAILBOXES:
             self.post.boxes[one.address] = partial(self.host_of(one.address).append, one.address)
+        self.forwarder = Forwarder(self.options.inbound)
+        self.post.boxes[forwarding.ADDRESS] = self.forwarder.append
+        self._open.callback(self.forwarder.stop)
 
     def host_of(self, address: str) -> ImapHost:
         """Where a company mailbox lives."""
@@ -159,7 +167,7 @@ class World:
 
     def _open_pages(self) -> None:
         loop = asyncio.get_running_loop()
-        sight = Sight(self.crowd, self.host_of, loop, self.options.product)
+        sight = Sight(self.crowd, self.host_of, self.forwarder, loop, self.options.product)
         self.oauth.add_pages(make_blueprint(sight))
         self.oauth.start()
 

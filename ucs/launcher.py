@@ -23,6 +23,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from mailsources.listeners import read_listeners
 from ucs import environment, firststart, supervisor
 from ucs.datafolder import DataFolder, StartError
 from ucs.embedded import Embedded
@@ -131,8 +132,9 @@ class Launcher:
     def _forwarding(self) -> dict[str, str]:
         """The domain and the place of forwarded mail; a demo that isn't told has both."""
         domain, bind = (os.environ.get(name, "") for name in ("UCS_INBOUND_DOMAIN", "UCS_INTAKE_BIND"))
-        if self.options.demo and not domain and not bind:
-            domain, bind = DEMO_DOMAIN, f"smtp://{HOST}:{usual_or_free(DEMO_INTAKE_PORT)}"
+        if self.options.demo:
+            domain = domain or DEMO_DOMAIN
+            bind = bind or f"smtp://{HOST}:{usual_or_free(DEMO_INTAKE_PORT)}"
         return {"UCS_INBOUND_DOMAIN": domain, "UCS_INTAKE_BIND": bind}
 
     def _start_services(self) -> None:
@@ -143,8 +145,13 @@ class Launcher:
             say(f"{names} started in {time.monotonic() - started:.1f} s, data in {shown(self.folder.path)}")
 
     def _start_world(self) -> Child:
-        command = [sys.executable, "-m", WORLD, "--dir", str(self.folder.path / WORLD)]
+        command = [sys.executable, "-m", WORLD, "--dir", str(self.folder.path / WORLD), *self._inbound()]
         return self.supervisor.start(Program(WORLD, command, self.env, ready_mark="ready"))
+
+    def _inbound(self) -> list[str]:
+        """Where the world outside hands over mail for the product's domain."""
+        smtp = (one for one in read_listeners(self.env["UCS_INTAKE_BIND"]) if not one.is_lmtp)
+        return [f"--inbound={HOST}:{one.port}" for one in smtp][:1]
 
     def _wait_for_world(self, world: Child) -> None:
         deadline = time.monotonic() + READY_SECONDS

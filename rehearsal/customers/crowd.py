@@ -158,14 +158,15 @@ class Crowd:
             return True
         return time.monotonic() >= self._last_letter.get(mailbox, 0) + self.habits.slow
 
-    async def write_to(self, mailbox: str, language: str) -> EmailMessage:
+    async def write_to(self, mailbox: str, language: str, alias: str = "") -> EmailMessage:
         """One letter now, by somebody who speaks the language.
 
+        :param alias: the address to write to in place of the mailbox's own.
         :raises KeyError: the mailbox or the language is not of this world.
         """
         spoken: Language = self.library.languages[language]
         customer = self.customers[self._dice.choice(spoken.people).address]
-        mail = customer.writer.first_mail(self._dice.choice(spoken.letters_to(mailbox)), mailbox)
+        mail = customer.writer.first_mail(self._dice.choice(spoken.letters_to(mailbox)), alias or mailbox)
         self.unanswered[mailbox].add(str(mail["Message-ID"]))
         self._last_letter[mailbox] = time.monotonic()
         await self._send(customer, mail)
