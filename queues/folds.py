@@ -22,16 +22,25 @@ _TAG = re.compile(r"<[^>]*>")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some lines of a mail; `label` is what they are folded behind, "" for what is always seen."""
+    """Some lines of a mail; `label` is what they are folded behind, "" for what is always seen.
+
+    What was forwarded to us is quoted too, but is `is_open` from the start: it is what the mail is about.
+    """
 
     label: str
     text: SafeString
+    is_open: bool = False
 
 
 def parts(message: Message) -> tuple[Part, ...]:
     """The text of a mail in order, nothing left out; none when there is no text."""
     shown = pieces(message.text, signature_at(message), message.quote_at)
-    return tuple(Part(LABELS[piece.kind], linked(piece.text)) for piece in shown if piece.text.strip())
+    forwarded = bool(message.forwarded)
+    return tuple(
+        Part(LABELS[piece.kind], linked(piece.text), is_open=forwarded and piece.kind is Kind.QUOTE)
+        for piece in shown
+        if piece.text.strip()
+    )
 
 
 def signature_at(message: Message) -> int:
@@ -53,19 +62,22 @@ def original(message: Message) -> str:
     return f"{writer}, “{subject}”" if writer and subject else writer
 
 
-def fold(html: str, sender: Address | None) -> str:
+def fold(html: str, sender: Address | None, *, forwarded: bool = False) -> str:
     """Put quotations and the signature of sanitised (so well-formed) HTML behind a word each.
 
     :param sender: who wrote the mail, None for a machine.
+    :param forwarded: whether what is quoted was forwarded to us: that is open from the start.
     """
     return "".join(
-        _behind(LABELS[piece.kind], piece.text) if LABELS[piece.kind] else _fold_quotes(piece.text)
+        _behind(LABELS[piece.kind], piece.text, is_open=forwarded and piece.kind is Kind.QUOTE)
+        if LABELS[piece.kind]
+        else _fold_quotes(piece.text)
         for piece in cut(html, sender)
     )
 
 
-def _behind(label: str, html: str) -> str:
-    return f"<details><summary>{label}</summary>{html}</details>"
+def _behind(label: str, html: str, *, is_open: bool = False) -> str:
+    return f"<details{' open' if is_open else ''}><summary>{label}</summary>{html}</details>"
 
 
 def _fold_quotes(html: str) -> str:

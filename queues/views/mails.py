@@ -30,6 +30,7 @@ img { max-width: 100%; height: auto; } table { max-width: 100%; } pre { white-sp
 blockquote { margin: 8px 0 0; padding-left: 12px; border-left: 2px solid #b5bcc8; color: #596274; }
 summary { display: inline-block; margin: 4px 0; padding: 0 8px; border-radius: 5px; background: #eceef2;
   color: #596274; font: 600 12px/18px system-ui, sans-serif; cursor: pointer; list-style: none; }
+details:not([open]) { display: inline-block; margin-right: 6px; }
 .own { background: #fff; color: #171b22; color-scheme: light; padding: 12px; }
 .plain { background: transparent; color: #171b22; color-scheme: light; }
 @media (prefers-color-scheme: dark) {
@@ -58,7 +59,7 @@ def body(request: DeskRequest, pk: int) -> HttpResponse:
 
     html = with_cid_urls(message.html, url)
     sender = Address(message.from_name, message.from_email) if message.automatic == "no" else None
-    html = fold(show_remote(html) if with_images else html, sender)
+    html = fold(show_remote(html) if with_images else html, sender, forwarded=bool(message.forwarded))
     look = "own" if is_coloured(html) else "plain"
     page = format_html(PAGE, mark_safe(STYLE), look, mark_safe(html))  # noqa: S308 - sanitised on the way in
     response = HttpResponse(page)
