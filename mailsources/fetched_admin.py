@@ -47,10 +47,7 @@ class FetchedAdmin(ProductAdmin):
     show_facets = admin.ShowFacets.NEVER
     actions = ("retry_selected",)
     change_form_before_template = "mailsources/fetched_card.html"
-    fields = (
-        *("source", "sender", "subject", "header_id", "octets", "folder", "uid", "uidvalidity", "uidl"),
-        *("epoch", "content_hash", "envelope_from", "envelope_to"),
-    )
+    fields = ("source", "writer", "full_subject", "header_id", "octets", "place", "envelope", "content_hash")
     readonly_fields = fields
     empty_sentence = "Each mail that a mailbox shows is noted here once, with what became of it."
 
@@ -87,8 +84,29 @@ class FetchedAdmin(ProductAdmin):
         return obj.sender or "–"
 
     @display(description="Subject")
-    def about(self, obj: FetchedMail) -> str:
-        return Truncator(obj.subject).chars(LONGEST_SUBJECT) or "–"
+    def about(self, obj: FetchedMail) -> SafeString | str:
+        if not obj.subject:
+            return "–"
+        short = Truncator(obj.subject).chars(LONGEST_SUBJECT)
+        return format_html('<span class="ucs-subject" title="{}">{}</span>', obj.subject, short)
+
+    @display(description="Subject")
+    def full_subject(self, obj: FetchedMail) -> str:
+        return obj.subject or "–"
+
+    @display(description="In the mailbox")
+    def place(self, obj: FetchedMail) -> str:
+        """What the server called it; numbers mean something within one epoch only."""
+        parts = [f"folder {obj.folder}"] if obj.folder else []
+        parts += [f"UID {obj.uid}"] if obj.uid is not None else []
+        parts += [f"UIDVALIDITY {obj.uidvalidity}"] if obj.uidvalidity is not None else []
+        parts += [f"UIDL {obj.uidl}"] if obj.uidl else []
+        return ", ".join([*parts, f"epoch {obj.epoch}"]) if parts else "it has no number there"
+
+    @display(description="Envelope")
+    def envelope(self, obj: FetchedMail) -> str:
+        """Of forwarded mail."""
+        return f"from {obj.envelope_from or '<>'} to {obj.envelope_to}" if obj.envelope_to else "–"
 
     @display(description="State")
     def condition(self, obj: FetchedMail) -> SafeString:

@@ -70,7 +70,8 @@ def proof_cell(source: EmailSource) -> SafeString | str:
         return "–"
     tone = "ucs-bad" if state.proof.get("missing") else ""
     return format_html(
-        '<span class="ucs-cell {}">{}<span class="ucs-below">compared {}</span></span>',
+        '<span class="ucs-cell {}"><span class="ucs-firm">{}</span>'
+        '<span class="ucs-below">compared {}</span></span>',
         tone,
         words,
         moment(state.proved_at),

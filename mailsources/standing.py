@@ -11,6 +11,7 @@ from mailsources.models import EmailSource, FetchedMail, SourceState
 MEASURED_MAILS = 2000
 """The speed of the first import is that of the last so many mails."""
 
+LONGEST_IN_MINUTES = 120
 PAUSED = timedelta(minutes=5)
 
 
@@ -27,6 +28,8 @@ class Progress:
         if self.left is None:
             return words
         minutes = round(self.left.total_seconds() / 60)
+        if minutes > LONGEST_IN_MINUTES:
+            return f"{words}, about {round(minutes / 60)} h left"
         return f"{words}, about {minutes} min left" if minutes else f"{words}, less than a minute left"
 
 

@@ -16,3 +16,8 @@ class ShortPaginator(Paginator):  # type: ignore[type-arg]  # no generic when it
         """How many rows can be paged through."""
         rows: Any = self.object_list
         return len(rows.order_by().values_list("pk", flat=True)[:MOST_LISTED])
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there are more rows than are listed."""
+        return bool(self.count >= MOST_LISTED)

@@ -75,6 +75,7 @@ def test_progress_is_told_until_all_is_there(dovecot: Dovecot, monkeypatch: pyte
 def test_the_time_left_follows_the_speed_of_late() -> None:
     progress = standing.Progress(12_300, 100_000, timedelta(minutes=14))
     assert str(progress) == "12,300 of 100,000 imported, about 14 min left"
+    assert str(standing.Progress(1, 100_000, timedelta(hours=20))) == "1 of 100,000 imported, about 20 h left"
     assert str(standing.Progress(1, 100_000)) == "1 of 100,000 imported"
 
 
