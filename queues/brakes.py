@@ -57,7 +57,10 @@ def too_many(contact: Contact, now: datetime) -> str:
     :param now: when the mail came; what came in the two hours before it counts.
     """
     rows = Conversation.objects.filter(
-        contact=contact, last_message_at__gt=now - NEW_WITHIN, created_at__gt=now - NEW_WITHIN
+        contact=contact,
+        last_message_at__gt=now - NEW_WITHIN,
+        created_at__gt=now - NEW_WITHIN,
+        created_at__lte=now,  # a first import brings old mail after newer one
     )
     return judge_new(rows[: MOST_NEW + 1].count())
 
