@@ -1,10 +1,10 @@
 """Which of the languages our people speak a text is written in."""
 
 import copy
+import importlib
 from collections.abc import Sequence
 from functools import lru_cache
-
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
+from typing import Any
 
 _SHORTEST = 12  # letters
 _LONGEST = 1500  # characters: more does not change the answer, only the time
@@ -32,7 +32,7 @@ def detect(text: str, among: Sequence[str]) -> tuple[str, float]:
 
 
 @lru_cache(maxsize=64)
-def _identifier(languages: frozenset[str]) -> LanguageIdentifier | None:
+def _identifier(languages: frozenset[str]) -> Any:
     """Return an identifier for these languages alone; None when none of them is known to the model."""
     known = languages & frozenset(_model().labels)
     if not known:
@@ -43,5 +43,7 @@ def _identifier(languages: frozenset[str]) -> LanguageIdentifier | None:
 
 
 @lru_cache(maxsize=1)
-def _model() -> LanguageIdentifier:
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+def _model() -> Any:
+    # Not at the top: it brings numpy, 20 MB that processes which read no mail can do without.
+    langid = importlib.import_module("py3langid.langid")
+    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)

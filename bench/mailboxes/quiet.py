@@ -34,6 +34,9 @@ async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         writer.write(b"* OK [CAPABILITY " + CAPABILITIES + b"] quiet\r\n")
         while line := await reader.readline():
             tag, verb, *_ = line.split(None, 2)
+            if verb.upper() == b"IDLE":
+                writer.write(b"+ idling\r\n")
+                await reader.readline()
             writer.write(UNTAGGED.get(verb.upper(), b"") + tag + b" OK done\r\n")
             if verb.upper() == b"LOGOUT":
                 break

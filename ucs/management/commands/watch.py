@@ -12,6 +12,7 @@ class Command(BaseCommand):
     """Runs until SIGTERM or Ctrl-C, and then ends within a second."""
 
     help = "Wait for new mail on all IMAP mailboxes (IDLE) and have them fetched at once."
+    requires_system_checks = []  # they load the pages, and nobody sees those here
 
     def handle(self, *args: Any, **options: Any) -> None:
         watch = Watch()
