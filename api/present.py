@@ -92,7 +92,10 @@ def delivery(mail: OutgoingMail) -> dict[str, Any]:
         "last_error": mail.last_error,
         "next_attempt_at": mail.not_before if mail.state in NEXT_TRY else None,
         "recipients": [
-            {"email": item.email, "state": item.state, "answer": item.answer}
+            {
+                key: getattr(item, key)
+                for key in ("email", "state", "answer", "reason", "returned_at", "delay")
+            }
             for item in mail.recipients.all()
         ],
     }

@@ -77,6 +77,9 @@ class RecipientOut(Schema):
     email: str
     state: str
     answer: str
+    reason: str
+    returned_at: datetime | None
+    delay: str
 
 
 class DeliveryOut(Schema):

@@ -55,7 +55,7 @@ def read_bounce(raw: bytes, root: Part, subject: str, sender: Address, text: str
     delayed = report.action is Action.DELAYED if report else notices.is_delay(subject, plain(notice))
     wrapped = _wrapped(raw, root) if report is None else None
     bounce = wrapped or Bounce(
-        failures=_worded(report.failures, notice) if report else _failures(raw, root, notice),
+        failures=_worded(report.failures if report else (), notice) or _failures(raw, root, text),
         message_id=_returned_id(raw, root) or notices.copied_id(text),
         is_delay=delayed,
     )
@@ -76,10 +76,12 @@ def _is_suspect(root: Part, subject: str, sender: Address) -> bool:
 def _looks_returned(root: Part, subject: str, sender: Address, notice: str) -> bool:
     """Whether a mail without a machine-readable part is a bounce: two independent signs are needed."""
     headers = root.headers
-    if "x-failed-recipients" in headers.fields or "x-mlserver" in headers.fields:  # Exim; fml's loop alerts
+    if "x-failed-recipients" in headers.fields:  # Exim
         return True
     reported = root.parameters.get("report-type", "").lower() == "delivery-status"
     says_so = reported or says(SUBJECTS, subject)
+    if says_so and "x-mlserver" in headers.fields:  # the list server fml
+        return True
     if not says_so and not is_daemon(sender) and answers_by_itself(headers, subject, notice):
         return False  # "I no longer work here", with an empty return path
     fails = says(FAILURES, plain(notice))
@@ -97,10 +99,10 @@ def _report(raw: bytes, status: Part | None, text: str, notice: str) -> Report |
     return None
 
 
-def _failures(raw: bytes, root: Part, notice: str) -> tuple[Failure, ...]:
+def _failures(raw: bytes, root: Part, text: str) -> tuple[Failure, ...]:
     named = [each for value in root.headers.texts("x-failed-recipients") for each in value.split(",")]
     sent_to = [address.email for address in _returned(raw, root).addresses("to")[0]]
-    return notices.failures(notice, named, sent_to)
+    return notices.failures(notices.notice_of(text), named, sent_to or notices.copied_recipients(text))
 
 
 def _worded(failures: tuple[Failure, ...], notice: str) -> tuple[Failure, ...]:

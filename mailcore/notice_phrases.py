@@ -22,7 +22,7 @@ SUBJECTS = listed(
     "mailbox unavailable|over quota|rejected mail|rejected message|message rejected|mail rejected|"
     "e-mail rejected|message status|message delayed|message delivery|delayed mail|"
     "delay notification|warning: could not send|warning: message|error sending|send failure|"
-    "sending failed|message not sent|could not send|cannot send message|loop alert|mail loop|"
+    "sending failed|message not sent|could not send|cannot send message|loop alert|are not member|mail loop|"
     "bounce|deferred|considered unsolicited|permanent fail|permanent error|permanent delivery|"
     "transient failure|notification of failure|error condition re:|nachricht über|"
     "email address problem|bad address|quota warning|"

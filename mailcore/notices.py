@@ -27,9 +27,9 @@ _COPY = re.compile(
 )
 # One address at the head of its line, and nothing but what the server said after it.
 _FAILED_LINE = re.compile(
-    r"^[ \t]{0,20}(?:[*•-][ \t]{1,4}|[45]\d\d[ -])?(?:rcpt to:|recipient:|user:|error-for:|address:)?"
+    r"^[ \t]{0,20}(?:[*•-]{1,2}[ \t]{1,4}|[45]\d\d[ -])?(?:rcpt to:|recipient:|user:|error-for:|address:)?"
     rf"[ \t]{{0,8}}[<\[\"'(]?(?:mailto:)?({_EMAIL})[>\]\"')]{{0,2}}"
-    r"(?:[ \t]{0,8}|[ \t]on[ \t]\w{3,9},[^\n]{0,60})(?:[:;,.(<-][^\n]{0,300})?$",
+    r"(?:[ \t]{0,8}|[ \t]on[ \t]\w{3,9},[^\n]{0,60})(?:[:;,.([<-][^\n]{0,300})?$",
     re.IGNORECASE | re.MULTILINE,
 )
 # One address at the end of a sentence that says that something is wrong.
@@ -85,6 +85,11 @@ def failures(notice: str, named: Iterable[str], fallback: Iterable[str]) -> tupl
     return tuple(
         _failure(email, said_about(notice, email) or everything, notice) for email in emails or ("",)
     )
+
+
+def copied_recipients(text: str) -> list[str]:
+    """Return to whom our mail went where its headers stand in the text below the notice."""
+    return _TO.findall(text[len(notice_of(text)) : MOST_TEXT])
 
 
 def copied_id(text: str) -> str:
