@@ -9,10 +9,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from mailcore.quoting import attribution_end, is_header_block, is_mark, is_quoted, next_filled
+from mailcore.quoting import (
+    MOST_LINES,
+    attribution_end,
+    heads,
+    is_header_block,
+    is_mark,
+    is_quoted,
+    next_filled,
+)
 
 _SHORT_QUOTE = 6  # lines, which an answer below them needs to be understood
-_MOST_LINES = 5_000
 _MOST_FIELDS = 14
 
 
@@ -54,10 +61,13 @@ def new_text(text: str, signature_at: int, quote_at: int) -> str:
 def _open_pieces(text: str) -> Iterator[Piece]:
     """Yield new text and the quotes in the open, above an answer or long ones between two."""
     lines = text.split("\n")
+    worth_a_look = heads(lines)
     begun = position = 0
     is_first = True
-    while position < min(len(lines), _MOST_LINES):
-        end = _end_of_quote(lines, position)
+    while position < min(len(lines), MOST_LINES):
+        end = position
+        if position in worth_a_look or is_quoted(lines[position]):
+            end = _end_of_quote(lines, position)
         if _may_be_folded(lines, position, end, is_first=is_first):
             if position > begun:
                 yield Piece(Kind.NEW, _joined(lines, begun, position))

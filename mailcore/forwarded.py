@@ -13,7 +13,7 @@ from mailcore.addresses import clean_email
 from mailcore.clean import clean_line
 from mailcore.headers import read_headers
 from mailcore.parsed import Address, Forwarded
-from mailcore.quoting import LONGEST_LINE, attribution_end, is_header_block, is_mark, next_filled
+from mailcore.quoting import LONGEST_LINE, attribution_end, heads, is_header_block, is_mark, next_filled
 
 _MOST_LINES = 2_000
 _MOST_FIELDS = 16
@@ -61,8 +61,12 @@ def read_forwarded(text: str, envelope: Envelope) -> Forwarded | None:
     """Return the original sender and subject of the mail forwarded in ``text``, None when none is."""
     whole = text.replace("’", "'").split("\n", _MOST_LINES)[:_MOST_LINES]
     lines = [_QUOTE_MARKS.sub("", line[:_LONGEST_ONE_LINE], count=1) for line in whole]
+    worth_a_look = heads(lines)
     has_comment = False
     for number, line in enumerate(lines):
+        if number not in worth_a_look:
+            has_comment = has_comment or bool(line.strip())
+            continue
         if _MARKED.match(line[:LONGEST_LINE]):
             found = _block_below(lines, number + 1) or _in_one_line(line)
             if found:
@@ -70,7 +74,7 @@ def read_forwarded(text: str, envelope: Envelope) -> Forwarded | None:
         found, is_set_off = _unmarked(lines, whole, number)
         if found:
             return found if _is_forwarded(found.from_, envelope, has_comment, is_set_off) else None
-        has_comment = has_comment or bool(line.strip("> \t\ufeff"))
+        has_comment = has_comment or bool(line.strip(" \t\ufeff"))
     return None
 
 

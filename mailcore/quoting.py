@@ -54,6 +54,10 @@ _FIELD_LINE = re.compile(
 )
 _LIST_FOOTER = re.compile(r"mailing list|to unsubscribe|unsubscribe from this", re.IGNORECASE)
 _QUOTED = re.compile(r"\s{0,3}>")
+# Without one of these in it or in one of the next lines, no line can be the head of a quotation.
+_RULES = frozenset("-_=*~")
+_HINTS = (":", "@", "wrote")
+_FOREIGN_HINTS = ("：", "写道", "寫道", "のメール", "書きました", "작성")
 _FOOTER = re.compile(rf"\s*(?:[-_=—–]{{2,}}|{phrases.FOOTERS})", re.I)
 
 
@@ -77,13 +81,29 @@ def quote_at(text: str) -> int:
     lines; a mail that would have nothing left keeps everything.
     """
     page = _read(text)
+    worth_a_look = heads(page.lines)
     offset, has_text = 0, False
     for number, line in enumerate(page.lines):
-        if number == page.tail or (number < MOST_LINES and line and _opens_quote(page, number)):
+        if number == page.tail or (number in worth_a_look and _opens_quote(page, number)):
             return offset if has_text else len(text)
         has_text = has_text or bool(line.strip())
         offset += len(line) + 1
     return len(text)
+
+
+def heads(lines: Sequence[str]) -> set[int]:
+    """Return the numbers of the lines that could be the head of a quotation, for a quick first look."""
+    found: set[int] = set()
+    for number, line in enumerate(lines[:MOST_LINES]):
+        if line and _has_hint(line):
+            found.update(range(number - _MOST_ATTRIBUTION_LINES + 1, number + 1))
+    return found
+
+
+def _has_hint(line: str) -> bool:
+    if any(hint in line for hint in _HINTS) or line.lstrip("> \t\xa0\ufeff")[:1] in _RULES:
+        return True
+    return not line.isascii() and any(hint in line for hint in _FOREIGN_HINTS)
 
 
 def is_quoted(line: str) -> bool:
@@ -134,7 +154,8 @@ def _has_new_text(lines: Sequence[str], first: int) -> bool:
 
 def _opens_quote(page: _Page, number: int) -> bool:
     lines, line = page.lines, page.lines[number]
-    if len(line) > LONGEST_LINE or is_quoted(line):  # quoted lines count when they end the text: the tail
+    # Quoted lines count when they end the text: the tail.
+    if not line or len(line) > LONGEST_LINE or is_quoted(line):
         return False
     if is_mark(line):
         return True

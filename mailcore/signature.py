@@ -12,7 +12,7 @@ from mailcore import phrases
 from mailcore.parsed import Address
 from mailcore.quoting import is_quoted
 
-_FURTHEST = 60_000  # characters looked at, from the end
+_FURTHEST = 15_000  # characters looked at, from the end
 _MOST_LINES = 60
 _LONGEST_BLOCK = 12  # filled lines of name, company, street, telephone …
 _LONGEST_LINE = 100
@@ -22,7 +22,8 @@ _MOST_LAYERS = 8
 _MOST_WORDS = 12
 
 _MARK = re.compile(r"\s{0,3}(?:--|—|–|__)\s*$")
-_WEAK_MARK = re.compile(r"\s{0,3}[-_=*~—–⎯─]{2,200}\s*$")
+_WEAK_MARK = re.compile(r"\s{0,3}(?:[-_=*~—–⎯─]{2,200}|[—–])\s*$")
+_SIGNS = frozenset("-_=*~—–⎯─")
 _RULE = re.compile(r"\s*(?:[-_=*~#+•·—–⎯─]{2,200}|\u1427)\s*$")
 _NAME_TAIL = (
     r"(?:[\s,.!;:–-]{0,4}(?:(?:from|aus|vom|de|da|z|ze|zo|and|und|et|y|e|i|a)\s)?"
@@ -96,15 +97,17 @@ def _filled_end(lines: Sequence[str], end: int) -> int:
 
 
 def _disclaimer(lines: Sequence[str], end: int, _: Address) -> int:
-    """A last paragraph of legal words, or a few under one heading."""
+    """The last paragraphs, as far as each begins with legal words."""
     length = 0
     found = end
     for number in range(end - 1, max(-1, end - _MOST_LINES), -1):
-        length += len(lines[number])
-        if length > _LONGEST_DISCLAIMER or is_quoted(lines[number]):
+        line = lines[number]
+        length += len(line)
+        if length > _LONGEST_DISCLAIMER:
             break
-        opens = number == 0 or not lines[number - 1].strip() or _RULE.match(lines[number - 1])
-        if opens and _DISCLAIMER.match(lines[number][:_LONGEST_DISCLAIMER]):
+        if line.strip() and (number == 0 or not lines[number - 1].strip() or _RULE.match(lines[number - 1])):
+            if not _DISCLAIMER.match(line):
+                break
             found = number
     return found
 
@@ -134,12 +137,13 @@ def _marked(lines: Sequence[str], end: int, sender: Address) -> int:
     if ruled < end:
         return next(number for number in range(ruled, end) if lines[number].strip())
     for number in range(end - 1, max(-1, end - _LONGEST_MARKED), -1):
-        if is_quoted(lines[number]):
+        sign = lines[number].lstrip()[:1]
+        if sign == ">":
             break
+        if sign not in _SIGNS or not _WEAK_MARK.match(lines[number]):
+            continue
         below = lines[number + 1 : end]
-        if _MARK.match(lines[number]) and not _has_answer(below):
-            return number
-        if _WEAK_MARK.match(lines[number]) and _is_card(below, sender):
+        if (_MARK.match(lines[number]) and not _has_answer(below)) or _is_card(below, sender):
             return number
     return end
 

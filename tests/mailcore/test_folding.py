@@ -78,6 +78,7 @@ def test_a_mail_is_never_folded_away(text: str) -> None:
         "Best regards\nAlice\n\nI forgot to say that the box was open when it came to us yesterday.",
         "The parcel is here.\nThank you",
         "Hello,\nthis e-mail address is confidential? Nobody told me.\n\nWhat shall I do?",
+        "Hello,\n\nthis e-mail is confidential, please.\n\nThe shop in Prague sold me a broken chair.",
         "What I ordered:\n--\nHi Bob,\nsee the list?",
         "Hi,\n\nmy new number is below\n\nTel. +420 123 456 789\nMobil +420 777 456 789",
     ],
