@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from django.conf import settings
 from django.db import close_old_connections, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from mailsources import addressing, ledger
@@ -46,12 +46,12 @@ def check_recipient(address: str) -> None:
 
     :raises Refused: an address that isn't one of ours, or whose source is switched off.
     """
-    source = _source(address)
-    if source is None:
+    is_active = _sources(address).values_list("is_active", flat=True).first()
+    if is_active is None:
         raise Refused(
             f"550 5.1.1 <{address}>: no email source has this address; copy it from the page of the source"
         )
-    if not source.is_active:
+    if not is_active:
         # For now only: what the sender keeps isn't lost when the source is switched on again.
         raise Refused(f"450 4.2.1 <{address}>: this email source is switched off for the time being")
 
@@ -87,7 +87,7 @@ def store(mail_from: str, recipients: Sequence[str], raw: bytes) -> list[Fetched
     check_mail(raw)
     now = timezone.now()
     with transaction.atomic():
-        sources = [_source(address) for address in recipients]
+        sources = [_sources(address).first() for address in recipients]
         wanted: dict[int, tuple[EmailSource, str]] = {}
         for source, address in zip(sources, recipients, strict=True):
             if source is None:
@@ -107,7 +107,10 @@ def _note_success(source_ids: Sequence[int], now: datetime) -> None:
         SourceState.objects.filter(source=source_id).update(last_success_at=now, last_error="", failures=0)
 
 
-def _source(address: str) -> EmailSource | None:
-    token = addressing.token_of(address) if settings.INBOUND_DOMAIN else ""
+def _sources(address: str) -> QuerySet[EmailSource]:
+    """The source of an address, or none."""
+    token = addressing.token_of(address)
+    if not token:
+        return EmailSource.objects.none()
     forwarding = EmailSource.objects.filter(server_type=EmailSource.ServerType.FORWARDING)
-    return forwarding.select_related("queue").filter(forwarding_token=token).first() if token else None
+    return forwarding.filter(forwarding_token=token).order_by().defer("password")

@@ -104,8 +104,9 @@ def standing(test: ForwardingTest) -> Standing:
     """What there is to say of a test now."""
     waited = timezone.now() - test.started_at
     if test.arrived_at is not None:
-        seconds = max(0, round((test.arrived_at - test.started_at).total_seconds()))
-        return Standing("good", "arrived", f"The test mail came back after {seconds} s: it works.", True)
+        seconds = round((test.arrived_at - test.started_at).total_seconds())
+        after = f"after {seconds} s" if seconds > 0 else "within a second"
+        return Standing("good", "arrived", f"The test mail came back {after}: it works.", True)
     if test.answer:
         policy = f" {POLICY}" if "5.7.520" in test.answer else ""
         return Standing(

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import User
 from django.db import connections
+from django.utils import timezone
 from playwright.sync_api import Browser, Page
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from mailsources.models import EmailSource
+from mailsources.models import EmailSource, ForwardingTest
 from tests.make import make_queue
 from tests.servers.dovecot import PASSWORD, Dovecot
 
@@ -62,3 +63,32 @@ def test_adding_a_source(page: Page, dovecot: Dovecot) -> None:
     page.get_by_role("button", name="Poll now").click()
     page.wait_for_selector("text=is being fetched")
     assert EmailSource.objects.get().queue.name == "Support"
+
+
+def test_adding_a_forwarding_source(page: Page, settings: Settings) -> None:
+    settings.INBOUND_DOMAIN = "inbound.example.test"
+    User.objects.create_superuser("admin", password="rehearsal")
+    make_queue(name="Support")
+    page.goto("/admin/login/?next=/admin/mailsources/emailsource/add/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "rehearsal")
+    page.get_by_role("button", name="Log in").click()
+    fields = ("server_address", "username", "password", "folder", "after_import", "poll_interval")
+    page.get_by_label("Server type").select_option("FORWARDING")
+    for name in fields:
+        assert not page.locator(f"#id_{name}").is_visible(), name
+    assert not page.get_by_role("button", name="Test connection").is_visible()
+    page.get_by_label("Server type").select_option("IMAP")
+    for name in fields:
+        assert page.locator(f"#id_{name}").is_visible(), name
+    assert not page.get_by_label("Public address").is_visible()
+    page.get_by_label("Server type").select_option("FORWARDING")
+    page.get_by_label("Public address").fill("info@example.com")
+    page.get_by_role("button", name="Insert").click()
+    page.wait_for_selector("text=waiting for first mail")
+    source = EmailSource.objects.get()
+    assert page.locator(".ucs-copy-value").first.text_content() == source.address
+    page.get_by_role("button", name="Test forwarding").click()
+    page.wait_for_selector("text=The test mail goes to info@example.com.")
+    ForwardingTest.objects.update(arrived_at=timezone.now())
+    page.wait_for_selector("text=it works")  # the page looks again by itself

@@ -154,7 +154,10 @@ def test_the_marked_mail_comes_back() -> None:
     test.refresh_from_db()
     found = standing(test)
     assert (found.tone, found.word, found.is_over) == ("good", "arrived", True)
-    assert "came back after 0 s" in found.sentence
+    assert found.sentence == "The test mail came back within a second: it works."
+    assert test.arrived_at is not None
+    test.started_at = test.arrived_at - timedelta(seconds=42)
+    assert "came back after 42 s" in standing(test).sentence
 
 
 def test_over_another_source_it_stays_out_of_the_queue_too_but_proves_nothing() -> None:
