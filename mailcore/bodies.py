@@ -11,6 +11,7 @@ from mailcore.markup import LONGEST_HTML, content_ids
 from mailcore.mime import Part, decoded_body, read_structure
 from mailcore.naming import UNKNOWN_TYPE, disposition, file_name, type_of
 from mailcore.parsed import AttachmentPart, Invitation
+from mailcore.rtf import read_rtf
 from mailcore.text import sanitise, text_of_sanitised, text_to_html
 from mailcore.tnef import read_tnef
 
@@ -149,11 +150,18 @@ class _Collector:
             return self.cms(part, name, data)
         elif type_ in _CALENDARS or name.lower().endswith(".ics"):
             self.calendar(data, part.parameters)
-        elif type_.startswith("text/") and _is_for_reading(part) and _is_empty(self.found.spare):
+        elif type_.startswith("text/") and _is_for_reading(part):
             # Markdown and other words that nobody named: better than no text at all.
             text = decode(data, part.parameters.get("charset", ""))[0]
-            self.found.spare = self.shown("text/plain", text)
+            rich = read_rtf(data) if type_ == "text/rtf" else None
+            self.spare(rich.text if rich else text, rich.html if rich else "")
         return _Body()
+
+    def spare(self, text: str, html: str) -> None:
+        """Keep what is shown if the mail has no other words; the first of its kind."""
+        if _is_empty(self.found.spare):
+            shown = self.shown("text/html", html) if html else _Body()
+            self.found.spare = _Body(self.shown("text/plain", text).text, shown.html)
 
     def tnef(self, part: Part, data: bytes) -> None:
         self.found.opened += 1
@@ -161,22 +169,21 @@ class _Collector:
         for each in inside.files:
             path = f"{part.path}#{each.number}"
             self.inner(path, InnerFile(each.name, each.type, each.data), each.content_id)
-        if _is_empty(self.found.spare):
-            html = self.shown("text/html", inside.html).html if inside.html else ""
-            text = self.shown("text/plain", inside.text).text if inside.text else ""
-            self.found.spare = _Body(text, html)
+        self.spare(inside.text, inside.html)
 
     def cms(self, part: Part, name: str, data: bytes) -> _Body:
         content = cms.signed_content(data)
         if content is None or self.depth >= DEEPEST:
-            self.found.protect(cms.kind_of(data) if cms.kind_of(data) == "encrypted" else "")
+            if cms.kind_of(data) == "encrypted":
+                self.found.protect("encrypted")
             return _Body()
         if not is_mail(content):
             inner = name[:-4] if name.lower().endswith(".p7m") else f"{name}.bin"
             self.inner(f"{part.path}#1", InnerFile(inner, type_of(inner), content))
             return _Body()
         self.found.protect("signed")
-        within = _Collector(content, self.found, f"{self.prefix}{part.path}#", self.depth + 1)
+        prefix = f"{self.prefix}{part.path}#"
+        within = _Collector(content, self.found, prefix, self.depth + 1, self.only_files)
         return within.body(read_structure(content)[0])
 
     def calendar(self, data: bytes, given: dict[str, str]) -> None:

@@ -58,6 +58,12 @@ def test_words_of_another_type_are_shown_when_there_are_no_others() -> None:
     assert [each.type for each in mail.attachments] == ["text/markdown"]
 
 
+def test_rich_text_is_shown_when_there_is_no_other() -> None:
+    mail = parse(make_raw(rb"{\rtf1\ansi Hello \b you\b0 .}", Content_Type="text/rtf"))
+
+    assert mail.text == "Hello you."
+
+
 def test_both_halves_of_a_macintosh_file_are_kept() -> None:
     body = b"--b\r\nContent-Type: application/applefile; name=a.pdf\r\n\r\nfork\r\n"
     body += b"--b\r\nContent-Type: application/pdf; name=a.pdf\r\n\r\nPDF\r\n--b--\r\n"
