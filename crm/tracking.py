@@ -11,11 +11,13 @@ from django.utils import timezone
 
 from crm.models import Communication, Contact, ContactAddress
 from mailcore.parsed import Address
-from mailstore.batch import write
+from mailstore.batch import note, noted, write
 
 UNKNOWN_SENDER = "Unknown sender"
 NAME_LENGTH = 300
 EMAIL_LENGTH = 320
+
+CONTACTS = "crm.tracking"
 
 MAKE = """
 WITH address AS (
@@ -54,9 +56,9 @@ def contact_for(address: Address, language: str = "") -> Contact:
 
     :param language: what they have written in, "" when that can't be told.
     """
-    email = address.email.strip().lower()[:EMAIL_LENGTH]
+    email = _key(address)
     name = address.name.strip()[:NAME_LENGTH] if email else UNKNOWN_SENDER
-    contact = _known(email) or _make(email, name, language)
+    contact = _known(email) or _remembered(email, _make(email, name, language))
     learnt = {"name": contact.name or name, "language": language or contact.language}
     changes = {field: value for field, value in learnt.items() if getattr(contact, field) != value}
     for field, value in changes.items():
@@ -66,9 +68,32 @@ def contact_for(address: Address, language: str = "") -> Contact:
     return contact
 
 
+def foresee(people: Iterable[Address]) -> None:
+    """Look up once for a batch who of these is a contact already."""
+    emails = {_key(address) for address in people}
+    rows = ContactAddress.objects.select_related("contact").filter(email__in=emails)
+    contacts: dict[str, Contact | None] = dict.fromkeys(emails)
+    note(CONTACTS, contacts | {row.email: row.contact for row in rows})
+
+
+def _key(address: Address) -> str:
+    return address.email.strip().lower()[:EMAIL_LENGTH]
+
+
 def _known(email: str) -> Contact | None:
+    contacts = noted(CONTACTS)
+    if contacts is not None and email in contacts:
+        known: Contact | None = contacts[email]
+        return known
     row = ContactAddress.objects.select_related("contact").filter(email=email).first()
     return row.contact if row else None
+
+
+def _remembered(email: str, contact: Contact) -> Contact:
+    contacts = noted(CONTACTS)
+    if contacts is not None:
+        contacts[email] = contact
+    return contact
 
 
 def _make(email: str, name: str, language: str) -> Contact:

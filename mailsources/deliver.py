@@ -16,15 +16,15 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from crm import tracking
 from mailcore.parsed import ParsedMail
 from mailsources import apart, claims, forwarding
 from mailsources.claims import Claim, ClaimLost
 from mailsources.models import FetchedMail
 from mailsources.parser import Limits, Outcome, ParserUnavailable, Unparsable
 from mailstore.batch import batch
-from queues import intake
+from queues import intake, naming
 from queues.models import Message
-from queues.naming import foresee
 
 logger = logging.getLogger(__name__)
 
@@ -190,7 +190,9 @@ def _deliver_alone(work: _Work) -> list[Message]:
 def _hand_over(works: Sequence[_Work]) -> list[Message]:
     delivered: list[tuple[Claim, Message]] = []
     with batch():
-        foresee([work.outcome for work in works if isinstance(work.outcome, ParsedMail)])
+        mails = [work.outcome for work in works if isinstance(work.outcome, ParsedMail)]
+        naming.foresee(mails)
+        tracking.foresee(mail.from_ for mail in mails)
         for work in works:
             message = _into_its_queue(work)
             if message is not None:
