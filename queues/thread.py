@@ -60,6 +60,7 @@ class Delivery:
     can_resend: bool = False
     may_have_left: bool = False
     refused: tuple[str, ...] = ()
+    back: tuple[str, ...] = ()
     delayed: tuple[str, ...] = ()
 
 
@@ -213,7 +214,12 @@ def delivery(mail: OutgoingMail, now: datetime) -> Delivery:
     refused = tuple(
         f"{each.email}: {each.answer}" if each.answer else each.email
         for each in mail.recipients.all()
-        if each.state == "refused"
+        if each.state == "refused" and not each.returned_at
+    )
+    back = tuple(
+        f"{each.email}, {clock(each.returned_at)}: {each.answer}"
+        for each in mail.recipients.all()
+        if each.returned_at
     )
     delayed = tuple(f"{each.email}: {each.delay}" for each in mail.recipients.all() if each.delay)
     soon = 2 if now - mail.created_at < timedelta(minutes=1) else 15
@@ -227,8 +233,8 @@ def delivery(mail: OutgoingMail, now: datetime) -> Delivery:
         return Delivery("", "Being sent", again=soon)
     if mail.state == state.SENT:
         label = f"Sent {clock(mail.sent_at)}" if mail.sent_at else "Sent"
-        level = "bad" if refused else "warn" if delayed else "good"
-        return Delivery(level, label, refused=refused, delayed=delayed)
+        level = "bad" if refused or back else "warn" if delayed else "good"
+        return Delivery(level, label, refused=refused, back=back, delayed=delayed)
     if mail.state == state.RETRY:
         label = f"Not sent yet, next try {clock(mail.not_before)}"
         again = 5 if mail.not_before - now < timedelta(minutes=2) else 30
@@ -237,8 +243,8 @@ def delivery(mail: OutgoingMail, now: datetime) -> Delivery:
         label = "It is not known whether this was sent"
         return Delivery("bad", label, answer, can_resend=True, may_have_left=True, refused=refused)
     if mail.state == state.FAILED:
-        if any(each.returned_at for each in mail.recipients.all()):
-            return Delivery("bad", "Came back", can_resend=True, refused=refused)
+        if back:
+            return Delivery("bad", "Came back", can_resend=True, refused=refused, back=back)
         return Delivery("bad", "Could not be sent", answer, can_resend=True, refused=refused)
     return Delivery("", "Taken back")
 

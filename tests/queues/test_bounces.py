@@ -110,14 +110,15 @@ def test_what_the_desk_shows(answered: Answered) -> None:
     answered.report(fields(MAX))
     shown = thread.delivery(answered.mail, timezone.now())
     assert shown.level == "bad"
-    assert len(shown.refused) == 1
-    assert shown.refused[0].startswith(f"{MAX}: mx.example.org: 550 5.1.1")
+    assert len(shown.back) == 1
+    assert shown.back[0].startswith(f"{MAX}, ")
+    assert ": mx.example.org: 550 5.1.1" in shown.back[0]
 
     answered.report(fields(EVA, "552 5.2.2 mailbox full"))
     shown = thread.delivery(answered.mail, timezone.now())
     assert (answered.mail.state, shown.label) == (Sent.FAILED, "Came back")
     assert shown.can_resend
-    assert "a later try may work" in shown.refused[1]
+    assert "a later try may work" in shown.back[1]
 
 
 def test_a_delay_is_shown_and_moves_nothing(answered: Answered) -> None:
