@@ -52,6 +52,7 @@ _FROM_LINE = re.compile(rf"{_BEFORE_FIELD}(?:{phrases.FROM}){_AFTER_FIELD}", re.
 _FIELD_LINE = re.compile(
     rf"{_BEFORE_FIELD}(?:{phrases.FROM}|{phrases.SUBJECT}|{phrases.OTHER_FIELDS}){_AFTER_FIELD}", re.I
 )
+_SUBJECT_LINE = re.compile(rf"{_BEFORE_FIELD}(?:{phrases.SUBJECT}){_AFTER_FIELD}", re.I)
 _LIST_FOOTER = re.compile(r"mailing list|to unsubscribe|unsubscribe from this", re.IGNORECASE)
 _QUOTED = re.compile(r"\s{0,3}>")
 # Without one of these in it or in one of the next lines, no line can be the head of a quotation.
@@ -161,7 +162,7 @@ def _opens_quote(page: _Page, number: int) -> bool:
         return True
     if _RULE.match(line):
         return any(
-            _is_block(lines, after, _FIELD_LINE) or _LIST_FOOTER.search(lines[after][:LONGEST_LINE])
+            _is_block(lines, after) or _LIST_FOOTER.search(lines[after][:LONGEST_LINE])
             for after in next_filled(lines, number + 1, 1)
         )
     if is_header_block(lines, number):
@@ -195,16 +196,28 @@ def next_filled(lines: Sequence[str], first: int, most: int) -> Iterator[int]:
 
 
 def is_header_block(lines: Sequence[str], number: int) -> bool:
-    """Whether "From: … Sent: … To: … Subject: …" begins here, in one of many languages, in some order."""
-    return _is_block(lines, number, _FROM_LINE)
+    """Whether "From: … Sent: … To: … Subject: …" begins here, in one of many languages, in some order.
+
+    Another field than From may come first when the others follow line by line.
+    """
+    if _FROM_LINE.match(lines[number][:LONGEST_LINE]):
+        return _is_block(lines, number)
+    below = lines[number + 1 : number + 3]
+    return len(below) == 2 and all(map(_is_field, below)) and _is_block(lines, number)
 
 
-def _is_block(lines: Sequence[str], number: int, opening: re.Pattern[str]) -> bool:
-    if not opening.match(lines[number][:LONGEST_LINE]):
+def _is_field(line: str) -> bool:
+    return _FIELD_LINE.match(line[:LONGEST_LINE]) is not None
+
+
+def _is_block(lines: Sequence[str], number: int) -> bool:
+    """Three fields, From among them, and a subject or an address: "From: Prague, To: …" is a journey."""
+    if not _is_field(lines[number]):
         return False
     followers = [lines[each][:LONGEST_LINE] for each in next_filled(lines, number + 1, 5)]
-    fields = sum(bool(_FIELD_LINE.match(line)) for line in followers)
-    return fields >= 2 and any(map(_FROM_LINE.match, [lines[number][:LONGEST_LINE], *followers]))
+    block = [lines[number][:LONGEST_LINE], *filter(_is_field, followers)]
+    told = any("@" in line or _SUBJECT_LINE.match(line) for line in block)
+    return told and len(block) >= 3 and any(map(_FROM_LINE.match, block))
 
 
 def attribution_end(lines: Sequence[str], number: int) -> int:

@@ -40,6 +40,8 @@ ATTRIBUTIONS = [
     "De: Alice\nEnviado el: martes, 5 de marzo de 2024 10:11\nPara: Carla\nAsunto: Paquete",
     "Saatja: Alice\nSaadetud: teisipäev, 5. märts 2024 10:11\nSaaja: Carla\nTeema: Pakk",
     "________________________________\nFrom: Alice\nSent: Tuesday\nTo: Carla\nSubject: Parcel",
+    "Gesendet: Dienstag, 5. März 2024\nVon: Alice <alice@example.com>\nAn: Carla\nBetreff: Paket",
+    "envoyé : 5 mars 2024 à 10:11\nde : Alice <alice@example.com>\nà : Carla\nobjet : Colis",
     "*From:* Alice\n*Sent:* Tuesday\n*To:* Carla\n*Subject:* Parcel",
 ]
 
@@ -82,6 +84,8 @@ def test_a_signature_is_no_quote() -> None:
         "On Monday I called you, nobody answered.\nThen I wrote:",
         "From: Prague\nI travel by train.",
         "Date: tomorrow\nTo: me",
+        "I want to go\nFrom: Prague\nTo: Vienna\nDate: Monday\nThank you",
+        "Ich will fahren\nDatum: Montag\nVon: Prag\nBis: Wien\nDanke",
         "The list:\n-----\none\ntwo",
         "I got your message at 10:15 and wrote the order number below:\n4711",
     ],
