@@ -51,10 +51,13 @@ def host_of(server_address: str) -> Host:
     return next((host for host in known() if host.endings and name.endswith(host.endings)), known()[0])
 
 
-def lane_of(server_address: str, account: str) -> Lane:
-    """Where work at a mailbox stands in a row: with the others of its server and of its account."""
+def lane_of(server_address: str, account: str, *, most: int = 1_000) -> Lane:
+    """Where work at a mailbox stands in a row: with the others of its server and of its account.
+
+    :param most: hands at one server, in a crew that has few.
+    """
     host = host_of(server_address)
-    return Lane(server_address.lower(), account.lower(), host.hands, host.share)
+    return Lane(server_address.lower(), account.lower(), min(host.hands, most), host.share)
 
 
 class Gate:

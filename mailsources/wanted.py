@@ -9,6 +9,9 @@ from mailsources.hosts import lane_of
 from mailsources.idling import Idling
 from mailsources.models import EmailSource
 
+HANDS_AT_HOST = 6
+"""Enough for the pace of logins; what else there are of hands is for other servers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -47,7 +50,12 @@ def wanted() -> dict[int, Wanted]:
         )
     )  # fmt: skip
     return {
-        pk: Wanted(pk, changed_at, lane_of(host, mailbox or username), bool(last_success and not failures))
+        pk: Wanted(
+            pk,
+            changed_at,
+            lane_of(host, mailbox or username, most=HANDS_AT_HOST),
+            is_good=bool(last_success and not failures),
+        )
         for pk, changed_at, host, username, mailbox, failures, last_success in rows
     }
 

@@ -42,7 +42,8 @@ ANSWER_SECONDS = 20.0
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 30 * 60.0
 TICK_SECONDS = 1.0
-HANDS = 32
+HANDS = 12
+"""Few: what each thread has allocated while it connected stays with the process."""
 
 Tell = Callable[[list[int]], None]
 Outcome = Idling | Exception
