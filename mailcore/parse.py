@@ -16,7 +16,7 @@ from mailcore.challenge import CHALLENGERS, is_challenge
 from mailcore.clean import clean_line
 from mailcore.confirmation import read_confirmation
 from mailcore.forwarded import Envelope, read_attached, read_forwarded
-from mailcore.headers import HeaderBlock, message_ids, read_date
+from mailcore.headers import MOST_REFERENCES, HeaderBlock, message_ids, read_date
 from mailcore.inside import part_data
 from mailcore.mime import Part, decoded_body, read_structure
 from mailcore.origin import noted_recipients, true_sender
@@ -33,6 +33,9 @@ NO_DATE = "The mail has no Date header."
 BAD_DATE = "The Date header could not be read."
 MANY_ADDRESSES = (
     "The mail has more than 500 addresses in one header; the rest is only in the raw mail (shortened)."
+)
+MANY_REFERENCES = (
+    "The mail names more than 50 others in References; only the first and the last count (shortened)."
 )
 EMPTY = "The mail is empty."
 
@@ -65,7 +68,7 @@ def parse(raw: bytes) -> ParsedMail:
     return ParsedMail(
         message_id=_message_id(raw, headers, defects),
         in_reply_to=next(iter(message_ids(headers.text("in-reply-to"))), ""),
-        references=message_ids(" ".join(headers.texts("references"))),
+        references=_references(headers, defects),
         subject=subject,
         from_=sender,
         reply_to=_addresses(headers, "reply-to", defects),
@@ -144,6 +147,14 @@ def _message_id(raw: bytes, headers: HeaderBlock, defects: dict[str, None]) -> s
         return bare
     defects[NO_ID] = None
     return f"{hashlib.sha256(raw).hexdigest()[:32]}@{_SYNTHETIC_DOMAIN}"
+
+
+def _references(headers: HeaderBlock, defects: dict[str, None]) -> tuple[str, ...]:
+    value = " ".join(headers.texts("references"))
+    found = message_ids(value)
+    if len(found) >= MOST_REFERENCES and value.count("<") > MOST_REFERENCES:
+        defects[MANY_REFERENCES] = None
+    return found
 
 
 def _date(headers: HeaderBlock, defects: dict[str, None]) -> datetime | None:
