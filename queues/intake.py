@@ -19,7 +19,7 @@ from mailcore import language
 from mailcore.automatic import is_daemon
 from mailcore.parsed import AttachmentPart, Automatic, Bounce, ParsedMail
 from mailstore.announce import announce
-from mailstore.batch import once
+from mailstore.batch import note, noted, once
 from mailstore.models import RawMail
 from queues import bounces, brakes, live, matching, states, tasks
 from queues.enclosures import keep, split_files
@@ -312,4 +312,7 @@ def _may_be_acknowledged(conversation: Conversation, mail: ParsedMail) -> bool:
 def _announce(conversation: Conversation) -> None:
     live.changed(conversation.pk, conversation.queue_id, conversation.agent_id)
     if conversation.state == State.WAITING and conversation.queue.mode == EmailQueue.Mode.PUSH:
-        announce(tasks.dispatch, queue_id=conversation.queue_id)
+        topic = f"queues.dispatch {conversation.queue_id}"  # once for all mails of a batch
+        if not noted(topic):
+            note(topic, answer=True)
+            announce(tasks.dispatch, queue_id=conversation.queue_id)
