@@ -156,12 +156,10 @@ def providers() -> list[dict[str, Any]]:
 def queues() -> list[dict[str, Any]]:
     """Each e-mail queue: what waits in it, and for how long."""
     now = timezone.now()
-    alarms = brakes.alarms(now)
     waiting = Q(conversations__state=Conversation.State.WAITING)
-    rows = EmailQueue.objects.annotate(
+    rows: Any = brakes.counted(EmailQueue.objects.all(), now).annotate(
         waiting=Count("conversations", filter=waiting),
         assigned=Count("conversations", filter=Q(conversations__state=Conversation.State.ASSIGNED)),
-        held=Count("conversations", filter=Q(conversations__state=Conversation.State.HELD)),
         oldest=Min("conversations__waiting_since", filter=waiting),
     )
     return [
@@ -169,8 +167,8 @@ def queues() -> list[dict[str, Any]]:
             "name": row.name,
             "waiting": row.waiting,
             "assigned": row.assigned,
-            "held": row.held,
-            "alarms": alarms.get(row.pk, []),
+            "held": row.held_count,
+            "alarms": brakes.alarms(row),
             "oldest_waiting_seconds": int((now - row.oldest).total_seconds()) if row.oldest else 0,
         }
         for row in rows

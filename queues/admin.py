@@ -99,11 +99,9 @@ class QueueAdmin(ProductAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmailQueue]:
         rows: QuerySet[EmailQueue] = super().get_queryset(request)
-        counted: QuerySet[EmailQueue] = rows.annotate(
+        counted: QuerySet[EmailQueue] = brakes.counted(rows, timezone.now()).annotate(
             waiting_count=_count(State.WAITING),
             assigned_count=_count(State.ASSIGNED),
-            held_count=_count(State.HELD),
-            acknowledged_count=_acknowledged(),
             oldest_at=_oldest(),
         )
         return counted.prefetch_related("members__user", "sources__state")
@@ -181,8 +179,7 @@ def _troubles(queue: EmailQueue) -> Iterable[str]:
     for source in queue.sources.all():
         if source.is_active and source.state.is_failing:
             yield f"Email source {source} is failing."
-    counted: Any = queue
-    yield from brakes.judge_queue(queue, counted.acknowledged_count, counted.held_count)
+    yield from brakes.alarms(queue)
 
 
 def _waiting(state: str) -> QuerySet[Conversation]:
@@ -191,12 +188,6 @@ def _waiting(state: str) -> QuerySet[Conversation]:
 
 def _count(state: str) -> Coalesce:
     return Coalesce(Subquery(_waiting(state).values("queue").annotate(n=Count("pk")).values("n")), 0)
-
-
-def _acknowledged() -> Coalesce:
-    rows = brakes.acknowledgements(timezone.now() - brakes.COUNTED).order_by()
-    mine = rows.filter(conversation__queue=OuterRef("pk")).values("conversation__queue")
-    return Coalesce(Subquery(mine.annotate(n=Count("pk")).values("n")), 0)
 
 
 def _oldest() -> Subquery:

@@ -11,8 +11,10 @@ is sent. What decides are the pure functions at the end.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from crm.models import Contact
 from mailcore.parsed import Automatic
@@ -92,15 +94,22 @@ def storm(queue: EmailQueue, email: str, now: datetime) -> str:
     return judge_acknowledgement(traffic)
 
 
-def alarms(now: datetime) -> dict[int, list[str]]:
-    """What a person should look at, by queue: sentences."""
-    lately = acknowledgements(now - COUNTED).order_by()
-    sent = dict(lately.values_list("conversation__queue").annotate(Count("pk")))
-    rows = Conversation.objects.filter(state=Conversation.State.HELD).order_by()
-    held = dict(rows.values_list("queue").annotate(Count("pk")))
-    queues = EmailQueue.objects.in_bulk([*sent, *held])
-    found = {pk: judge_queue(row, sent.get(pk, 0), held.get(pk, 0)) for pk, row in queues.items()}
-    return {pk: sentences for pk, sentences in found.items() if sentences}
+def counted(queues: QuerySet[EmailQueue], now: datetime) -> QuerySet[EmailQueue]:
+    """The queues, each with `acknowledged_count`, of the last hour, and `held_count`."""
+    sent = acknowledgements(now - COUNTED).filter(conversation__queue=OuterRef("pk"))
+    held = Conversation.objects.filter(queue=OuterRef("pk"), state=Conversation.State.HELD)
+    return queues.annotate(
+        acknowledged_count=_count(sent, "conversation__queue"), held_count=_count(held, "queue")
+    )
+
+
+def _count(rows: QuerySet[Any], by: str) -> Coalesce:
+    return Coalesce(Subquery(rows.order_by().values(by).annotate(n=Count("pk")).values("n")), 0)
+
+
+def alarms(queue: Any) -> list[str]:
+    """What a person should look at in one of the `counted` queues, a sentence each."""
+    return judge_queue(queue, queue.acknowledged_count, queue.held_count)
 
 
 def acknowledgements(since: datetime) -> QuerySet[Message]:
