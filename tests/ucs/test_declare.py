@@ -1,5 +1,6 @@
 """Settings as a file: applied all or nothing, twice without a change, with the line of what is wrong."""
 
+from datetime import date
 from io import StringIO
 from pathlib import Path
 
@@ -43,7 +44,7 @@ queues:
 sources:
   - {name: support-in, server_type: IMAP, server_address: imap.example.com, service_port: 993, use_ssl: true,
      username: support@example.com, password: "http://127.0.0.1:8080/api/v1.0/auth/token/google-support",
-     folder: INBOX, after_import: "move:Done", queue: Support}
+     folder: INBOX, after_import: "move:Done", import_since: 2026-01-31, silence_hours: 48, queue: Support}
 """
 
 
@@ -71,6 +72,7 @@ def test_a_whole_file_makes_everything_and_changes_nothing_the_second_time(setti
     assert provider.client_secret == "client-secret-1"
     assert source.password.endswith(f"/auth/token/{provider.pk}")
     assert (source.after_import, source.move_to, source.queue) == ("move", "Done", queue)
+    assert (source.import_since, source.silence_hours) == (date(2026, 1, 31), 48)
     assert (queue.first_response, queue.next_response, queue.wait_rule) == (240, 90, "off")
     assert (queue.reply_to_closed, queue.changed_subject) == ("new", "new")
     assert queue.acknowledgement_limit == 50
@@ -158,6 +160,11 @@ def test_one_bad_line_undoes_all(settings_file: Path) -> None:
         (
             "agents:\n  - {username: a, password: '${NO_SUCH_VARIABLE}'}",
             "2: the environment variable NO_SUCH_VARIABLE",
+        ),
+        (
+            "queues:\n  - {name: Q}\nsources:\n  - {name: s, server_type: IMAP, server_address: a.example,\n"
+            "     username: u, queue: Q, import_since: yesterday}",
+            "is not a day",
         ),
     ],
 )
