@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -148,7 +149,7 @@ def split(request: DeskRequest, pk: int) -> HttpResponse:
         return _done(request, lambda: actions.split(request.user, row_, chosen, subject))
     asked = request.GET.get("mail", "")
     now = timezone.now()
-    mails = [_mail(each, asked, now) for each in kept(row_).defer("search").select_related("agent__user")]
+    mails = [_mail(each, asked, now) for each in _in_order(row_)]
     context = {
         "conversation": row_,
         "url": reverse("split", args=[pk]),
@@ -157,6 +158,10 @@ def split(request: DeskRequest, pk: int) -> HttpResponse:
         "query": place(request).query,
     }
     return render(request, "desk/split.html", context)
+
+
+def _in_order(row_: Conversation) -> QuerySet[Message]:
+    return kept(row_).defer("search").select_related("agent__user").order_by("created_at", "pk")
 
 
 def _mail(message: Message, asked: str, now: datetime) -> dict[str, Any]:
