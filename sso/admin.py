@@ -1,7 +1,7 @@
 """☰ System → SSO providers. The pieces that other apps' admin pages are built of are named here as well."""
 
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, ClassVar
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -17,7 +17,7 @@ from sso import oauth, people, providers, secrets, tokens
 from sso.adminbase import HealthColumns, ProductAdmin
 from sso.badges import badge, health_badge, when
 from sso.connection import ConnectionTest
-from sso.forms import URLS, ProviderForm
+from sso.forms import SMTP, URLS, ProviderForm
 from sso.models import ProviderToken, SSOProvider
 from sso.usage import rows_with_token_of
 from sso.widgets import SecretInput, SecretsForm, TokenOrPasswordInput
@@ -51,9 +51,23 @@ class ProviderAdmin(ProductAdmin):
     change_form_after_template = "admin/provider_card.html"
     change_form_outer_after_template = "admin/provider_key.html"
     fieldsets = (
-        (None, {"fields": ("type", "client_id", "client_secret", "scope", "mailbox", "owner", "name")}),
-        ("Other endpoints", {"fields": URLS, "classes": ("collapse",)}),
+        (
+            None,
+            {
+                "fields": (
+                    *("type", "client_id", "client_secret", "tenant", "scope", "mailbox"),
+                    *("shared_mailbox", "app_only", "owner", "name"),
+                )
+            },
+        ),
+        ("Sending", {"fields": SMTP, "classes": ("collapse",)}),
+        ("Other endpoints", {"fields": ("prompt", "validity", *URLS), "classes": ("collapse",)}),
     )
+    conditional_fields: ClassVar[dict[str, str]] = {
+        "tenant": "type == 'microsoft'",
+        "app_only": "type == 'microsoft'",
+        "authority": "type == 'microsoft'",
+    }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SSOProvider]:
         found = super().get_queryset(request).select_related("token")
@@ -156,15 +170,45 @@ def provider_badge(provider: SSOProvider) -> SafeString:
 
 def card(provider: SSOProvider) -> dict[str, Any]:
     """What to copy into the provider's console, and the token URL once there is an ID."""
+    if not provider.pk:
+        return {"provider": None, "consoles": [_console(SSOProvider(type=kind)) for kind in SSOProvider.Type]}
     return {
-        "provider": provider if provider.pk else None,
-        "redirect_uri": oauth.redirect_uri(provider),
-        "origin": settings.BASE_URL,
-        "scope": providers.preset(provider.type).scope,
-        "token_url": secrets.token_url(str(provider.pk)) if provider.pk else "",
-        "badge": provider_badge(provider) if provider.pk else "",
-        "used_by": rows_with_token_of(provider.pk) if provider.pk else [],
+        "provider": provider,
+        "consoles": [_console(provider)],
+        "token_url": secrets.token_url(str(provider.pk)),
+        "badge": provider_badge(provider),
+        "used_by": rows_with_token_of(provider.pk),
+        "source_url": _filled_form(provider, "mailsources_emailsource", "imap"),
+        "sender_url": _filled_form(provider, "mailsenders_emailsender", "smtp"),
     }
+
+
+def _console(provider: SSOProvider) -> dict[str, str]:
+    """The values for the console where a provider's client is registered."""
+    titles = {"google": "For the Google Cloud Console", "microsoft": "For the Microsoft Entra admin center"}
+    is_google = provider.type == SSOProvider.Type.GOOGLE
+    named = provider.pk or provider.type != SSOProvider.Type.GENERIC
+    return {
+        "title": titles.get(provider.type, "For another OAuth 2.0 server"),
+        "redirect_label": "Authorized redirect URI" if is_google else "Redirect URI",
+        "redirect_uri": oauth.redirect_uri(provider) if named else f"{settings.BASE_URL}/login/oauth2/…",
+        "origin": settings.BASE_URL if is_google else "",
+        "scope": providers.preset(provider.type).scope,
+        "steps": f"admin/console_{provider.type}.html",
+    }
+
+
+def _filled_form(provider: SSOProvider, table: str, protocol: str) -> str:
+    """The form of a new source or sender with this provider, filled in; "" if its server is not known."""
+    host, port = providers.mail_server(provider, protocol)
+    if not host:
+        return ""
+    mailbox = provider.mailbox or provider.token.account
+    user = (provider.smtp_username if protocol == "smtp" else "") or mailbox
+    query = {"server_address": host, "service_port": port, "username": user}
+    query |= {"email_address": mailbox, "server_type": "STARTTLS"} if protocol == "smtp" else {}
+    query["password"] = secrets.token_url(str(provider.pk))
+    return f"{reverse(f'admin:{table}_add')}?{urlencode(query)}"
 
 
 def describe(request: HttpRequest) -> HttpResponse:
@@ -177,6 +221,6 @@ def describe(request: HttpRequest) -> HttpResponse:
 def allow_sign_in(response: HttpResponse) -> HttpResponse:
     """Let the 🔑 of this page lead to the providers: a policy's form-action also holds for redirects."""
     urls = {providers.endpoints(one).authorization_url for one in SSOProvider.objects.defer("client_secret")}
-    origins = sorted({f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for url in urls})
+    origins = sorted({f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for url in urls if url})
     response._csp_update = {"form-action": origins}  # type: ignore[attr-defined]
     return response

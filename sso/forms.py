@@ -10,10 +10,19 @@ from django.utils.formats import date_format
 from sso import guard
 from sso.models import SSOProvider
 from sso.providers import preset
+from sso.rules import is_secret_id
 from sso.widgets import SecretsForm
 
-URLS = ("authorization_url", "token_url", "refresh_url")
-COPIED = ("type", "client_id", "client_secret", "scope", "owner", *URLS)
+URLS = ("authority", "authorization_url", "token_url", "refresh_url", "userinfo_url")
+SMTP = ("smtp_server", "smtp_port", "smtp_username")
+COPIED = (
+    *("type", "client_id", "client_secret", "scope", "owner", "tenant", "app_only", "prompt", "validity"),
+    *URLS,
+)
+NO_GUID = (
+    "The client secret looks like the secret's ID at Microsoft: its Value is needed, which is shown beside "
+    "the ID, and only once, when the secret is made."
+)
 
 
 def formfield(field: "Field[Any, Any]", **kwargs: Any) -> forms.Field | None:
@@ -35,7 +44,19 @@ class ProviderForm(SecretsForm):
     class Meta:
         model = SSOProvider
         formfield_callback = formfield
-        fields = ("type", "client_id", "client_secret", "scope", "mailbox", "owner", "name", *URLS)
+        fields = (
+            *(
+                "type",
+                "client_id",
+                "client_secret",
+                "tenant",
+                "scope",
+                "mailbox",
+                "shared_mailbox",
+                "app_only",
+            ),
+            *("owner", "name", "prompt", "validity", *SMTP, *URLS),
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -43,7 +64,12 @@ class ProviderForm(SecretsForm):
         common = preset(self.instance.type)
         self.fields["name"].required = False
         self.fields["name"].help_text = "For settings files and reports; made from the ID when empty."
-        self.fields["scope"].help_text = f"What the sign-in may do; for mail {common.scope}"
+        self.fields["client_secret"].required = False  # whether it is needed depends on the type
+        self.fields["scope"].help_text = (
+            f"What the sign-in may do; for mail {common.scope}"
+            if common.scope
+            else "What the sign-in may do."
+        )
         if not self.instance.pk:
             self.initial.setdefault("scope", common.scope)
         if self.instance.secret_changed_at:
@@ -51,24 +77,31 @@ class ProviderForm(SecretsForm):
             self.fields["client_secret"].help_text = f"Set, changed on {day}."
         if self.copied:
             self.initial.update({name: getattr(self.copied, name) for name in COPIED})
-            self.fields["client_secret"].required = False
         for name in URLS:
             self.fields[name].widget.attrs["placeholder"] = getattr(common, name)
 
     def clean_scope(self) -> str:
+        """The scope of the chosen type, where only the default of another stood there."""
+        common = preset(self.cleaned_data.get("type") or self.instance.type)
         words = str(self.cleaned_data["scope"]).split()
-        mail_scope = preset(self.instance.type).mail_scope
-        if mail_scope.endswith("/") and mail_scope[:-1] in words:
-            words = [mail_scope if word == mail_scope[:-1] else word for word in words]
-            self.warnings.append(f"The scope must end with a slash, so it was added: {mail_scope}")
-        elif words and mail_scope not in words:
-            self.warnings.append(
-                f"The scope doesn't hold {mail_scope}: without it mail can't be read or sent."
-            )
+        others = {preset(kind).scope for kind in SSOProvider.Type.values if preset(kind) is not common}
+        if words and " ".join(words) in others:
+            words = common.scope.split()
+        for scope in common.mail_scopes:
+            if scope.endswith("/") and scope[:-1] in words:
+                words = [scope if word == scope[:-1] else word for word in words]
+                self.warnings.append(f"The scope must end with a slash, so it was added: {scope}")
+        if words and common.mail_scopes and not set(words) & set(common.mail_scopes):
+            wanted = " or ".join(common.mail_scopes)
+            self.warnings.append(f"The scope doesn't hold {wanted}: without it mail can't be read or sent.")
         return " ".join(dict.fromkeys(words))
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
+        if cleaned.get("type") == SSOProvider.Type.MICROSOFT and is_secret_id(
+            cleaned.get("client_secret", "")
+        ):
+            self.warnings.append(NO_GUID)
         for name in URLS:
             if cleaned.get(name):
                 self._check_url(name, cleaned[name])

@@ -11,11 +11,13 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
 
 from sso.fields import SecretField, SecretUnreadable
 from sso.health import Health
+from sso.rules import problems
 
 
 class SSOProvider(models.Model):
@@ -23,20 +25,62 @@ class SSOProvider(models.Model):
 
     class Type(models.TextChoices):
         GOOGLE = "google", "Google OAuth"
+        MICROSOFT = "microsoft", "Microsoft"
+        GENERIC = "generic", "Generic OAuth 2.0"
+
+    class Prompt(models.TextChoices):
+        CONSENT = "consent", "Ask for consent each time"
+        SELECT = "select_account", "Ask for the account only"
+        UNSENT = "unsent", "Leave it to the provider"
 
     name = models.CharField(max_length=200, unique=True)
     type = models.CharField(max_length=20, choices=Type, default=Type.GOOGLE)
     client_id = models.CharField("client ID", max_length=500)
-    client_secret = SecretField()
+    client_secret = SecretField(blank=True)
     secret_changed_at = models.DateTimeField(null=True, blank=True, editable=False)
     scope = models.CharField(max_length=1000, blank=True)
     mailbox = models.EmailField(
         blank=True, help_text="The mailbox user who is to sign in; any user when empty."
     )
     owner = models.EmailField(blank=True, help_text="Whom to ask about this sign-in; named with its errors.")
+    tenant = models.CharField(
+        "tenant ID",
+        max_length=200,
+        blank=True,
+        help_text="Directory (tenant) ID, or a domain of the organisation.",
+    )
+    app_only = models.BooleanField(
+        "the app signs in by itself",
+        default=False,
+        help_text="Client credentials: no person signs in; an administrator gives the app its mailboxes.",
+    )
+    shared_mailbox = models.BooleanField(
+        default=False, help_text="Another person signs in, who has rights to the mailbox."
+    )
+    prompt = models.CharField(
+        "consent page",
+        max_length=20,
+        blank=True,
+        choices=Prompt,
+        help_text="As usual for its type when empty.",
+    )
+    authority = models.URLField(
+        max_length=500, blank=True, help_text="For a national cloud, or a server that stands in."
+    )
     authorization_url = models.URLField("authorization URL", max_length=500, blank=True)
     token_url = models.URLField("access token URL", max_length=500, blank=True)
     refresh_url = models.URLField("refresh token URL", max_length=500, blank=True)
+    userinfo_url = models.URLField(
+        "user info URL", max_length=500, blank=True, help_text="Tells whose account it is (OpenID Connect)."
+    )
+    validity = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Seconds a token lives, if the server doesn't say."
+    )
+    smtp_server = models.CharField("SMTP server", max_length=255, blank=True)
+    smtp_port = models.PositiveIntegerField("SMTP port", null=True, blank=True)
+    smtp_username = models.CharField(
+        "SMTP user", max_length=320, blank=True, help_text="The mailbox when empty."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
 
@@ -59,6 +103,12 @@ class SSOProvider(models.Model):
             if nameless:
                 self._name_after_id()
             ProviderToken.objects.get_or_create(provider=self)
+
+    def clean(self) -> None:
+        """Refuse, in words, what can't work; forms and settings files both come here."""
+        found = problems(self)
+        if found:
+            raise ValidationError(found)
 
     def _stored_secret(self) -> str | None:
         stored = SSOProvider.objects.filter(pk=self.pk).values_list("client_secret", flat=True)

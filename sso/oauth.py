@@ -1,5 +1,7 @@
 """OAuth 2.0 with a provider: the authorise URL, a code into tokens, a refresh, whose account it is.
 
+The same few requests for Google, Microsoft and every other server; what differs stands in presets.toml.
+
 Plain RFC 6749 and 7636 (PKCE) over `sso.guard`. There is no client library between, because the usual one
 writes secrets and tokens into the debug log, repeats a refresh on its own, and is told about scopes and
 loopback servers by environment variables that hold for the whole process.
@@ -15,6 +17,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
+from django.utils.text import slugify
 
 from sso import guard
 from sso.models import SSOProvider
@@ -63,7 +66,14 @@ class Grant:
 
 def redirect_uri(provider: SSOProvider) -> str:
     """Where the provider sends the browser back to; it must be registered there letter by letter."""
-    return f"{settings.BASE_URL}/login/oauth2/{provider.type}"
+    return f"{settings.BASE_URL}/login/oauth2/{callback_name(provider)}"
+
+
+def callback_name(provider: SSOProvider) -> str:
+    """The last part of the redirect URI: the type, or the name of a generic provider."""
+    if provider.type != SSOProvider.Type.GENERIC:
+        return provider.type
+    return slugify(provider.name) or provider.type
 
 
 def authorise_url(provider: SSOProvider, *, state: str, verifier: str) -> str:
@@ -82,13 +92,15 @@ def authorise_url(provider: SSOProvider, *, state: str, verifier: str) -> str:
         "response_type": "code",
         "client_id": provider.client_id,
         "redirect_uri": redirect_uri(provider),
-        "scope": " ".join(wanted_scopes(provider) + common.identity.split()),
+        "scope": " ".join(dict.fromkeys(wanted_scopes(provider) + common.identity.split())),
         "state": state,
         "code_challenge": challenge,
         "code_challenge_method": "S256",
     }
-    query |= common.authorization_parameters
-    if provider.mailbox:
+    query |= common.authorization_parameters | ({"prompt": provider.prompt} if provider.prompt else {})
+    if provider.prompt == SSOProvider.Prompt.UNSENT:
+        query.pop("prompt")
+    if provider.mailbox and not provider.shared_mailbox:
         query["login_hint"] = provider.mailbox
     return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(query)}"
 
@@ -122,27 +134,43 @@ def refresh(provider: SSOProvider, refresh_token: str) -> Grant:
     return _ask(provider, endpoints(provider).refresh_url, form, "refresh token URL")
 
 
-def account_of(provider: SSOProvider, grant: Grant) -> str:
-    """The mail address that signed in, lower case; empty when the provider doesn't say.
+def app_token(provider: SSOProvider) -> Grant:
+    """A token for the app itself, without any person (RFC 6749 section 4.4). It has no refresh token.
+
+    :raises SignInError: one of its kinds.
+    """
+    form = {"grant_type": "client_credentials", "scope": preset(provider.type).app_scope}
+    return _ask(provider, endpoints(provider).token_url, form, "access token URL")
+
+
+def accounts_of(provider: SSOProvider, grant: Grant) -> tuple[str, ...]:
+    """The mail addresses of who signed in, lower case, the likeliest first; empty when nobody says.
 
     The id_token is believed without its signature, as it comes straight from the token endpoint over a
     verified TLS connection (OpenID Connect Core 3.1.3.7, point 6).
     """
     claims = _claims(grant.id_token)
-    if claims.get("aud") in (provider.client_id, [provider.client_id]) and claims.get("email"):
-        return str(claims["email"]).lower()
+    if claims.get("aud") in (provider.client_id, [provider.client_id]):
+        named = _addresses(provider, claims)
+        if named:
+            return named
+    return _addresses(provider, _user_info(provider, grant))
+
+
+def _addresses(provider: SSOProvider, claims: dict[str, Any]) -> tuple[str, ...]:
+    found = (str(claims.get(name) or "").lower() for name in preset(provider.type).claims)
+    return tuple(dict.fromkeys(each for each in found if "@" in each))
+
+
+def _user_info(provider: SSOProvider, grant: Grant) -> dict[str, Any]:
     url = endpoints(provider).userinfo_url
     if not url:
-        return ""
+        return {}
+    headers = {"Authorization": f"Bearer {grant.access_token}"}
     try:
-        answer = guard.ask(
-            guard.Question(
-                url, "The user info URL", headers={"Authorization": f"Bearer {grant.access_token}"}
-            )
-        )
+        return _object(guard.ask(guard.Question(url, "The user info URL", headers=headers)).body)
     except (guard.GuardError, guard.Unreachable):
-        return ""
-    return str(_object(answer.body).get("email") or "").lower()
+        return {}
 
 
 def refused(provider: SSOProvider, error: str, description: str, *, of_code: bool = False) -> SignInError:
@@ -150,14 +178,15 @@ def refused(provider: SSOProvider, error: str, description: str, *, of_code: boo
 
     :param of_code: the answer is about the code of a callback, not about a refresh token.
     """
-    known = refusal("code_expired" if of_code and error == "invalid_grant" else error)
+    known = refusal(error, description, of_code=of_code)
     remedy = known.remedy.format(redirect_uri=redirect_uri(provider), console=preset(provider.type).console)
     kind = {Cure.SIGN_IN: NeedsSignIn, Cure.SETTINGS: ProviderRefused, Cure.WAIT: ProviderDown}[known.cure]
     return kind(f"{provider}: {remedy}. (It said “{quote(error, description)}”.)")
 
 
 def _ask(provider: SSOProvider, url: str, form: dict[str, str], name: str) -> Grant:
-    form = {"client_id": provider.client_id, "client_secret": provider.client_secret, **form}
+    secret = {"client_secret": provider.client_secret} if provider.client_secret else {}
+    form = {"client_id": provider.client_id, **secret, **form}
     try:
         answer = guard.ask(guard.Question(url, f"The {name} of {provider}", form=form))
     except guard.GuardError as error:
@@ -180,7 +209,7 @@ def _ask(provider: SSOProvider, url: str, form: dict[str, str], name: str) -> Gr
             f"{provider}: the {name} {url} gave an answer without a token (HTTP {answer.status}): "
             "if this lasts, check that address."
         )
-    return _grant(said)
+    return _grant(said, provider.validity or DEFAULT_LIFETIME)
 
 
 def _error_of(said: dict[str, Any]) -> tuple[str, str]:
@@ -191,11 +220,12 @@ def _error_of(said: dict[str, Any]) -> tuple[str, str]:
     return str(error), str(said.get("error_description") or "")
 
 
-def _grant(said: dict[str, Any]) -> Grant:
+def _grant(said: dict[str, Any], otherwise: int) -> Grant:
+    """:param otherwise: seconds that the token lives when the server doesn't say."""
     try:
-        lifetime = int(said.get("expires_in") or DEFAULT_LIFETIME)
+        lifetime = int(said.get("expires_in") or otherwise)
     except (TypeError, ValueError):
-        lifetime = DEFAULT_LIFETIME
+        lifetime = otherwise
     return Grant(
         access_token=said["access_token"],
         refresh_token=str(said.get("refresh_token") or ""),

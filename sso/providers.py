@@ -17,15 +17,20 @@ BUILT_IN = Path(__file__).with_name("presets.toml")
 class Preset:
     """What all providers of one type have in common; see presets.toml for the fields."""
 
-    authorization_url: str
-    token_url: str
-    refresh_url: str
+    authority: str = ""
+    authorization_url: str = ""
+    token_url: str = ""
+    refresh_url: str = ""
     userinfo_url: str = ""
     revoke_url: str = ""
     scope: str = ""
-    mail_scope: str = ""
+    mail_scopes: tuple[str, ...] = ()
     identity: str = ""
+    claims: tuple[str, ...] = ("email",)
+    app_scope: str = ""
     console: str = "the provider's console"
+    imap: str = ""
+    smtp: str = ""
     authorization_parameters: dict[str, str] = field(default_factory=dict)
 
 
@@ -51,13 +56,31 @@ def endpoints(provider: SSOProvider) -> Endpoints:
     """The provider's own URLs where it has them, else those of its type."""
     common = preset(provider.type)
     own_server = provider.token_url or provider.authorization_url
+    token_url = provider.token_url or _filled(common.token_url, provider)
     return Endpoints(
-        authorization_url=provider.authorization_url or common.authorization_url,
-        token_url=provider.token_url or common.token_url,
-        refresh_url=provider.refresh_url or provider.token_url or common.refresh_url,
+        authorization_url=provider.authorization_url or _filled(common.authorization_url, provider),
+        token_url=token_url,
+        refresh_url=provider.refresh_url or provider.token_url or _filled(common.refresh_url, provider),
         # The preset's user information knows nothing of tokens that another server gave.
-        userinfo_url="" if own_server else common.userinfo_url,
+        userinfo_url=provider.userinfo_url or ("" if own_server else common.userinfo_url),
     )
+
+
+def mail_server(provider: SSOProvider, protocol: str) -> tuple[str, str]:
+    """Name and port of the server that takes this provider's tokens, "" when unknown.
+
+    :param protocol: imap or smtp.
+    """
+    if protocol == "smtp" and provider.smtp_server:
+        return provider.smtp_server, str(provider.smtp_port or 587)
+    host, _, port = str(getattr(preset(provider.type), protocol)).partition(":")
+    return host, port
+
+
+def _filled(url: str, provider: SSOProvider) -> str:
+    """A preset's URL with what is the provider's own; not `format`, as a URL may hold other braces."""
+    authority = (provider.authority or preset(provider.type).authority).rstrip("/")
+    return url.replace("{authority}", authority).replace("{tenant}", provider.tenant)
 
 
 @lru_cache(maxsize=4)
@@ -67,9 +90,13 @@ def _presets(path: Path) -> dict[str, Preset]:
         tables[kind] = tables.get(kind, {}) | table
     known = {one.name for one in fields(Preset)}
     return {
-        kind: Preset(**{name: value for name, value in table.items() if name in known})
+        kind: Preset(**{name: _frozen(value) for name, value in table.items() if name in known})
         for kind, table in tables.items()
     }
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

@@ -1,105 +1,62 @@
-"""What OAuth providers say when they refuse, and what to do about it.
+"""The meaning of a provider's refusal: refusals.toml, read once."""
 
-Codes: RFC 6749 sections 4.1.2.1 and 5.2, OpenID Connect Core 3.1.2.6, and Google's own.
-"""
-
+import re
+import tomllib
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
+from pathlib import Path
 
+DATA = Path(__file__).with_name("refusals.toml")
 LONGEST_DESCRIPTION = 300
+NUMBER = re.compile(r"AADSTS\d{4,8}")
+TELLING = (
+    (re.compile(r"invalid_rapt|reauth related error", re.IGNORECASE), "invalid_rapt"),
+    (re.compile(r"test user|verification process", re.IGNORECASE), "not_a_test_user"),
+)
+"""Words of a description that are more exact than the error code beside them."""
 
 
 class Cure(Enum):
     """Who can mend it."""
 
-    SIGN_IN = "sign in again"
-    SETTINGS = "change the provider's settings"
-    WAIT = "try again later"
+    SIGN_IN = "sign in"
+    SETTINGS = "settings"
+    WAIT = "wait"
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error of a provider with the account's point of view already put in words."""
+    """An error of a provider with what to do put in words."""
 
     cure: Cure
     remedy: str
 
 
-SIGN_IN_AGAIN = "click 🔑 and sign in again with the mailbox user"
-
-REFUSALS: dict[str, Refusal] = {
-    "access_denied": Refusal(
-        Cure.SIGN_IN,
-        "access was not allowed on the consent page: click 🔑 again and choose Allow; if your organisation "
-        "blocks the app, its administrator must allow the client ID first",
-    ),
-    "admin_policy_enforced": Refusal(
-        Cure.SETTINGS,
-        "the organisation's administrator does not allow this app to read mail: let them trust the client ID "
-        "(Google Admin console → Security → API controls), then click 🔑 again",
-    ),
-    "code_expired": Refusal(  # ours: invalid_grant in answer to the code of a callback
-        Cure.SIGN_IN, "the sign-in took too long or its page was loaded twice: click 🔑 and sign in once more"
-    ),
-    "consent_required": Refusal(
-        Cure.SIGN_IN, "consent has not been given: click 🔑 and allow access to the mailbox"
-    ),
-    "deleted_client": Refusal(
-        Cure.SETTINGS,
-        "the OAuth client was deleted at the provider: enter the client ID and secret of another",
-    ),
-    "disabled_client": Refusal(
-        Cure.SETTINGS, "the OAuth client is disabled at the provider: enable it there, or enter another one"
-    ),
-    "interaction_required": Refusal(Cure.SIGN_IN, SIGN_IN_AGAIN),
-    "invalid_client": Refusal(
-        Cure.SETTINGS,
-        "the client ID or client secret is not right: copy both again from {console}, save, and try again",
-    ),
-    "invalid_grant": Refusal(
-        Cure.SIGN_IN,
-        "the sign-in has ended (withdrawn, password changed, unused for months, or an app in testing, whose "
-        "sign-ins end after 7 days): " + SIGN_IN_AGAIN,
-    ),
-    "invalid_request": Refusal(
-        Cure.SETTINGS,
-        "the request was not understood: check the client ID, the scope and the addresses of the provider",
-    ),
-    "invalid_scope": Refusal(
-        Cure.SETTINGS,
-        "the scope is not known or not allowed for this client: correct the field Scope, then click 🔑",
-    ),
-    "login_required": Refusal(Cure.SIGN_IN, SIGN_IN_AGAIN),
-    "org_internal": Refusal(
-        Cure.SETTINGS,
-        "the app is for members of its own organisation only: sign in with a mailbox of that organisation, "
-        "or set the audience of the app to External",
-    ),
-    "redirect_uri_mismatch": Refusal(
-        Cure.SETTINGS,
-        "the redirect URI is not registered for this client: add exactly {redirect_uri} to the authorized "
-        "redirect URIs in {console}",
-    ),
-    "server_error": Refusal(Cure.WAIT, "the provider has trouble of its own: try again in a few minutes"),
-    "temporarily_unavailable": Refusal(Cure.WAIT, "the provider is overloaded: try again in a few minutes"),
-    "unauthorized_client": Refusal(
-        Cure.SETTINGS,
-        "this client may not sign people in this way: in {console} its type must be Web application, with "
-        "the redirect URI {redirect_uri}",
-    ),
-    "unsupported_grant_type": Refusal(
-        Cure.SETTINGS, "the server doesn't know this kind of request: check the access token URL"
-    ),
-    "unsupported_response_type": Refusal(
-        Cure.SETTINGS, "the server doesn't know this kind of sign-in: check the authorization URL"
-    ),
-}
 UNKNOWN = Refusal(Cure.SETTINGS, "check the provider's settings, then click 🔑 again")
 
 
-def refusal(error: str) -> Refusal:
-    """The meaning of an error code, also of one that nobody has heard of."""
-    return REFUSALS.get(error, UNKNOWN)
+def refusal(error: str, description: str = "", *, of_code: bool = False) -> Refusal:
+    """The meaning of an error, also of one that nobody has heard of.
+
+    :param description: where Microsoft puts its number, and others a telling word.
+    :param of_code: it is about the code of a callback, not about a refresh token.
+    """
+    for name in (*NUMBER.findall(description)[:1], *_telling(description)):
+        if name in refusals():
+            return refusals()[name]
+    return refusals().get("code_expired" if of_code and error == "invalid_grant" else error, UNKNOWN)
+
+
+@lru_cache(maxsize=1)
+def refusals() -> dict[str, Refusal]:
+    """All that are known, by error code or number."""
+    tables = tomllib.loads(DATA.read_text(encoding="utf-8"))
+    return {name: Refusal(Cure(table["cure"]), table["remedy"]) for name, table in tables.items()}
+
+
+def _telling(description: str) -> list[str]:
+    return [name for pattern, name in TELLING if pattern.search(description)]
 
 
 def quote(error: str, description: str) -> str:

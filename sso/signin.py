@@ -12,6 +12,7 @@ from typing import Any, TypedDict, cast
 from sso import oauth, tokens
 from sso.models import SSOProvider
 from sso.oauth import Grant, NeedsSignIn, ProviderRefused, SignInError
+from sso.rules import RESERVED_SCOPES
 
 SESSION_KEY = "sso_sign_ins"
 LIFE_SECONDS = 600
@@ -50,7 +51,7 @@ def begin(session: MutableMapping[str, Any], provider: SSOProvider) -> str:
 def take_back(session: MutableMapping[str, Any], kind: str, state: str) -> tuple[SSOProvider, str]:
     """The provider and the verifier of the sign-in with that state, which can't be used again.
 
-    :param kind: the provider type in the path of the callback.
+    :param kind: the last part of the callback's path, see `oauth.callback_name`.
     :raises SignInLost: there is no such sign-in.
     """
     waiting = _waiting(session)
@@ -61,9 +62,11 @@ def take_back(session: MutableMapping[str, Any], kind: str, state: str) -> tuple
             "This sign-in was not begun in this browser within the last ten minutes, or its page was loaded "
             "twice: click 🔑 again."
         )
-    provider = SSOProvider.objects.filter(pk=found["provider"], type=kind).first()
-    if provider is None:
-        raise SignInLost("The SSO provider of this sign-in was deleted meanwhile: click 🔑 of another one.")
+    provider = SSOProvider.objects.filter(pk=found["provider"]).first()
+    if provider is None or oauth.callback_name(provider) != kind:
+        raise SignInLost(
+            "The SSO provider of this sign-in was deleted or renamed meanwhile: click 🔑 in the list again."
+        )
     return provider, found["verifier"]
 
 
@@ -78,30 +81,45 @@ def finish(provider: SSOProvider, verifier: str, answer: Mapping[str, str], user
     if not answer.get("code"):
         raise ProviderRefused(f"{provider}: the answer holds no code: check the authorization URL.")
     grant = oauth.exchange(provider, code=answer["code"], verifier=verifier)
-    account = oauth.account_of(provider, grant)
-    _check_account(provider, account)
+    account = _account(provider, oauth.accounts_of(provider, grant))
     _check_scope(provider, grant)
     _check_refresh_token(provider, grant)
     tokens.keep_sign_in(provider, grant, account, user_id)
     return account
 
 
-def _check_account(provider: SSOProvider, account: str) -> None:
-    if not account:
+def sign_app_in(provider: SSOProvider, user_id: int | None) -> None:
+    """What 🔑 means for an app that signs in by itself: fetch a token now, and keep it.
+
+    :raises SignInError: the app is refused, in words.
+    """
+    tokens.keep_sign_in(provider, oauth.app_token(provider), provider.mailbox.lower(), user_id)
+
+
+def _account(provider: SSOProvider, named: tuple[str, ...]) -> str:
+    """Who signed in, "" when the provider can't say; refused when it is somebody else than wanted."""
+    mailbox = provider.mailbox.lower()
+    if not named and provider.type == SSOProvider.Type.GENERIC:
+        return mailbox  # such a server need not know OpenID Connect: the mail server will tell
+    if not named:
         raise ProviderRefused(
             f"{provider} does not say which account signed in: allow it to show the e-mail address "
             "(scopes openid and email), then click 🔑 again."
         )
-    if provider.mailbox and account != provider.mailbox.lower():
-        raise WrongAccount(
-            f"{account} signed in, but {provider} is for {provider.mailbox}: nothing was changed. Click 🔑 "
-            f"again and choose {provider.mailbox}, or change the field Mailbox."
-        )
+    if not mailbox or provider.shared_mailbox or mailbox in named:
+        return mailbox if mailbox in named else named[0]
+    raise WrongAccount(
+        f"{named[0]} signed in, but {provider} is for {provider.mailbox}: nothing was changed. Click 🔑 "
+        f"again and choose {provider.mailbox}, or change the field Mailbox; if {named[0]} has rights to a "
+        "shared mailbox, tick “Shared mailbox”."
+    )
 
 
 def _check_scope(provider: SSOProvider, grant: Grant) -> None:
     # An answer without a scope grants what was asked for (RFC 6749 section 5.1).
-    missing = [one for one in oauth.wanted_scopes(provider) if grant.scope and one not in grant.scope.split()]
+    granted = grant.scope.lower().split()
+    wanted = [one for one in oauth.wanted_scopes(provider) if one not in RESERVED_SCOPES]
+    missing = [one for one in wanted if granted and one.lower() not in granted]
     if missing:
         raise NeedsSignIn(
             f"{provider}: access to {' '.join(missing)} was not given: click 🔑 again and tick every box on "
@@ -112,8 +130,13 @@ def _check_scope(provider: SSOProvider, grant: Grant) -> None:
 def _check_refresh_token(provider: SSOProvider, grant: Grant) -> None:
     if not grant.refresh_token:
         raise NeedsSignIn(
-            f"{provider} gave no refresh token, so the sign-in would end within the hour: remove this app "
-            "from the account's list of connected apps, then click 🔑 again and choose Allow."
+            f"{provider} gave no refresh token, so the sign-in would end within the hour: "
+            + (
+                "add offline_access to the scope, if the server knows it, then click 🔑 again."
+                if provider.type == SSOProvider.Type.GENERIC
+                else "remove this app from the account's list of connected apps, then click 🔑 again and "
+                "choose Allow."
+            )
         )
 
 

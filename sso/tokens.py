@@ -140,7 +140,8 @@ def settings_changed(provider: SSOProvider) -> None:
     token = ProviderToken.objects.get(provider=provider)
     token.next_attempt_at = None
     token.save(update_fields=["next_attempt_at"])
-    if token.account and provider.mailbox and provider.mailbox.lower() != token.account:
+    named = provider.mailbox and not provider.shared_mailbox and not provider.app_only
+    if token.account and named and provider.mailbox.lower() != token.account:
         ProviderToken.objects.filter(pk=token.pk).update(
             needs_sign_in=True,
             fence=F("fence") + 1,
@@ -186,7 +187,7 @@ def _load(provider_id: int) -> ProviderToken:
 def _check_signed_in(token: ProviderToken) -> None:
     if token.needs_sign_in:
         raise NeedsSignIn(token.last_error or f"{token.provider} must sign in again: click 🔑.")
-    if not token.refresh_token:
+    if not token.refresh_token and not token.provider.app_only:
         raise NotSignedIn(
             f"{token.provider} is not signed in yet: click 🔑 under ☰ System → SSO providers and sign in"
             + (f" as {token.provider.mailbox}." if token.provider.mailbox else " with the mailbox user.")
@@ -220,7 +221,8 @@ def _refresh(token: ProviderToken) -> None:
     """Ask the provider once and settle the claim. Raises only what the caller can't wait out."""
     provider = token.provider
     try:
-        grant = oauth.refresh(provider, token.refresh_token)
+        app_only = provider.app_only
+        grant = oauth.app_token(provider) if app_only else oauth.refresh(provider, token.refresh_token)
     except NeedsSignIn as error:
         _settle_failure(token, error, needs_sign_in=True)
     except ProviderRefused as error:

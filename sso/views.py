@@ -30,6 +30,8 @@ def start(request: HttpRequest, provider_id: int) -> HttpResponse:
     _require_administrator(request)
     provider = get_object_or_404(SSOProvider.objects.defer("client_secret"), pk=provider_id)
     try:
+        if provider.app_only:
+            return _sign_app_in(request, provider)
         _check_address(request)
         return HttpResponseRedirect(signin.begin(request.session, provider))
     except SignInError as error:
@@ -51,12 +53,25 @@ def callback(request: HttpRequest, kind: str) -> HttpResponse:
     except SignInError as error:
         messages.error(request, error.sentence)
         return _back_to_list(request, provider)
+    return _signed_in(request, provider, f"signed in as {account}" if account else "signed in")
+
+
+def _sign_app_in(request: HttpRequest, provider: SSOProvider) -> HttpResponse:
+    signin.sign_app_in(provider, request.user.pk)
+    return _signed_in(request, provider, f"signed in by itself, for {provider.mailbox}")
+
+
+def _signed_in(request: HttpRequest, provider: SSOProvider, how: str) -> HttpResponse:
     LogEntry.objects.log_actions(
-        request.user.pk, [provider], CHANGE, change_message=f"Signed in as {account}.", single_object=True
+        request.user.pk or 0,
+        [provider],
+        CHANGE,
+        change_message=f"{how[0].upper()}{how[1:]}.",
+        single_object=True,
     )
     messages.success(
         request,
-        f"{provider} is signed in as {account}. As the password of an email source or sender, give "
+        f"{provider} is {how}. As the password of an email source or sender, give "
         f"{secrets.token_url(str(provider.pk))}",
     )
     return _back_to_list(request, provider)

@@ -243,7 +243,7 @@ def test_an_unsigned_id_token_for_another_client_is_not_believed() -> None:
     provider = make_provider(client_id="ours", token_url="https://127.0.0.1:1/token")
     claims = base64.urlsafe_b64encode(b'{"aud": "theirs", "email": "x@company.com"}').decode()
     grant = oauth.Grant("", "", f"e30.{claims}.", "", 1)
-    assert oauth.account_of(provider, grant) == ""
+    assert oauth.accounts_of(provider, grant) == ()
 
 
 @pytest.mark.parametrize(

@@ -246,3 +246,26 @@ def test_what_a_forwarding_source_refuses(
     is_whole = change and not change.startswith("public")
     text = FORWARDING if is_whole else FORWARDING.replace("public_address: info@example.com, ", "")
     assert sentence in bad(settings_file, text.replace("queue: Support}", f"queue: Support, {change}}}"))
+
+
+def test_providers_of_other_types(tmp_path: Path) -> None:
+    path = tmp_path / "kinds.yml"
+    path.write_text(
+        "sso_providers:\n"
+        "  - {name: office, type: microsoft, client_id: i, client_secret: s, tenant: example.com,\n"
+        "     mailbox: box@example.com, app_only: true, prompt: unsent}\n"
+        "  - {name: house, type: generic, client_id: i, scope: mail, validity: 600, smtp_port: 25,\n"
+        "     authorization_url: 'https://sso.example.com/a', token_url: 'https://sso.example.com/t'}\n"
+    )
+    apply_file(path)
+    office, house = SSOProvider.objects.get(name="office"), SSOProvider.objects.get(name="house")
+    assert (office.tenant, office.app_only, office.prompt) == ("example.com", True, "unsent")
+    assert (house.validity, house.smtp_port, house.client_secret) == (600, 25, "")
+    path.write_text(export())
+    assert not apply_file(path).lines
+
+
+def test_a_microsoft_provider_needs_its_tenant(tmp_path: Path) -> None:
+    path = tmp_path / "kinds.yml"
+    path.write_text("sso_providers:\n  - {name: o, type: microsoft, client_id: i, client_secret: s}\n")
+    assert "tenant" in bad(path, path.read_text())

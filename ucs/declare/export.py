@@ -11,6 +11,7 @@ from mailsources.models import EmailSource
 from queues.models import EmailQueue
 from sso.models import SSOProvider
 from sso.secrets import token_provider_id
+from ucs.declare.sections import PROVIDER_TEXTS
 
 NAME_IN_URL = re.compile(r"[^/?#\s]+")
 HEADER = "# Secrets are left out: applying this file keeps those that are stored.\n"
@@ -63,9 +64,8 @@ def _token_url(password: str) -> str:
 
 
 def _provider(row: SSOProvider) -> dict[str, Any]:
-    keys = ["name", "type", "client_id", "scope", "mailbox", "owner"]
-    keys += ["authorization_url", "token_url", "refresh_url"]
-    return _filled({key: getattr(row, key) for key in keys})
+    keys = ["name", "type", *PROVIDER_TEXTS, "prompt", "validity", "smtp_port", "app_only", "shared_mailbox"]
+    return _filled({key: getattr(row, key) or "" for key in keys})
 
 
 def _agent(row: Agent) -> dict[str, Any]:

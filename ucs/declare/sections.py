@@ -19,6 +19,10 @@ from ucs.declare.document import Document, Entry
 M = TypeVar("M", bound=models.Model)
 TOKEN_URL = re.compile(r"^(https?://[^/]+/api/v1\.0/auth/token/)([^/?#]+)/?$")
 ROLES = Agent.Role.values
+PROVIDER_TEXTS = (
+    *("client_id", "scope", "mailbox", "owner", "tenant", "authority", "authorization_url", "token_url"),
+    *("refresh_url", "userinfo_url", "smtp_server", "smtp_username"),
+)
 
 
 def find(entry: Entry, key: str, model: type[M], field: str, name: str, remedy: str) -> M:
@@ -52,12 +56,16 @@ def password(entry: Entry, stored: str) -> str:
 
 def sso_provider(entry: Entry, changes: Changes) -> None:
     """sso_providers: the OAuth clients."""
-    plain = ["client_id", "scope", "mailbox", "owner", "authorization_url", "token_url", "refresh_url"]
-    entry.check_keys({"name", "type", "client_secret", *plain}, {"name", "type", "client_id"})
+    truths, numbers = ["app_only", "shared_mailbox"], ["smtp_port", "validity"]
+    known = {"name", "type", "client_secret", "prompt", *PROVIDER_TEXTS, *truths, *numbers}
+    entry.check_keys(known, {"name", "type", "client_id"})
     row = existing(SSOProvider, name=entry.text("name"))
     created = row.pk is None
-    fields: dict[str, Any] = {key: entry.text(key, getattr(row, key)) for key in plain}
+    fields: dict[str, Any] = {key: entry.text(key, getattr(row, key)) for key in PROVIDER_TEXTS}
+    fields |= {key: entry.truth(key, getattr(row, key)) for key in truths}
+    fields |= {key: entry.number(key, getattr(row, key)) for key in numbers}
     fields["type"] = entry.choice("type", SSOProvider.Type.values, SSOProvider.Type.GOOGLE)
+    fields["prompt"] = entry.choice("prompt", ["", *SSOProvider.Prompt.values], row.prompt)
     fields["client_secret"] = secret(entry, "client_secret", row.client_secret)
     changes.note(f"SSO provider {row.name}", write(entry, row, fields), created)
 

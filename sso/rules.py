@@ -1,0 +1,102 @@
+"""What an SSO provider's settings must fulfil; forms and settings files both ask here."""
+
+import re
+from typing import Protocol
+from urllib.parse import urlsplit
+
+RESERVED_NAMES = ("google", "microsoft", "start")
+"""Paths below /login/oauth2/ that a generic provider's name must not take."""
+
+RESERVED_SCOPES = frozenset(("openid", "profile", "email", "offline_access"))
+TENANT = re.compile(r"^[A-Za-z0-9.-]+$")
+GUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
+
+
+class Settings(Protocol):
+    """The fields that are looked at."""
+
+    type: str
+    name: str
+    client_secret: str
+    scope: str
+    mailbox: str
+    tenant: str
+    app_only: bool
+    authorization_url: str
+    token_url: str
+
+
+def problems(provider: Settings) -> dict[str, str]:
+    """Field → the sentence that says what is wrong with it and what to do."""
+    check = {"google": _google, "microsoft": _microsoft, "generic": _generic}.get(provider.type)
+    found = check(provider) if check else {}
+    return {name: sentence for name, sentence in found.items() if sentence}
+
+
+def is_secret_id(secret: str) -> bool:
+    """Whether this looks like the ID of a client secret at Microsoft instead of its value."""
+    return bool(GUID.match(secret.strip()))
+
+
+def resources(scope: str) -> set[str]:
+    """The servers that a scope is for, as one token is good for one only (AADSTS28000)."""
+    words = [word for word in scope.split() if word not in RESERVED_SCOPES]
+    return {urlsplit(word).netloc.lower() or "graph.microsoft.com" for word in words}
+
+
+def _google(provider: Settings) -> dict[str, str]:
+    return {"client_secret": _secret(provider), "app_only": _app_only(provider)}
+
+
+def _microsoft(provider: Settings) -> dict[str, str]:
+    return {
+        "client_secret": _secret(provider),
+        "tenant": _tenant(provider),
+        "scope": _one_resource(provider),
+        "mailbox": _mailbox(provider),
+    }
+
+
+def _generic(provider: Settings) -> dict[str, str]:
+    needed = "This is needed for a generic provider: its documentation names it."
+    return {
+        "app_only": _app_only(provider),
+        "authorization_url": "" if provider.authorization_url else needed,
+        "token_url": "" if provider.token_url else needed,
+        "scope": ""
+        if provider.scope
+        else "Type in the scope for mail that the server's documentation names.",
+        "name": f"“{provider.name}” is the path of another type: choose another name."
+        if provider.name.lower() in RESERVED_NAMES
+        else "",
+    }
+
+
+def _secret(provider: Settings) -> str:
+    return "" if provider.client_secret else "Copy the client secret from the provider's console."
+
+
+def _tenant(provider: Settings) -> str:
+    if not provider.tenant:
+        return "Copy the Directory (tenant) ID from the app's overview page, or type a domain of the tenant."
+    return "" if TENANT.match(provider.tenant) else "A tenant is an ID or a domain name, without a slash."
+
+
+def _one_resource(provider: Settings) -> str:
+    found = resources(provider.scope)
+    if provider.app_only or len(found) <= 1:
+        return ""
+    return (
+        f"A token is good for one server only, but these scopes are for {' and '.join(sorted(found))}: keep "
+        "those of outlook.office.com."
+    )
+
+
+def _mailbox(provider: Settings) -> str:
+    if provider.app_only and not provider.mailbox:
+        return "Name the mailbox that the app reads: nobody signs in who could tell."
+    return ""
+
+
+def _app_only(provider: Settings) -> str:
+    return "Only a Microsoft app can sign in by itself here." if provider.app_only else ""

@@ -1,0 +1,42 @@
+"""A login service in Microsoft's shape over HTTPS, with one tenant."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from joserfc.jwk import RSAKey
+
+from rehearsal.oauth import Account, OAuthServer, TLSPort
+from rehearsal.oauth.microsoft import App, Tenant, make_blueprint, new_tenant
+from tests.servers.authority import Authority
+
+
+@dataclass(frozen=True)
+class Microsoft:
+    """`url` is the authority's host, `bundle` the file with its certificate authority."""
+
+    url: str
+    tenant: Tenant
+    bundle: Path
+
+    def add_app(self, *redirect_uris: str) -> App:
+        """Register an application."""
+        app = App(f"app-{len(self.tenant.apps) + 1}", "abc8Q~value-of-the-secret", redirect_uris)
+        self.tenant.apps[app.client_id] = app
+        return app
+
+
+@contextmanager
+def running(authority: Authority, *accounts: str) -> Iterator[Microsoft]:
+    """A started service."""
+    certificate = authority.certificate()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.chain, certificate.key)
+    server = OAuthServer(tls=TLSPort(context))
+    tenant = new_tenant(Account(email) for email in accounts)
+    key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
+    server.add_pages(make_blueprint(tenant, server.back_channel_url, key))
+    with server:
+        yield Microsoft(server.back_channel_url, tenant, authority.bundle)
