@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
+from alarms.troubles import troubles
 from mailsenders.models import EmailSender, OutgoingMail
 from mailsources import standing
 from mailsources.models import EmailSource, FetchedMail
@@ -13,12 +14,6 @@ from queues import brakes
 from queues.models import Conversation, EmailQueue
 from sso.health import Health
 from sso.models import SSOProvider
-
-SILENT_WORKERS = "worker queue {}: no worker answers: start one with manage.py up."
-SILENT_INTAKE = (
-    "intake: there are forwarding sources, but no process takes their mail: set UCS_INTAKE_BIND and start "
-    "manage.py intake (manage.py up starts it by itself then)."
-)
 
 
 def report() -> dict[str, Any]:
@@ -30,31 +25,8 @@ def report() -> dict[str, Any]:
         "queues": queues(),
         "workers": workers(),
     }
-    return {"ok": not troubles(parts)} | parts
-
-
-def troubles(parts: dict[str, Any]) -> list[str]:
-    """What is wrong, a sentence each."""
-    found = []
-    for kind in ("sources", "senders", "providers"):
-        for row in parts[kind]:
-            if row["state"] in ("failing", "needs sign-in"):
-                found.append(f"{kind[:-1]} {row['name']}: {row['last_error']}")
-    for row in parts["sources"]:
-        found += [f"source {row['name']}: {sentence}" for sentence in row["alarms"]]
-        if row["quarantined"]:
-            found.append(f"source {row['name']}: {row['quarantined']} mails could not be delivered.")
-    for row in parts["senders"]:
-        if row["uncertain"] or row["failed"]:
-            found.append(
-                f"sender {row['name']}: {row['uncertain']} mails are uncertain, {row['failed']} failed."
-            )
-    for row in parts["queues"]:
-        found += [f"queue {row['name']}: {sentence}" for sentence in row["alarms"]]
-    for row in parts["workers"]:
-        if not row["alive"]:
-            found.append(SILENT_INTAKE if row["queue"] == INTAKE else SILENT_WORKERS.format(row["queue"]))
-    return found
+    wrong = [str(each) for each in troubles() if not each.key.startswith("ending:")]
+    return {"ok": not wrong} | parts | {"troubles": wrong}
 
 
 def _health(row: Health, active: bool = True) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class ProviderAdmin(ProductAdmin):
             {
                 "fields": (
                     *("type", "client_id", "client_secret", "tenant", "scope", "mailbox"),
-                    *("shared_mailbox", "app_only", "owner", "name"),
+                    *("shared_mailbox", "app_only", "owner", "secret_ends_on", "in_testing", "name"),
                 )
             },
         ),
@@ -67,6 +67,7 @@ class ProviderAdmin(ProductAdmin):
         "tenant": "type == 'microsoft'",
         "app_only": "type == 'microsoft'",
         "authority": "type == 'microsoft'",
+        "in_testing": "type == 'google'",
     }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SSOProvider]:

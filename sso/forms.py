@@ -17,6 +17,7 @@ URLS = ("authority", "authorization_url", "token_url", "refresh_url", "userinfo_
 SMTP = ("smtp_server", "smtp_port", "smtp_username")
 COPIED = (
     *("type", "client_id", "client_secret", "scope", "owner", "tenant", "app_only", "prompt", "validity"),
+    *("secret_ends_on", "in_testing"),
     *URLS,
 )
 NO_GUID = (
@@ -55,7 +56,7 @@ class ProviderForm(SecretsForm):
                 "shared_mailbox",
                 "app_only",
             ),
-            *("owner", "name", "prompt", "validity", *SMTP, *URLS),
+            *("owner", "secret_ends_on", "in_testing", "name", "prompt", "validity", *SMTP, *URLS),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

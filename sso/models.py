@@ -42,7 +42,15 @@ class SSOProvider(models.Model):
     mailbox = models.EmailField(
         blank=True, help_text="The mailbox user who is to sign in; any user when empty."
     )
-    owner = models.EmailField(blank=True, help_text="Whom to ask about this sign-in; named with its errors.")
+    owner = models.EmailField(
+        blank=True, help_text="Whom to ask about this sign-in; gets a mail when it ends, or is about to."
+    )
+    secret_ends_on = models.DateField(
+        "client secret ends on", null=True, blank=True, help_text="Announced 30, 14, 7 and 1 day before."
+    )
+    in_testing = models.BooleanField(
+        "app is in testing", default=False, help_text="Google ends its sign-ins after 7 days."
+    )
     tenant = models.CharField(
         "tenant ID",
         max_length=200,

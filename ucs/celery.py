@@ -48,6 +48,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "poll-due": every("mailsources.tasks.poll_due", min(settings.POLL_INTERVAL, TICK_SECONDS)),
         "send-due": every("mailsenders.tasks.send_due", TICK_SECONDS),
         "refresh-due": every("sso.tasks.refresh_due", 60),
+        "look-for-alarms": every("alarms.tasks.look", 60),
     }
     for app in ("mailsources", "mailsenders", "queues"):
         ticks[f"sweep-{app}"] = every(f"{app}.tasks.sweep", settings.SWEEP_INTERVAL)

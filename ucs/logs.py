@@ -66,6 +66,7 @@ def logging_config(*, debug: bool, as_json: bool) -> dict[str, Any]:
         "mailcore",
         "mailsenders",
         "mailsources",
+        "alarms",
         "mailstore",
         "queues",
         "sso",

@@ -15,6 +15,8 @@ from cryptography.fernet import Fernet
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from alarms.address import Alerts, AlertsError
+from alarms.address import read as read_alerts
 from mailsources.listeners import Listener, ListenerError, read_listeners
 from ucs.logs import logging_config
 from ucs.menu import UNFOLD  # noqa: F401 - the look of the administration is a setting, too
@@ -161,6 +163,14 @@ def intake_bind() -> tuple[Listener, ...]:
         raise ImproperlyConfigured(f"UCS_INTAKE_BIND: {error}") from error
 
 
+def alerts() -> Alerts:
+    """Who is told of alarms; none: only the owners of SSO providers, and the administration's pages."""
+    try:
+        return read_alerts(env.str("EMAIL_ALERTS_TO", default=""))
+    except AlertsError as error:
+        raise ImproperlyConfigured(f"EMAIL_ALERTS_TO: {error}") from error
+
+
 def retry_ladder() -> list[int]:
     """Seconds until the next try after the 1st, 2nd … temporary refusal; the last one repeats."""
     raw = env.str("UCS_RETRY_LADDER", default="") or "60,300,900,1800,3600"
@@ -184,6 +194,7 @@ ALLOW_PRIVATE_HOSTS = switch("UCS_ALLOW_PRIVATE_HOSTS")
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 INBOUND_DOMAIN = inbound_domain()
 INTAKE_BIND = intake_bind()
+ALERTS = alerts()
 
 POLL_INTERVAL = seconds("UCS_POLL_INTERVAL", 60)
 SWEEP_INTERVAL = seconds("UCS_SWEEP_INTERVAL", 30)
@@ -215,6 +226,7 @@ INSTALLED_APPS = [
     "mailsenders",
     "queues",
     "mailsources",
+    "alarms",
     "api",
     "ucs",
 ]

@@ -65,6 +65,7 @@ def _token_url(password: str) -> str:
 
 def _provider(row: SSOProvider) -> dict[str, Any]:
     keys = ["name", "type", *PROVIDER_TEXTS, "prompt", "validity", "smtp_port", "app_only", "shared_mailbox"]
+    keys += ["in_testing", "secret_ends_on"]
     return _filled({key: getattr(row, key) or "" for key in keys})
 
 

@@ -56,8 +56,8 @@ def password(entry: Entry, stored: str) -> str:
 
 def sso_provider(entry: Entry, changes: Changes) -> None:
     """sso_providers: the OAuth clients."""
-    truths, numbers = ["app_only", "shared_mailbox"], ["smtp_port", "validity"]
-    known = {"name", "type", "client_secret", "prompt", *PROVIDER_TEXTS, *truths, *numbers}
+    truths, numbers = ["app_only", "shared_mailbox", "in_testing"], ["smtp_port", "validity"]
+    known = {"name", "type", "client_secret", "prompt", "secret_ends_on", *PROVIDER_TEXTS, *truths, *numbers}
     entry.check_keys(known, {"name", "type", "client_id"})
     row = existing(SSOProvider, name=entry.text("name"))
     created = row.pk is None
@@ -65,6 +65,8 @@ def sso_provider(entry: Entry, changes: Changes) -> None:
     fields |= {key: entry.truth(key, getattr(row, key)) for key in truths}
     fields |= {key: entry.number(key, getattr(row, key)) for key in numbers}
     fields["type"] = entry.choice("type", SSOProvider.Type.values, SSOProvider.Type.GOOGLE)
+    has_end = "secret_ends_on" in entry.values
+    fields["secret_ends_on"] = entry.day("secret_ends_on") if has_end else row.secret_ends_on
     fields["prompt"] = entry.choice("prompt", ["", *SSOProvider.Prompt.values], row.prompt)
     fields["client_secret"] = secret(entry, "client_secret", row.client_secret)
     changes.note(f"SSO provider {row.name}", write(entry, row, fields), created)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from api.status import report, troubles
+from api.status import report
 
 
 class Command(BaseCommand):
@@ -41,7 +41,7 @@ class Command(BaseCommand):
                     if key not in ("name", "last_error") and value
                 )
                 self.stdout.write(f"{kind[:-1]:9} {name:24} {rest}")
-        for sentence in troubles(found):
+        for sentence in found["troubles"]:
             self.stdout.write(self.style.ERROR(sentence))
         if found["ok"]:
             self.stdout.write(self.style.SUCCESS("Everything works."))

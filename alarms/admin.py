@@ -1,0 +1,77 @@
+"""☰ System → Alarms: what needs a person now, and the credentials calendar above it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin import display
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from alarms.endings import endings
+from alarms.models import Alarm
+from sso.admin import ProductAdmin, badge, when
+
+
+class EndedFilter(admin.SimpleListFilter):
+    """Open alarms, unless the past is asked for."""
+
+    title = "State"
+    parameter_name = "ended"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Ended")]
+
+    def choices(self, changelist: Any) -> Any:
+        for choice in super().choices(changelist):
+            yield choice | ({"display": "Open"} if choice["query_string"] == "?" else {})
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(ended_at__isnull=self.value() != "yes")
+
+
+@admin.register(Alarm)
+class AlarmAdmin(ProductAdmin):
+    """Written by the watch alone; here people read."""
+
+    list_display = ("thing", "trouble", "since", "told")
+    list_display_links = None
+    actions = None
+    list_filter = (EndedFilter,)
+    search_fields = ("title", "sentence")
+    list_before_template = "alarms/calendar.html"
+    empty_sentence = "Nothing needs you: mail comes and goes, and no sign-in is about to end."
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @display(description="What")
+    def thing(self, obj: Alarm) -> SafeString:
+        if not obj.link:
+            return format_html('<span class="ucs-firm">{}</span>', obj.title)
+        return format_html('<a class="ucs-link" href="{}">{}</a>', obj.link, obj.title)
+
+    @display(description="Trouble")
+    def trouble(self, obj: Alarm) -> SafeString:
+        if obj.ended_at:
+            return badge("calm", "ended", obj.sentence)
+        return (
+            badge("bad", "needs you", obj.sentence) if obj.is_urgent else badge("warn", "soon", obj.sentence)
+        )
+
+    @display(description="Since", ordering="began_at")
+    def since(self, obj: Alarm) -> SafeString | str:
+        return when(obj.began_at)
+
+    @display(description="Told by mail")
+    def told(self, obj: Alarm) -> SafeString | str:
+        return when(obj.mailed_at)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, {"endings": endings(), **(extra_context or {})})

@@ -1,0 +1,95 @@
+"""The credentials calendar: what ends when, and what to do before."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.urls import reverse
+from django.utils import timezone
+
+from mailsenders.models import EmailSender
+from sso.models import SSOProvider
+from sso.secrets import token_name
+
+WARN_DAYS = (30, 14, 7, 1, 0)
+TESTING_LIFE = timedelta(days=7)
+TESTING_WARN_DAYS = (2, 0)
+PASSWORDS_OFF = date(2026, 12, 31)
+"""From then on Exchange Online switches SMTP sign-in with a password off in existing tenants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Something that ends at `at`. `step` is the warning that is due: days left, or None for none yet."""
+
+    key: str
+    title: str
+    what: str
+    remedy: str
+    at: datetime
+    link: str
+    owner: str = ""
+    step: int | None = None
+
+    @property
+    def is_near(self) -> bool:
+        return self.step is not None
+
+    @property
+    def is_over(self) -> bool:
+        return self.at <= timezone.now()
+
+    @property
+    def sentence(self) -> str:
+        """For an alarm."""
+        day = f"{timezone.localtime(self.at):%d %b %Y}"
+        what = self.what[0].upper() + self.what[1:]
+        return f"{what} {'ended' if self.is_over else 'ends'} on {day}: {self.remedy}"
+
+
+def endings() -> list[Ending]:
+    """Everything that ends, the nearest first."""
+    now = timezone.now()
+    return sorted([*_of_providers(now), *_of_senders(now)], key=lambda each: each.at)
+
+
+def _of_providers(now: datetime) -> Iterator[Ending]:
+    rows = SSOProvider.objects.select_related("token")
+    for provider in rows.defer("client_secret", "token__access_token", "token__refresh_token"):
+        link = reverse("admin:sso_ssoprovider_change", args=[provider.pk])
+        title = f"provider {provider.name}"
+        if provider.secret_ends_on:
+            at = datetime.combine(provider.secret_ends_on, time(), UTC)
+            yield Ending(
+                f"secret:{provider.pk}", title, "the client secret",
+                "make a new one in the provider's console, paste it here and correct its end date.",
+                at, link, provider.owner, _step(at, now, WARN_DAYS),
+            )  # fmt: skip
+        signed_in_at = provider.token.signed_in_at
+        if provider.in_testing and signed_in_at and not provider.token.needs_sign_in:
+            at = signed_in_at + TESTING_LIFE
+            yield Ending(
+                f"testing:{provider.pk}", title, "the sign-in of an app in testing",
+                "click 🔑 again; so that it lasts, publish the app or set its audience to Internal, and "
+                "untick “App is in testing”.",
+                at, link, provider.owner, _step(at, now, TESTING_WARN_DAYS),
+            )  # fmt: skip
+
+
+def _of_senders(now: datetime) -> Iterator[Ending]:
+    """Senders that sign in with a password where that is about to be switched off."""
+    at = datetime.combine(PASSWORDS_OFF, time(), UTC)
+    for sender in EmailSender.objects.filter(is_active=True, server_address__iendswith="office365.com"):
+        if sender.password and token_name(sender.password) is None:
+            yield Ending(
+                f"password:{sender.pk}", f"sender {sender.name}", "sending with a password at Microsoft",
+                "make an SSO provider of type Microsoft and put its token URL in place of the password.",
+                at, reverse("admin:mailsenders_emailsender_change", args=[sender.pk]),
+                step=_step(at, now, WARN_DAYS),
+            )  # fmt: skip
+
+
+def _step(at: datetime, now: datetime, days: tuple[int, ...]) -> int | None:
+    """The latest warning that is due: the smallest number of days that the end is not farther away than."""
+    due = [each for each in days if at - now <= timedelta(days=each)]
+    return min(due) if due else None

@@ -1,0 +1,145 @@
+"""What is wrong at this moment, over all floors: the one list that status, banner and mails share."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from alarms.endings import endings
+from mailsenders.models import EmailSender, OutgoingMail
+from mailsources import standing
+from mailsources.models import EmailSource, FetchedMail
+from mailstore.workers import INTAKE, QUEUES, worker_states
+from queues import brakes
+from queues.models import EmailQueue
+from sso.models import SSOProvider
+
+SILENT_WORKERS = "no worker answers: start one with manage.py up."
+SILENT_INTAKE = (
+    "there are forwarding sources, but no process takes their mail: set UCS_INTAKE_BIND and start "
+    "manage.py intake (manage.py up starts it by itself then)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One object's trouble. `is_urgent`: mail isn't coming or going."""
+
+    key: str
+    title: str
+    sentence: str
+    link: str = ""
+    owner: str = ""
+    is_urgent: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.sentence}"
+
+
+def troubles() -> list[Trouble]:
+    """Everything that a person should see to; a constant number of queries."""
+    return [*_sources(), *_senders(), *_providers(), *_queues(), *_workers(), *_endings()]
+
+
+def _sources() -> Iterator[Trouble]:
+    now = timezone.now()
+    quarantined = dict(
+        FetchedMail.objects.filter(state=FetchedMail.State.FAILED)
+        .order_by().values_list("source").annotate(failed=Count("pk"))
+    )  # fmt: skip
+    for source in EmailSource.objects.select_related("state").defer("password"):
+        title, link = f"source {source.name}", _change("mailsources_emailsource", source.pk)
+        key = f"source:{source.pk}"
+        if source.is_active and source.state.is_failing:
+            yield Trouble(f"{key}:failing", title, source.state.last_error, link)
+        for number, sentence in enumerate(standing.alarms(source, now)):
+            yield Trouble(f"{key}:alarm:{number}", title, sentence, link, is_urgent=False)
+        if count := quarantined.get(source.pk):
+            ledger = reverse("admin:mailsources_fetchedmail_changelist")
+            yield Trouble(
+                f"{key}:quarantine",
+                title,
+                f"{count} mails could not be delivered: look at each, then try again.",
+                f"{ledger}?source__id__exact={source.pk}&state__exact={FetchedMail.State.FAILED}",
+            )
+
+
+def _senders() -> Iterator[Trouble]:
+    states = OutgoingMail.State
+    held = {
+        row["sender"]: row
+        for row in OutgoingMail.objects.filter(state__in=[states.UNCERTAIN, states.FAILED])
+        .order_by()
+        .values("sender")
+        .annotate(
+            uncertain=Count("pk", filter=Q(state=states.UNCERTAIN)),
+            failed=Count("pk", filter=Q(state=states.FAILED)),
+        )
+    }
+    for sender in EmailSender.objects.select_related("state").defer("password"):
+        title, link = f"sender {sender.name}", _change("mailsenders_emailsender", sender.pk)
+        if sender.is_active and sender.state.is_failing:
+            yield Trouble(f"sender:{sender.pk}:failing", title, sender.state.last_error, link)
+        if row := held.get(sender.pk):
+            outgoing = reverse("admin:mailsenders_outgoingmail_changelist")
+            yield Trouble(
+                f"sender:{sender.pk}:unsent",
+                title,
+                f"{row['uncertain']} mails are uncertain, {row['failed']} failed.",
+                f"{outgoing}?sender__id__exact={sender.pk}",
+            )
+
+
+def _providers() -> Iterator[Trouble]:
+    for provider in _all_providers():
+        token = provider.token
+        if token.needs_sign_in or token.is_failing:
+            link = _change("sso_ssoprovider", provider.pk)
+            sentence = token.last_error or f"{provider} must sign in again: click 🔑."
+            yield Trouble(
+                f"provider:{provider.pk}:failing", f"provider {provider.name}", sentence, link, provider.owner
+            )
+
+
+def _queues() -> Iterator[Trouble]:
+    """What the brakes have to say: mail that would have run by itself without end."""
+    found = brakes.alarms(timezone.now())
+    if not found:
+        return
+    for queue in EmailQueue.objects.filter(pk__in=found):
+        link = _change("queues_emailqueue", queue.pk)
+        for number, sentence in enumerate(found[queue.pk]):
+            yield Trouble(f"queue:{queue.pk}:alarm:{number}", f"queue {queue.name}", sentence, link)
+
+
+def _workers() -> Iterator[Trouble]:
+    forwarding = EmailSource.objects.filter(is_active=True, server_type=EmailSource.ServerType.FORWARDING)
+    for row in worker_states((*QUEUES, INTAKE) if forwarding.exists() else QUEUES):
+        if not row.alive and row.queue == INTAKE:
+            yield Trouble("worker:intake", "intake", SILENT_INTAKE)
+        elif not row.alive:
+            yield Trouble(f"worker:{row.queue}", f"worker queue {row.queue}", SILENT_WORKERS)
+
+
+def _endings() -> Iterator[Trouble]:
+    for each in endings():
+        if each.is_near:
+            yield Trouble(
+                f"ending:{each.key}:{each.step}",
+                each.title,
+                each.sentence,
+                each.link,
+                each.owner,
+                is_urgent=False,
+            )
+
+
+def _all_providers() -> Iterator[SSOProvider]:
+    rows = SSOProvider.objects.select_related("token")
+    yield from rows.defer("client_secret", "token__access_token", "token__refresh_token")
+
+
+def _change(table: str, pk: int) -> str:
+    return reverse(f"admin:{table}_change", args=[pk])

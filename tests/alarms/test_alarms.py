@@ -1,0 +1,242 @@
+"""Alarms begin, are told once a day to the right people, and end by themselves."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+from pytest_django.asserts import assertNumQueries
+from pytest_django.fixtures import Settings
+
+from alarms import mailing, watch
+from alarms.address import Alerts, AlertsError, read
+from alarms.endings import endings
+from alarms.models import Alarm
+from alarms.troubles import troubles
+from mailsenders.models import OutgoingMail, SenderState
+from mailsources.models import SourceState
+from sso.models import ProviderToken, SSOProvider
+from tests.make import make_provider, make_sender, make_source
+from tests.servers.smtp import SmtpServer
+
+pytestmark = pytest.mark.django_db
+
+OPS = "ops@example.com"
+LATER = timedelta(minutes=6)
+
+
+@pytest.fixture(autouse=True)
+def told(settings: Settings) -> None:
+    settings.ALERTS = Alerts((OPS,))
+
+
+@pytest.fixture(autouse=True)
+def workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker runs beside these tests, and that is not what they are about."""
+    monkeypatch.setattr("alarms.troubles.worker_states", lambda queues: [])
+
+
+def working_sender() -> None:
+    sender = make_sender()
+    SenderState.objects.filter(sender=sender).update(last_success_at=timezone.now())
+
+
+def dead_provider(**overrides: object) -> SSOProvider:
+    provider = make_provider(**overrides)
+    ProviderToken.objects.filter(provider=provider).update(
+        needs_sign_in=True, failures=1, last_error="Google OAuth provider: the sign-in has ended: click 🔑."
+    )
+    return provider
+
+
+def letters() -> list[tuple[str, str]]:
+    """Recipient and text of what is in the outbox, oldest first."""
+    found = []
+    for mail in OutgoingMail.objects.order_by("pk"):
+        parsed = message_from_bytes(mail.raw.as_bytes(), policy=default)
+        body = parsed.get_body(("plain",))
+        assert body is not None
+        found.append((str(parsed["To"]), body.get_content()))
+    return found
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(
+        datetime(2026, 6, 1, 8, tzinfo=timezone.get_current_timezone()), tick=False
+    ) as now:
+        yield now
+
+
+def test_a_trouble_is_one_alarm_until_it_is_gone(clock: time_machine.Traveller) -> None:
+    source = make_source()
+    SourceState.objects.filter(source=source).update(failures=1, last_error="The password is wrong.")
+    watch.look()
+    clock.shift(60)
+    SourceState.objects.filter(source=source).update(failures=2, last_error="The server is gone.")
+    watch.look()
+    alarm = Alarm.objects.get()
+    assert (alarm.sentence, alarm.ended_at) == ("The server is gone.", None)
+    assert timezone.now() - alarm.began_at == timedelta(seconds=60)
+    SourceState.objects.filter(source=source).update(failures=0)
+    watch.look()
+    assert Alarm.objects.get().ended_at == timezone.now()
+    clock.shift(60)
+    SourceState.objects.filter(source=source).update(failures=1)
+    watch.look()
+    alarm = Alarm.objects.get()
+    assert (alarm.began_at, alarm.ended_at, alarm.mailed_at) == (timezone.now(), None, None)
+
+
+def test_one_mail_a_day_to_owner_and_administrators(clock: time_machine.Traveller) -> None:
+    working_sender()
+    dead_provider(name="first", owner="it@example.com")
+    watch.look()
+    assert mailing.mail_due() == 0  # what mends itself is no news
+    clock.shift(LATER)
+    assert mailing.mail_due() == 2
+    assert mailing.mail_due() == 0
+    assert sorted(to for to, _ in letters()) == ["it@example.com", OPS]
+    assert all("click 🔑" in text and "/admin/sso/ssoprovider/" in text for _, text in letters())
+    clock.shift(timedelta(hours=23))
+    assert mailing.mail_due() == 0
+    clock.shift(timedelta(hours=2))
+    assert mailing.mail_due() == 2
+
+
+def test_a_hundred_dead_sign_ins_are_no_storm(clock: time_machine.Traveller) -> None:
+    working_sender()
+    for number in range(100):
+        dead_provider(name=f"p{number}", owner="it@example.com")
+    watch.look()
+    clock.shift(LATER)
+    assert mailing.mail_due() == 2
+    assert letters()[0][1].count("click 🔑") == 100
+
+
+def test_a_new_trouble_is_told_at_once_and_only_to_whom_it_concerns(clock: time_machine.Traveller) -> None:
+    working_sender()
+    dead_provider(name="first", owner="one@example.com")
+    watch.look()
+    clock.shift(LATER)
+    mailing.mail_due()
+    dead_provider(name="second", owner="two@example.com")
+    watch.look()
+    clock.shift(LATER)
+    assert mailing.mail_due() == 2
+    assert sorted(to for to, _ in letters()[2:]) == [OPS, "two@example.com"]
+
+
+def test_the_failing_sender_does_not_carry_its_own_alarm(clock: time_machine.Traveller) -> None:
+    working_sender()
+    SenderState.objects.update(failures=3, last_error="535 refused")
+    watch.look()
+    clock.shift(LATER)
+    assert mailing.mail_due() == 0
+    assert not OutgoingMail.objects.exists()
+    clock.shift(timedelta(hours=1))
+    SenderState.objects.update(failures=0)
+    dead_provider()
+    watch.look()
+    clock.shift(LATER)
+    assert mailing.mail_due() == 1
+
+
+def test_a_server_of_their_own_carries_alarms_without_any_sender(settings: Settings) -> None:
+    with SmtpServer(tls="none") as server:
+        settings.ALERTS = read(f"smtp://127.0.0.1:{server.port}/?to={OPS}&from=ucs@example.com")
+        dead_provider()
+        watch.look()
+        Alarm.objects.update(began_at=timezone.now() - LATER)
+        assert mailing.mail_due() == 1
+        assert [mail.recipients for mail in server.mails] == [(OPS,)]
+    Alarm.objects.update(mailed_at=None)
+    assert mailing.mail_due() == 0  # the server is gone
+    again = Alarm.objects.get().mailed_at
+    assert again is not None
+    assert timezone.now() - again < timedelta(hours=23, minutes=1)
+
+
+def test_the_calendar_warns_in_steps(clock: time_machine.Traveller) -> None:
+    make_provider(secret_ends_on=date(2026, 7, 15))
+    assert [each.step for each in endings()] == [None]
+    steps = []
+    for _ in range(46):
+        clock.shift(timedelta(days=1))
+        steps += [each.key.rpartition(":")[2] for each in troubles()]
+    assert list(dict.fromkeys(steps)) == ["30", "14", "7", "1", "0"]
+
+
+def test_an_app_in_testing_is_told_two_days_before(clock: time_machine.Traveller) -> None:
+    provider = make_provider(in_testing=True)
+    ProviderToken.objects.filter(provider=provider).update(signed_in_at=timezone.now())
+    assert troubles() == []
+    clock.shift(timedelta(days=5, hours=1))
+    assert "publish the app" in troubles()[0].sentence
+
+
+def test_passwords_at_microsoft_are_announced(clock: time_machine.Traveller) -> None:
+    make_sender(server_address="smtp.office365.com", password="secret")
+    make_sender(server_address="smtp.office365.com", password="http://127.0.0.1:8080/api/v1.0/auth/token/1")
+    assert [each.at.date() for each in endings()] == [date(2026, 12, 31)]
+
+
+def test_the_number_of_queries_does_not_grow() -> None:
+    for number in range(3):
+        dead_provider(name=f"p{number}")
+        make_source()
+        make_sender()
+    with assertNumQueries(8):
+        troubles()
+    for number in range(3, 20):
+        dead_provider(name=f"p{number}")
+        make_source()
+        make_sender()
+    with assertNumQueries(8):
+        troubles()
+
+
+def test_the_page_and_the_banner(admin_client: Client, client: Client) -> None:
+    empty = admin_client.get("/admin/alarms/alarm/").content.decode()
+    assert "Nothing needs you" in empty
+    provider = dead_provider(secret_ends_on=timezone.now().date() + timedelta(days=3))
+    watch.look()
+    assert "ucs-banner" not in admin_client.get("/admin/").content.decode()
+    Alarm.objects.update(began_at=timezone.now() - LATER)
+    first = admin_client.get("/admin/").content.decode()
+    assert "click 🔑" in first
+    assert f"/admin/sso/ssoprovider/{provider.pk}/change/" in first
+    page = admin_client.get("/admin/alarms/alarm/").content.decode()
+    assert "the client secret" in page
+    assert "needs you" in page
+    staff = User.objects.create_user("bob", password="x", is_staff=True)
+    client.force_login(staff)
+    assert "click 🔑" not in client.get("/admin/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", Alerts()),
+        ("a@example.com, b@example.com", Alerts(("a@example.com", "b@example.com"))),
+        (
+            "smtps://u%40x:p@mail.example.com/?to=a@example.com",
+            Alerts(("a@example.com",), "mail.example.com", 465, "u@x", "p", ssl=True, sender="a@example.com"),
+        ),
+    ],
+)
+def test_where_alarms_go(text: str, wanted: Alerts) -> None:
+    assert read(text) == wanted
+
+
+@pytest.mark.parametrize(
+    "text", ["nobody", "a@b@c", "http://x/?to=a@b.example", "smtp://x/", "smtp://x:port/?to=a@b.example"]
+)
+def test_where_alarms_can_not_go(text: str) -> None:
+    with pytest.raises(AlertsError, match=r"smtp\+starttls://"):
+        read(text)
