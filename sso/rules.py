@@ -4,7 +4,7 @@ import re
 from typing import Protocol
 from urllib.parse import urlsplit
 
-RESERVED_NAMES = ("google", "microsoft", "start")
+RESERVED_NAMES = ("google", "microsoft", "start", "paste")
 """Paths below /login/oauth2/ that a generic provider's name must not take."""
 
 RESERVED_SCOPES = frozenset(("openid", "profile", "email", "offline_access"))

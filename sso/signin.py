@@ -7,6 +7,7 @@ for ten minutes and one use. Nothing is stored before everything about the answe
 import secrets
 import time
 from collections.abc import Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any, TypedDict, cast
 
 from sso import oauth, tokens
@@ -94,6 +95,23 @@ def sign_app_in(provider: SSOProvider, user_id: int | None) -> None:
     :raises SignInError: the app is refused, in words.
     """
     tokens.keep_sign_in(provider, oauth.app_token(provider), provider.mailbox.lower(), user_id)
+
+
+def take_over(provider: SSOProvider, refresh_token: str, user_id: int | None) -> str:
+    """Use a refresh token that was made elsewhere, with this provider's client; returns the account.
+
+    It is tried before anything is stored.
+
+    :raises SignInError: with nothing stored or overwritten.
+    """
+    grant = oauth.refresh(provider, refresh_token.strip())
+    named = oauth.accounts_of(provider, grant)
+    # Such a token need not be for the scopes that tell whose it is; then the mail server is the judge.
+    account = _account(provider, named) if named else provider.mailbox.lower()
+    _check_scope(provider, grant)
+    kept = replace(grant, refresh_token=grant.refresh_token or refresh_token.strip())
+    tokens.keep_sign_in(provider, kept, account, user_id)
+    return account
 
 
 def _account(provider: SSOProvider, named: tuple[str, ...]) -> str:

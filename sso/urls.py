@@ -7,6 +7,7 @@ from sso import endpoint, views
 app_name = "sso"
 urlpatterns = [
     path("login/oauth2/start/<int:provider_id>", views.start, name="start"),
+    path("login/oauth2/paste/<int:provider_id>", views.paste, name="paste"),
     path("login/oauth2/<slug:kind>", views.callback, name="callback"),
     path("api/v1.0/auth/token/<str:provider>", endpoint.token, name="token"),
 ]

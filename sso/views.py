@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
 from sso import secrets, signin
@@ -37,6 +38,24 @@ def start(request: HttpRequest, provider_id: int) -> HttpResponse:
     except SignInError as error:
         messages.error(request, error.sentence)
         return _back_to_list(request, provider)
+
+
+@require_POST
+@sensitive_post_parameters("refresh_token")
+def paste(request: HttpRequest, provider_id: int) -> HttpResponse:
+    """A refresh token made elsewhere: tried, and kept only if it works."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(reverse(LIST))
+    _require_administrator(request)
+    provider = get_object_or_404(SSOProvider, pk=provider_id)
+    try:
+        if not request.POST.get("refresh_token", "").strip():
+            raise signin.SignInLost("Paste the refresh token into the field first; nothing was changed.")
+        account = signin.take_over(provider, request.POST["refresh_token"], request.user.pk)
+    except SignInError as error:
+        messages.error(request, error.sentence)
+        return _back_to_list(request, provider)
+    return _signed_in(request, provider, f"signed in as {account}" if account else "signed in")
 
 
 @require_GET

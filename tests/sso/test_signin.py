@@ -10,8 +10,9 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from rehearsal.oauth import Client as StoredClient
 from rehearsal.oauth import OAuthServer
-from sso import oauth, signin
+from sso import oauth, signin, tokens
 from sso.models import ProviderToken, SSOProvider
 from tests.make import make_provider, make_signed_in_provider
 from tests.sso.conftest import MAILBOX, OTHER
@@ -276,3 +277,29 @@ def test_every_refusal_has_a_remedy(error: str, kind: type[oauth.SignInError], w
     assert found.sentence.startswith(str(provider))
     assert "\n" not in found.sentence
     assert "{" not in found.sentence
+
+
+def paste(browser: Client, provider: SSOProvider, token: str) -> str:
+    return told(browser.post(f"/login/oauth2/paste/{provider.pk}", {"refresh_token": token}))
+
+
+def test_a_refresh_token_made_elsewhere(browser: Client, oauth_server: OAuthServer) -> None:
+    provider = provider_at(oauth_server, mailbox=MAILBOX)
+    client = oauth_server.add_client(StoredClient(provider.client_id, provider.client_secret))
+    _, refresh_token = oauth_server.issue(MAILBOX, client)
+    assert f"signed in as {MAILBOX}" in paste(browser, provider, f"  {refresh_token}\n")
+    assert ProviderToken.objects.get(provider=provider).refresh_token == refresh_token
+    assert oauth_server.owner_of(tokens.access_token(provider.pk)) == MAILBOX
+
+
+@pytest.mark.parametrize("token", ["", "1//0nobody-gave-this"])
+def test_a_refresh_token_that_does_not_work_changes_nothing(
+    browser: Client, oauth_server: OAuthServer, token: str
+) -> None:
+    provider = make_signed_in_provider(oauth_server, MAILBOX)
+    before = ProviderToken.objects.get(provider=provider)
+    said = paste(browser, provider, token)
+    assert "signed in as" not in said
+    assert "nobody-gave-this" not in said
+    after = ProviderToken.objects.get(provider=provider)
+    assert (after.refresh_token, after.needs_sign_in) == (before.refresh_token, False)
