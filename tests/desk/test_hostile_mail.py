@@ -4,12 +4,14 @@ import re
 import socketserver
 import threading
 from collections.abc import Iterator
+from email.utils import encode_rfc2231
 
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, Request
 
 from mailcore.parse import parse
 from queues.models import Conversation, EmailQueue, Message
+from tests.desk.conftest import SignIn
 from tests.desk.payloads import payloads
 from tests.make import make_conversation, make_mail, make_queue, make_supervisor, receive
 
@@ -179,6 +181,28 @@ def test_pictures_that_were_asked_for_are_only_pictures(desk: Page) -> None:
     assert len(pictures) > 10
     assert ran == watch.dialogs == []
     assert set(watch.asked) == {"https://stranger.example/loaded"}
+
+
+def test_names_and_subjects_are_words_wherever_they_are_shown(sign_in: SignIn) -> None:
+    evil = "<img src=http://stranger.example/x onerror=alert(1)>\"'><script>alert(1)</script>{{7*7}}"
+    name = encode_rfc2231(evil, "utf-8")
+    body = (
+        "--b\r\nContent-Type: text/plain\r\n\r\n"
+        f"{evil}\r\n\r\nRegards\r\n{evil}\r\n\r\n---------- Forwarded message ---------\r\n"
+        f"From: {evil} <{evil}@example.net>\r\nSubject: {evil}\r\nTo: b@example.net\r\n\r\n{evil}\r\n"
+        f"begin 644 {evil}\r\n#0V%T\r\n`\r\nend\r\n"
+        f"--b\r\nContent-Type: text/html; name*={name}\r\nContent-Disposition: attachment; filename*={name}"
+        f"\r\n\r\n{evil}\r\n--b--\r\n"
+    )
+    queue = make_queue([make_supervisor("bob")])
+    words = {"From": f'"{evil.replace(chr(34), "")}" <charlie@customer.example>', "Subject": evil, "To": evil}
+    message = receive(queue, make_mail(body, Content_Type="multipart/mixed; boundary=b", **words))
+
+    page = sign_in("bob", f"/conversations/{message.conversation_id}/")
+
+    page.locator(".mail-body .file").first.wait_for()
+    assert page.locator("#items script, #items img[src*=stranger], [onerror]").count() == 0
+    assert message.forwarded["subject"].startswith("<img")
 
 
 def test_the_frame_holds_even_what_was_not_cleaned(desk: Page, stranger: Stranger) -> None:
