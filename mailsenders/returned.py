@@ -15,6 +15,7 @@ from mailcore.parsed import Failure
 from mailcore.reasons import advice
 from mailsenders import outbox
 from mailsenders.models import OutgoingMail, OutgoingRecipient
+from mailstore.announce import announce
 
 State = OutgoingMail.State
 RecipientState = OutgoingRecipient.State
@@ -55,6 +56,9 @@ def _had_left(locked: OutgoingMail) -> None:
     doubted.update(state=RecipientState.ACCEPTED, answer="A report about the mail shows that it had left.")
     locked.fence, locked.sent_at = locked.fence + 1, locked.data_started_at or timezone.now()
     outbox.settle(locked)
+    announce(
+        outbox.SEND, sender_id=locked.sender_id
+    )  # later mails of the conversation have waited for this one
 
 
 def whom(rows: list[OutgoingRecipient], failures: list[Failure]) -> list[Pair]:
@@ -89,6 +93,7 @@ def _wait(row: OutgoingRecipient, failure: Failure) -> None:
 def sentence(failure: Failure) -> str:
     """A failure in words: who said what, what that means, what to do."""
     said = failure.answer or failure.status
-    parts = [f"{failure.server}: {said}" if failure.server and said else said or failure.server]
+    names_server = not failure.server or failure.server in said.lower()
+    parts = [said if said and names_server else f"{failure.server}: {said}".removesuffix(": ")]
     parts.append(advice(failure.reason))
     return " – ".join(part for part in parts if part) or "the mail system gave no reason"

@@ -11,6 +11,17 @@ from mailsenders import outbox
 from mailsenders.models import OutgoingMail, OutgoingRecipient
 from queues import actions, thread
 from queues.models import Conversation, Message
+from tests.mailcore.test_bounce import (
+    DOMINO,
+    EXCHANGE_GERMAN,
+    EXIM,
+    GMAIL,
+    OURS,
+    POSTFIX,
+    QMAIL,
+    SENDMAIL,
+    YAHOO,
+)
 from tests.make import make_agent, make_mail, make_queue, receive
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +115,24 @@ def test_a_failure_is_noted_at_its_recipient(answered: Answered) -> None:
     event = answered.conversation.events.get(kind="bounced")
     assert "mx.example.org: 550 5.1.1 user unknown" in event.sentence
     assert event.data["recipients"] == [MAX]
+
+
+@pytest.mark.parametrize("raw", [POSTFIX, EXCHANGE_GERMAN, GMAIL, EXIM, QMAIL, SENDMAIL, YAHOO])
+def test_reports_of_many_systems_find_their_mail(answered: Answered, raw: bytes) -> None:
+    receive(answered.sent.conversation.queue, raw.replace(OURS.encode(), answered.sent.message_id.encode()))
+
+    row = answered.recipient(MAX)
+    assert row.state == "refused"
+    assert row.answer.count("mx.example.org") <= 1
+    assert answered.recipient(EVA).state == "accepted"
+    assert answered.conversation.state == State.ASSIGNED
+
+
+def test_a_report_that_returns_nothing_is_a_hint(answered: Answered) -> None:
+    back = receive(answered.sent.conversation.queue, DOMINO)
+
+    assert back.automatic == "bounce"
+    assert back.conversation.events.get(kind="hint").data["conversation"] == answered.sent.conversation_id
 
 
 def test_what_the_desk_shows(answered: Answered) -> None:
