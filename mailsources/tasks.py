@@ -9,6 +9,7 @@ from celery import shared_task
 
 from mailsources import lease, watched
 from mailsources.deliver import deliver_many, in_portions, waiting
+from mailsources.models import SourceState
 from mailsources.polling import Round
 from mailstore.announce import announce
 
@@ -31,7 +32,7 @@ def poll_due() -> None:
 @shared_task(ignore_result=True)
 def poll(source_ids: list[int]) -> None:
     """Look at mailboxes, all at once."""
-    Round(lease.claim(source_ids), announce_delivery, announce_polls).go()
+    Round(lease.claim(source_ids), hand_on, announce_polls).go()
 
 
 @shared_task(ignore_result=True)
@@ -53,6 +54,18 @@ def announce_polls(source_ids: list[int]) -> None:
     """Have mailboxes looked at by a worker."""
     for portion in in_portions(source_ids, SOURCES_PER_TASK):
         announce(poll, source_ids=portion)
+
+
+def hand_on(fetched_ids: list[int]) -> None:
+    """Have the mails of a look delivered; those of a first import here and now, batch after batch.
+
+    Several workers at once would overtake each other, and an answer that is delivered before the mail that it
+    answers begins a conversation of its own. In an old mailbox the two are often neighbours.
+    """
+    if SourceState.objects.filter(source__fetched__in=fetched_ids, imported_at=None).exists():
+        deliver_many(fetched_ids)
+    else:
+        announce_delivery(fetched_ids)
 
 
 def announce_delivery(fetched_ids: list[int], at_once: int = MAILS_PER_TASK) -> None:

@@ -14,7 +14,7 @@ from mailsources import deliver as delivering
 from mailsources.apart import Parsers
 from mailsources.deliver import NotRetryable, deliver, deliver_many, retry
 from mailsources.fetch import ingest
-from mailsources.models import EmailSource, FetchedMail
+from mailsources.models import EmailSource, FetchedMail, SourceState
 from mailsources.parser import Limits
 from queues import intake
 from queues.models import Message
@@ -280,6 +280,19 @@ def test_a_late_delivery_after_another_took_over_does_nothing(
     monkeypatch.setattr(apart.parsers, "parse_each", overtaken)
     assert deliver(fetched.pk) is None
     assert Message.objects.count() == 1
+
+
+def test_a_first_import_keeps_its_order(source: EmailSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[list[int]] = []
+    monkeypatch.setattr(tasks, "announce", lambda task, **kwargs: told.append(kwargs["ids"]))
+    old = [ingest(source, make_mail()).pk for _ in range(2)]
+    tasks.hand_on(old)
+    assert Message.objects.count() == 2, "delivered by who fetched them, in order"
+    assert told == []
+    SourceState.objects.update(imported_at=timezone.now())
+    new = [ingest(source, make_mail()).pk]
+    tasks.hand_on(new)
+    assert told == [new]
 
 
 def test_the_sweeper_finds_what_nobody_was_told(source: EmailSource, monkeypatch: pytest.MonkeyPatch) -> None:
