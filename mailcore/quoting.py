@@ -15,6 +15,7 @@ MOST_LINES = 5_000
 LONGEST_LINE = 400
 _MOST_ATTRIBUTION_LINES = 4
 _MOST_GAP = 3
+_LONGEST_FOOTER = 20  # lines
 _BLANK = " \t\xa0\ufeff"  # the last one opens texts of Outlook for Mac
 
 _ATTRIBUTION = re.compile(rf"(?:^|[\s,>\])])(?:{phrases.WROTE})(?:$|[\s,:：;(\[])", re.I)
@@ -25,6 +26,7 @@ _BARE_ATTRIBUTION = re.compile(
     r"^(?:[>\s]*\d{4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,2}.{0,200}(?:<[^<>\s]+@[^<>\s]+>|"
     r"@[^\s]+)\s*[:：]?|.{0,300}(?:写道|寫道|のメール|書きました|작성)\s*[:：]?)\s*$"
 )
+_CHANGE_LOG = re.compile(r"\d{4}-\d\d-\d\d {2}")  # a programmer's list of changes, always with two spaces
 _STARTER = re.compile(
     r"[>\s*_-]{0,12}(?:On|Am|Le|El|Il|Dne|Dňa|Den|Dnia|W dniu|Op|Em|Pe|Den|På|Ved|Vào|Στις|Dana|"
     r"Kuupäeval|Kl|El dia|Le|Mon|Tue|Wed|Thu|Fri|Sat|Sun|Mo|Di|Mi|Do|Fr|Sa|So|po|út|st|čt|pá|so|ne|ut|"
@@ -162,13 +164,18 @@ def _opens_quote(page: _Page, number: int) -> bool:
         return True
     if _RULE.match(line):
         return any(
-            _is_block(lines, after) or _LIST_FOOTER.search(lines[after][:LONGEST_LINE])
+            _is_block(lines, after) or _is_list_footer(lines, after)
             for after in next_filled(lines, number + 1, 1)
         )
     if is_header_block(lines, number):
         return True
     end = attribution_end(lines, number)
     return end >= 0 and _ends_with_quote(page, end)
+
+
+def _is_list_footer(lines: Sequence[str], number: int) -> bool:
+    """Whether the last few lines, from here on, are what a mailing list puts below each mail."""
+    return len(lines) - number <= _LONGEST_FOOTER and bool(_LIST_FOOTER.search(lines[number][:LONGEST_LINE]))
 
 
 def _ends_with_quote(page: _Page, first: int) -> bool:
@@ -236,7 +243,7 @@ def attribution_end(lines: Sequence[str], number: int) -> int:
 
 def _is_attribution(text: str) -> bool:
     if _BARE_ATTRIBUTION.match(text):
-        return True
+        return _CHANGE_LOG.match(text) is None
     if not _ENDS_ATTRIBUTION.search(text):
         return False
     if not _ATTRIBUTION.search(text):

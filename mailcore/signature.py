@@ -182,7 +182,10 @@ def _is_closing(line: str, *, below: int) -> bool:
     if below > 1 and _THANKS.match(line):
         return True
     found = _CLOSING.match(line)
-    return found is not None and all(map(_is_capitalised, _words_of_name(found["name"])))
+    if found is None:
+        return False
+    name = _words_of_name(found["name"])
+    return bool(below or name) and all(map(_is_capitalised, name))  # alone it is not worth a fold
 
 
 def _words_of_name(name: str) -> list[str]:

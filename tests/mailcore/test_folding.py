@@ -68,6 +68,7 @@ def test_a_mail_is_never_folded_away(text: str) -> None:
     [
         "Please send it to my home:\n\nAlice Client\nLong Street 5\nalice@customer.example\n+420 123 456 789",
         "As regards the invoice, I paid.",
+        "I paid.\n\nKind regards",
         "Give my best\nregards to Bob, he did a good job with all of it.",
         "My order:\n\n-----\n2 chairs\n1 table",
         "It was sent from my office, not from the shop.",

@@ -84,6 +84,8 @@ def test_a_signature_is_no_quote() -> None:
         "On Monday I called you, nobody answered.\nThen I wrote:",
         "From: Prague\nI travel by train.",
         "Date: tomorrow\nTo: me",
+        "Where to ask\n============\n\nThere is a mailing list.\n" + "More words.\n" * 20,
+        "What changed:\n\n2024-03-05  Bob <bob@example.com>\n\n\tThe wheel.",
         "I want to go\nFrom: Prague\nTo: Vienna\nDate: Monday\nThank you",
         "Ich will fahren\nDatum: Montag\nVon: Prag\nBis: Wien\nDanke",
         "The list:\n-----\none\ntwo",
