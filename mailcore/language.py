@@ -2,10 +2,12 @@
 
 import copy
 import importlib
+import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+_loading = threading.Lock()
 _SHORTEST = 12  # letters
 _LONGEST = 800  # characters: more does not change the answer, only the time
 
@@ -42,8 +44,14 @@ def _identifier(languages: frozenset[str]) -> Any:
     return identifier
 
 
-@lru_cache(maxsize=1)
 def _model() -> Any:
+    """The model of all languages; threads that need it at once wait for one of them to load it."""
+    with _loading:
+        return _loaded()
+
+
+@lru_cache(maxsize=1)
+def _loaded() -> Any:
     # Not at the top: it brings numpy, 20 MB that processes which read no mail can do without.
     langid = importlib.import_module("py3langid.langid")
     return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from mailsources import standing
+from mailsources import standing, watched
 from mailsources.models import EmailSource, FetchedMail, SourceState
 from mailsources.standing import Progress
 from sso.badges import badge, health_badge, moment
@@ -20,6 +20,7 @@ class Standing:
     badge: SafeString
     last_look: str = ""
     next_look: str = ""
+    is_watched: bool = False
     proof: str = ""
     is_proof_bad: bool = False
     details: str = ""
@@ -38,6 +39,7 @@ def standing_of(source: EmailSource) -> Standing:
         badge=source_badge(source),
         last_look=moment(state.last_success_at, now) if state.last_success_at else "",
         next_look=moment(state.next_attempt_at, now) if source.is_active and state.next_attempt_at else "",
+        is_watched=source.is_active and watched.is_watched(state),
         proof=standing.in_words(state),
         is_proof_bad=bool(state.proof.get("missing")),
         details=standing.details(state),

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.template.loader import render_to_string
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -10,6 +11,7 @@ from mailsources import lease, watched
 from mailsources.faults import MailboxError
 from mailsources.lease import Fetched
 from mailsources.models import EmailSource, SourceState
+from mailsources.source_page import standing_of
 from tests.make import make_source
 
 pytestmark = pytest.mark.django_db
@@ -112,3 +114,21 @@ def test_who_is_looked_at_just_now_is_left_alone() -> None:
     due = state_of(source).next_attempt_at
     assert due is not None
     assert due <= timezone.now() + timedelta(seconds=66), "the look itself has noticed"
+
+
+def test_the_page_says_that_news_are_waited_for() -> None:
+    source = make_source()
+    next_look(source)
+    watched.note([source.pk])
+    waits = "as soon as the server tells of new mail"
+
+    def page() -> str:
+        fresh = EmailSource.objects.select_related("state").get(pk=source.pk)
+        return render_to_string(
+            "mailsources/standing.html",
+            {"standing": standing_of(fresh), "opts": EmailSource._meta, "original": fresh},
+        )
+
+    assert waits in page()
+    watched.let_go([source.pk])
+    assert waits not in page()
