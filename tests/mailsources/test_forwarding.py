@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from api import status
 from mailcore.parse import parse
 from mailsenders.models import OutgoingMail
 from mailsources import addressing, forwarding_test, lease
@@ -15,8 +16,10 @@ from mailsources.fetch import ingest
 from mailsources.forwarding import CONFIRMATION
 from mailsources.forwarding_test import TestRefused, standing, start
 from mailsources.models import EmailSource, FetchedMail, ForwardingConfirmation, ForwardingTest
+from mailstore.workers import INTAKE, note_heartbeat
 from queues.models import Conversation, Message
 from tests.make import make_mail, make_queue, make_source
+from ucs import alive
 
 pytestmark = pytest.mark.django_db
 
@@ -257,3 +260,20 @@ def test_we_never_answer_ourselves() -> None:
     assert not OutgoingMail.objects.exists()
     hand_over(source, make_mail())
     assert OutgoingMail.objects.count() == 1
+
+
+@pytest.mark.usefixtures("clean_redis")
+def test_the_status_tells_who_waits_and_who_is_missing() -> None:
+    assert not [row for row in status.report()["workers"] if row["queue"] == "intake"], "nobody needs one"
+    source = make_forwarding()
+    report = status.report()
+    [row] = report["sources"]
+    assert row["state"] == "waiting for first mail"
+    assert any(sentence.startswith("intake: ") for sentence in report["troubles"])
+    assert alive.main(["intake"]) == 1
+    note_heartbeat(INTAKE)
+    assert alive.main(["intake"]) == 0
+    hand_over(source, make_mail())
+    report = status.report()
+    assert report["sources"][0]["state"] == "ok"
+    assert not any(sentence.startswith("intake: ") for sentence in report["troubles"])
