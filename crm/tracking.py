@@ -17,7 +17,8 @@ UNKNOWN_SENDER = "Unknown sender"
 NAME_LENGTH = 300
 EMAIL_LENGTH = 320
 
-CONTACTS = "crm.tracking"
+CONTACTS = "crm.tracking.contacts"
+MADE = "crm.tracking.made"
 
 MAKE = """
 WITH address AS (
@@ -68,6 +69,11 @@ def contact_for(address: Address, language: str = "") -> Contact:
     return contact
 
 
+def is_new(contact: Contact) -> bool:
+    """Whether the contact was made in this batch, so that nothing older can be known of it."""
+    return contact.pk in (noted(MADE) or ())
+
+
 def foresee(people: Iterable[Address]) -> None:
     """Look up once for a batch who of these is a contact already."""
     emails = {_key(address) for address in people}
@@ -104,6 +110,7 @@ def _make(email: str, name: str, language: str) -> Contact:
     if made is None:  # the same person's other mail came at the same moment
         return ContactAddress.objects.select_related("contact").get(email=email).contact
     (contact.pk,) = made
+    note(MADE, {*(noted(MADE) or ()), contact.pk})
     contact._state.adding, contact._state.db = False, connection.alias
     return contact
 

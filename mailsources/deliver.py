@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 State = FetchedMail.State
 
-PORTION_OCTETS = 16 * 1024 * 1024
+PORTION_OCTETS = 8 * 1024 * 1024
 """Of raw mail in memory at once; a bigger mail comes alone."""
 
 PATIENCE_SECONDS = 60.0

@@ -16,7 +16,7 @@ from mailsources.deliver import NotRetryable, deliver, deliver_many, retry
 from mailsources.fetch import ingest
 from mailsources.models import EmailSource, FetchedMail, SourceState
 from mailsources.parser import Limits
-from queues import intake
+from queues import brakes, intake
 from queues.models import Message
 from tests.mailsources.conftest import in_threads
 from tests.make import make_mail, make_source
@@ -171,6 +171,13 @@ def test_mails_of_one_batch_find_each_other(source: EmailSource) -> None:
     assert [event.kind for event in stranger.events.order_by("pk")] == ["opened", "hint"]
     assert [event.kind for event in one.events.order_by("pk")] == ["opened", "received"]
     assert one.contact.communications.count() == 5
+
+
+def test_a_batch_never_outruns_the_brake_on_one_contact(source: EmailSource) -> None:
+    assert delivering.TOGETHER <= brakes.MOST_NEW
+    rows = [ingest(source, make_mail(From="newcomer@other.example")).pk for _ in range(brakes.MOST_NEW + 5)]
+    states = [message.conversation.state for message in deliver_many(rows)]
+    assert states == ["waiting"] * brakes.MOST_NEW + ["held"] * 5
 
 
 def test_a_bad_mail_is_tried_again_after_a_pause_and_alone(source: EmailSource, poisonous: None) -> None:
