@@ -6,6 +6,7 @@ Run by `bench/ingest.py` with the peers' Python; reads "go PORT USER PASSWORD" l
 import email
 import email.header
 import email.message
+import email.utils
 import io
 import os
 import ssl
