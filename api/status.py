@@ -140,7 +140,7 @@ def queues() -> list[dict[str, Any]]:
             "waiting": row.waiting,
             "assigned": row.assigned,
             "held": row.held_count,
-            "alarms": brakes.alarms(row),
+            "alarms": brakes.alarms_of(row),
             "oldest_waiting_seconds": int((now - row.oldest).total_seconds()) if row.oldest else 0,
         }
         for row in rows

@@ -179,7 +179,7 @@ def _troubles(queue: EmailQueue) -> Iterable[str]:
     for source in queue.sources.all():
         if source.is_active and source.state.is_failing:
             yield f"Email source {source} is failing."
-    yield from brakes.alarms(queue)
+    yield from brakes.alarms_of(queue)
 
 
 def _waiting(state: str) -> QuerySet[Conversation]:

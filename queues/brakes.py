@@ -107,7 +107,13 @@ def _count(rows: QuerySet[Any], by: str) -> Coalesce:
     return Coalesce(Subquery(rows.order_by().values(by).annotate(n=Count("pk")).values("n")), 0)
 
 
-def alarms(queue: Any) -> list[str]:
+def alarms(now: datetime) -> dict[int, list[str]]:
+    """What a person should look at, by queue, a sentence each."""
+    rows = counted(EmailQueue.objects.all(), now)
+    return {row.pk: found for row in rows if (found := alarms_of(row))}
+
+
+def alarms_of(queue: Any) -> list[str]:
     """What a person should look at in one of the `counted` queues, a sentence each."""
     return judge_queue(queue, queue.acknowledged_count, queue.held_count)
 

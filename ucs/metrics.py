@@ -14,7 +14,8 @@ from mailsenders.models import OutgoingMail, SenderState
 from mailsources import standing
 from mailsources.models import EmailSource, FetchedMail, SourceState
 from mailstore.workers import worker_states
-from queues.models import Conversation
+from queues import brakes
+from queues.models import Conversation, EmailQueue
 from sso.models import ProviderToken
 
 # No label holds an address, a subject or anything else of a customer.
@@ -73,6 +74,7 @@ def rows() -> Iterator[Gauge]:
     )
     yield token_lifetimes()
     yield from ledgers()
+    yield queue_alarms()
 
 
 def counts(gauge: Gauge, owners_and_states: "QuerySet[Any, tuple[str, str]]") -> Gauge:
@@ -123,6 +125,14 @@ def ledgers() -> Iterator[Gauge]:
             if moment is not None:
                 gauge.add_metric(label, (now - moment).total_seconds())
     yield from (on_server, in_ledger, missing, proved, mail, alarms)
+
+
+def queue_alarms() -> Gauge:
+    """What a person should look at in each e-mail queue: a storm of acknowledgements, held conversations."""
+    gauge = Gauge("ucs_queue_alarms", "Things that a person should look at.", labels=["queue"])
+    for row in brakes.counted(EmailQueue.objects.all(), timezone.now()):
+        gauge.add_metric([row.name], len(brakes.alarms_of(row)))
+    return gauge
 
 
 def token_lifetimes() -> Gauge:

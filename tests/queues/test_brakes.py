@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from api.status import report, troubles
+from api.status import report
 from mailcore.parse import parse
 from mailsenders import sending
 from mailsenders.models import EmailSender, OutgoingMail
@@ -29,9 +29,8 @@ def acknowledged() -> int:
     return Message.objects.filter(direction="out", automatic="auto_reply").count()
 
 
-def alarms() -> dict[str, list[str]]:
-    rows = brakes.counted(EmailQueue.objects.all(), timezone.now())
-    return {row.name: found for row in rows if (found := brakes.alarms(row))}
+def alarms() -> dict[int, list[str]]:
+    return brakes.alarms(timezone.now())
 
 
 class TestJudging:
@@ -68,7 +67,7 @@ class TestOneSender:
         assert (last.due_at, last.agent) == (None, None)
         assert "perhaps a machine" in last.events.get(kind="held").sentence
         assert acknowledged() == 1
-        assert alarms()[queue.name][0].startswith("5 conversations are held")
+        assert alarms()[queue.pk][0].startswith("5 conversations are held")
 
     def test_other_senders_and_yesterday_do_not_count(self) -> None:
         queue = make_queue()
@@ -103,7 +102,7 @@ class TestOneSender:
         assert acknowledged() == 1
         assert Conversation.objects.filter(state=State.WAITING).count() == 20
         assert Conversation.objects.filter(state=State.HELD).count() == 480
-        assert "480 conversations are held" in alarms()[queue.name][0]
+        assert "480 conversations are held" in alarms()[queue.pk][0]
 
     def test_a_robot_with_a_new_address_each_time(self) -> None:
         queue = make_queue(acknowledgement=TEXT)
@@ -123,8 +122,8 @@ class TestOneSender:
         receive(other, make_mail(From="eva@example.net"))
 
         assert acknowledged() == 11
-        assert list(alarms()) == [queue.name]
-        assert "has sent 10 acknowledgements" in alarms()[queue.name][0]
+        assert list(alarms()) == [queue.pk]
+        assert "has sent 10 acknowledgements" in alarms()[queue.pk][0]
 
     def test_an_hour_later_it_goes_on(self) -> None:
         queue = make_queue(acknowledgement=TEXT, acknowledgement_limit=1)
@@ -229,6 +228,7 @@ def test_the_alarm_is_on_the_queue_and_in_the_status(admin_client: Client) -> No
 
     page = admin_client.get("/admin/queues/emailqueue/").content.decode()
     assert "1 conversation is held" in page
-    (row,) = report()["queues"]
-    assert row["held"] == 1
-    assert any(f"queue {queue.name}: 1 conversation is held" in each for each in troubles(report()))
+    assert f'ucs_queue_alarms{{queue="{queue.name}"}} 1.0' in admin_client.get("/metrics").content.decode()
+    told = report()
+    assert told["queues"][0]["held"] == 1
+    assert any(each.startswith(f"queue {queue.name}: 1 conversation is held") for each in told["troubles"])
