@@ -11,6 +11,7 @@ import argparse
 import json
 import random
 import resource
+import shutil
 import statistics
 import tempfile
 import threading
@@ -195,10 +196,15 @@ def deliver(server: Dovecot, users: list[str], count: int) -> dict[str, float]:
     return dropped
 
 
+def wait_until_delivered(database: Database, count: int) -> None:
+    """So many mails have arrived in their queue."""
+    ours = "SELECT count(*) FROM mailsources_fetchedmail WHERE state = 'delivered'"
+    eventually(lambda: database.number(ours) >= count, f"{count} mails are delivered", 400)
+
+
 def report(database: Database, desk: Desk, dropped: dict[str, float]) -> None:
     """Delays from the drop, in seconds."""
-    ours = "SELECT count(*) FROM mailsources_fetchedmail WHERE state = 'delivered'"
-    eventually(lambda: database.number(ours) >= len(dropped) + FEW, "all mails are delivered", 400)
+    wait_until_delivered(database, len(dropped) + FEW)
     rows = database.ask(
         "SELECT m.subject, extract(epoch FROM f.fetched_at), extract(epoch FROM f.delivered_at),"
         " m.conversation_id FROM mailsources_fetchedmail f JOIN queues_message m ON m.id = f.message_id"
@@ -239,6 +245,7 @@ def main() -> None:
             measure(product, server, options)
     finally:
         server.remove()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def measure(product: Product, server: Dovecot, options: argparse.Namespace) -> None:
@@ -257,6 +264,7 @@ def measure(product: Product, server: Dovecot, options: argparse.Namespace) -> N
     desk.start()
     assert desk.is_open.wait(60)
     deliver(server, users[:FEW], FEW)  # the worker's first mails wait for its parser and language model
+    wait_until_delivered(database, FEW)
     report(database, desk, deliver(server, users[FEW:] or users, options.mails))
 
 
