@@ -1,12 +1,16 @@
 """The raw bytes of each mail, in and out: written once, never changed, read when someone looks."""
 
 import hashlib
+import zlib
 
 import zstandard
 from django.db import models
 
 LEVEL = 1
 """Fifteen times as quick as zlib's quickest and smaller; higher levels gain a thousandth on mails."""
+
+ZLIB = b"\x78"
+"""A zlib stream begins with it (RFC 1950), and Zstandard never does (RFC 8878 section 3.1.1)."""
 
 
 class RawMailQuerySet(models.QuerySet["RawMail"]):
@@ -43,4 +47,7 @@ class RawMail(models.Model):
 
     def as_bytes(self) -> bytes:
         """The mail exactly as it was received or as it was frozen for sending."""
+        # A process of the earlier version may have stored it while, or after, the migration ran.
+        if bytes(self.data[:1]) == ZLIB:
+            return zlib.decompress(bytes(self.data))
         return zstandard.ZstdDecompressor().decompress(bytes(self.data), max_output_size=self.size)

@@ -1,11 +1,13 @@
 """Raw mails come back byte for byte, also those that an earlier version has stored."""
 
+import random
 import zlib
 from importlib import import_module
 
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -31,3 +33,23 @@ def test_a_mail_of_an_earlier_version_is_compressed_anew() -> None:
             migration.recompress(apps, editor)
     assert RawMail.objects.get(pk=old.pk).as_bytes() == raw
     assert RawMail.objects.get(pk=new.pk).as_bytes() == raw
+
+
+@pytest.mark.django_db
+def test_a_mail_stored_by_a_process_of_the_earlier_version_is_read() -> None:
+    raw = b"Subject: late\r\n\r\nStored while the new version was already here.\r\n"
+    late = RawMail.objects.create(sha256="0" * 64, size=len(raw), data=zlib.compress(raw))
+    assert RawMail.objects.get(pk=late.pk).as_bytes() == raw
+
+
+@pytest.mark.django_db
+def test_no_statement_of_the_migration_holds_more_than_one_mail() -> None:
+    raws = [random.Random(number).randbytes(20_000) for number in range(5)]
+    for raw in raws:
+        RawMail.objects.create(sha256="0" * 64, size=len(raw), data=zlib.compress(raw))
+    migration = import_module("mailstore.migrations.0002_zstandard")
+    with CaptureQueriesContext(connection) as asked, connection.schema_editor() as editor:
+        migration.recompress(apps, editor)
+    assert max(len(each["sql"]) for each in asked) < 2 * 20_000 + 1000  # hexadecimal
+    assert [row.as_bytes() for row in RawMail.objects.order_by("pk")] == raws
+    assert {bytes(row.data[:4]) for row in RawMail.objects.all()} == {b"\x28\xb5\x2f\xfd"}
