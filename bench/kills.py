@@ -118,6 +118,8 @@ def play(product: Rounds, server: Dovecot, users: dict[str, str], rounds: int, c
             sent += 1
         time.sleep(chance.uniform(0.0, 2.5))
         kind = chance.choice(VICTIMS)
+        if product.process and product.process.poll() is not None:
+            raise RuntimeError(f"the product has ended in round {number}, its log is {product.log}")
         for victim in product.victims(kind)[: 1 if kind == "backend" else 9]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 victim.send_signal(signal.SIGKILL)

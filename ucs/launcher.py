@@ -26,7 +26,7 @@ from django.db.migrations.executor import MigrationExecutor
 from mailsources.listeners import read_listeners
 from ucs import environment, firststart, supervisor
 from ucs.datafolder import DataFolder, StartError
-from ucs.embedded import Embedded
+from ucs.embedded import Embedded, EmbeddedError, Postgres, Valkey
 from ucs.supervisor import Child, Program, Supervisor
 
 HOST = "127.0.0.1"
@@ -34,6 +34,7 @@ LAST_PORT = 65535
 WORKER_THREADS = 8
 QUEUES = "fetch,deliver,send,tokens,housekeeping"
 READY_SECONDS = 90
+REVIVAL_PAUSES = (1, 2, 4, 8)
 # Celery warns of root because of pickle, which we don't accept; in a container everybody is root.
 NO_WARNINGS = "ignore:You're running the worker with superuser privileges"
 DEMO_FILE = environment.PRODUCT / "rehearsal" / "demo.yml"
@@ -210,7 +211,7 @@ class Launcher:
             self.supervisor.look()
             for part in self.embedded.dead():
                 say(f"{part.name} has stopped; starting it again.")
-                part.start()
+                revive(part)
             time.sleep(supervisor.TICK_SECONDS)
 
     def _stop(self) -> None:
@@ -219,6 +220,22 @@ class Launcher:
         self.supervisor.stop([WORLD])
         self.embedded.stop()
         self.folder.release()
+
+
+def revive(part: Postgres | Valkey) -> None:
+    """Start a service again that has run before; what killed it may still be about.
+
+    Raises EmbeddedError when it doesn't start in several tries.
+    """
+    for pause in REVIVAL_PAUSES:
+        try:
+            part.start()
+        except EmbeddedError as error:
+            say(f"{error} Trying again in {pause} s.")
+            time.sleep(pause)
+        else:
+            return
+    part.start()
 
 
 def free_port(wanted: int) -> int:

@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 import redis
 
-from ucs import embedded
+from ucs import embedded, launcher
 from ucs.datafolder import DataFolder, DataFolderError
 from ucs.embedded import Embedded, EmbeddedError
 
@@ -145,3 +145,33 @@ def test_no_room_for_the_database(folder: DataFolder, monkeypatch: pytest.Monkey
             Embedded(folder, throwaway=True).start()
     shutil.rmtree(folder.path / "postgres.new", ignore_errors=True)
     assert not folder.postgres.exists()
+
+
+def test_a_service_that_is_killed_while_it_starts_is_started_again(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = Embedded(folder, throwaway=True)
+    services.start()
+    postgres = services.postgres
+    assert postgres is not None
+    assert postgres.process is not None
+    postgres.process.kill()
+    postgres.process.wait()
+    began = embedded.Postgres._make_database
+    kills = iter([True, True])
+
+    def killed_while_starting(self: embedded.Postgres) -> bool:
+        if next(kills, False):
+            assert self.process is not None
+            self.process.kill()
+            self.process.wait()
+        return began(self)
+
+    monkeypatch.setattr(embedded.Postgres, "_make_database", killed_while_starting)
+    monkeypatch.setattr(launcher, "REVIVAL_PAUSES", (0, 0, 0))
+    said: list[str] = []
+    monkeypatch.setattr(launcher, "say", said.append)
+    launcher.revive(postgres)
+    assert len(said) == 2
+    assert "ucs" in databases(folder)
+    services.stop()
