@@ -3,7 +3,7 @@
 Outside of a batch everything happens at once, so who calls `once` functions and `write` need not know.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ Answer = TypeVar("Answer")
 @dataclass(slots=True)
 class _Batch:
     answers: dict[Any, Any] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
     rows: dict[tuple[type[models.Model], bool], list[models.Model]] = field(default_factory=dict)
 
 
@@ -36,8 +37,37 @@ def batch() -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
-    for (model, ignore_conflicts), rows in mine.rows.items():
+    _write(mine, list(mine.rows))
+
+
+def _write(mine: _Batch, kinds: Iterable[tuple[type[models.Model], bool]]) -> None:
+    for model, ignore_conflicts in kinds:
+        rows = mine.rows.pop((model, ignore_conflicts))
         model._default_manager.bulk_create(rows, ignore_conflicts=ignore_conflicts)
+
+
+def is_open() -> bool:
+    """Whether this is inside of a batch."""
+    return _current.get() is not None
+
+
+def touch(*topics: str) -> None:
+    """Say what the rows put off so far are about."""
+    current = _current.get()
+    if current is not None:
+        current.touched.update(topics)
+
+
+def flush(*topics: str) -> None:
+    """Write now the rows with ids of their own, as somebody is about to read them.
+
+    :param topics: only if something was put off about one of these; in any case when none is given.
+    """
+    current = _current.get()
+    if current is None or (topics and current.touched.isdisjoint(topics)):
+        return
+    current.touched.clear()
+    _write(current, [kind for kind, rows in current.rows.items() if rows[0].pk is not None])
 
 
 def once(question: Callable[[], Answer]) -> Callable[[], Answer]:

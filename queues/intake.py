@@ -19,7 +19,7 @@ from mailcore import language
 from mailcore.automatic import is_daemon
 from mailcore.parsed import AttachmentPart, Automatic, Bounce, ParsedMail
 from mailstore.announce import announce
-from mailstore.batch import note, noted, once
+from mailstore.batch import flush, note, noted, once, touch
 from mailstore.models import RawMail
 from queues import bounces, brakes, live, matching, states, tasks
 from queues.enclosures import keep, split_files
@@ -27,9 +27,10 @@ from queues.history import Kind, note_event
 from queues.letters import own_addresses, write_acknowledgement
 from queues.matching import Match
 from queues.models import Conversation, EmailQueue, Message
-from queues.naming import answers_us
+from queues.naming import answers_us, ids_of
 from queues.posting import Posting, keep_attachments, people, post, preview, sender_of, track
 from queues.refusals import ActionRefused
+from queues.reserved import add_conversation, add_message
 from queues.search import vector
 
 logger = logging.getLogger(__name__)
@@ -49,19 +50,28 @@ def deliver(
     :param acknowledge: False for mail that lay in the mailbox before we came: nobody expects a word on it.
     """
     received_at = min(received_at, timezone.now())
+    sender = f"from {mail.from_.email.lower()}"
+    if mail.automatic == Automatic.NO:
+        flush(sender, *(f"id {each}" for each in (mail.message_id, *ids_of(mail))))
+    else:
+        flush()
     match = matching.find(queue, mail, raw)
     conversation = _joined(match)
     if conversation is None:
         message = _open(queue, mail, raw, received_at, match, is_new=acknowledge)
+        touch(sender, f"id {mail.message_id}")
         if acknowledge:
             _acknowledge(message.conversation, message, mail)
         return message
-    return _join(conversation, mail, raw, received_at, match)
+    message = _join(conversation, mail, raw, received_at, match)
+    touch(sender, f"id {mail.message_id}")
+    return message
 
 
 def _joined(match: Match) -> Conversation | None:
     if match.conversation_id is None:
         return None
+    flush()
     try:
         return states.lock_following(match.conversation_id)
     except Conversation.DoesNotExist:  # erased a moment ago
@@ -92,7 +102,7 @@ def _open(
         conversation.state = State.HELD
     else:
         states.start_clock(conversation, received_at, queue.first_response)
-    conversation.save()
+    add_conversation(conversation)
     _keep(conversation, message, mail)
     track(conversation, message, contact)
     note_event(conversation, Kind.OPENED, f"A mail came to {queue}.", data={"message": message.pk})
@@ -182,7 +192,7 @@ def _original(mail: ParsedMail) -> dict[str, str]:
 
 def _keep(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
     message.conversation = conversation
-    message.save(force_insert=True)
+    add_message(message)
     if mail.attachments:
         keep_attachments(message, mail.attachments)
 
@@ -274,8 +284,14 @@ def _written_languages() -> list[str]:
 
 
 def _assumed_language(queue: EmailQueue) -> str:
-    first = queue.languages.order_by("tag").values_list("tag", flat=True)
-    return queue.default_language_id or first.first() or ""
+    if queue.default_language_id:
+        return queue.default_language_id
+    topic = f"queues.intake: first language of {queue.pk}"
+    known: str | None = noted(topic)
+    if known is None:
+        known = queue.languages.order_by("tag").values_list("tag", flat=True).first() or ""
+        note(topic, known)
+    return known
 
 
 def _acknowledge(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
@@ -288,6 +304,7 @@ def _acknowledge(conversation: Conversation, message: Message, mail: ParsedMail)
         logger.warning("conversation %s is not acknowledged: %s", conversation.pk, storm)
         note_event(conversation, Kind.ACKNOWLEDGED, f"No acknowledgement was sent. {storm}")
         return
+    flush()
     try:
         with transaction.atomic():
             letter = write_acknowledgement(conversation, message)

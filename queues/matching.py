@@ -19,6 +19,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from mailcore.parsed import Automatic, ParsedMail
+from mailstore.batch import flush
 from mailstore.models import RawMail
 from queues import bounces
 from queues.letters import own_addresses
@@ -107,6 +108,8 @@ def _lost(queue: EmailQueue, mail: ParsedMail) -> Match | None:
 
 def _found(queue: EmailQueue, mail: ParsedMail) -> list[Found]:
     rows = named(ids_of(mail))
+    if rows:
+        flush()
     ended = {row.pk: _ended(row, mail) for row in rows}
     if any(ended.values()):
         later = continuations([pk for pk, why in ended.items() if why])
@@ -188,6 +191,7 @@ def _numbered(mail: ParsedMail) -> Match | None:
     number, is_bracketed = number_in(mail.subject)
     if number is None:
         return None
+    flush()
     row = together(list(Conversation.objects.filter(number=number).values_list("pk", flat=True)))
     if not row:
         return None

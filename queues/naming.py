@@ -16,6 +16,7 @@ from mailcore.compose import read_message_id
 from mailcore.parsed import Automatic, ParsedMail
 from mailstore.batch import note, noted
 from mailstore.models import RawMail
+from queues import reserved
 from queues.history import Kind
 from queues.models import Conversation, Event, Message
 from queues.posting import ANCHOR, message_id_key
@@ -84,6 +85,9 @@ def foresee(mails: Sequence[ParsedMail]) -> None:
     others = {each for mail in mails for each in ids_of(mail)}
     rows = Message.objects.filter(message_id__in=[*own, *others]).values_list("message_id", flat=True)
     twice = {each for each, count in own.items() if count > 1}
+    reserved.expect(
+        sum(1 for mail in mails if mail.automatic == Automatic.NO and not ids_of(mail)), len(mails)
+    )
     note(PERHAPS_HERE, {*rows.order_by().distinct(), *twice, *(others & own.keys())})
 
 
