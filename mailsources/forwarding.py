@@ -45,11 +45,13 @@ def kept_out(fetched: FetchedMail, mail: ParsedMail) -> str:
 
 
 def _is_for_us(source: EmailSource, mail: ParsedMail) -> bool:
-    """Whether it asks about this source's address: such mail goes there directly, or to who forwards here."""
-    if not source.is_forwarding:
-        return False
-    ours = {source.address, source.public_address.lower()}
-    return bool(ours & {person.email.lower() for person in (*mail.to, *mail.cc)})
+    """Whether it asks about this source's address, to which such a question goes directly.
+
+    Nobody but providers writes there. What came to the public address may be a customer's, however much it
+    looks like a question: a bank that asks to confirm a transfer, a shop that looks forward to a visit.
+    """
+    recipients = {person.email.lower() for person in (*mail.to, *mail.cc)}
+    return source.is_forwarding and source.address in recipients
 
 
 def _note(fetched: FetchedMail, confirmation: Confirmation) -> None:

@@ -124,6 +124,21 @@ def test_a_confirmation_for_somebody_else_is_mail_like_any_other() -> None:
     assert not ForwardingConfirmation.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("sender", "text"),
+    [
+        ("noreply@bank.example", "Votre transfert attend : https://bank.example/confirm?t=1"),
+        ("notify@hotel.example", "We look forward to your stay: https://hotel.example/confirm/8"),
+        ("straightforward@outlook.com", "Please forward my order 512345678 to my new address."),
+        ("forwarding-noreply@google.com", f"boss@example.com asks.\r\nCode: 512345678\r\n{VF}"),
+    ],
+)
+def test_what_came_over_the_public_address_is_never_kept_from_the_agents(sender: str, text: str) -> None:
+    fetched = hand_over(make_forwarding(), make_mail(text, From=sender, To="support@example.com"), sender)
+    assert fetched.state == State.DELIVERED
+    assert Message.objects.get().conversation.queue == fetched.source.queue
+
+
 def marked(test: ForwardingTest) -> bytes:
     """The mail that a test has put into the outbox."""
     assert test.outgoing is not None
