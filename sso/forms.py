@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 
 from sso import guard
 from sso.models import SSOProvider
-from sso.providers import preset
+from sso.providers import origins, preset
 from sso.rules import is_secret_id
 from sso.widgets import SecretsForm
 
@@ -19,6 +19,12 @@ COPIED = (
     *("type", "client_id", "client_secret", "scope", "owner", "tenant", "app_only", "prompt", "validity"),
     *("secret_ends_on", "in_testing"),
     *URLS,
+)
+HIDDEN_UNLESS = {"app_only": SSOProvider.Type.MICROSOFT, "in_testing": SSOProvider.Type.GOOGLE}
+"""Boxes that the form shows for one type only: for the others they are not ticked."""
+
+TYPE_IT_AGAIN = (
+    "The client secret would go to another server now: type it in again, if that server is to have it."
 )
 NO_GUID = (
     "The client secret looks like the secret's ID at Microsoft: its Value is needed, which is shown beside "
@@ -98,7 +104,11 @@ class ProviderForm(SecretsForm):
         return " ".join(dict.fromkeys(words))
 
     def clean(self) -> dict[str, Any]:
+        typed = not self.kept("client_secret")
         cleaned = super().clean()
+        cleaned |= {name: False for name, kind in HIDDEN_UNLESS.items() if cleaned.get("type") != kind}
+        if not typed and self._goes_elsewhere(cleaned):
+            self.add_error("client_secret", TYPE_IT_AGAIN)
         if cleaned.get("type") == SSOProvider.Type.MICROSOFT and is_secret_id(
             cleaned.get("client_secret", "")
         ):
@@ -107,6 +117,11 @@ class ProviderForm(SecretsForm):
             if cleaned.get(name):
                 self._check_url(name, cleaned[name])
         return cleaned
+
+    def _goes_elsewhere(self, cleaned: dict[str, Any]) -> bool:
+        """Whether the stored secret, which nobody can read here, is about to be sent to another server."""
+        wanted = SSOProvider(**{name: cleaned.get(name) or "" for name in ("type", "tenant", *URLS)})
+        return bool(cleaned.get("type")) and origins(wanted) != origins(self.copied or self.instance)
 
     def _check_url(self, name: str, url: str) -> None:
         label = str(self.fields[name].label)

@@ -7,6 +7,7 @@ A provider's settings are edited by administrators; its token row is written by 
                             └────┘ refreshed before expiry
 """
 
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -118,6 +119,12 @@ class SSOProvider(models.Model):
         if found:
             raise ValidationError(found)
 
+    @property
+    def client_mark(self) -> str:
+        """What a sign-in is good for, as a mark: with another client or at another server it is void."""
+        said = [self.type, self.client_id, self.tenant, self.authority, self.token_url, self.refresh_url]
+        return sha256("\n".join([*said, str(self.app_only)]).encode()).hexdigest()
+
     def _stored_secret(self) -> str | None:
         stored = SSOProvider.objects.filter(pk=self.pk).values_list("client_secret", flat=True)
         try:
@@ -143,6 +150,12 @@ class ProviderToken(Health):
     granted_scope = models.TextField(blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     lifetime = models.PositiveIntegerField(default=0, help_text="Seconds the access token was issued for.")
+    given_to = models.CharField(
+        max_length=64,
+        blank=True,
+        editable=False,
+        help_text="Mark of the client and the servers it is good for.",
+    )
     signed_in_at = models.DateTimeField(null=True, blank=True)
     signed_in_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

@@ -19,12 +19,16 @@ from urllib.parse import urlencode, urlsplit
 from django.conf import settings
 from django.utils.text import slugify
 
+from mailcore.clean import clean_text
 from sso import guard
 from sso.models import SSOProvider
 from sso.providers import endpoints, preset
 from sso.refusals import Cure, quote, refusal
 
 DEFAULT_LIFETIME = 3600
+LONGEST_LIFETIME = 10 * 365 * 24 * 3600
+LONGEST_ADDRESS = 254
+SENT_SECRETS = ("client_secret", "refresh_token", "code", "code_verifier")
 TOO_MANY = 429
 SERVER_TROUBLE = 500
 
@@ -158,8 +162,8 @@ def accounts_of(provider: SSOProvider, grant: Grant) -> tuple[str, ...]:
 
 
 def _addresses(provider: SSOProvider, claims: dict[str, Any]) -> tuple[str, ...]:
-    found = (str(claims.get(name) or "").lower() for name in preset(provider.type).claims)
-    return tuple(dict.fromkeys(each for each in found if "@" in each))
+    found = (clean_text(str(claims.get(name) or "")).lower() for name in preset(provider.type).claims)
+    return tuple(dict.fromkeys(each for each in found if "@" in each and len(each) <= LONGEST_ADDRESS))
 
 
 def _user_info(provider: SSOProvider, grant: Grant) -> dict[str, Any]:
@@ -202,7 +206,7 @@ def _ask(provider: SSOProvider, url: str, form: dict[str, str], name: str) -> Gr
         )
     said = _object(answer.body)
     if "error" in said:
-        code, description = _error_of(said)
+        code, description = (_without(form, text) for text in _error_of(said))
         raise refused(provider, code, description, of_code="code" in form)
     if not isinstance(said.get("access_token"), str) or not said["access_token"]:
         raise ProviderDown(
@@ -210,6 +214,14 @@ def _ask(provider: SSOProvider, url: str, form: dict[str, str], name: str) -> Gr
             "if this lasts, check that address."
         )
     return _grant(said, provider.validity or DEFAULT_LIFETIME)
+
+
+def _without(form: dict[str, str], text: str) -> str:
+    """A server's words without the secrets it was sent: they are kept, shown and mailed."""
+    for name in SENT_SECRETS:
+        if form.get(name):
+            text = text.replace(form[name], "…")
+    return text
 
 
 def _error_of(said: dict[str, Any]) -> tuple[str, str]:
@@ -224,14 +236,14 @@ def _grant(said: dict[str, Any], otherwise: int) -> Grant:
     """:param otherwise: seconds that the token lives when the server doesn't say."""
     try:
         lifetime = int(said.get("expires_in") or otherwise)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # to json, Infinity is a number
         lifetime = otherwise
     return Grant(
         access_token=said["access_token"],
         refresh_token=str(said.get("refresh_token") or ""),
         id_token=str(said.get("id_token") or ""),
-        scope=str(said.get("scope") or ""),
-        lifetime=max(1, lifetime),
+        scope=clean_text(str(said.get("scope") or "")),
+        lifetime=min(max(1, lifetime), LONGEST_LIFETIME),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -64,6 +65,13 @@ def endpoints(provider: SSOProvider) -> Endpoints:
         # The preset's user information knows nothing of tokens that another server gave.
         userinfo_url=provider.userinfo_url or ("" if own_server else common.userinfo_url),
     )
+
+
+def origins(provider: SSOProvider) -> set[str]:
+    """The servers that are told the client secret."""
+    found = endpoints(provider)
+    parts = [urlsplit(url) for url in (found.token_url, found.refresh_url)]
+    return {f"{each.scheme}://{each.netloc}".lower() for each in parts}
 
 
 def mail_server(provider: SSOProvider, protocol: str) -> tuple[str, str]:

@@ -7,6 +7,8 @@ from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 
+from mailcore.clean import clean_text
+
 DATA = Path(__file__).with_name("refusals.toml")
 LONGEST_DESCRIPTION = 300
 NUMBER = re.compile(r"AADSTS\d{4,8}")
@@ -61,5 +63,5 @@ def _telling(description: str) -> list[str]:
 
 def quote(error: str, description: str) -> str:
     """The provider's own words, short and in one line, for the end of a sentence."""
-    words = " ".join(f"{error}: {description}".split() if description else error.split())
+    words = " ".join(clean_text(f"{error}: {description}" if description else error).split())
     return words[:LONGEST_DESCRIPTION]

@@ -4,6 +4,8 @@ import re
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from django.utils.text import slugify
+
 RESERVED_NAMES = ("google", "microsoft", "start", "paste")
 """Paths below /login/oauth2/ that a generic provider's name must not take."""
 
@@ -67,7 +69,7 @@ def _generic(provider: Settings) -> dict[str, str]:
         if provider.scope
         else "Type in the scope for mail that the server's documentation names.",
         "name": f"“{provider.name}” is the path of another type: choose another name."
-        if provider.name.lower() in RESERVED_NAMES
+        if slugify(provider.name) in RESERVED_NAMES
         else "",
     }
 

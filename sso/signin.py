@@ -18,6 +18,7 @@ from sso.rules import RESERVED_SCOPES
 SESSION_KEY = "sso_sign_ins"
 LIFE_SECONDS = 600
 MOST_AT_ONCE = 5
+ALL_OF_IT = "/.default"
 
 
 class Waiting(TypedDict):
@@ -63,7 +64,7 @@ def take_back(session: MutableMapping[str, Any], kind: str, state: str) -> tuple
             "This sign-in was not begun in this browser within the last ten minutes, or its page was loaded "
             "twice: click 🔑 again."
         )
-    provider = SSOProvider.objects.filter(pk=found["provider"]).first()
+    provider = SSOProvider.objects.defer("client_secret").filter(pk=found["provider"]).first()
     if provider is None or oauth.callback_name(provider) != kind:
         raise SignInLost(
             "The SSO provider of this sign-in was deleted or renamed meanwhile: click 🔑 in the list again."
@@ -137,7 +138,10 @@ def _check_scope(provider: SSOProvider, grant: Grant) -> None:
     # An answer without a scope grants what was asked for (RFC 6749 section 5.1).
     granted = grant.scope.lower().split()
     wanted = [one for one in oauth.wanted_scopes(provider) if one not in RESERVED_SCOPES]
-    missing = [one for one in wanted if granted and one.lower() not in granted]
+    # “All that the app may do” is answered with what that is.
+    missing = [
+        one for one in wanted if granted and one.lower() not in granted and not one.endswith(ALL_OF_IT)
+    ]
     if missing:
         raise NeedsSignIn(
             f"{provider}: access to {' '.join(missing)} was not given: click 🔑 again and tick every box on "

@@ -130,26 +130,65 @@ def keep_sign_in(provider: SSOProvider, grant: Grant, account: str, user_id: int
         account=account,
         signed_in_at=now,
         signed_in_by_id=user_id,
+        given_to=provider.client_mark,
         claimed_until=None,
         fence=F("fence") + 1,
     )
 
 
 def settings_changed(provider: SSOProvider) -> None:
-    """After a provider was edited: try again at once, and ask for a new sign-in if the mailbox is another."""
-    token = ProviderToken.objects.get(provider=provider)
+    """After a provider was edited: try again at once, and ask for a new sign-in if the old one is void."""
+    token = ProviderToken.objects.select_related("provider").get(provider=provider)
     token.next_attempt_at = None
     token.save(update_fields=["next_attempt_at"])
+    if is_void(token):
+        _end(token)
+        return
     named = provider.mailbox and not provider.shared_mailbox and not provider.app_only
     if token.account and named and provider.mailbox.lower() != token.account:
-        ProviderToken.objects.filter(pk=token.pk).update(
-            needs_sign_in=True,
-            fence=F("fence") + 1,
-            last_error=f"{provider} is now for {provider.mailbox}, but {token.account} is signed in: "
-            f"click 🔑 and sign in as {provider.mailbox}.",
-            last_error_at=timezone.now(),
-            failures=F("failures") + 1,
+        _ask_again(
+            token,
+            f"{provider} is now for {provider.mailbox}, but {token.account} is signed in: click 🔑 and "
+            f"sign in as {provider.mailbox}.",
         )
+
+
+def is_void(token: ProviderToken) -> bool:
+    """Whether the sign-in was given to another client or by another server than the settings name now."""
+    return bool(token.given_to) and token.given_to != token.provider.client_mark
+
+
+def _end(token: ProviderToken) -> None:
+    """Forget a void sign-in: its tokens must not reach another server. An app fetches its own anew."""
+    nothing = {
+        "access_token": "",
+        "refresh_token": "",
+        "expires_at": None,
+        "given_to": "",
+        "granted_scope": "",
+    }
+    if token.provider.app_only:
+        rows = ProviderToken.objects.filter(pk=token.pk)
+        rows.update(**nothing, needs_sign_in=False, claimed_until=None, fence=F("fence") + 1)
+        return
+    _ask_again(
+        token,
+        f"{token.provider} has another client, tenant or server now than the one that signed in: click 🔑 "
+        "and sign in again.",
+        **nothing,
+    )
+
+
+def _ask_again(token: ProviderToken, sentence: str, **values: object) -> None:
+    ProviderToken.objects.filter(pk=token.pk, fence=token.fence).update(
+        **values,
+        needs_sign_in=True,
+        claimed_until=None,
+        fence=F("fence") + 1,
+        last_error=sentence,
+        last_error_at=timezone.now(),
+        failures=F("failures") + 1,
+    )
 
 
 def _provide(provider_id: int, wish: Wish) -> str:
@@ -158,6 +197,9 @@ def _provide(provider_id: int, wish: Wish) -> str:
     while True:
         token = _load(provider_id)
         now = timezone.now()
+        if is_void(token):  # a settings file, or another program, has changed the provider
+            _end(token)
+            continue
         _check_signed_in(token)
         if wish.is_met(token, now):
             return token.access_token
@@ -233,6 +275,12 @@ def _refresh(token: ProviderToken) -> None:
         values = _token_values(grant, timezone.now())
         if grant.refresh_token:  # most providers give none; the old one stays good then
             values["refresh_token"] = grant.refresh_token
+        if app_only:  # nobody need have clicked 🔑
+            values |= {
+                "signed_in_at": token.signed_in_at or timezone.now(),
+                "account": provider.mailbox.lower(),
+            }
+        values["given_to"] = provider.client_mark
         _settle(token, **values)
         logger.info("token of provider %s refreshed", provider.pk)
 

@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
 from sso import secrets, signin
+from sso.fields import SecretUnreadable
 from sso.marking import mark
 from sso.models import SSOProvider
 from sso.oauth import SignInError
@@ -35,8 +36,8 @@ def start(request: HttpRequest, provider_id: int) -> HttpResponse:
             return _sign_app_in(request, provider)
         _check_address(request)
         return HttpResponseRedirect(signin.begin(request.session, provider))
-    except SignInError as error:
-        messages.error(request, error.sentence)
+    except (SignInError, SecretUnreadable) as error:
+        messages.error(request, str(error))
         return _back_to_list(request, provider)
 
 
@@ -47,15 +48,18 @@ def paste(request: HttpRequest, provider_id: int) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect_to_login(reverse(LIST))
     _require_administrator(request)
-    provider = get_object_or_404(SSOProvider, pk=provider_id)
+    provider = get_object_or_404(SSOProvider.objects.defer("client_secret"), pk=provider_id)
     try:
+        if provider.app_only:
+            raise signin.SignInLost(f"{provider} signs in by itself and needs no refresh token.")
         if not request.POST.get("refresh_token", "").strip():
             raise signin.SignInLost("Paste the refresh token into the field first; nothing was changed.")
         account = signin.take_over(provider, request.POST["refresh_token"], request.user.pk)
-    except SignInError as error:
-        messages.error(request, error.sentence)
+    except (SignInError, SecretUnreadable) as error:
+        messages.error(request, str(error))
         return _back_to_list(request, provider)
-    return _signed_in(request, provider, f"signed in as {account}" if account else "signed in")
+    whose = f" as {account}" if account else ""
+    return _signed_in(request, provider, f"signed in{whose} with a pasted refresh token")
 
 
 @require_GET
@@ -69,8 +73,8 @@ def callback(request: HttpRequest, kind: str) -> HttpResponse:
     try:
         provider, verifier = signin.take_back(request.session, kind, request.GET.get("state", ""))
         account = signin.finish(provider, verifier, request.GET.dict(), request.user.pk)
-    except SignInError as error:
-        messages.error(request, error.sentence)
+    except (SignInError, SecretUnreadable) as error:
+        messages.error(request, str(error))
         return _back_to_list(request, provider)
     return _signed_in(request, provider, f"signed in as {account}" if account else "signed in")
 

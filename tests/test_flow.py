@@ -266,7 +266,7 @@ def connect_google(page: Page, oauth: OAuthServer) -> str:
     page.click("#nav-sidebar >> text=SSO providers")
     page.click("text=+ add SSO provider >> nth=0")
     page.get_by_label("Client ID").fill("123456789-flow.apps.googleusercontent.com")
-    page.get_by_label("Client secret").fill("GABCDEF-flow")
+    page.get_by_label("Client secret", exact=True).fill("GABCDEF-flow")
     page.click("text=Other endpoints")
     page.get_by_label("Authorization URL").fill(oauth.endpoints()["authorization_url"])
     page.get_by_label("Access token URL").fill(oauth.endpoints()["token_url"])

@@ -274,10 +274,36 @@ def test_a_copy_has_the_same_client_and_its_own_sign_in(
     form = page(admin_client, address)
     assert first.client_id in form
     assert "canary" not in form
-    admin_client.post(address, FORM | {"client_id": first.client_id, "client_secret": ""})
+    kept = {
+        name: getattr(first, name) for name in ("client_id", "authorization_url", "token_url", "refresh_url")
+    }
+    admin_client.post(address, FORM | kept | {"client_secret": ""})
     second = SSOProvider.objects.exclude(pk=first.pk).get()
     assert (second.client_secret, second.mailbox) == ("canary-secret", "")
     assert second.token.signed_in_at is None
+
+
+@pytest.mark.parametrize("name", ["token_url", "refresh_url"])
+@pytest.mark.parametrize("is_copy", [True, False])
+def test_a_stored_secret_is_not_sent_to_another_server(
+    admin_client: Client, settings: Settings, name: str, is_copy: bool
+) -> None:
+    settings.ALLOW_PRIVATE_HOSTS = True
+    first = make_provider(client_secret="canary-secret")
+    values = FORM | {"client_secret": "", name: "https://127.0.0.1:9/token"}
+    address = f"{ADD}?copy={first.pk}" if is_copy else change(first)
+    assert "type it in again" in admin_client.post(address, values).content.decode()
+    assert SSOProvider.objects.get().token_url == ""
+    assert admin_client.post(address, values | {"client_secret": "typed"}).status_code == 302
+    assert SSOProvider.objects.latest("pk").client_secret == "typed"
+
+
+def test_boxes_of_another_type_are_not_ticked(admin_client: Client) -> None:
+    """The form hides them there, so that nobody could take the tick away."""
+    provider = make_provider(type="microsoft", tenant="company.com", app_only=True, mailbox=MAILBOX)
+    admin_client.post(change(provider), FORM | {"app_only": "on", "mailbox": MAILBOX})
+    provider.refresh_from_db()
+    assert (provider.type, provider.app_only) == ("google", False)
 
 
 @pytest.mark.parametrize("pk", ["", "x", "9999", "٣"])

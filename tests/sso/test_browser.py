@@ -39,7 +39,7 @@ def test_connecting_a_google_mailbox_word_for_word(page: Page, oauth_server: OAu
     page.click("#nav-sidebar >> text=SSO providers")
     page.click("text=+ add SSO provider >> nth=0")
     page.get_by_label("Client ID").fill("123456789-copiedClientId.apps.googleusercontent.com")
-    page.get_by_label("Client secret").fill("GABCDEF-copiedClientSecretFromGoogleCloudConsole")
+    page.get_by_label("Client secret", exact=True).fill("GABCDEF-copiedClientSecretFromGoogleCloudConsole")
     assert page.get_by_label("Scope").input_value() == "https://mail.google.com/"
     page.click("text=Other endpoints")
     endpoints = oauth_server.endpoints()

@@ -208,6 +208,7 @@ def test_any_other_server(browser: Client, oauth_server: OAuthServer, service: M
         ("client_secret", {"type": "google", "client_secret": ""}),
         ("token_url", {"type": "generic", "scope": "mail"}),
         ("name", {"type": "generic", "scope": "mail", "name": "Microsoft"}),
+        ("name", {"type": "generic", "scope": "mail", "name": "Google!"}),
     ],
 )
 def test_what_can_not_work_is_refused(field: str, values: dict[str, object]) -> None:

@@ -303,3 +303,26 @@ def test_a_refresh_token_that_does_not_work_changes_nothing(
     assert "nobody-gave-this" not in said
     after = ProviderToken.objects.get(provider=provider)
     assert (after.refresh_token, after.needs_sign_in) == (before.refresh_token, False)
+
+
+def test_an_app_takes_no_refresh_token(browser: Client) -> None:
+    provider = make_provider(type="microsoft", tenant="company.com", app_only=True, mailbox=MAILBOX)
+    assert "signs in by itself" in paste(browser, provider, "1//0some-token")
+    assert not ProviderToken.objects.get(provider=provider).refresh_token
+
+
+def test_the_audit_log_tells_a_pasted_token_from_a_sign_in(
+    browser: Client, oauth_server: OAuthServer
+) -> None:
+    provider = make_signed_in_provider(oauth_server, MAILBOX)
+    paste(browser, provider, ProviderToken.objects.get(provider=provider).refresh_token)
+    assert "with a pasted refresh token" in LogEntry.objects.get().get_change_message()
+
+
+def test_a_scope_for_all_is_answered_with_what_that_is(
+    browser: Client, oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = provider_at(oauth_server, mailbox=MAILBOX)
+    address = decide(click_key(browser, provider), MAILBOX)
+    SSOProvider.objects.update(scope="https://outlook.office.com/.default offline_access")
+    assert f"signed in as {MAILBOX}" in come_back(browser, address)

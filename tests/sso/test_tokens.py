@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -10,7 +11,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from rehearsal.oauth import OAuthServer
-from sso import oauth, tasks, tokens
+from sso import guard, oauth, tasks, tokens
 from sso.models import ProviderToken, SSOProvider
 from sso.oauth import Grant
 from tests.make import make_provider, make_signed_in_provider
@@ -231,6 +232,102 @@ def test_another_mailbox_in_the_settings_asks_for_a_new_sign_in(oauth_server: OA
 
     with pytest.raises(tokens.NeedsSignIn, match=f"{MAILBOX} is signed in.*as else@company.com"):
         tokens.access_token(provider.pk)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+@pytest.mark.parametrize("name", ["type", "client_id", "tenant", "authority", "token_url", "refresh_url"])
+def test_a_sign_in_is_good_for_its_client_and_its_server_only(
+    oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch, name: str, is_told: bool
+) -> None:
+    """Neither is the old access token given, nor does another server get to see the refresh token."""
+    provider = make_signed_in_provider(oauth_server, MAILBOX)
+    asked: list[str] = []
+    monkeypatch.setattr("sso.tokens.oauth.refresh", lambda _, token: asked.append(token))
+    setattr(provider, name, "generic" if name == "type" else "https://else.example/token")
+    provider.save()
+    if is_told:  # the form tells; a settings file or a program perhaps doesn't
+        tokens.settings_changed(provider)
+        assert stored(provider).needs_sign_in
+    with pytest.raises(tokens.NeedsSignIn, match="another client, tenant or server now"):
+        tokens.access_token(provider.pk)
+    assert asked == []
+    assert (stored(provider).access_token, stored(provider).refresh_token) == ("", "")
+
+
+def test_an_edit_of_other_fields_keeps_the_sign_in(oauth_server: OAuthServer) -> None:
+    provider = make_signed_in_provider(oauth_server, MAILBOX)
+    provider.owner, provider.client_secret = "it@company.com", "a new one"
+    provider.save()
+    tokens.settings_changed(provider)
+    assert oauth_server.owner_of(tokens.access_token(provider.pk)) == MAILBOX
+
+
+def test_a_sign_in_of_before_learns_what_it_is_good_for(oauth_server: OAuthServer) -> None:
+    provider = make_signed_in_provider(oauth_server, MAILBOX)
+    age(provider, timedelta(minutes=-5), given_to="")
+    assert oauth_server.owner_of(tokens.access_token(provider.pk)) == MAILBOX
+    assert stored(provider).given_to == provider.client_mark
+
+
+def test_a_person_s_token_is_not_the_app_s(
+    oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = make_signed_in_provider(oauth_server, MAILBOX, type="microsoft", tenant="company.com")
+    monkeypatch.setattr("sso.tokens.oauth.app_token", lambda _: Grant("of the app", "", "", "", 3600))
+    provider.app_only = True
+    provider.save()
+    tokens.settings_changed(provider)
+    assert tokens.access_token(provider.pk) == "of the app"
+    assert (stored(provider).refresh_token, stored(provider).account) == ("", MAILBOX)
+    provider.app_only = False
+    provider.save()
+    tokens.settings_changed(provider)
+    with pytest.raises(tokens.NeedsSignIn):
+        tokens.access_token(provider.pk)
+
+
+def test_an_app_s_token_is_kept_fresh_though_nobody_clicked(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = make_provider(type="microsoft", tenant="company.com", app_only=True, mailbox=MAILBOX)
+    monkeypatch.setattr("sso.tokens.oauth.app_token", lambda _: Grant("of the app", "", "", "", 3600))
+    tokens.access_token(provider.pk)
+    age(provider, timedelta(minutes=5))
+    assert tokens.due(timezone.now()) == [provider.pk]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"access_token": "t", "expires_in": 10**15},
+        {"access_token": "t", "expires_in": float("inf")},
+        {"access_token": "t", "scope": "mail\x00\ud800"},
+        {"error": "invalid_grant", "error_description": "no\x00such\ud800token"},
+    ],
+)
+def test_nonsense_of_a_provider_leaves_no_claim_behind(
+    oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch, answer: dict[str, object]
+) -> None:
+    provider = make_signed_in_provider(oauth_server, MAILBOX)
+    age(provider, timedelta(minutes=-5))
+    body = json.dumps(answer).encode()
+    monkeypatch.setattr("sso.oauth.guard.ask", lambda _: guard.Answer(200, {}, body))
+    with suppress(tokens.NeedsSignIn):
+        assert tokens.access_token(provider.pk) == "t"
+    assert stored(provider).claimed_until is None
+
+
+def test_a_provider_that_repeats_a_secret_is_not_quoted(
+    oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = make_signed_in_provider(oauth_server, MAILBOX, client_secret="canary-secret")
+    refresh_token = stored(provider).refresh_token
+    age(provider, timedelta(minutes=-5))
+    said = {"error": "invalid_grant", "error_description": f"{refresh_token} of canary-secret is unknown"}
+    body = json.dumps(said).encode()
+    monkeypatch.setattr("sso.oauth.guard.ask", lambda _: guard.Answer(400, {}, body))
+    with pytest.raises(tokens.NeedsSignIn, match="… of … is unknown"):
+        tokens.access_token(provider.pk)
+    assert "canary" not in stored(provider).last_error
+    assert refresh_token not in stored(provider).last_error
 
 
 def test_the_task_refreshes_what_ends_soon_and_nothing_else(

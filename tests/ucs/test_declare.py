@@ -13,7 +13,9 @@ from agents.models import Agent
 from mailsenders.models import EmailSender
 from mailsources.models import EmailSource
 from queues.models import EmailQueue
-from sso.models import SSOProvider
+from sso import tokens
+from sso.models import ProviderToken, SSOProvider
+from sso.oauth import Grant
 from ucs.declare.apply import apply_file
 from ucs.declare.document import BadFile
 from ucs.declare.export import export
@@ -269,3 +271,12 @@ def test_a_microsoft_provider_needs_its_tenant(tmp_path: Path) -> None:
     path = tmp_path / "kinds.yml"
     path.write_text("sso_providers:\n  - {name: o, type: microsoft, client_id: i, client_secret: s}\n")
     assert "tenant" in bad(path, path.read_text())
+
+
+def test_a_changed_client_asks_for_a_new_sign_in(settings_file: Path) -> None:
+    apply_file(settings_file)
+    provider = SSOProvider.objects.get()
+    tokens.keep_sign_in(provider, Grant("a", "r", "", "", 3600), "support@example.com", None)
+    settings_file.write_text(WHOLE.replace("client_id: 1-a", "client_id: 2-b"))
+    apply_file(settings_file)
+    assert ProviderToken.objects.get(provider=provider).needs_sign_in

@@ -12,6 +12,7 @@ from mailsenders.models import EmailSender
 from mailsources import addressing
 from mailsources.models import EmailSource
 from queues.models import EmailQueue
+from sso import tokens
 from sso.models import SSOProvider
 from ucs.declare.changes import Changes, set_levels, set_members, write
 from ucs.declare.document import Document, Entry
@@ -69,7 +70,10 @@ def sso_provider(entry: Entry, changes: Changes) -> None:
     fields["secret_ends_on"] = entry.day("secret_ends_on") if has_end else row.secret_ends_on
     fields["prompt"] = entry.choice("prompt", ["", *SSOProvider.Prompt.values], row.prompt)
     fields["client_secret"] = secret(entry, "client_secret", row.client_secret)
-    changes.note(f"SSO provider {row.name}", write(entry, row, fields), created)
+    found = write(entry, row, fields)
+    if found and not created:
+        tokens.settings_changed(row)
+    changes.note(f"SSO provider {row.name}", found, created)
 
 
 def agent(entry: Entry, changes: Changes) -> None:
