@@ -39,6 +39,9 @@ KEPT_SECONDS = 10
 MOST_UNREADABLE = 3
 """In one visit; each may cost a time-out, and the next visit goes on behind them."""
 
+MOST_REFUSALS = 30
+"""To weigh mails, in one visit: one mail among `SIZES_AT_ONCE` is found with ten."""
+
 kept: Kept[Line] = Kept(lambda line: hang_up(line.client))
 
 
@@ -53,6 +56,7 @@ class ImapMailbox:
         self._line: Line | None = None
         self._uidvalidity: int | None = None
         self._unreadable = 0
+        self._refusals = 0
 
     def open(self) -> Shown:
         """Look at the folder, over the kept connection if it still lives."""
@@ -112,10 +116,13 @@ class ImapMailbox:
             answer = _answer(one, answers)
             yield answer if isinstance(answer, Arrived) else self._fetch_singly(one)
 
-    def headers(self, listed: Listed) -> TooBig | Vanished:
+    def headers(self, listed: Listed) -> TooBig | Unreadable | Vanished:
         """Only the headers of a mail, and when the server got it."""
-        with self._talking() as client:
-            answers = _ask(client, [listed.uid], ["INTERNALDATE", f"BODY.PEEK[HEADER]<0.{LONGEST_HEADERS}>"])
+        items = ["INTERNALDATE", f"BODY.PEEK[HEADER]<0.{LONGEST_HEADERS}>"]
+        try:
+            answers = _ask(self._open().client, [listed.uid], items)
+        except FAULTS as error:
+            return self._unreadable_one(listed, error)
         found = answers.get(listed.uid or 0)
         if found is None:
             return Vanished(listed)
@@ -191,8 +198,17 @@ class ImapMailbox:
             return list(client.search(["UID", uids]))
 
     def _sizes(self, uids: list[int]) -> list[Listed]:
-        with self._talking() as client:
-            answers = _ask(client, uids, ["RFC822.SIZE"])
+        """Some servers can't weigh a damaged mail, and then no other one that was asked for with it."""
+        try:
+            answers = _ask(self._open().client, uids, ["RFC822.SIZE"])
+        except FAULTS as error:
+            self._refusals += 1
+            broken = faults.talking(error, self.source)
+            if broken.wait or self._refusals > MOST_REFUSALS:
+                raise broken from error
+            self._reconnect()
+            half = len(uids) // 2
+            return self._sizes(uids[:half]) + self._sizes(uids[half:]) if half else [Listed(uid=uids[0])]
         return [Listed(uid=uid, size=int(answers.get(uid, {}).get(b"RFC822.SIZE") or 0)) for uid in uids]
 
     def _bodies(self, listed: Sequence[Listed]) -> Answers:
@@ -202,11 +218,14 @@ class ImapMailbox:
         try:
             return _answer(one, self._bodies([one]))
         except FAULTS as error:
-            self._unreadable += 1
-            if self._unreadable > MOST_UNREADABLE:
-                raise faults.talking(error, self.source) from error
-            self._reconnect()  # an outage, as opposed to a bad mail, ends here
-            return Unreadable(one, faults.answer(error))
+            return self._unreadable_one(one, error)
+
+    def _unreadable_one(self, one: Listed, error: Exception) -> Unreadable:
+        self._unreadable += 1
+        if self._unreadable > MOST_UNREADABLE:
+            raise faults.talking(error, self.source) from error
+        self._reconnect()  # an outage, as opposed to a bad mail, ends here
+        return Unreadable(one, faults.answer(error))
 
     def _reconnect(self) -> None:
         self.drop()

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from mailsources.faults import MailboxError
 from mailsources.imap import ImapMailbox
-from mailsources.listing import Answer, Listed, Shown, TooBig, Vanished
+from mailsources.listing import Answer, Listed, Shown, TooBig, Unreadable, Vanished
 from mailsources.models import EmailSource
 from mailsources.pop3 import Pop3Mailbox
 
@@ -35,7 +35,7 @@ class Mailbox(Protocol):
     def fetch(self, listed: Sequence[Listed]) -> Iterator[Answer]:
         """Read mails in the given order; each gets an answer. Changes nothing on the server."""
 
-    def headers(self, listed: Listed) -> TooBig | Vanished:
+    def headers(self, listed: Listed) -> TooBig | Unreadable | Vanished:
         """Only the headers, of a mail too big to be read; without any when they can't be had."""
 
     def settle(self, listed: Sequence[Listed]) -> None:

@@ -56,6 +56,7 @@ class Pop3Mailbox:
         self.source = source
         self._line: poplib.POP3 | None = None
         self._numbers: dict[str, int] = {}
+        self._has_read = False
 
     def open(self) -> Shown:
         """Sign in; this locks the mailbox until `settle` or `close`."""
@@ -97,10 +98,15 @@ class Pop3Mailbox:
                 with self._talking() as line:
                     raw = _octets(line.retr(one.number)[1])
             except MailboxError as error:
-                if not isinstance(error.__cause__, poplib.error_proto) or self._line is None:
+                if self._line is None:
+                    if not self._has_read:  # maybe this mail is why: three times, then it blocks no other
+                        yield Unreadable(one, str(error.__cause__))
+                    raise
+                if not isinstance(error.__cause__, poplib.error_proto):
                     raise
                 yield Unreadable(one, faults.answer(error.__cause__))
                 continue
+            self._has_read = True
             yield Arrived(self._named(one, raw), raw)
 
     def headers(self, listed: Listed) -> TooBig | Vanished:

@@ -188,6 +188,27 @@ def test_a_giant_mail_is_never_asked_for(settings: Settings) -> None:
     assert not any(b"2" in command.split()[2].split(b",") for command in bodies)
 
 
+@pytest.mark.parametrize("item", [b"BODY.PEEK[HEADER]", b"RFC822.SIZE"])
+def test_a_big_mail_that_the_server_chokes_on_stops_no_other(item: bytes) -> None:
+    def chokes(uid: int, items: bytes) -> bytes | None:
+        return b"* 5 FETCH (UID 5 {3}\r\nabc\r\n" if uid == 5 and item in items else None
+
+    box = Mailbox(uids=range(1, 11), odd=chokes, size=lambda uid: 200 << 20 if uid == 5 else None)
+    with source_of(box) as source:
+        for _ in range(4):
+            assert not fetch_new(source).error
+    rows = FetchedMail.objects.filter(source=source)
+    assert rows.filter(state=State.WAITING).exclude(uid=5).count() == 9
+    assert rows.filter(uid=5).exists()
+
+
+def test_a_server_that_weighs_nothing_is_not_asked_for_ever() -> None:
+    box = Mailbox(uids=range(1, 101), odd=lambda uid, items: b"* 1 FETCH (\r\n" if b"SIZE" in items else None)
+    with source_of(box) as source:
+        assert fetch_new(source).error
+    assert sum(b"SIZE" in command for command in box.asked) < 40
+
+
 CROWD = 300_000
 
 
@@ -322,6 +343,33 @@ def test_pop3_without_top_still_tells_of_a_mail_too_big(
     texts = list(Message.objects.values_list("text", flat=True))
     assert all(text.startswith("The mail has") for text in texts)
     assert poll_now(source).count == 0
+
+
+def test_pop3_that_hangs_up_over_one_mail_brings_the_others(
+    dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = source_at(dovecot, "pop3-ssl")
+    for text in ("one", "two", "three"):
+        dovecot.drop(source.username, make_mail(text))
+    real = poplib.POP3.retr
+
+    def hangs_up(self: poplib.POP3, which: int) -> Any:
+        if which == 2:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        return real(self, which)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(poplib.POP3, "retr", hangs_up)
+        for _ in range(5):
+            looked = fetch_new(source)
+    assert not looked.error
+    rows = FetchedMail.objects.filter(source=source)
+    assert rows.filter(state=State.WAITING).count() == 2
+    bad = rows.get(state=State.FAILED)
+    assert bad.attempts == 3
+    assert bad.reason
+    FetchedMail.objects.filter(pk=bad.pk).update(attempts=0, settled_at=None)  # the button
+    assert fetch_new(source).count == 1
 
 
 def test_a_server_that_says_nothing_is_left_and_the_mailbox_freed(monkeypatch: pytest.MonkeyPatch) -> None:
