@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from mailsenders.networks import is_inside
+
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 FORM = (
     "give addresses separated by commas, or a server with them: "
@@ -39,12 +41,14 @@ def read(text: str) -> Alerts:
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError as error:
-        raise AlertsError(f"{error}: {FORM}.") from error
+    except ValueError:  # its text would hold a piece of the value, perhaps of the password
+        raise AlertsError(f"the port or the server can't be read: {FORM}.") from None
     query = parse_qs(parts.query)
     recipients = _addresses(",".join(query.get("to", [])))
     if parts.scheme not in PORTS or not parts.hostname or not recipients:
         raise AlertsError(f"server or recipients are missing: {FORM}.")
+    if parts.scheme == "smtp" and parts.password and not _is_near(parts.hostname):
+        raise AlertsError(f"smtp would send the password readable by anyone: {FORM}.")
     return Alerts(
         recipients,
         parts.hostname,
@@ -63,5 +67,13 @@ def _addresses(text: str) -> tuple[str, ...]:
         each for each in found if each.count("@") != 1 or each[0] == "@" or each[-1] == "@" or " " in each
     ]
     if wrong:
-        raise AlertsError(f"{wrong[0]} is no e-mail address: {FORM}.")
+        raise AlertsError(f"one of the recipients is no e-mail address: {FORM}.")
     return found
+
+
+def _is_near(host: str) -> bool:
+    """Whether a server is in our own network, where clear text may travel; a bare name can't be far."""
+    try:
+        return is_inside(host)
+    except ValueError:
+        return "." not in host

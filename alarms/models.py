@@ -5,8 +5,13 @@
       └──trouble is gone────┘
 """
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
+
+ENDING = "ending:"
+"""How the keys of the credentials calendar begin."""
 
 
 class Alarm(models.Model):
@@ -21,6 +26,7 @@ class Alarm(models.Model):
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     mailed_at = models.DateTimeField(null=True, blank=True)
+    next_mail_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-is_urgent", "-began_at"]
@@ -31,3 +37,9 @@ class Alarm(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether it is to be told: at first, and then again; an ending comes back with its next step."""
+        if self.mailed_at and self.key.startswith(ENDING):
+            return False
+        return self.next_mail_at is None or self.next_mail_at <= now

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alarms.endings import endings
+from alarms.models import ENDING
 from mailsenders.models import EmailSender, OutgoingMail
 from mailsources import standing
 from mailsources.models import EmailSource, FetchedMail
@@ -127,7 +128,7 @@ def _endings() -> Iterator[Trouble]:
     for each in endings():
         if each.is_near:
             yield Trouble(
-                f"ending:{each.key}:{each.step}",
+                f"{ENDING}{each.key}:{each.step}",
                 each.title,
                 each.sentence,
                 each.link,

@@ -1,10 +1,16 @@
 """Compare what is wrong with what is known to be wrong: new alarms begin, old ones end."""
 
+from datetime import timedelta
+
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from alarms.models import Alarm
 from alarms.troubles import Trouble, troubles
+
+SAME_WITHIN = timedelta(hours=1)
+"""What comes back so soon is no news: it is told again only the next day."""
 
 
 def look() -> None:
@@ -12,10 +18,11 @@ def look() -> None:
     now = timezone.now()
     found = {each.key: each for each in troubles()}
     with transaction.atomic():
-        known = {row.key: row for row in Alarm.objects.select_for_update().order_by("key")}
+        rows = Alarm.objects.filter(Q(ended_at=None) | Q(key__in=found))
+        known = {row.key: row for row in rows.select_for_update().order_by("key")}
+        new = sorted(found.keys() - known.keys())  # in order as well: two may insert at once
         Alarm.objects.bulk_create(
-            [Alarm(began_at=now, **_values(each)) for key, each in found.items() if key not in known],
-            ignore_conflicts=True,
+            [Alarm(began_at=now, **_values(found[key])) for key in new], ignore_conflicts=True
         )
         for key, row in known.items():
             each = found.get(key)
@@ -30,7 +37,10 @@ def _go_on(row: Alarm, trouble: Trouble) -> None:
     """It lasts, or it is back."""
     values = _values(trouble)
     if row.ended_at is not None:
-        values |= {"began_at": timezone.now(), "ended_at": None, "mailed_at": None}
+        now = timezone.now()
+        values |= {"began_at": now, "ended_at": None}
+        if row.ended_at < now - SAME_WITHIN:
+            values |= {"mailed_at": None, "next_mail_at": None}
     changed = {name: value for name, value in values.items() if getattr(row, name) != value}
     for name, value in changed.items():
         setattr(row, name, value)

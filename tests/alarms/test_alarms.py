@@ -19,6 +19,7 @@ from alarms.address import Alerts, AlertsError, read
 from alarms.endings import endings
 from alarms.models import Alarm
 from alarms.troubles import troubles
+from mailsenders.due import due
 from mailsenders.models import OutgoingMail, SenderState
 from mailsources.models import SourceState
 from sso.models import ProviderToken, SSOProvider
@@ -156,11 +157,130 @@ def test_a_server_of_their_own_carries_alarms_without_any_sender(settings: Setti
         Alarm.objects.update(began_at=timezone.now() - LATER)
         assert mailing.mail_due() == 1
         assert [mail.recipients for mail in server.mails] == [(OPS,)]
-    Alarm.objects.update(mailed_at=None)
+    Alarm.objects.update(mailed_at=None, next_mail_at=None)
     assert mailing.mail_due() == 0  # the server is gone
-    again = Alarm.objects.get().mailed_at
-    assert again is not None
-    assert timezone.now() - again < timedelta(hours=23, minutes=1)
+    alarm = Alarm.objects.get()
+    assert alarm.mailed_at is None  # the page must not say that somebody was told
+    assert alarm.next_mail_at is not None
+    assert alarm.next_mail_at - timezone.now() < timedelta(hours=1)
+
+
+def test_an_address_that_is_refused_keeps_nothing_from_the_others(settings: Settings) -> None:
+    with SmtpServer(tls="none") as server:
+        settings.ALERTS = read(f"smtp://127.0.0.1:{server.port}/?to={OPS}&from=ucs@example.com")
+        dead_provider(name="first", owner="a-typo@example.com")
+        dead_provider(name="second", owner="z@example.com")
+        server.fault("rcpt", "550 5.1.1 nobody", recipient="a-typo@example.com")
+        watch.look()
+        Alarm.objects.update(began_at=timezone.now() - LATER)
+        assert mailing.mail_due() == 2
+        assert sorted(mail.recipients for mail in server.mails) == [(OPS,), ("z@example.com",)]
+        assert mailing.mail_due() == 0  # all of them are known to somebody
+
+
+def test_an_address_that_can_not_be_written_keeps_nothing_from_the_others(settings: Settings) -> None:
+    settings.ALERTS = Alerts(("öps@example.com", OPS))
+    working_sender()
+    dead_provider()
+    watch.look()
+    Alarm.objects.update(began_at=timezone.now() - LATER)
+    assert mailing.mail_due() >= 1
+    assert OPS in [to for to, _ in letters()]
+
+
+def test_an_alarm_does_not_wait_behind_a_broken_sender(clock: time_machine.Traveller) -> None:
+    working_sender()
+    dead_provider(name="first")
+    watch.look()
+    clock.shift(LATER)
+    mailing.mail_due()
+    SenderState.objects.update(failures=1, next_attempt_at=timezone.now() + timedelta(hours=5))
+    working_sender()
+    watch.look()
+    clock.shift(LATER)
+    assert mailing.mail_due() == 1
+    late = OutgoingMail.objects.latest("pk")
+    assert late in due(timezone.now())
+
+
+def test_what_comes_and_goes_is_told_once_a_day(clock: time_machine.Traveller) -> None:
+    working_sender()
+    source = make_source()
+    for _ in range(100):
+        SourceState.objects.filter(source=source).update(failures=1, last_error="The line is noisy.")
+        watch.look()
+        clock.shift(LATER)
+        mailing.mail_due()
+        SourceState.objects.filter(source=source).update(failures=0)
+        watch.look()
+        clock.shift(60)
+    assert len(letters()) == 1
+
+
+def test_trouble_after_trouble_is_no_storm(clock: time_machine.Traveller) -> None:
+    """A hundred mailboxes that fail one after the other, a new one every five minutes."""
+    working_sender()
+    for number in range(100):
+        dead_provider(name=f"p{number}")
+        watch.look()
+        clock.shift(timedelta(minutes=5))
+        mailing.mail_due()
+    assert 6 <= len(letters()) <= 6 + 100 * 5 / 60
+    clock.shift(timedelta(hours=1))
+    mailing.mail_due()
+    assert letters()[-1][1].count("click 🔑") == 100
+
+
+def test_lasting_alarms_of_different_hours_come_in_one_mail(clock: time_machine.Traveller) -> None:
+    working_sender()
+    for number in range(4):
+        dead_provider(name=f"p{number}")
+        watch.look()
+        clock.shift(timedelta(hours=1))
+        mailing.mail_due()
+    before = len(letters())
+    for _ in range(3 * 24):
+        clock.shift(timedelta(hours=1))
+        mailing.mail_due()
+    assert len(letters()) - before == 3
+
+
+def test_nobody_to_tell_is_not_told(settings: Settings, clock: time_machine.Traveller) -> None:
+    settings.ALERTS = Alerts()
+    working_sender()
+    dead_provider()
+    watch.look()
+    clock.shift(LATER)
+    assert mailing.mail_due() == 0
+    assert Alarm.objects.get().mailed_at is None
+    settings.ALERTS = Alerts((OPS,))
+    assert mailing.mail_due() == 1
+
+
+def test_an_ending_is_told_once_a_step(clock: time_machine.Traveller) -> None:
+    working_sender()
+    make_provider(secret_ends_on=date(2026, 7, 15))
+    for _ in range(60):
+        clock.shift(timedelta(days=1))
+        watch.look()
+        clock.shift(LATER)
+        mailing.mail_due()
+    assert len(letters()) == 5
+
+
+def test_an_unreadable_password_does_not_silence_the_alarms() -> None:
+    make_sender(server_address="smtp.office365.com", password="secret")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE mailsenders_emailsender SET password = 'fernet:lost'")
+    dead_provider()
+    watch.look()
+    assert Alarm.objects.count() == 1
+
+
+def test_only_google_has_apps_in_testing() -> None:
+    provider = make_provider(in_testing=True, type="microsoft", tenant="company.com")
+    ProviderToken.objects.filter(provider=provider).update(signed_in_at=timezone.now() - timedelta(days=6))
+    assert endings() == []
 
 
 def test_the_calendar_warns_in_steps(clock: time_machine.Traveller) -> None:
@@ -234,8 +354,18 @@ def test_where_alarms_go(text: str, wanted: Alerts) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["nobody", "a@b@c", "http://x/?to=a@b.example", "smtp://x/", "smtp://x:port/?to=a@b.example"]
+    "text",
+    [
+        "smtp://u:pa/ss@mail.example.com/?to=a@b.example",
+        "smtp://u:p@mail.example.com/?to=a@b.example",
+        "nobody",
+        "a@b@c",
+        "http://x/?to=a@b.example",
+        "smtp://x/",
+        "smtp://x:port/?to=a@b.example",
+    ],
 )
 def test_where_alarms_can_not_go(text: str) -> None:
-    with pytest.raises(AlertsError, match=r"smtp\+starttls://"):
+    with pytest.raises(AlertsError, match=r"smtp\+starttls://") as refused:
         read(text)
+    assert "'pa'" not in str(refused.value)
