@@ -5,7 +5,7 @@ holds): “Max via Support” <support@…>, with the true writer in Reply-To or
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from mailcore.addresses import clean_email
@@ -63,8 +63,7 @@ def srs_original(address: str) -> str:
 def true_sender(headers: HeaderBlock, sender: Address) -> Address:
     """Return who wrote the mail, also when a list or mailbox on the way put its own address into From.
 
-    Only From of an address that the mail went through is doubted: a stranger can't become another person by
-    a header that he adds.
+    Only From of an address that the mail went through is doubted. Whether to believe it, ``believed`` decides.
     """
     email = sender.email.lower()
     if not email or not (_via(sender) or any(name in headers.fields for name in _TRUE_SENDERS)):
@@ -76,6 +75,21 @@ def true_sender(headers: HeaderBlock, sender: Address) -> Address:
         if found.email and found.email.lower() not in passed:
             return Address(found.name or _via(sender), found.email)
     return sender
+
+
+def believed(mail: ParsedMail, is_ours: Callable[[str], bool]) -> ParsedMail:
+    """Return the mail with From as it stands, unless an address of ours has rewritten it.
+
+    Only of those it is known that they do; anybody else could become any other person by a header that he
+    adds, and with a From of his own that passes every check on the way (DMARC).
+
+    Args:
+        is_ours: whether an address is one of ours, or of our house.
+    """
+    shown = mail.rewritten_from
+    if shown is None or is_ours(shown.email.lower()):
+        return mail
+    return replace(mail, from_=shown, rewritten_from=None)
 
 
 def noted_recipients(headers: HeaderBlock) -> tuple[str, ...]:

@@ -59,7 +59,8 @@ def parse(raw: bytes) -> ParsedMail:
     defects.update(dict.fromkeys(contents.defects))
     headers = root.headers
     subject = headers.decoded("subject")
-    sender = true_sender(headers, _sender(headers, defects))
+    shown = _sender(headers, defects)
+    sender = true_sender(headers, shown)
     bounce, kind = _kind(mail, root, subject, sender, contents)
     to, cc = (_addresses(headers, name, defects) for name in ("to", "cc"))
     text, end = contents.text, quote_at(contents.text)
@@ -71,6 +72,7 @@ def parse(raw: bytes) -> ParsedMail:
         references=_references(headers, defects),
         subject=subject,
         from_=sender,
+        rewritten_from=None if sender is shown else shown,
         reply_to=_addresses(headers, "reply-to", defects),
         to=to,
         cc=cc,

@@ -191,6 +191,8 @@ class ParsedMail:
     ``text[signature_at:quote_at]`` is the signature before it, empty when there is none.
     ``protection`` is "signed" or "encrypted" (S/MIME, PGP), and the mail itself is kept as it came.
     ``date`` is aware UTC, None when the mail does not say or cannot be believed.
+    ``rewritten_from`` is From as it stands, where ``from_`` was taken from other headers, which the mail's
+    writer may have made up: see ``origin.believed``. None everywhere else.
     """
 
     message_id: str
@@ -198,6 +200,7 @@ class ParsedMail:
     references: tuple[str, ...] = ()
     subject: str = ""
     from_: Address = Address()
+    rewritten_from: Address | None = None
     reply_to: tuple[Address, ...] = ()
     to: tuple[Address, ...] = ()
     cc: tuple[Address, ...] = ()

@@ -6,10 +6,12 @@ of the source shows them.
 
 from django.utils import timezone
 
-from mailcore.origin import Handed, with_envelope
+from mailcore.origin import Handed, believed, with_envelope
 from mailcore.parsed import Confirmation, ParsedMail
 from mailsources import forwarding_test
 from mailsources.models import EmailSource, FetchedMail, ForwardingConfirmation, SourceState
+from queues.brakes import FREE_MAIL
+from queues.letters import own_addresses
 
 CONFIRMATION = "It is a forwarding confirmation: its code and link are on the page of the email source."
 MARKED = "It is the marked mail of a forwarding test."
@@ -18,6 +20,7 @@ RETURNED = "It says that the marked mail of a forwarding test could not be deliv
 
 def with_its_envelope(fetched: FetchedMail, mail: ParsedMail) -> ParsedMail:
     """The mail, with what its envelope tells if it was handed over to us; fetched mail has none."""
+    mail = believed(mail, _is_of_our_house)
     if not fetched.envelope_to or fetched.raw is None:
         return mail
     handed = Handed(
@@ -26,6 +29,13 @@ def with_its_envelope(fetched: FetchedMail, mail: ParsedMail) -> ParsedMail:
         public_address=fetched.source.public_address,
     )
     return with_envelope(mail, fetched.raw.as_bytes(), handed)
+
+
+def _is_of_our_house(email: str) -> bool:
+    """Whether our own mailboxes, or groups beside them, have this address; of free mail only they themselves."""
+    ours, domain = own_addresses(), email.rpartition("@")[2]
+    houses = {each.rpartition("@")[2] for each in ours} - FREE_MAIL
+    return email in ours or domain in houses
 
 
 def kept_out(fetched: FetchedMail, mail: ParsedMail) -> str:

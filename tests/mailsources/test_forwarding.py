@@ -87,6 +87,24 @@ def test_a_forwarded_mail_is_the_customers() -> None:
     assert message.conversation.queue == source.queue
 
 
+@pytest.mark.parametrize(
+    ("shown", "writer"),
+    [
+        ("support@example.com", "max@customer.example"),
+        ("team@example.com", "max@customer.example"),  # a group of the same house
+        ("list@attacker.example", "list@attacker.example"),
+        ("eve@gmail.com", "eve@gmail.com"),
+        ("shop.example@gmail.com", "max@customer.example"),
+    ],
+)
+def test_only_we_ourselves_may_have_put_another_from_before_the_writers(shown: str, writer: str) -> None:
+    source = make_source(queue=make_queue(), username="shop.example@gmail.com")
+    make_forwarding(name="Forwarded", queue=source.queue)
+    trap = {"To": shown, "Cc": "support@example.com", "X-Original-From": "Max <max@customer.example>"}
+    deliver(ingest(source, make_mail(From=f"Max via List <{shown}>", **trap)).pk)
+    assert Message.objects.get().from_email == writer
+
+
 def test_mail_of_machines_is_known_by_the_null_path() -> None:
     hand_over(make_forwarding(), make_mail(), "<>")
     assert Message.objects.get().automatic == "auto_reply"
