@@ -161,7 +161,7 @@ def _copies(rows: list[Conversation], mail: ParsedMail) -> set[int]:
     same = Message.objects.filter(
         conversation__in=rows, message_id=mail.message_id[:1000], direction=Message.Direction.IN
     )
-    newest = same.order_by("-pk").only("conversation", "text", "subject")[:MOST_COPIES]
+    newest = same.order_by("-pk").only("conversation", "text", "subject", "sent_at")[:MOST_COPIES]
     return {message.conversation_id for message in newest if _is_same(message, mail)}
 
 
@@ -183,7 +183,9 @@ def _same_mail(queue: EmailQueue, mail: ParsedMail) -> Match | None:
 
 
 def _is_same(message: Message, mail: ParsedMail) -> bool:
-    return message.text == mail.text and message.subject == mail.subject[:1000]
+    """A scanner may use one id, subject and text for all that it sends, but hardly one moment."""
+    same_words = message.text == mail.text and message.subject == mail.subject[:1000]
+    return same_words and mail.date in (None, message.sent_at)
 
 
 def _numbered(mail: ParsedMail) -> Match | None:

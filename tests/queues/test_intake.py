@@ -11,7 +11,7 @@ from django.utils import timezone
 from agents.models import Agent, Language
 from crm.models import Communication, Contact
 from mailsenders.models import OutgoingMail, OutgoingRecipient
-from queues import actions
+from queues import actions, states
 from queues.models import Conversation, EmailQueue, Message
 from tests.make import make_agent, make_mail, make_queue, receive
 
@@ -99,6 +99,15 @@ def test_a_message_id_used_again_hides_nothing() -> None:
     one = receive(queue, make_mail("First.", Message_ID="<same@customer.example>"))
     other = receive(queue, make_mail("Something else.", Message_ID="<same@customer.example>"))
     assert one.conversation != other.conversation
+
+
+def test_a_machine_with_one_id_and_one_text_is_heard_each_time() -> None:
+    queue, usual = make_queue(), {"Message_ID": "<scan@copier.example>", "Subject": "Scan"}
+    one = receive(queue, make_mail("See the file.", **usual, Date="Mon, 02 Mar 2026 09:30:00 +0000"))
+    states.finish(one.conversation, timezone.now())
+    other = receive(queue, make_mail("See the file.", **usual, Date="Mon, 02 Mar 2026 09:31:00 +0000"))
+    assert other.conversation != one.conversation
+    assert other.conversation.state == State.WAITING
 
 
 def test_an_id_that_everybody_uses_costs_no_more_each_time() -> None:
