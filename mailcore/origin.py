@@ -63,7 +63,7 @@ def srs_original(address: str) -> str:
 def true_sender(headers: HeaderBlock, sender: Address) -> Address:
     """Return who wrote the mail, also when a list or mailbox on the way put its own address into From.
 
-    Only From of an address that the mail went through is doubted. Whether to believe it, ``believed`` decides.
+    Only From of an address that the mail went through is doubted; ``believed`` decides what to make of it.
     """
     email = sender.email.lower()
     if not email or not (_via(sender) or any(name in headers.fields for name in _TRUE_SENDERS)):

@@ -32,7 +32,7 @@ def with_its_envelope(fetched: FetchedMail, mail: ParsedMail) -> ParsedMail:
 
 
 def _is_of_our_house(email: str) -> bool:
-    """Whether our own mailboxes, or groups beside them, have this address; of free mail only they themselves."""
+    """Whether it is our own mailbox or a group beside one; of free mail only the mailbox itself."""
     ours, domain = own_addresses(), email.rpartition("@")[2]
     houses = {each.rpartition("@")[2] for each in ours} - FREE_MAIL
     return email in ours or domain in houses
