@@ -3,7 +3,8 @@
     waiting ──claim: attempt + 1, fence + 1, lease──▶ in work ──▶ delivered
        ▲                                                │ └──3rd failure──▶ failed
        └──pause, then alone: 1st and 2nd failure ◀──────┘
-       └──give back: it was not begun ◀─────────────────┘
+       └──give back: not begun, or the database was ◀───┘
+                     away, full or locked
 
 The first attempt is made in company, where one mail must not delay the others for long. Any later one is made
 alone, with all the time there is: a worker that dies with it takes no other mail's attempts along.
@@ -49,6 +50,15 @@ FROM unnest(%(pks)s::bigint[], %(fences)s::bigint[], %(messages)s::bigint[], %(h
     AS done (pk, fence, message_id, header_id)
 WHERE mail.id = done.pk AND mail.fence = done.fence AND mail.state = 'waiting'
 """
+
+PASSING = frozenset(
+    {
+        *("40001", "40P01", "55P03"),  # others wrote at the same time, or hold a lock
+        *("53100", "53300"),  # the disk is full, too many connections
+        *("57P01", "57P02", "57P03", "25006"),  # it is going down, coming up, or a stand-by
+    }
+)
+"""What PostgreSQL says in a state of its own, whichever mail is delivered (appendix A of its manual)."""
 
 
 class ClaimLost(Exception):
@@ -118,8 +128,13 @@ def failed(claim: Claim, reason: str) -> None:
     )
 
 
+def is_passing(error: Exception) -> bool:
+    """Whether the database is to blame for a failure, and the next try may do."""
+    return getattr(error.__cause__, "pgcode", None) in PASSING
+
+
 def give_back(claims: Iterable[Claim], pause: timedelta | None = None) -> None:
-    """These were not begun: the attempt doesn't count."""
+    """These were not begun, or failed for a reason that is no mail's: the attempt doesn't count."""
     until = timezone.now() + pause if pause else None
     for each in claims:
         each.rows().update(attempts=F("attempts") - 1, lease_until=until)

@@ -37,7 +37,7 @@ PATIENCE_SECONDS = 60.0
 """Then the rest of a batch is left to another task: several mails in it must have hung."""
 
 PARSER_PAUSE = timedelta(seconds=30)
-
+DATABASE_PAUSE = timedelta(seconds=20)
 
 TOGETHER = 20
 """Mails in one transaction: it takes a fraction of a second, as agents wait for the rows that it locks."""
@@ -181,6 +181,10 @@ def _deliver_alone(work: _Work) -> list[Message]:
     except ClaimLost:
         logger.info("fetched mail %s is in other hands", claim.pk)
     except Exception as error:  # the edge: the next mail must not suffer
+        if claims.is_passing(error):
+            logger.warning("fetched mail %s waits for the database: %s", claim.pk, error)
+            claims.give_back([claim], DATABASE_PAUSE)
+            return []
         logger.exception("fetched mail %s was not delivered, attempt %s", claim.pk, claim.attempts)
         claims.failed(claim, f"It could not be put into its queue: {type(error).__name__}: {error}")
     return []

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from mailsources import apart, tasks
@@ -238,6 +239,26 @@ def test_without_a_parser_no_mail_loses_an_attempt(
     fetched.refresh_from_db()
     assert (fetched.state, fetched.attempts) == (State.WAITING, 0)
     assert fetched.lease_until is not None
+
+
+@pytest.mark.parametrize(("code", "counts"), [("53100", 0), ("55P03", 0), ("22021", 1)])
+def test_a_full_or_locked_database_costs_no_mail_an_attempt(
+    source: EmailSource, monkeypatch: pytest.MonkeyPatch, code: str, counts: int
+) -> None:
+    def refuses(*mail: Any, **named: Any) -> Message:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DO $$ BEGIN RAISE 'not now' USING ERRCODE = '{code}'; END $$")
+        raise AssertionError
+
+    fetched = ingest(source, make_mail())
+    with monkeypatch.context() as patched:
+        patched.setattr(intake, "deliver", refuses)
+        assert deliver(fetched.pk) is None
+    fetched.refresh_from_db()
+    assert (fetched.state, fetched.attempts) == (State.WAITING, counts)
+    assert fetched.lease_until is not None
+    pass_time()
+    assert deliver(fetched.pk) is not None
 
 
 def test_a_mail_in_quarantine_can_be_tried_again(source: EmailSource) -> None:
