@@ -30,6 +30,8 @@ class SenderForm(SecretsForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not self.fields:  # of somebody who may only look
+            return
         self.fields["name"].required = False
         self.fields["name"].help_text = "Shown in lists and settings files; the e-mail address when empty."
         self.fields["display_name"].help_text = "The name beside the address, such as Support of Example Ltd."

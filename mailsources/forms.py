@@ -29,6 +29,8 @@ class SourceForm(SecretsForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not self.fields:  # of somebody who may only look
+            return
         self.fields["name"].required = False
         self.fields["name"].help_text = "Shown in lists and settings files; the mailbox when empty."
         self.fields["public_address"].widget.attrs["placeholder"] = "support@example.com"

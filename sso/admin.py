@@ -138,7 +138,8 @@ class ProviderAdmin(ProductAdmin):
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         obj = self.get_object(request, object_id) if object_id else None
-        more = {"card": card(obj or SSOProvider()), **(extra_context or {})}
+        may_change = self.has_change_permission(request, obj)
+        more = {"card": card(obj or SSOProvider()) | {"may_change": may_change}, **(extra_context or {})}
         return allow_sign_in(super().changeform_view(request, object_id, form_url, more))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:

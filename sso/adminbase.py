@@ -42,6 +42,17 @@ class ProductAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
             found = found.annotate(is_marked=one)
         return found.defer(*_secret_names(self.model))
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who may only look sees all as text, so there the secrets are left out."""
+        found = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return found
+        hidden = _secret_names(self.model)
+        return [
+            (title, {**options, "fields": [name for name in options["fields"] if name not in hidden]})
+            for title, options in found
+        ]
+
     @display(description=ModelAdmin.action_checkbox.short_description)
     def action_checkbox(self, obj: Model) -> SafeString:
         # Each row has this column, so it carries the mark; the style sheet colours the row.

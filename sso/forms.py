@@ -68,6 +68,8 @@ class ProviderForm(SecretsForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.warnings: list[str] = []
+        if not self.fields:  # of somebody who may only look
+            return
         common = preset(self.instance.type)
         self.fields["name"].required = False
         self.fields["name"].help_text = "For settings files and reports; made from the ID when empty."
