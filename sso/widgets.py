@@ -3,11 +3,14 @@
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from sso import secrets
 
 KEEP = "stored: leave empty to keep it"
+TYPE_AGAIN = "not stored yet: type it in again"
+TYPE_AGAIN_OR_KEEP = "type it in again; empty keeps the old one"
 
 
 class SecretInput(UnfoldAdminPasswordWidget):  # type: ignore[misc]  # unfold has no types
@@ -16,9 +19,12 @@ class SecretInput(UnfoldAdminPasswordWidget):  # type: ignore[misc]  # unfold ha
     A token URL is no secret and is shown as text, with whose token it is below.
 
     :param accepts_token_url: tell below the field whose token a typed token URL means.
+
+    `hint` is said in the empty field of a form that comes back with errors: what was typed is gone then.
     """
 
     template_name = "sso/secret_input.html"
+    hint: str | None = None
 
     def __init__(self, attrs: dict[str, Any] | None = None, *, accepts_token_url: bool = False) -> None:
         super().__init__({"autocomplete": "new-password", "spellcheck": "false", **(attrs or {})})
@@ -29,8 +35,8 @@ class SecretInput(UnfoldAdminPasswordWidget):  # type: ignore[misc]  # unfold ha
         stored = str(value or "")
         if stored and self.accepts_token_url and secrets.token_name(stored):
             context["widget"] |= {"type": "text", "value": stored}
-        elif stored:
-            context["widget"]["attrs"]["placeholder"] = KEEP
+        elif hint := (KEEP if stored else "") if self.hint is None else self.hint:
+            context["widget"]["attrs"]["placeholder"] = hint
         note = secrets.describe(stored) if stored and self.accepts_token_url else ""
         return context | {"accepts_token_url": self.accepts_token_url, "note": note}
 
@@ -61,11 +67,24 @@ class SecretsForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         for name in self.secret_fields():
+            self.fields[name].widget.hint = self._hint(name)
             if name in cleaned and not cleaned[name]:
                 cleaned[name] = self.initial.get(name) or ""
             if cleaned.get(name) and self.fields[name].widget.accepts_token_url:
                 self._check_token_url(name, cleaned[name])
         return cleaned
+
+    def _hint(self, name: str) -> str:
+        is_stored, is_typed = bool(self.initial.get(name)), bool(self.data.get(self.add_prefix(name)))
+        if is_typed:
+            return TYPE_AGAIN_OR_KEEP if is_stored else TYPE_AGAIN
+        return KEEP if is_stored else ""
+
+    def _update_errors(self, errors: ValidationError) -> None:
+        """Of a field whose input was refused already the row knows nothing: one sentence is enough."""
+        for name in self.errors.keys() & getattr(errors, "error_dict", {}).keys():
+            del errors.error_dict[name]
+        super()._update_errors(errors)  # type: ignore[misc]  # django-stubs leave it out
 
     def _check_token_url(self, name: str, value: str) -> None:
         try:

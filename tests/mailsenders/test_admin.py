@@ -121,6 +121,12 @@ def test_settings_that_cannot_work_are_refused_in_words(
     assert said in html
 
 
+def test_a_field_left_empty_is_named_once(admin: Client) -> None:
+    html = refusal(admin, server_address="")
+    assert "This field is required." in html
+    assert "is not a server name" not in html
+
+
 def test_clear_text_to_the_own_network_is_allowed(admin: Client) -> None:
     values = filled_in(server_type="NONE", server_address="127.0.0.1", service_port="25")
     admin.post(reverse(ADD), values)

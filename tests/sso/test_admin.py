@@ -154,6 +154,26 @@ def test_no_secret_on_any_page(admin_client: Client, oauth_server: OAuthServer) 
     assert "stored: leave empty to keep it" in said
 
 
+def test_a_form_with_errors_says_that_the_secret_is_to_be_typed_again(admin_client: Client) -> None:
+    refused = admin_client.post(ADD, FORM | {"mailbox": "nonsense"}).content.decode()
+    assert "not stored yet: type it in again" in refused
+    assert "leave empty to keep it" not in refused
+    provider = make_provider(client_secret="first")
+    wrong = FORM | {"mailbox": "nonsense"}
+    refused = admin_client.post(change(provider), wrong).content.decode()
+    assert "type it in again; empty keeps the old one" in refused
+    refused = admin_client.post(change(provider), wrong | {"client_secret": ""}).content.decode()
+    assert "stored: leave empty to keep it" in refused
+
+
+def test_an_agent_is_told_why_the_administration_asks_for_a_password(client: Client) -> None:
+    client.force_login(User.objects.create_user("alice"))
+    html = client.get("/admin/", follow=True).content.decode()
+    assert "You are signed in as alice , who may not open the administration." in words(html)
+    client.logout()
+    assert "You are signed in as" not in client.get("/admin/", follow=True).content.decode()
+
+
 def test_an_empty_secret_keeps_the_stored_one_and_a_typed_one_replaces_it(admin_client: Client) -> None:
     provider = make_provider(client_secret="first")
     admin_client.post(change(provider), FORM | {"client_secret": "", "name": "renamed"})
