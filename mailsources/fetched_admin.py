@@ -84,11 +84,11 @@ class FetchedAdmin(ProductAdmin):
         return obj.sender or "–"
 
     @display(description="Subject")
-    def about(self, obj: FetchedMail) -> SafeString | str:
-        if not obj.subject:
-            return "–"
-        short = Truncator(obj.subject).chars(LONGEST_SUBJECT)
-        return format_html('<span class="ucs-subject" title="{}">{}</span>', obj.subject, short)
+    def about(self, obj: FetchedMail) -> SafeString:
+        """With what became of a mail that is no message: the widest column has room for a sentence."""
+        subject = Truncator(obj.subject).chars(LONGEST_SUBJECT) or "–"
+        below = format_html('<span class="ucs-below">{}</span>', said) if (said := reason(obj)) else ""
+        return format_html('<span class="ucs-subject" title="{}">{}{}</span>', obj.subject, subject, below)
 
     @display(description="Subject")
     def full_subject(self, obj: FetchedMail) -> str:
@@ -110,11 +110,11 @@ class FetchedAdmin(ProductAdmin):
 
     @display(description="State")
     def condition(self, obj: FetchedMail) -> SafeString:
-        return condition(obj)
+        return badge(tone(obj), obj.get_state_display())
 
     @display(description="Source")
     def origin(self, obj: FetchedMail) -> SafeString:
-        return format_html('<span class="ucs-firm">{}</span>', obj.source)
+        return format_html('<span class="ucs-cell">{}</span>', obj.source)
 
     @display(description="Conversation")
     def conversation(self, obj: Any) -> SafeString | str:
@@ -204,9 +204,6 @@ def tone(fetched: FetchedMail) -> Tone:
     return TONES.get(fetched.state, "warn")
 
 
-def condition(fetched: FetchedMail) -> SafeString:
-    """The state of a mail as a badge, with the reason if there is one."""
-    reason = (
-        "Too big: only its headers came in." if fetched.is_stub and not fetched.reason else fetched.reason
-    )
-    return badge(tone(fetched), fetched.get_state_display(), reason)
+def reason(fetched: FetchedMail) -> str:
+    """Why a mail is not, or not as a whole, a message of ours; empty for all others."""
+    return "Too big: only its headers came in." if fetched.is_stub and not fetched.reason else fetched.reason

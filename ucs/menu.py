@@ -29,7 +29,7 @@ MENU: dict[str, list[Entry]] = {
     ],
     "☰ Messaging": [
         Entry("Email queues", "queues.EmailQueue", "inbox", "Where conversations wait for agents"),
-        Entry("Email sources", "mailsources.EmailSource", "move_to_inbox", "Mailboxes that are fetched"),
+        Entry("Email sources", "mailsources.EmailSource", "move_to_inbox", "Mailboxes whose mail comes in"),
         Entry("Email senders", "mailsenders.EmailSender", "outgoing_mail", "Addresses that answer"),
         Entry("Agents", "agents.Agent", "support_agent", "Who answers, and what they can do"),
         Entry("Skills", "agents.Skill", "psychology", "What queues demand and agents offer"),
