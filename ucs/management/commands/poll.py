@@ -29,7 +29,9 @@ class Command(BaseCommand):
             if not sources and EmailSource.objects.filter(name=options["source"]):
                 raise CommandError(f"{options['source']} is forwarded to us: there is nothing to fetch.")
             if not sources:
-                raise CommandError(f"There is no email source “{options['source']}”.")
+                raise CommandError(
+                    f"There is no email source “{options['source']}”: see `manage.py export` for the names."
+                )
         failed = 0
         for source in sources:
             try:

@@ -32,15 +32,16 @@ class Command(BaseCommand):
 
     def show(self, found: dict[str, Any]) -> None:
         """A line for each object, then what is wrong."""
-        for kind in ("sources", "senders", "providers", "queues", "workers"):
-            for row in found[kind]:
-                name = row.get("name") or row["queue"]
-                rest = "  ".join(
-                    f"{key}={shown(value)}"
-                    for key, value in row.items()
-                    if key not in ("name", "last_error") and value
-                )
-                self.stdout.write(f"{kind[:-1]:9} {name:24} {rest}")
+        kinds = ("sources", "senders", "providers", "queues", "workers")
+        rows = [(kind[:-1], row.get("name") or row["queue"], row) for kind in kinds for row in found[kind]]
+        width = max((len(name) for _, name, _ in rows), default=0)
+        for kind, name, row in rows:
+            rest = "  ".join(
+                f"{key}={shown(value)}"
+                for key, value in row.items()
+                if key not in ("name", "last_error") and value
+            )
+            self.stdout.write(f"{kind:9} {name:{width}}  {rest}")
         for sentence in found["troubles"]:
             self.stdout.write(self.style.ERROR(sentence))
         if found["ok"]:
