@@ -214,7 +214,7 @@ def delivery(mail: OutgoingMail, now: datetime) -> Delivery:
     refused = tuple(
         f"{each.email}: {each.answer}" if each.answer else each.email
         for each in mail.recipients.all()
-        if each.state == "refused" and not each.returned_at
+        if each.state == "refused" and not each.returned_at and not answer.startswith(f"{each.email}:")
     )
     back = tuple(
         f"{each.email}, {clock(each.returned_at)}: {each.answer}"
