@@ -191,6 +191,7 @@ def _console(provider: SSOProvider) -> dict[str, str]:
     is_google = provider.type == SSOProvider.Type.GOOGLE
     named = provider.pk or provider.type != SSOProvider.Type.GENERIC
     return {
+        "kind": provider.type,
         "title": titles.get(provider.type, "For another OAuth 2.0 server"),
         "redirect_label": "Authorized redirect URI" if is_google else "Redirect URI",
         "redirect_uri": oauth.redirect_uri(provider) if named else f"{settings.BASE_URL}/login/oauth2/…",

@@ -80,6 +80,7 @@ class ProviderForm(SecretsForm):
             else "What the sign-in may do."
         )
         if not self.instance.pk:
+            self.fields["scope"].help_text = "What the sign-in may do; filled in for Google and Microsoft."
             self.initial.setdefault("scope", common.scope)
         if self.instance.secret_changed_at:
             day = date_format(timezone.localtime(self.instance.secret_changed_at), "DATE_FORMAT")

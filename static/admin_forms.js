@@ -1,4 +1,5 @@
-// Small helps on the forms of the administration: copy buttons, and whose token a token URL means.
+// Small helps on the forms of the administration: copy buttons, whose token a token URL means, what a type of
+// provider wants.
 (function () {
   async function copy(button) {
     const before = button.textContent;
@@ -38,7 +39,25 @@
     });
   }
 
+  // What is beside the form of a new provider, and the scope, follow the type that is chosen.
+  function follow(type) {
+    const kinds = [...document.querySelectorAll("[data-kind]")];
+    const scope = document.getElementById("id_scope");
+    function choose() {
+      const chosen = kinds.find((each) => each.dataset.kind === type.value);
+      if (!chosen) return;
+      kinds.forEach((each) => { each.open = each === chosen; });
+      if (!kinds.some((each) => each.dataset.scope === scope.value.trim())) return; // somebody typed it
+      scope.value = chosen.dataset.scope;
+      scope.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    type.addEventListener("change", choose);
+    if (type.value !== kinds[0]?.dataset.kind) choose();
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
+    const type = document.getElementById("id_type");
+    if (type && document.querySelector("[data-kind]")) follow(type);
     document.querySelectorAll("[data-describes]").forEach(watch);
   });
 })();

@@ -63,3 +63,18 @@ def test_connecting_a_google_mailbox_word_for_word(page: Page, oauth_server: OAu
     assert f"/api/v1.0/auth/token/{token.provider_id}" in page.inner_text(".ucs-card")
     page.click(".ucs-copy-button >> nth=0")
     page.wait_for_selector("text=/Copied|Press Ctrl/")
+
+
+def test_what_is_beside_the_form_follows_the_type(page: Page) -> None:
+    User.objects.create_superuser("admin", password="rehearsal")
+    page.goto("/admin/login/?next=/admin/sso/ssoprovider/add/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "rehearsal")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_label("Type").select_option("microsoft")
+    page.wait_for_selector("details[open] >> text=For the Microsoft Entra admin center")
+    assert page.locator("details.ucs-card-kind[open]").count() == 1
+    assert "outlook.office.com" in page.get_by_label("Scope").input_value()
+    page.get_by_label("Scope").fill("openid")
+    page.get_by_label("Type").select_option("google")
+    assert page.get_by_label("Scope").input_value() == "openid", "it was typed in"
