@@ -73,6 +73,7 @@ class ProviderForm(SecretsForm):
         common = preset(self.instance.type)
         self.fields["name"].required = False
         self.fields["name"].help_text = "For settings files and reports; made from the ID when empty."
+        self.fields["secret_ends_on"].label = "Secret ends on"
         self.fields["client_secret"].required = False  # whether it is needed depends on the type
         self.fields["scope"].help_text = (
             f"What the sign-in may do; for mail {common.scope}"

@@ -210,8 +210,11 @@ def test_a_reply_is_sent_and_shown_with_its_delivery(program: Program, queue: Em
     assert [person["email"] for person in sent["to"]] == ["charlie@customer.example"]
     assert sent["delivery"]["state"] in ("queued", "held")
     assert sent["delivery"]["recipients"] == [
-        {"email": "charlie@customer.example", "state": "pending", "answer": ""}
-    ]
+        {
+            "email": "charlie@customer.example", "state": "pending", "answer": "",
+            "reason": "", "returned_at": None, "delay": "",
+        }
+    ]  # fmt: skip
     (file,) = sent["attachments"]
     assert (file["name"], file["size"]) == ("way.pdf", 8)
     download = program.client.get(file["url"], headers=program.headers)

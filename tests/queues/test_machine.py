@@ -151,7 +151,11 @@ class Desk(RuleBasedStateMachine):
         def merge(user: Any, row: Conversation) -> None:
             assert other is not None
             merged = actions.merge(user, row, other)
-            assert merged.due_at == min(due) if due else merged.due_at is None or row.state == State.HELD
+            if row.state == State.HELD:  # its clock begins now, and may be the earlier one
+                assert merged.due_at is not None
+                assert not due or merged.due_at <= min(due)
+            else:
+                assert merged.due_at == (min(due) if due else None)
             assert merged.messages.count() >= 1
 
         self.act(name, number, merge)
