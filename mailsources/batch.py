@@ -99,6 +99,7 @@ class Batch:
         self._new_contents: set[str] = set()
         self._names: set[tuple[int | None, str | None]] = set()
         self._shown_again: list[int] = []
+        self._freed: list[int] = []
         self._was_gone = 0
 
     def write(self) -> Stored:
@@ -108,6 +109,7 @@ class Batch:
         RawMail.objects.bulk_create(self._new_raws)
         for row in rows:
             row.raw = row.raw  # the raw mail has its id only now
+        FetchedMail.objects.filter(pk__in=self._freed).update(uidl=None)
         new = [row for row in rows if row.pk is None]
         FetchedMail.objects.bulk_create(new)
         for row in rows:
@@ -134,6 +136,9 @@ class Batch:
 
     def _row(self, one: Ready) -> FetchedMail | None:
         row = self._old.get(one.name)
+        if row is not None and self._is_reused(one, row):
+            self._freed.append(row.pk)
+            row = None
         if self._is_taken(one, row):
             nameless = replace(one.listed, uid=None, uidl=None)
             one, row = replace(one, seen=replace(one.seen, listed=nameless)), None
@@ -158,6 +163,11 @@ class Batch:
             uidl=one.listed.uidl,
             size=one.listed.size,
         )
+
+    def _is_reused(self, one: Ready, row: FetchedMail) -> bool:
+        """Whether the name was that of a mail that we have deleted, and is another's now."""
+        is_other = bool(one.content) and row.content_hash not in ("", one.content)
+        return is_other and row.uidl is not None and row.settled_at is not None and not self.leave
 
     def _is_taken(self, one: Ready, row: FetchedMail | None) -> bool:
         """Whether the name is another mail's: UIDLs made of the content may be equal (RFC 1939 7)."""

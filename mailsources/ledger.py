@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from mailsources import lease as leases
@@ -71,9 +72,24 @@ def unknown(lease: Lease, listed: Sequence[Listed]) -> list[Listed]:
         state=State.SKIPPED, reason=GONE
     )
     known_uids = set(done.filter(uid__in=uids).values_list("uid", flat=True)) if uids else set()
-    known_uidls = set(done.filter(uidl__in=uidls).values_list("uidl", flat=True)) if uidls else set()
+    known_uidls = _taken_uidls(lease.source, done, listed) if uidls else set()
     # A mail without any number (POP3 without UIDL) is known by its content only, once it was read.
     return [one for one in listed if one.uid not in known_uids and one.uidl not in known_uidls]
+
+
+def _taken_uidls(source: EmailSource, done: QuerySet[FetchedMail], listed: Sequence[Listed]) -> set[str]:
+    """UIDLs that still mean the mail that we know: when that is deleted, another may get its UIDL.
+
+    (RFC 1939 7: it is unique as long as its mail exists.) Such a one has another size, too.
+    """
+    sizes = {one.uidl: one.size for one in listed if one.uidl is not None}
+    deletes = source.after_import == EmailSource.AfterImport.DELETE
+    rows = done.filter(uidl__in=list(sizes)).values_list("uidl", "size", "settled_at")
+    return {
+        uidl
+        for uidl, size, settled_at in rows
+        if uidl is not None and not (deletes and settled_at and sizes[uidl] not in (0, size))
+    }
 
 
 def unread(lease: Lease) -> list[Listed]:

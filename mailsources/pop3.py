@@ -72,7 +72,8 @@ class Pop3Mailbox:
         if names is None:
             everything = [Listed(number=number, size=int(size)) for number, size in sizes.items()]
         else:
-            self._numbers = {uidl: number for number, uidl in names}
+            # Of several mails with one name (RFC 1939 7) the first; the others follow when that is gone.
+            self._numbers = {uidl: number for number, uidl in reversed(names)}
             everything = [
                 Listed(uidl=uidl, number=number, size=int(sizes.get(number, b"0"))) for number, uidl in names
             ]

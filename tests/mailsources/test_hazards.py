@@ -345,6 +345,29 @@ def test_pop3_without_top_still_tells_of_a_mail_too_big(
     assert poll_now(source).count == 0
 
 
+def test_pop3_that_gives_the_name_of_a_deleted_mail_to_another_loses_neither(
+    dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def numbers(self: poplib.POP3) -> Any:
+        lines = [line.split()[0] + b" 1" for line in self.list()[1]]
+        return b"+OK", lines, 0
+
+    monkeypatch.setattr(poplib.POP3, "uidl", numbers)
+    source = source_at(dovecot, "pop3-ssl", after_import="delete")
+    mails = [make_mail(text) for text in ("one", "the second", "the third of them")]
+    for raw in mails[:2]:  # two at once, of one name
+        dovecot.drop(source.username, raw)
+    for _ in range(2):
+        assert not fetch_new(source).error
+    assert contents(source) == sorted(mails[:2])
+    dovecot.drop(source.username, mails[2])
+    for _ in range(3):
+        looked = fetch_new(source)
+    assert contents(source) == sorted(mails)
+    assert looked.on_server == 0
+    assert FetchedMail.objects.filter(source=source).count() <= 4
+
+
 def test_pop3_that_hangs_up_over_one_mail_brings_the_others(
     dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
