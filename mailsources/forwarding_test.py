@@ -23,6 +23,9 @@ PATIENCE = timedelta(minutes=3)
 
 GIVEN_UP = timedelta(hours=1)
 
+MARK_COUNTS = timedelta(days=7)
+"""Servers try for five days. Later whoever has seen a mark could keep mails from the agents with it."""
+
 _MARK = re.compile(r"\b(\d{1,18})-([0-9a-f]{24})\b")
 _ID = re.compile(r"forwarding-test\.(\d{1,18})\.([0-9a-f]{24})@.{1,253}", re.IGNORECASE)
 
@@ -85,8 +88,11 @@ def arrived(fetched: FetchedMail, mail: ParsedMail) -> bool:
     test_id = _marked(mail.subject)
     if test_id is None:
         return False
-    tests = ForwardingTest.objects.filter(pk=test_id, source=fetched.source, arrived_at=None)
-    tests.update(arrived_at=fetched.received_at or timezone.now())
+    at = fetched.received_at or timezone.now()
+    tests = ForwardingTest.objects.filter(pk=test_id, started_at__gt=at - MARK_COUNTS)
+    if not tests.exists():
+        return False
+    tests.filter(source=fetched.source, arrived_at=None).update(arrived_at=at)
     return True
 
 

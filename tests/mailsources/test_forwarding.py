@@ -204,6 +204,13 @@ def test_over_another_source_it_stays_out_of_the_queue_too_but_proves_nothing() 
     assert test.arrived_at is None
 
 
+def test_a_mark_hides_no_mail_for_ever() -> None:
+    source = make_forwarding()
+    test = start(source)
+    ForwardingTest.objects.update(started_at=timezone.now() - timedelta(days=8))
+    assert hand_over(source, marked(test)).state == State.DELIVERED
+
+
 def test_a_mark_cannot_be_forged() -> None:
     source = make_forwarding()
     test = start(source)
