@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 
 from django.db.models import Count, Q
 from django.urls import reverse
@@ -55,8 +56,8 @@ def _sources() -> Iterator[Trouble]:
         key = f"source:{source.pk}"
         if source.is_active and source.state.is_failing:
             yield Trouble(f"{key}:failing", title, source.state.last_error, link)
-        for number, sentence in enumerate(standing.alarms(source, now)):
-            yield Trouble(f"{key}:alarm:{number}", title, sentence, link, is_urgent=False)
+        for sentence in standing.alarms(source, now):
+            yield Trouble(f"{key}:{_kind(sentence)}", title, sentence, link, is_urgent=False)
         if count := quarantined.get(source.pk):
             ledger = reverse("admin:mailsources_fetchedmail_changelist")
             yield Trouble(
@@ -111,8 +112,8 @@ def _queues() -> Iterator[Trouble]:
         return
     for queue in EmailQueue.objects.filter(pk__in=found):
         link = _change("queues_emailqueue", queue.pk)
-        for number, sentence in enumerate(found[queue.pk]):
-            yield Trouble(f"queue:{queue.pk}:alarm:{number}", f"queue {queue.name}", sentence, link)
+        for sentence in found[queue.pk]:
+            yield Trouble(f"queue:{queue.pk}:{_kind(sentence)}", f"queue {queue.name}", sentence, link)
 
 
 def _workers() -> Iterator[Trouble]:
@@ -140,6 +141,14 @@ def _endings() -> Iterator[Trouble]:
 def _all_providers() -> Iterator[SSOProvider]:
     rows = SSOProvider.objects.select_related("token")
     yield from rows.defer("client_secret", "token__access_token", "token__refresh_token")
+
+
+def _kind(sentence: str) -> str:
+    """A short name of the trouble: of what to do, which stays while the numbers before it change.
+
+    Counting them through would give one the place of another, and its day of silence with it.
+    """
+    return sha256(sentence.rpartition(": ")[2].encode()).hexdigest()[:12]
 
 
 def _change(table: str, pk: int) -> str:

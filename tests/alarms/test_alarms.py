@@ -245,6 +245,21 @@ def test_lasting_alarms_of_different_hours_come_in_one_mail(clock: time_machine.
     assert len(letters()) - before == 3
 
 
+def test_two_troubles_of_a_source_are_kept_apart(clock: time_machine.Traveller) -> None:
+    source = make_source(silence_hours=1)
+    proof = {"server": 2, "ours": 1, "missing": 1, "examples": ["17"], "unnamed": False}
+    SourceState.objects.filter(source=source).update(proof=proof)
+    watch.look()
+    clock.shift(timedelta(hours=2))
+    watch.look()
+    silent_since = timezone.now()
+    SourceState.objects.filter(source=source).update(proof={})
+    clock.shift(timedelta(hours=3))
+    watch.look()
+    (left,) = Alarm.objects.filter(ended_at=None)
+    assert (left.sentence[:21], left.began_at) == ("No mail has come yet,", silent_since)
+
+
 def test_nobody_to_tell_is_not_told(settings: Settings, clock: time_machine.Traveller) -> None:
     settings.ALERTS = Alerts()
     working_sender()
