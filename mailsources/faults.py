@@ -9,6 +9,7 @@ import socket
 import ssl
 from typing import Protocol as Shape
 
+from mailcore.clean import clean_line
 from mailsources import refusals
 from sso.steps import Place, Protocol, explain, start_tls
 
@@ -173,7 +174,7 @@ def answer(error: Exception) -> str:
         text = text.decode(errors="replace")
     if text.startswith(("b'", 'b"')) and text.endswith(("'", '"')):
         text = text[2:-1]  # imapclient makes a string of the bytes' repr
-    return " ".join(text.split())[:200].rstrip(".") or type(error).__name__
+    return clean_line(text)[:200].rstrip(".") or type(error).__name__  # no database takes a NUL
 
 
 def _known(text: str, server: Server) -> MailboxError | None:

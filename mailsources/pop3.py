@@ -99,13 +99,13 @@ class Pop3Mailbox:
                 with self._talking() as line:
                     raw = _octets(line.retr(one.number)[1])
             except MailboxError as error:
-                if self._line is None:
-                    if not self._has_read:  # maybe this mail is why: three times, then it blocks no other
-                        yield Unreadable(one, str(error.__cause__))
+                cause = error.__cause__
+                if self._line is None and isinstance(cause, FAULTS) and not self._has_read:
+                    # Maybe this mail is why: after three times it blocks the others no more.
+                    yield Unreadable(one, faults.answer(cause))
+                if self._line is None or not isinstance(cause, poplib.error_proto):
                     raise
-                if not isinstance(error.__cause__, poplib.error_proto):
-                    raise
-                yield Unreadable(one, faults.answer(error.__cause__))
+                yield Unreadable(one, faults.answer(cause))
                 continue
             self._has_read = True
             yield Arrived(self._named(one, raw), raw)

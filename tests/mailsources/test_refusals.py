@@ -114,3 +114,14 @@ def test_a_conversation_that_breaks_off_is_never_called_a_wrong_password() -> No
     source: EmailSource = make_source()
     broken = faults.talking(poplib.error_proto(b"-ERR [SYS/PERM] no such mail"), source)
     assert (broken.code, broken.retry) == ("protocol", True)
+
+
+@pytest.mark.parametrize("said", ["-ERR no\0body", "-ERR \x1b[2J\x07 \0"])
+def test_what_no_database_can_hold_is_no_sentence(said: str) -> None:
+    with refusing("POP3", said) as server:
+        source = make_source(server_type="POP3", service_port=server.port, use_ssl=False, password="x")
+        looked = fetch_new(source)
+    state = SourceState.objects.get(source=source)
+    assert looked.error == state.last_error != ""
+    assert state.last_error.isprintable()
+    assert not state.lease_owner
