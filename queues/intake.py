@@ -59,19 +59,24 @@ def deliver(
     conversation = _joined(match)
     if conversation is None:
         message = _open(queue, mail, raw, received_at, match, is_new=acknowledge)
-        touch(sender, f"id {mail.message_id}")
+        _touch(message, sender)
         if acknowledge:
             _acknowledge(message.conversation, message, mail)
         return message
     message = _join(conversation, mail, raw, received_at, match)
-    touch(sender, f"id {mail.message_id}")
+    _touch(message, sender)
     return message
+
+
+def _touch(message: Message, sender: str) -> None:
+    """What a later mail of the batch may ask for, while the message is not written yet."""
+    touch(sender, f"id {message.message_id}", f"conversation {message.conversation_id}")
 
 
 def _joined(match: Match) -> Conversation | None:
     if match.conversation_id is None:
         return None
-    flush()
+    flush(f"conversation {match.conversation_id}")
     try:
         return states.lock_following(match.conversation_id)
     except Conversation.DoesNotExist:  # erased a moment ago

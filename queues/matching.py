@@ -109,7 +109,7 @@ def _lost(queue: EmailQueue, mail: ParsedMail) -> Match | None:
 def _found(queue: EmailQueue, mail: ParsedMail) -> list[Found]:
     rows = named(ids_of(mail))
     if rows:
-        flush()
+        flush(*(f"conversation {row.pk}" for row in rows))
     ended = {row.pk: _ended(row, mail) for row in rows}
     if any(ended.values()):
         later = continuations([pk for pk, why in ended.items() if why])
