@@ -19,7 +19,17 @@ from mailsources.faults import FAULTS, MailboxError
 from mailsources.hosts import host_of
 from mailsources.imap_line import Line, connect, hang_up
 from mailsources.kept import Kept
-from mailsources.listing import LONGEST_HEADERS, Answer, Arrived, Listed, Shown, TooBig, Unreadable, Vanished
+from mailsources.listing import (
+    LONGEST_HEADERS,
+    Answer,
+    Arrived,
+    Listed,
+    Shown,
+    TooBig,
+    Unreadable,
+    Vanished,
+    octets,
+)
 from mailsources.models import EmailSource
 from mailsources.signin import READ_SECONDS, shut
 from mailsources.uids import new_uids
@@ -209,7 +219,7 @@ class ImapMailbox:
             self._reconnect()
             half = len(uids) // 2
             return self._sizes(uids[:half]) + self._sizes(uids[half:]) if half else [Listed(uid=uids[0])]
-        return [Listed(uid=uid, size=int(answers.get(uid, {}).get(b"RFC822.SIZE") or 0)) for uid in uids]
+        return [Listed(uid=uid, size=octets(answers.get(uid, {}).get(b"RFC822.SIZE"))) for uid in uids]
 
     def _bodies(self, listed: Sequence[Listed]) -> Answers:
         return _ask(self._open().client, [one.uid for one in listed], ["INTERNALDATE", "BODY.PEEK[]"])

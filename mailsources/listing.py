@@ -9,6 +9,7 @@ LONGEST_HEADERS = 256 * 1024
 
 BATCH_MAILS = 50
 BATCH_OCTETS = 8 * 1024 * 1024
+_MOST_OCTETS = 2**62  # a column holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,11 @@ class TooBig:
 
 Answer = Arrived | Unreadable | Vanished
 Seen = Answer | TooBig
+
+
+def octets(said: object) -> int:
+    """A size as a server gave it; 0 for what can't be one."""
+    return min(said, _MOST_OCTETS) if isinstance(said, int) and said > 0 else 0
 
 
 def batches(listed: Iterable[Listed]) -> Iterator[list[Listed]]:

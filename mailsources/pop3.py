@@ -15,7 +15,17 @@ from typing import Any
 
 from mailsources import faults
 from mailsources.faults import FAULTS, MailboxError
-from mailsources.listing import LONGEST_HEADERS, Answer, Arrived, Listed, Shown, TooBig, Unreadable, Vanished
+from mailsources.listing import (
+    LONGEST_HEADERS,
+    Answer,
+    Arrived,
+    Listed,
+    Shown,
+    TooBig,
+    Unreadable,
+    Vanished,
+    octets,
+)
 from mailsources.models import EmailSource
 from mailsources.signin import CONNECT_SECONDS, login_name, prepare, shut, signed_in, stays_here
 from sso import tls
@@ -70,12 +80,12 @@ class Pop3Mailbox:
             sizes = dict(_pairs(line.list()[1]))
         names = self._uidls()
         if names is None:
-            everything = [Listed(number=number, size=int(size)) for number, size in sizes.items()]
+            everything = [Listed(number=number, size=_size(size)) for number, size in sizes.items()]
         else:
             # Of several mails with one name (RFC 1939 7) the first; the others follow when that is gone.
             self._numbers = {uidl: number for number, uidl in reversed(names)}
             everything = [
-                Listed(uidl=uidl, number=number, size=int(sizes.get(number, b"0"))) for number, uidl in names
+                Listed(uidl=uidl, number=number, size=_size(sizes.get(number, b""))) for number, uidl in names
             ]
         for start in range(0, len(everything), LISTED_AT_ONCE):
             yield everything[start : start + LISTED_AT_ONCE]
@@ -296,6 +306,12 @@ def _pairs(lines: list[bytes]) -> list[tuple[int, bytes]]:
     """What LIST and UIDL answer: a number and a word on each line; others are passed over."""
     words = [line.split(None, 1) for line in lines]
     return [(int(two[0]), two[1].strip()) for two in words if len(two) == 2 and two[0].isdigit()]
+
+
+def _size(words: bytes) -> int:
+    """Octets by LIST, after which a server may say more (RFC 1939 5); 0 for what can't be one."""
+    number = words.partition(b" ")[0]
+    return octets(int(number)) if number.isdigit() and len(number) < 20 else 0
 
 
 def _clean(name: bytes) -> str:

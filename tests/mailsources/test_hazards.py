@@ -368,6 +368,25 @@ def test_pop3_that_gives_the_name_of_a_deleted_mail_to_another_loses_neither(
     assert FetchedMail.objects.filter(source=source).count() <= 4
 
 
+def test_sizes_that_are_none_hold_nothing_up(dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter((b"250 octets", b"9" * 30, b"-1"))
+    real = poplib.POP3.list
+
+    def says_more(self: poplib.POP3) -> Any:
+        lines = [line.split()[0] + b" " + next(sizes) for line in real(self)[1]]
+        return b"+OK", lines, 0
+
+    source = source_at(dovecot, "pop3-ssl")
+    mails = fill(dovecot, source, 3)
+    with monkeypatch.context() as patched:
+        patched.setattr(poplib.POP3, "list", says_more)
+        assert fetch_new(source).count == 3
+    assert contents(source) == mails
+    box = Mailbox(size=lambda uid: 10**30 if uid == 2 else None)
+    with source_of(box) as lying:
+        assert fetch_new(lying).count == 3
+
+
 def test_pop3_that_hangs_up_over_one_mail_brings_the_others(
     dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
