@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin import display
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +12,8 @@ from django.utils.safestring import SafeString
 from alarms.endings import endings
 from alarms.models import Alarm
 from sso.admin import ProductAdmin, badge, when
+
+NOBODY = "nobody: EMAIL_ALERTS_TO is empty"
 
 
 class EndedFilter(admin.SimpleListFilter):
@@ -71,6 +74,8 @@ class AlarmAdmin(ProductAdmin):
 
     @display(description="Told by mail")
     def told(self, obj: Alarm) -> SafeString | str:
+        if obj.mailed_at is None and not (settings.ALERTS.recipients or obj.owner):
+            return format_html('<span class="ucs-quiet">{}</span>', NOBODY)
         return when(obj.mailed_at)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:

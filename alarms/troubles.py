@@ -89,9 +89,16 @@ def _senders() -> Iterator[Trouble]:
             yield Trouble(
                 f"sender:{sender.pk}:unsent",
                 title,
-                f"{row['uncertain']} mails are uncertain, {row['failed']} failed.",
+                unsent(row["uncertain"], row["failed"]),
                 f"{outgoing}?sender__id__exact={sender.pk}",
             )
+
+
+def unsent(uncertain: int, failed: int) -> str:
+    """What became of mails that did not leave; only what there is is named."""
+    found = [(failed, "failed"), (uncertain, "may have left or not")]
+    parts = [f"{count} {'mail' if count == 1 else 'mails'} {what}" for count, what in found if count]
+    return f"{', '.join(parts)}: open each, then send it again or mark it as sent."
 
 
 def _providers() -> Iterator[Trouble]:

@@ -18,7 +18,7 @@ from alarms import mailing, watch
 from alarms.address import Alerts, AlertsError, read
 from alarms.endings import endings
 from alarms.models import Alarm
-from alarms.troubles import troubles
+from alarms.troubles import troubles, unsent
 from mailsenders.due import due
 from mailsenders.models import OutgoingMail, SenderState
 from mailsources.models import SourceState
@@ -384,3 +384,23 @@ def test_where_alarms_can_not_go(text: str) -> None:
     with pytest.raises(AlertsError, match=r"smtp\+starttls://") as refused:
         read(text)
     assert "'pa'" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("uncertain", "failed", "said"),
+    [
+        (0, 1, "1 mail failed: open each"),
+        (2, 0, "2 mails may have left or not: open each"),
+        (1, 3, "3 mails failed, 1 mail may have left or not: open each"),
+    ],
+)
+def test_of_unsent_mails_only_those_are_named_that_there_are(uncertain: int, failed: int, said: str) -> None:
+    assert unsent(uncertain, failed).startswith(said)
+
+
+def test_the_page_says_when_alarms_reach_nobody(admin_client: Client, settings: Settings) -> None:
+    dead_provider(owner="")
+    watch.look()
+    assert "EMAIL_ALERTS_TO is empty" not in admin_client.get("/admin/alarms/alarm/").content.decode()
+    settings.ALERTS = Alerts()
+    assert "nobody: EMAIL_ALERTS_TO is empty" in admin_client.get("/admin/alarms/alarm/").content.decode()
