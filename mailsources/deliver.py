@@ -72,7 +72,10 @@ def deliver_many(fetched_ids: Sequence[int]) -> list[Message]:
     limits = apart.ALONE if len(fetched_ids) == 1 else apart.IN_COMPANY
     until = time.monotonic() + PATIENCE_SECONDS
     delivered: list[Message] = []
-    for portion in _portions(claims.claim(fetched_ids)):
+    for number, portion in enumerate(_portions(claims.claim(fetched_ids))):
+        if number and time.monotonic() > until:
+            claims.give_back(portion)
+            continue
         delivered += _deliver_portion(portion, limits, until)
     return delivered
 

@@ -230,6 +230,17 @@ def test_many_that_hang_leave_the_rest_to_another_task(
     assert [message.subject for message in deliver_many(rest)] == ["Second", "Third"]
 
 
+def test_big_mails_that_take_their_time_are_left_before_their_leases_end(
+    source: EmailSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "PORTION_OCTETS", 1)
+    monkeypatch.setattr(delivering, "PATIENCE_SECONDS", -1.0)
+    ids = [ingest(source, make_mail()).pk for _ in range(3)]
+    assert len(deliver_many(ids)) == 1
+    left = FetchedMail.objects.filter(pk__in=ids[1:], state=State.WAITING)
+    assert list(left.values_list("attempts", "lease_until")) == [(0, None)] * 2
+
+
 def test_without_a_parser_no_mail_loses_an_attempt(
     source: EmailSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
