@@ -196,3 +196,13 @@ def test_one_refused_recipient_of_several_is_named() -> None:
     mail.state = State.SENT
     told = delivery(mail, NOW)
     assert (told.level, told.refused) == ("bad", ("b@customer.example: 550 no",))
+
+
+@pytest.mark.django_db
+def test_the_only_refusal_is_told_once() -> None:
+    words = "charlie@customer.example: the server does not know this address (550 no): check it."
+    mail = make_outgoing()
+    mail.recipients.update(state="refused", answer="550 no")
+    mail.state, mail.last_error = OutgoingMail.State.FAILED, words
+    told = delivery(mail, NOW)
+    assert (told.answer, told.refused) == (words, ())
