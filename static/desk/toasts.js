@@ -39,6 +39,13 @@ new MutationObserver((changes) => {
 }).observe(shelf, { childList: true });
 
 // Taken back in the conversation itself: the toast that offers the same has nothing to offer any more.
-document.body.addEventListener("desk:undone", ({ detail }) => {
-  shelf.querySelector(`[hx-post^="/messages/${detail.message}/undo"]`)?.closest(".toast").remove();
+function settled(message) {
+  shelf.querySelector(`[hx-post^="/messages/${message}/undo"]`)?.closest(".toast").remove();
+}
+document.body.addEventListener("desk:undone", ({ detail }) => settled(detail.message));
+// When a live update has taken the button away first, its answer's event reaches nobody: the target tells it too.
+document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const path = detail.requestConfig?.path ?? "";
+  const undone = detail.xhr?.status === 200 && /^\/messages\/(\d+)\/undo/.exec(path);
+  if (undone) settled(undone[1]);
 });
