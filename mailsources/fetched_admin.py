@@ -114,7 +114,7 @@ class FetchedAdmin(ProductAdmin):
 
     @display(description="Source")
     def origin(self, obj: FetchedMail) -> SafeString:
-        return format_html('<span class="ucs-cell">{}</span>', obj.source)
+        return format_html('<span class="ucs-cell ucs-breaks">{}</span>', obj.source)
 
     @display(description="Conversation")
     def conversation(self, obj: Any) -> SafeString | str:
