@@ -136,6 +136,7 @@ def _link(before: Conversation, conversation: Conversation, ended: str, mail: Pa
     sentence = f"{who} wrote again: it goes on in #{conversation.number}."
     note_event(before, Kind.CONTINUED, sentence, data={"conversation": conversation.pk})
     live.changed(before.pk, before.queue_id, before.agent_id)
+    touch(f"conversation {before.pk}")  # who answers it as well goes on in the same new one
 
 
 def _join(

@@ -17,10 +17,10 @@ from mailsources.deliver import NotRetryable, deliver, deliver_many, retry
 from mailsources.fetch import ingest
 from mailsources.models import EmailSource, FetchedMail, SourceState
 from mailsources.parser import Limits
-from queues import brakes, intake
-from queues.models import Message
+from queues import actions, brakes, intake
+from queues.models import Conversation, EmailQueue, Message
 from tests.mailsources.conftest import in_threads
-from tests.make import make_mail, make_source
+from tests.make import make_agent, make_mail, make_queue, make_source, receive
 
 pytestmark = pytest.mark.django_db
 
@@ -172,6 +172,19 @@ def test_mails_of_one_batch_find_each_other(source: EmailSource) -> None:
     assert [event.kind for event in stranger.events.order_by("pk")] == ["opened", "hint"]
     assert [event.kind for event in one.events.order_by("pk")] == ["opened", "received"]
     assert one.contact.communications.count() == 5
+
+
+def test_two_answers_to_what_is_closed_go_on_in_one_conversation(source: EmailSource) -> None:
+    alice = make_agent("alice")
+    queue = make_queue([alice], reply_to_closed=EmailQueue.ReplyToClosed.NEW)
+    EmailSource.objects.update(queue=queue)
+    first = receive(queue, make_mail(Cc="bob@customer.example"))
+    sent = actions.reply(alice.user, first.conversation, actions.Reply(text="Done.", close=True))
+    usual = {"In_Reply_To": f"<{sent.message_id}>", "Subject": f"Re: {sent.subject}"}
+    one = ingest(source, make_mail("Thanks.", Cc="bob@customer.example", **usual))
+    other = ingest(source, make_mail("Not yet.", From="bob@customer.example", **usual))
+    assert len(deliver_many([one.pk, other.pk])) == 2
+    assert Conversation.objects.count() == 2
 
 
 def test_a_batch_never_outruns_the_brake_on_one_contact(source: EmailSource) -> None:
