@@ -3,8 +3,8 @@
     python -m bench.first_import [--mails 100000] [--kills 3]
 
 A whole product takes in a real Dovecot mailbox whose queue acknowledges new mail. Told are the rate, the
-progress as the administration shows it, and at the end: what is lost or doubled, and how many acknowledgements
-went out.
+progress as the administration shows it, and at the end what is lost or doubled, and how many
+acknowledgements went out.
 """
 
 import argparse
