@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
 
@@ -69,36 +69,29 @@ def _sources() -> Iterator[Trouble]:
 
 
 def _senders() -> Iterator[Trouble]:
-    states = OutgoingMail.State
-    held = {
-        row["sender"]: row
-        for row in OutgoingMail.objects.filter(state__in=[states.UNCERTAIN, states.FAILED])
-        .order_by()
-        .values("sender")
-        .annotate(
-            uncertain=Count("pk", filter=Q(state=states.UNCERTAIN)),
-            failed=Count("pk", filter=Q(state=states.FAILED)),
-        )
-    }
+    # What failed for good is for the agent, on the conversation: a mistyped address is no alarm.
+    uncertain = dict(
+        OutgoingMail.objects.filter(state=OutgoingMail.State.UNCERTAIN)
+        .order_by().values_list("sender").annotate(count=Count("pk"))
+    )  # fmt: skip
     for sender in EmailSender.objects.select_related("state").defer("password"):
         title, link = f"sender {sender.name}", _change("mailsenders_emailsender", sender.pk)
         if sender.is_active and sender.state.is_failing:
             yield Trouble(f"sender:{sender.pk}:failing", title, sender.state.last_error, link)
-        if row := held.get(sender.pk):
+        if count := uncertain.get(sender.pk):
             outgoing = reverse("admin:mailsenders_outgoingmail_changelist")
             yield Trouble(
                 f"sender:{sender.pk}:unsent",
                 title,
-                unsent(row["uncertain"], row["failed"]),
-                f"{outgoing}?sender__id__exact={sender.pk}",
+                unsent(count),
+                f"{outgoing}?sender__id__exact={sender.pk}&state__exact={OutgoingMail.State.UNCERTAIN}",
             )
 
 
-def unsent(uncertain: int, failed: int) -> str:
-    """What became of mails that did not leave; only what there is is named."""
-    found = [(failed, "failed"), (uncertain, "may have left or not")]
-    parts = [f"{count} {'mail' if count == 1 else 'mails'} {what}" for count, what in found if count]
-    return f"{', '.join(parts)}: open each, then send it again or mark it as sent."
+def unsent(uncertain: int) -> str:
+    """Mails of which nobody knows whether they left."""
+    count = "1 mail" if uncertain == 1 else f"{uncertain} mails"
+    return f"{count} may have left or not: open each, then send it again or mark it as sent."
 
 
 def _providers() -> Iterator[Trouble]:

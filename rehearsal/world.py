@@ -128,7 +128,7 @@ class World:
         self.company = ImapHost(COMPANY, passwords(False))
         for one in COMPANY_MAILBOXES:
             self.post.boxes[one.address] = partial(self.host_of(one.address).append, one.address)
-        self.forwarder = Forwarder(self.options.inbound)
+        self.forwarder = Forwarder(self.options.inbound, self.options.folder / "forwarding.json")
         self.post.boxes[forwarding.ADDRESS] = self.forwarder.append
         self._open.callback(self.forwarder.stop)
 

@@ -61,8 +61,8 @@ class Habits:
     every: float = 6
     burst: int = 12
     answer_after: tuple[float, float] = (5, 15)
-    patience: int = 80
-    slow: float = 60
+    patience: int = 30
+    slow: float = 180
     rounds: int = 3
 
 

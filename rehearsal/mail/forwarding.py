@@ -4,12 +4,14 @@ off ──ask: a mail with a code goes there──▶ asked ──the code, type
 """
 
 import asyncio
+import json
 import logging
 import secrets
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import format_datetime, localtime, make_msgid, parseaddr
+from pathlib import Path
 from typing import Any
 
 import aiosmtplib
@@ -30,9 +32,11 @@ class Forwarder:
     """The mailbox and its rule.
 
     :param place: host and port of the server that takes mail for other domains; None: there is none.
+    :param file: where the rule is kept over a restart; None: nowhere.
     """
 
     place: tuple[str, int] | None
+    file: Path | None = None
     target: str = ""
     code: str = field(default="", repr=False)
     is_on: bool = False
@@ -41,9 +45,15 @@ class Forwarder:
     trouble: str = ""
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        if self.file and self.file.exists():
+            kept = json.loads(self.file.read_text())
+            self.target, self.is_on = str(kept["target"]), bool(kept["is_on"])
+
     async def ask(self, target: str) -> None:
         """Ask a place whether it wants our mail: the code that it gets is to be typed in here."""
         self.target, self.is_on = target, False
+        self._keep()
         self.code = f"{secrets.randbelow(9 * 10**8) + 10**8}"
         mail = EmailMessage()
         mail["From"] = f"Gmail Team <{ASKS}>"
@@ -57,7 +67,12 @@ class Forwarder:
     def confirm(self, code: str) -> bool:
         """Switch the rule on, if this is the code."""
         self.is_on = bool(self.code) and secrets.compare_digest(code.strip().encode(), self.code.encode())
+        self._keep()
         return self.is_on
+
+    def _keep(self) -> None:
+        if self.file:
+            self.file.write_text(json.dumps({"target": self.target, "is_on": self.is_on}))
 
     async def append(self, raw: bytes) -> None:
         """A mail comes in; when the rule is on it leaves again, in its own time."""

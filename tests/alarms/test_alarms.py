@@ -18,12 +18,12 @@ from alarms import mailing, watch
 from alarms.address import Alerts, AlertsError, read
 from alarms.endings import endings
 from alarms.models import Alarm
-from alarms.troubles import troubles, unsent
+from alarms.troubles import troubles
 from mailsenders.due import due
 from mailsenders.models import OutgoingMail, SenderState
 from mailsources.models import SourceState
 from sso.models import ProviderToken, SSOProvider
-from tests.make import make_provider, make_sender, make_source
+from tests.make import make_outgoing, make_provider, make_sender, make_source
 from tests.servers.smtp import SmtpServer
 
 pytestmark = pytest.mark.django_db
@@ -386,16 +386,14 @@ def test_where_alarms_can_not_go(text: str) -> None:
     assert "'pa'" not in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    ("uncertain", "failed", "said"),
-    [
-        (0, 1, "1 mail failed: open each"),
-        (2, 0, "2 mails may have left or not: open each"),
-        (1, 3, "3 mails failed, 1 mail may have left or not: open each"),
-    ],
-)
-def test_of_unsent_mails_only_those_are_named_that_there_are(uncertain: int, failed: int, said: str) -> None:
-    assert unsent(uncertain, failed).startswith(said)
+def test_doubt_is_an_alarm_but_a_refused_address_is_the_agents(clock: time_machine.Traveller) -> None:
+    sender = make_sender()
+    mail = OutgoingMail.objects.filter(pk=make_outgoing(sender).pk)
+    mail.update(state=OutgoingMail.State.FAILED)
+    assert troubles() == []
+    mail.update(state=OutgoingMail.State.UNCERTAIN)
+    (trouble,) = troubles()
+    assert trouble.sentence.startswith("1 mail may have left or not")
 
 
 def test_the_page_says_when_alarms_reach_nobody(admin_client: Client, settings: Settings) -> None:

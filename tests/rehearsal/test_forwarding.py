@@ -101,3 +101,13 @@ def test_it_tries_again(rehearsal: RunningWorld, inbound: Inbound, monkeypatch: 
 def test_what_it_does_not_forward_to(rehearsal: RunningWorld, target: str) -> None:
     url = f"{rehearsal.world.oauth.base_url}/forwarding"
     assert requests.post(url, data={"target": target}, timeout=10).status_code == 400
+
+
+def test_the_rule_outlives_a_restart(tmp_path: Path) -> None:
+    before = forwarding.Forwarder(None, tmp_path / "rule.json")
+    asyncio.run(before.ask(TARGET))
+    assert not before.confirm("no code")
+    assert not forwarding.Forwarder(None, tmp_path / "rule.json").is_on
+    assert before.confirm(before.code)
+    after = forwarding.Forwarder(None, tmp_path / "rule.json")
+    assert (after.target, after.is_on) == (TARGET, True)
