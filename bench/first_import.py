@@ -57,7 +57,8 @@ def ask(folder: Path, question: str) -> Any:
         database = psycopg2.connect(DataFolder(folder).database_url)
         with contextlib.closing(database), database.cursor() as cursor:
             cursor.execute(question)
-            return cursor.fetchone()[0]
+            (value,) = cursor.fetchone() or (None,)
+            return value
     return None
 
 
