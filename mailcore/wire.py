@@ -90,7 +90,7 @@ def _reader(kind: Any) -> Read:
         return kind
     if kind in (str, int, bool):
         return lambda value: value if type(value) is kind else _refuse(value)
-    raise NotImplementedError(f"No way is known to read a {kind}.")
+    raise TypeError(f"No way is known to read a {kind}.")
 
 
 def _tuple_reader(kinds: tuple[Any, ...]) -> Read:

@@ -56,7 +56,13 @@ class Sight:
 def make_blueprint(sight: Sight) -> Blueprint:
     """The routes of the pages."""
     pages = Blueprint("world", __name__)
+    _add_world(pages, sight)
+    _add_forwarding(pages, sight)
+    _add_customers(pages, sight)
+    return pages
 
+
+def _add_world(pages: Blueprint, sight: Sight) -> None:
     @pages.get("/")
     def world() -> str:
         return render_template(
@@ -85,6 +91,8 @@ def make_blueprint(sight: Sight) -> Blueprint:
         told = f"{mail['From'].addresses[0].display_name} wrote to {mailbox}: {mail['Subject']}"
         return redirect(url_for("world.world", told=told))
 
+
+def _add_forwarding(pages: Blueprint, sight: Sight) -> None:
     @pages.post("/forwarding")
     def forward() -> AnyResponse:
         target = request.form.get("target", "").strip()
@@ -110,6 +118,8 @@ def make_blueprint(sight: Sight) -> Blueprint:
         told = f"{mail['From'].addresses[0].display_name} wrote to {forwarding.ADDRESS}: {mail['Subject']}"
         return redirect(url_for("world.world", told=told, _anchor="forwarding"))
 
+
+def _add_customers(pages: Blueprint, sight: Sight) -> None:
     @pages.get("/customers/<address>")
     def customer(address: str) -> str:
         found = sight.crowd.customers.get(address)
@@ -125,8 +135,6 @@ def make_blueprint(sight: Sight) -> Blueprint:
             abort(404, "There is no such mail here any more.")
         # As text, so that a browser shows the source and runs nothing.
         return Response(mails[0].raw, mimetype="text/plain", headers={"X-Content-Type-Options": "nosniff"})
-
-    return pages
 
 
 def _by_latest_mail(crowd: Crowd) -> list[Customer]:
