@@ -39,6 +39,12 @@ _WHOLE_NAMES = {
     "application/x-pkcs7-mime": "smime.p7m",
     "text/calendar": "invitation.ics",
     "application/ics": "invitation.ics",
+    "message/delivery-status": "delivery report.txt",
+    "message/global-delivery-status": "delivery report.txt",
+    "message/disposition-notification": "receipt.txt",
+    "message/feedback-report": "complaint.txt",
+    "text/rfc822-headers": "headers.txt",
+    "message/global-headers": "headers.txt",
 }
 _TYPES = {ending: type_ for type_, ending in _ENDINGS.items()} | {
     ".txt": "text/plain",

@@ -46,6 +46,8 @@ def test_file_names_as_programs_write_them(disposition: str, name: str) -> None:
         ("application/ms-tnef", "winmail.dat"),
         ("image/png", "part-2.png"),
         ("application/x-odd", "part-2.bin"),
+        ("message/delivery-status", "delivery report.txt"),
+        ("text/rfc822-headers", "headers.txt"),
         ("message/rfc822", "Old offer.eml"),
     ],
 )
