@@ -1,15 +1,14 @@
 """The meaning of a provider's refusal: refusals.toml, read once."""
 
 import re
-import tomllib
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from pathlib import Path
 
 from mailcore.clean import clean_text
+from sso import causes
+from sso.causes import Cause
 
-DATA = Path(__file__).with_name("refusals.toml")
 LONGEST_DESCRIPTION = 300
 NUMBER = re.compile(r"AADSTS\d{4,8}")
 TELLING = (
@@ -33,6 +32,7 @@ class Refusal:
 
     cure: Cure
     remedy: str
+    cause: Cause = causes.UNKNOWN
 
 
 UNKNOWN = Refusal(Cure.SETTINGS, "check the provider's settings, then click 🔑 again")
@@ -53,8 +53,10 @@ def refusal(error: str, description: str = "", *, of_code: bool = False) -> Refu
 @lru_cache(maxsize=1)
 def refusals() -> dict[str, Refusal]:
     """All that are known, by error code or number."""
-    tables = tomllib.loads(DATA.read_text(encoding="utf-8"))
-    return {name: Refusal(Cure(table["cure"]), table["remedy"]) for name, table in tables.items()}
+    return {
+        name: Refusal(Cure(table["cure"]), table["remedy"], causes.cause_of(name, table))
+        for name, table in causes.tables("oauth").items()
+    }
 
 
 def _telling(description: str) -> list[str]:
