@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 
 from mailsenders.rules import problems
@@ -34,8 +35,38 @@ class EmailSender(models.Model):
     limit_per_minute = models.PositiveIntegerField(
         null=True, blank=True, help_text="Messages; empty for no limit."
     )
+    limit_per_hour = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Messages; empty for no limit."
+    )
     limit_per_day = models.PositiveIntegerField(
         null=True, blank=True, help_text="Messages; empty for no limit."
+    )
+    recipients_per_day = models.PositiveIntegerField(
+        null=True, blank=True, help_text="All recipients together; empty for no limit."
+    )
+    internal_per_day = models.PositiveIntegerField(
+        "internal recipients per day",
+        null=True,
+        blank=True,
+        help_text="Recipients in your own domains; empty for no limit.",
+    )
+    external_per_day = models.PositiveIntegerField(
+        "external recipients per day",
+        null=True,
+        blank=True,
+        help_text="Recipients outside your own domains; empty for no limit.",
+    )
+    recipients_per_message = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="A mail to more leaves in several; empty for no limit.",
+    )
+    connections = models.PositiveSmallIntegerField(
+        default=3,
+        db_default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(20)],
+        help_text="At once to this server, over all our machines.",
     )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -64,6 +95,18 @@ class SenderState(Health):
     """How sending goes; `next_attempt_at` in the future parks the whole sender."""
 
     sender = models.OneToOneField(EmailSender, on_delete=models.CASCADE, related_name="state")
+    held_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Until then the budget has no room for replies."
+    )
+    automatic_held_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="The same for automatic mail, which yields first."
+    )
+    held_why = models.CharField(
+        max_length=200, blank=True, default="", db_default="", editable=False, help_text="What is used up."
+    )
+    blocked_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the provider said that it blocks the sender."
+    )
 
     def __str__(self) -> str:
         return f"state of {self.sender}"
@@ -91,6 +134,10 @@ class OutgoingMail(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     order_key = models.BigIntegerField(help_text="Mails of one key leave in the order of their ids.")
     is_automatic = models.BooleanField(default=False)
+    internal = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Recipients of the last try in our own domains."
+    )
+    external = models.PositiveIntegerField(default=1, db_default=1, help_text="Those outside of them.")
     not_before = models.DateTimeField(help_text="End of the undo time, or the next try.")
     attempts = models.PositiveIntegerField(default=0)
     fence = models.PositiveIntegerField(
@@ -128,7 +175,15 @@ class OutgoingMail(models.Model):
                 condition=models.Q(state__in=["failed", "uncertain"]),
             ),
             models.Index(
-                fields=["sender", "sent_at"], name="outgoing_sent", condition=models.Q(state="sent")
+                fields=["sender", "sent_at"],
+                include=["internal", "external"],
+                name="outgoing_used",
+                condition=models.Q(sent_at__isnull=False),
+            ),
+            models.Index(
+                fields=["sender"],
+                name="outgoing_unclear",
+                condition=models.Q(state__in=["sending", "uncertain"]),
             ),
         ]
 
@@ -160,3 +215,35 @@ class OutgoingRecipient(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email} ({self.state})"
+
+
+class SenderUse(models.Model):
+    """A mail that was handed over before, and is sent again: both count for the budget (see `limits`)."""
+
+    sender = models.ForeignKey(EmailSender, on_delete=models.CASCADE, related_name="+")
+    mail = models.ForeignKey(OutgoingMail, on_delete=models.CASCADE, related_name="+", db_index=False)
+    at = models.DateTimeField()
+    internal = models.PositiveIntegerField(default=0)
+    external = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["mail", "at"], name="sender_use_once")]
+        indexes = [models.Index(fields=["sender", "at"], name="sender_use")]
+
+    def __str__(self) -> str:
+        return f"outgoing mail {self.mail_id}, handed over before"
+
+
+class SenderSlot(models.Model):
+    """The right to hold one connection for a sender, shared by all machines (see `slots`)."""
+
+    sender = models.ForeignKey(EmailSender, on_delete=models.CASCADE, related_name="slots")
+    number = models.PositiveSmallIntegerField(help_text="From 1 to the connections that the sender allows.")
+    holder = models.CharField(max_length=100)
+    held_until = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["sender", "number"], name="sender_slot_once")]
+
+    def __str__(self) -> str:
+        return f"connection {self.number} of {self.sender}"
