@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mailcore.writing import ComposeError, wire_email
 from mailsenders.models import EmailSender, OutgoingRecipient
 from mailstore.models import RawMail
 
@@ -39,6 +40,7 @@ class Claim:
     """The right to send one mail once, to those who haven't got it yet; `is_whole`: to all of them."""
 
     mail_id: int
+    message_id: str
     fence: int
     sender: EmailSender
     mail_from: str
@@ -65,3 +67,17 @@ class Outcome:
         """Whether all of these were accepted, with the answer that the whole mail got."""
         taken = (RecipientState.ACCEPTED, self.answer)
         return all(self.recipients.get(email) == taken for email in emails)
+
+
+def wire_addresses(emails: Iterable[str]) -> list[str]:
+    """The addresses as SMTP takes them, each once.
+
+    :raises EnvelopeError: there is none, or one that no server takes.
+    """
+    try:
+        found = dict.fromkeys(wire_email(email) for email in emails)
+    except ComposeError as error:
+        raise EnvelopeError(str(error)) from error
+    if not found:
+        raise EnvelopeError("The mail has no recipient: add at least one address.")
+    return list(found)

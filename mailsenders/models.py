@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
+from django.db.models.functions import Lower
 
 from mailsenders.rules import problems
 from mailstore.models import RawMail
@@ -23,6 +24,11 @@ class EmailSender(models.Model):
         STARTTLS = "STARTTLS", "STARTTLS"
         SSL = "SSL", "SSL"
         NONE = "NONE", "None"
+
+    class SentCopy(models.TextChoices):
+        NONE = "none", "None"
+        REPLIES = "replies", "Agents’ replies"
+        ALL = "all", "All mail"
 
     name = models.CharField(max_length=200, unique=True)
     server_type = models.CharField(max_length=10, choices=ServerType, default=ServerType.STARTTLS)
@@ -67,6 +73,21 @@ class EmailSender(models.Model):
         db_default=3,
         validators=[MinValueValidator(1), MaxValueValidator(20)],
         help_text="At once to this server, over all our machines.",
+    )
+    sent_copy = models.CharField(
+        "copies in the Sent folder",
+        max_length=10,
+        choices=SentCopy,
+        default=SentCopy.NONE,
+        db_default=SentCopy.NONE,
+        help_text="Of which mails we put a copy into the Sent folder of the mailbox.",
+    )
+    sent_folder = models.CharField(
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Its name on the IMAP server; found by itself when empty.",
     )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -125,6 +146,14 @@ class OutgoingMail(models.Model):
         UNCERTAIN = "uncertain", "Uncertain"
         CANCELLED = "cancelled", "Taken back"
 
+    class Copy(models.TextChoices):
+        """Of the copy in the Sent folder, which nothing else waits for."""
+
+        NONE = "", "No copy wanted"
+        WANTED = "wanted", "To be put into the Sent folder"
+        DONE = "done", "In the Sent folder"
+        FAILED = "failed", "Not put into the Sent folder"
+
     sender = models.ForeignKey(EmailSender, on_delete=models.PROTECT, related_name="outgoing")
     raw = models.OneToOneField(RawMail, on_delete=models.PROTECT, related_name="outgoing")
     message_id = models.CharField("Message-ID", max_length=500, unique=True)
@@ -148,6 +177,22 @@ class OutgoingMail(models.Model):
     sent_at = models.DateTimeField(null=True, blank=True)
     last_answer = models.TextField(blank=True, help_text="The server's last words.")
     last_error = models.TextField(blank=True, help_text="What that means, in a sentence.")
+    alias = models.CharField(
+        "provider's Message-ID",
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The one that the provider gave it in place of ours.",
+    )
+    copy = models.CharField(max_length=10, choices=Copy, blank=True, default=Copy.NONE, db_default="")
+    folder_tries = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="How often the Sent folder was opened for it."
+    )
+    folder_next_at = models.DateTimeField(null=True, blank=True)
+    folder_note = models.TextField(
+        blank=True, default="", db_default="", help_text="What came of the last time."
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -185,6 +230,12 @@ class OutgoingMail(models.Model):
                 name="outgoing_unclear",
                 condition=models.Q(state__in=["sending", "uncertain"]),
             ),
+            models.Index(
+                fields=["sender", "id"],
+                name="outgoing_copies",
+                condition=models.Q(state="sent", copy="wanted"),
+            ),
+            models.Index(fields=["alias"], name="outgoing_alias", condition=~models.Q(alias="")),
         ]
 
     def __str__(self) -> str:
@@ -212,6 +263,9 @@ class OutgoingRecipient(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["mail", "email"], name="outgoing_recipient_once")]
+        indexes = [
+            models.Index(Lower("email"), "id", name="outgoing_refused", condition=models.Q(state="refused"))
+        ]
 
     def __str__(self) -> str:
         return f"{self.email} ({self.state})"
@@ -247,3 +301,33 @@ class SenderSlot(models.Model):
 
     def __str__(self) -> str:
         return f"connection {self.number} of {self.sender}"
+
+
+class TestSend(models.Model):
+    """A test mail that an administrator sends, with all that was said on the way (see `testsend`)."""
+
+    __test__ = False  # no class of tests, whatever pytest thinks of its name
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting for a worker"
+        RUNNING = "running", "Being sent"
+        TAKEN = "taken", "Taken by the server"
+        REFUSED = "refused", "Not sent"
+        UNCERTAIN = "uncertain", "Uncertain"
+
+    sender = models.ForeignKey(EmailSender, on_delete=models.CASCADE, related_name="test_sends")
+    email = models.CharField(max_length=320)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    lines = models.JSONField(default=list, help_text="What was said, without secrets: seconds, who, words.")
+    verdict = models.TextField(blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    started_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"test send {self.pk} of {self.sender}"

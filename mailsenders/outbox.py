@@ -29,12 +29,13 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from mailcore.writing import ComposeError, wire_email
 from mailsenders import limits
 from mailsenders.answers import delay
 from mailsenders.due import due, is_open
-from mailsenders.envelope import Claim, Envelope, EnvelopeError, Outcome
+from mailsenders.envelope import Claim, Envelope, EnvelopeError, Outcome, wire_addresses
+from mailsenders.given import given_id
 from mailsenders.models import EmailSender, OutgoingMail, OutgoingRecipient, SenderState
+from mailsenders.sent_copies import copy_of
 from mailsenders.wire import wire_form
 from mailstore.announce import announce
 from mailstore.models import RawMail
@@ -74,7 +75,8 @@ CRASHES_FORGIVEN = 2
 SPREAD = 10  # a tenth of each pause is spread out, so that not all mails come back at once
 
 SETTLED_FIELDS = (
-    "state", "fence", "not_before", "lease_until", "data_started_at", "sent_at", "last_answer", "last_error"
+    "state", "fence", "not_before", "lease_until", "data_started_at", "sent_at", "last_answer", "last_error",
+    "alias",
 )  # fmt: skip
 
 # By name: the task module imports this one.
@@ -89,8 +91,8 @@ def enqueue(envelope: Envelope) -> OutgoingMail:
 
     :raises EnvelopeError: no recipient, or an address that no server takes.
     """
-    recipients = _addresses(envelope.recipients)
-    mail_from = _addresses([envelope.mail_from])[0] if envelope.mail_from else ""
+    recipients = wire_addresses(envelope.recipients)
+    mail_from = wire_addresses([envelope.mail_from])[0] if envelope.mail_from else ""
     with transaction.atomic():
         mail = OutgoingMail.objects.create(
             sender=envelope.sender,
@@ -102,6 +104,7 @@ def enqueue(envelope: Envelope) -> OutgoingMail:
             is_automatic=envelope.is_automatic,
             not_before=timezone.now() + timedelta(seconds=envelope.hold),
             created_by_id=envelope.created_by_id,
+            copy=copy_of(envelope.sender, is_automatic=envelope.is_automatic),
         )
         OutgoingRecipient.objects.bulk_create(
             OutgoingRecipient(mail=mail, email=email) for email in recipients
@@ -145,6 +148,9 @@ def resend(mail: OutgoingMail) -> bool:
             not_before=timezone.now(),
             data_started_at=None,
             last_error="",
+            folder_tries=0,
+            folder_next_at=None,
+            folder_note="",
         )
         announce(SEND, sender_id=locked.sender_id)
     return True
@@ -217,7 +223,7 @@ def finish(claim: Claim, outcome: Outcome) -> bool:
         was_taken = any(state == RecipientState.ACCEPTED for state, _ in outcome.recipients.values())
         mail.last_answer, mail.last_error = outcome.answer, outcome.sentence
         if was_taken:
-            mail.sent_at = timezone.now()
+            mail.sent_at, mail.alias = timezone.now(), _alias(claim, outcome)
         settle(mail)
     return True
 
@@ -281,16 +287,6 @@ def sweep(now: datetime) -> int:
 # ── Steps of the above ────────────────────────────────────────────────────────────────────────────────
 
 
-def _addresses(emails: Iterable[str]) -> list[str]:
-    try:
-        found = dict.fromkeys(wire_email(email) for email in emails)
-    except ComposeError as error:
-        raise EnvelopeError(str(error)) from error
-    if not found:
-        raise EnvelopeError("The mail has no recipient: add at least one address.")
-    return list(found)
-
-
 def _next(sender_id: int, now: datetime) -> OutgoingMail | None:
     for is_automatic in (False, True):
         mails = due(now).filter(sender=sender_id, is_automatic=is_automatic).order_by("not_before", "id")
@@ -308,6 +304,7 @@ def _claimed(mail: OutgoingMail, sender: EmailSender, now: datetime) -> Claim:
     to_do = tuple(email for email, state in everybody if state in OPEN)
     return Claim(
         mail_id=mail.pk,
+        message_id=mail.message_id,
         fence=mail.fence,
         sender=sender,
         mail_from=mail.mail_from,
@@ -326,6 +323,7 @@ def _finish_sent(claim: Claim, outcome: Outcome) -> bool:
         "sent_at": timezone.now(),
         "last_answer": outcome.answer,
         "last_error": "",
+        "alias": _alias(claim, outcome),
     }
     with transaction.atomic():
         if not ours.update(**settled, lease_until=None, data_started_at=None):
@@ -334,6 +332,10 @@ def _finish_sent(claim: Claim, outcome: Outcome) -> bool:
             state=RecipientState.ACCEPTED, answer=outcome.answer
         )
     return True
+
+
+def _alias(claim: Claim, outcome: Outcome) -> str:
+    return given_id(outcome.answer, claim.sender.server_address, claim.message_id)
 
 
 def _is_late(claim: Claim) -> bool:

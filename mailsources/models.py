@@ -14,7 +14,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Lower
 
-from mailsenders.models import OutgoingMail
+from mailsenders.models import EmailSender, OutgoingMail
 from mailsources import addressing
 from mailsources.rules import problems
 from mailstore.models import RawMail
@@ -326,3 +326,43 @@ class ForwardingTest(models.Model):
 
     def __str__(self) -> str:
         return f"forwarding test {self.pk} of {self.source}"
+
+
+class SentFolder(Health):
+    """Where the mails of a sender are kept by its provider, or by us: how reading and filing there goes."""
+
+    sender = models.OneToOneField(EmailSender, on_delete=models.CASCADE, related_name="sent_state")
+    source = models.ForeignKey(
+        EmailSource,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name="mailbox",
+        help_text="Whose sign-in is used; the IMAP source of the same address when empty.",
+    )
+    folder = models.CharField(max_length=500, blank=True, help_text="As it was found last.")
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"Sent folder of {self.sender}"
+
+
+class RoundTrip(models.Model):
+    """A marked mail from a sender to the mailbox of a source: does it go the whole way, and how fast?"""
+
+    sender = models.ForeignKey(EmailSender, on_delete=models.CASCADE, related_name="round_trips")
+    source = models.ForeignKey(EmailSource, on_delete=models.CASCADE, related_name="round_trips")
+    email = models.EmailField(max_length=320)
+    outgoing = models.OneToOneField(OutgoingMail, null=True, on_delete=models.SET_NULL, related_name="+")
+    started_at = models.DateTimeField(auto_now_add=True)
+    received_at = models.DateTimeField(null=True, blank=True, help_text="By the clock of the mail server.")
+    fetched_at = models.DateTimeField(null=True, blank=True)
+    recognised_at = models.DateTimeField(null=True, blank=True)
+    answer = models.TextField(blank=True, help_text="What a mail server said when it returned the mail.")
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"round trip {self.pk} from {self.sender} to {self.source}"
