@@ -61,12 +61,16 @@ class ProviderAdmin(ProductAdmin):
             },
         ),
         ("Sending", {"fields": SMTP, "classes": ("collapse",)}),
-        ("Other endpoints", {"fields": ("prompt", "validity", *URLS), "classes": ("collapse",)}),
+        (
+            "Other endpoints",
+            {"fields": ("prompt", "client_authentication", "validity", *URLS), "classes": ("collapse",)},
+        ),
     )
     conditional_fields: ClassVar[dict[str, str]] = {
         "tenant": "type == 'microsoft'",
         "app_only": "type == 'microsoft'",
         "authority": "type == 'microsoft'",
+        "client_authentication": "type == 'generic'",
         "in_testing": "type == 'google'",
     }
 

@@ -17,7 +17,7 @@ URLS = ("authority", "authorization_url", "token_url", "refresh_url", "userinfo_
 SMTP = ("smtp_server", "smtp_port", "smtp_username")
 COPIED = (
     *("type", "client_id", "client_secret", "scope", "owner", "tenant", "app_only", "prompt", "validity"),
-    *("secret_ends_on", "in_testing"),
+    *("secret_ends_on", "in_testing", "client_authentication"),
     *URLS,
 )
 HIDDEN_UNLESS = {"app_only": SSOProvider.Type.MICROSOFT, "in_testing": SSOProvider.Type.GOOGLE}
@@ -62,7 +62,8 @@ class ProviderForm(SecretsForm):
                 "shared_mailbox",
                 "app_only",
             ),
-            *("owner", "secret_ends_on", "in_testing", "name", "prompt", "validity", *SMTP, *URLS),
+            *("owner", "secret_ends_on", "in_testing", "name", "prompt", "client_authentication", "validity"),
+            *(*SMTP, *URLS),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,7 +72,7 @@ class ProviderForm(SecretsForm):
         if not self.fields:  # of somebody who may only look
             return
         common = preset(self.instance.type)
-        self.fields["name"].required = False
+        self.fields["name"].required = self.fields["client_authentication"].required = False
         self.fields["name"].help_text = "For settings files and reports; made from the ID when empty."
         self.fields["secret_ends_on"].label = "Secret ends on"
         self.fields["client_secret"].required = False  # whether it is needed depends on the type
@@ -111,6 +112,8 @@ class ProviderForm(SecretsForm):
         typed = not self.kept("client_secret")
         cleaned = super().clean()
         cleaned |= {name: False for name, kind in HIDDEN_UNLESS.items() if cleaned.get("type") != kind}
+        if cleaned.get("type") != SSOProvider.Type.GENERIC or not cleaned.get("client_authentication"):
+            cleaned["client_authentication"] = SSOProvider.ClientAuthentication.POST
         if not typed and self._goes_elsewhere(cleaned):
             self.add_error("client_secret", TYPE_IT_AGAIN)
         if cleaned.get("type") == SSOProvider.Type.MICROSOFT and is_secret_id(

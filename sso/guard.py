@@ -49,6 +49,10 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
 
+    def header(self, name: str) -> str:
+        """A header's value, "" without it; names are the same in any letters (RFC 9110 section 5.1)."""
+        return next((value for key, value in self.headers.items() if key.lower() == name.lower()), "")
+
 
 @dataclass(frozen=True)
 class Question:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.text import slugify
 
 from sso.fields import SecretField, SecretUnreadable
 from sso.health import Health
@@ -33,6 +34,11 @@ class SSOProvider(models.Model):
         CONSENT = "consent", "Ask for consent each time"
         SELECT = "select_account", "Ask for the account only"
         UNSENT = "unsent", "Leave it to the provider"
+
+    class ClientAuthentication(models.TextChoices):
+        POST = "client_secret_post", "In the form"
+        BASIC = "client_secret_basic", "HTTP Basic"
+        NONE = "none", "None (public client)"
 
     name = models.CharField(max_length=200, unique=True)
     type = models.CharField(max_length=20, choices=Type, default=Type.GOOGLE)
@@ -85,6 +91,12 @@ class SSOProvider(models.Model):
     validity = models.PositiveIntegerField(
         null=True, blank=True, help_text="Seconds a token lives, if the server doesn't say."
     )
+    client_authentication = models.CharField(
+        max_length=20,
+        choices=ClientAuthentication,
+        default=ClientAuthentication.POST,
+        help_text="How the server wants the client ID and secret (RFC 6749 section 2.3.1).",
+    )
     smtp_server = models.CharField("SMTP server", max_length=255, blank=True)
     smtp_port = models.PositiveIntegerField("SMTP port", null=True, blank=True)
     smtp_username = models.CharField(
@@ -116,6 +128,11 @@ class SSOProvider(models.Model):
     def clean(self) -> None:
         """Refuse, in words, what can't work; forms and settings files both come here."""
         found = problems(self)
+        if "name" not in found and (other := self._same_address()):
+            found["name"] = (
+                f"“{self.name}” would have the same redirect URI as the provider “{other.name}”: choose "
+                "another name."
+            )
         if found:
             raise ValidationError(found)
 
@@ -124,6 +141,20 @@ class SSOProvider(models.Model):
         """What a sign-in is good for, as a mark: with another client or at another server it is void."""
         said = [self.type, self.client_id, self.tenant, self.authority, self.token_url, self.refresh_url]
         return sha256("\n".join([*said, str(self.app_only)]).encode()).hexdigest()
+
+    def _same_address(self) -> "SSOProvider | None":
+        """Another generic provider whose redirect URI ends like the one of this new name.
+
+        An old name stays as it is, because its redirect URI is registered at the server.
+        """
+        if self.type != self.Type.GENERIC or not self.name:
+            return None
+        others = SSOProvider.objects.defer("client_secret").filter(type=self.Type.GENERIC)
+        stored = others.filter(pk=self.pk).first()
+        if stored and slugify(stored.name) == slugify(self.name):
+            return None
+        rows = others.exclude(pk=self.pk)
+        return next((one for one in rows if slugify(one.name) == slugify(self.name)), None)
 
     def _stored_secret(self) -> str | None:
         stored = SSOProvider.objects.filter(pk=self.pk).values_list("client_secret", flat=True)
@@ -134,7 +165,8 @@ class SSOProvider(models.Model):
 
     def _name_after_id(self) -> None:
         name = f"{self.type}-{self.pk}"
-        while SSOProvider.objects.filter(name=name).exists():
+        taken = set(SSOProvider.objects.values_list("name", flat=True))
+        while name in taken or slugify(name) in map(slugify, taken):
             name += "-new"
         self.name = name
         super().save(update_fields=["name"])
@@ -174,3 +206,24 @@ class ProviderToken(Health):
 
     def __str__(self) -> str:
         return f"token of {self.provider}"
+
+
+class TokenUse(models.Model):
+    """A program outside was given an access token: when, by whom asked, never the token itself."""
+
+    provider = models.ForeignKey(SSOProvider, on_delete=models.CASCADE, related_name="uses")
+    at = models.DateTimeField(auto_now_add=True)
+    caller = models.CharField(
+        max_length=60, help_text="The address on this machine, or which of UCS_TOKEN_KEYS was shown."
+    )
+
+    class Meta:
+        verbose_name = "token use"
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["provider", "-at"], name="sso_tokenuse_provider_at"),
+            models.Index(fields=["at"], name="sso_tokenuse_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.caller} at {self.at:%Y-%m-%d %H:%M:%S}"

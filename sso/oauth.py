@@ -12,6 +12,7 @@ Nothing here reads or writes the database: `sso/tokens.py` and `sso/signin.py` d
 import base64
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -21,26 +22,40 @@ from django.utils.text import slugify
 
 from mailcore.clean import clean_text
 from sso import guard
+from sso.clients import authenticated, other_way
 from sso.models import SSOProvider
 from sso.providers import endpoints, preset
-from sso.refusals import Cure, quote, refusal
+from sso.refusals import Cure, quote, refusal, refusals
 
 DEFAULT_LIFETIME = 3600
 LONGEST_LIFETIME = 10 * 365 * 24 * 3600
 LONGEST_ADDRESS = 254
-SENT_SECRETS = ("client_secret", "refresh_token", "code", "code_verifier")
-TOO_MANY = 429
+SENT_SECRETS = ("refresh_token", "code", "code_verifier")
+LONGEST_PAUSE_DIGITS = 9
+ELSEWHERE = range(300, 400)
+WRONG_CLIENT = 401
+REFUSING = range(400, 500)
+LATER = (408, 425, 429)
 SERVER_TROUBLE = 500
 
 
 class SignInError(Exception):
-    """Signing in or refreshing failed. `sentence` is for the administrator; `retry`: time may mend it."""
+    """Signing in or refreshing failed.
+
+    :param sentence: for the administrator.
+    :param code: the provider's error code, where it said nothing more exact.
+    :param wait: seconds that the provider wants us to stay away, 0 when it didn't say.
+
+    `retry`: time may mend it.
+    """
 
     retry = False
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, sentence: str, *, code: str = "", wait: float = 0) -> None:
         super().__init__(sentence)
         self.sentence = sentence
+        self.code = code
+        self.wait = wait
 
 
 class NeedsSignIn(SignInError):
@@ -184,15 +199,18 @@ def refused(provider: SSOProvider, error: str, description: str, *, of_code: boo
     """
     known = refusal(error, description, of_code=of_code)
     remedy = known.remedy.format(redirect_uri=redirect_uri(provider), console=preset(provider.type).console)
+    if error == "invalid_client" and provider.type == SSOProvider.Type.GENERIC:
+        remedy += f"; if both are right, {other_way(provider)}"
+    code = error if known is refusals().get(error) else ""
     kind = {Cure.SIGN_IN: NeedsSignIn, Cure.SETTINGS: ProviderRefused, Cure.WAIT: ProviderDown}[known.cure]
-    return kind(f"{provider}: {remedy}. (It said “{quote(error, description)}”.)")
+    return kind(f"{provider}: {remedy}. (It said “{quote(error, description)}”.)", code=code)
 
 
 def _ask(provider: SSOProvider, url: str, form: dict[str, str], name: str) -> Grant:
-    secret = {"client_secret": provider.client_secret} if provider.client_secret else {}
-    form = {"client_id": provider.client_id, **secret, **form}
+    form, headers = authenticated(provider, form)
+    question = guard.Question(url, f"The {name} of {provider}", form=form, headers=headers)
     try:
-        answer = guard.ask(guard.Question(url, f"The {name} of {provider}", form=form))
+        answer = guard.ask(question)
     except guard.GuardError as error:
         raise ProviderRefused(str(error)) from error
     except guard.Unreachable as error:
@@ -200,27 +218,52 @@ def _ask(provider: SSOProvider, url: str, form: dict[str, str], name: str) -> Gr
             f"{provider}: {error}. It is tried again by itself; if this lasts, check the {name} and the "
             "network."
         ) from error
-    if answer.status == TOO_MANY or answer.status >= SERVER_TROUBLE:
+    if answer.status in LATER or answer.status >= SERVER_TROUBLE:
         raise ProviderDown(
-            f"{provider}: its server has trouble (HTTP {answer.status}). It is tried again by itself."
+            f"{provider}: its server has trouble (HTTP {answer.status}). It is tried again by itself.",
+            wait=_asked_pause(answer),
         )
     said = _object(answer.body)
     if "error" in said:
-        code, description = (_without(form, text) for text in _error_of(said))
+        sent = [provider.client_secret, *(form.get(secret, "") for secret in SENT_SECRETS)]
+        code, description = (_without(sent, text) for text in _error_of(said))
         raise refused(provider, code, description, of_code="code" in form)
     if not isinstance(said.get("access_token"), str) or not said["access_token"]:
-        raise ProviderDown(
-            f"{provider}: the {name} {url} gave an answer without a token (HTTP {answer.status}): "
-            "if this lasts, check that address."
-        )
+        raise _no_token(provider, answer, f"the {name} {url}")
     return _grant(said, provider.validity or DEFAULT_LIFETIME)
 
 
-def _without(form: dict[str, str], text: str) -> str:
+def _no_token(provider: SSOProvider, answer: guard.Answer, place: str) -> SignInError:
+    """What an answer without a token means, when it isn't one of RFC 6749 section 5.2 either."""
+    if answer.status == WRONG_CLIENT:
+        return refused(provider, "invalid_client", f"HTTP {answer.status}")
+    if answer.status in ELSEWHERE:
+        target = clean_text(answer.header("Location"))[:LONGEST_ADDRESS] or "another address"
+        return ProviderRefused(
+            f"{provider}: {place} sends on to {target}, which is not followed: enter the address that "
+            "answers."
+        )
+    if answer.status in REFUSING:
+        return ProviderRefused(
+            f"{provider}: {place} takes no such request (HTTP {answer.status}): check that address."
+        )
+    return ProviderDown(
+        f"{provider}: {place} gave an answer without a token (HTTP {answer.status}): "
+        "if this lasts, check that address."
+    )
+
+
+def _asked_pause(answer: guard.Answer) -> float:
+    """Seconds of a Retry-After header; its other form, a date, is not used by token endpoints."""
+    text = answer.header("Retry-After").strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_PAUSE_DIGITS else 0
+
+
+def _without(secrets: Iterable[str], text: str) -> str:
     """A server's words without the secrets it was sent: they are kept, shown and mailed."""
-    for name in SENT_SECRETS:
-        if form.get(name):
-            text = text.replace(form[name], "…")
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "…")
     return text
 
 
@@ -229,7 +272,8 @@ def _error_of(said: dict[str, Any]) -> tuple[str, str]:
     error = said["error"]
     if isinstance(error, dict):
         return str(error.get("status") or error.get("code") or "error"), str(error.get("message") or "")
-    return str(error), str(said.get("error_description") or "")
+    more = (said.get("error_subtype"), said.get("error_description"))  # Google: invalid_rapt
+    return str(error), ": ".join(str(each) for each in more if each)
 
 
 def _grant(said: dict[str, Any], otherwise: int) -> Grant:

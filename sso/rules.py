@@ -20,6 +20,7 @@ class Settings(Protocol):
     type: str
     name: str
     client_secret: str
+    client_authentication: str
     scope: str
     mailbox: str
     tenant: str
@@ -63,6 +64,9 @@ def _generic(provider: Settings) -> dict[str, str]:
     needed = "This is needed for a generic provider: its documentation names it."
     return {
         "app_only": _app_only(provider),
+        "client_authentication": "HTTP Basic needs the client secret: enter it, or choose “None”."
+        if provider.client_authentication == "client_secret_basic" and not provider.client_secret
+        else "",
         "authorization_url": "" if provider.authorization_url else needed,
         "token_url": "" if provider.token_url else needed,
         "scope": ""

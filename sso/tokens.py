@@ -19,9 +19,10 @@ from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from sso import oauth
+from sso import deaths, oauth
 from sso.fields import SecretUnreadable
 from sso.models import ProviderToken, SSOProvider
 from sso.oauth import Grant, NeedsSignIn, ProviderDown, ProviderRefused, SignInError
@@ -44,11 +45,13 @@ logger = logging.getLogger(__name__)
 AT_LEAST = timedelta(minutes=10)
 EARLIER = timedelta(seconds=90)  # the task looks each minute and must come before anybody has to wait
 ALMOST_OVER = timedelta(seconds=30)
-CLAIM = timedelta(seconds=60)  # longer than one request may take (`guard`)
+CLAIM = timedelta(seconds=90)  # longer than one request may take (`guard`), by the database's clock
 WAIT_SECONDS = 30.0
 WRITE_PAUSES = (0.1, 0.5, 1, 2, 4, 8)
 LONGEST_PAUSE = timedelta(minutes=15)
+LONGEST_ASKED_PAUSE = timedelta(hours=1)
 SETTINGS_PAUSE = timedelta(hours=1)
+IDLE = timedelta(days=7)  # providers forget a refresh token that nobody uses for months
 
 
 class UnknownProvider(SignInError):
@@ -64,13 +67,17 @@ class Wish:
     """What would do: a token that lives `margin` longer, and isn't the one a mail server has refused.
 
     :param not_of: when the refused token was fetched.
+    :param longest_idle: the refresh token has been used within that time.
     """
 
     margin: timedelta
     not_of: datetime | None = None
+    longest_idle: timedelta | None = None
 
     def is_met(self, token: ProviderToken, now: datetime) -> bool:
         if not token.access_token or token.expires_at is None or self.is_refused(token):
+            return False
+        if self.longest_idle and token.refreshed_at and now - token.refreshed_at >= self.longest_idle:
             return False
         return lasts(token.expires_at, token.lifetime, self.margin, now)
 
@@ -101,23 +108,27 @@ def access_token(provider_id: int, *, force: bool = False) -> str:
 
 
 def keep_fresh(provider_id: int) -> None:
-    """Refresh the token if it ends soon: what the periodic task does. Raises as `access_token` does."""
-    _provide(provider_id, Wish(AT_LEAST + EARLIER))
+    """Refresh the token if it ends soon, or if its sign-in was not used for a week: the periodic task's work.
+
+    Raises as `access_token` does.
+    """
+    _provide(provider_id, Wish(AT_LEAST + EARLIER, longest_idle=IDLE))
 
 
 def due(now: datetime) -> list[int]:
-    """The providers whose tokens end soon and may be refreshed now."""
+    """The providers whose tokens end soon, or whose sign-ins lie idle, and that may be asked now."""
     margin = AT_LEAST + EARLIER
     rows = ProviderToken.objects.filter(needs_sign_in=False, signed_in_at__isnull=False).filter(
         Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now),
-        Q(claimed_until__isnull=True) | Q(claimed_until__lte=now),
-        expires_at__lte=now + margin,
+        Q(claimed_until__isnull=True) | Q(claimed_until__lte=Now()),
+        Q(expires_at__lte=now + margin) | Q(refreshed_at__lte=now - IDLE),
     )
-    found = rows.values_list("provider_id", "expires_at", "lifetime")
+    found = rows.values_list("provider_id", "expires_at", "lifetime", "refreshed_at")
     return [
         pk
-        for pk, expires_at, lifetime in found
-        if expires_at and not lasts(expires_at, lifetime, margin, now)
+        for pk, expires_at, lifetime, refreshed_at in found
+        if (expires_at and not lasts(expires_at, lifetime, margin, now))
+        or (refreshed_at and now - refreshed_at >= IDLE)
     ]
 
 
@@ -205,7 +216,7 @@ def _provide(provider_id: int, wish: Wish) -> str:
             return token.access_token
         if token.next_attempt_at and token.next_attempt_at > now:
             return _old_token(token, wish, _backing_off(token))
-        if _claim(token, now):
+        if _claim(token):
             _refresh(token)
         elif time.monotonic() > give_up:
             busy = ProviderDown(f"{token.provider}: another process is still asking for a token.")
@@ -249,11 +260,14 @@ def _old_token(token: ProviderToken, wish: Wish, error: SignInError) -> str:
     raise error
 
 
-def _claim(token: ProviderToken, now: datetime) -> bool:
-    """Be the one who refreshes; only if nothing has changed since the row was read."""
-    free = Q(claimed_until__isnull=True) | Q(claimed_until__lte=now)
+def _claim(token: ProviderToken) -> bool:
+    """Be the one who refreshes; only if nothing has changed since the row was read.
+
+    The database's clock decides: a machine whose own runs ahead steals no claim.
+    """
+    free = Q(claimed_until__isnull=True) | Q(claimed_until__lte=Now())
     rows = ProviderToken.objects.filter(free, pk=token.pk, fence=token.fence)
-    if not rows.update(claimed_until=now + CLAIM, fence=token.fence + 1):
+    if not rows.update(claimed_until=Now() + CLAIM, fence=token.fence + 1):
         return False
     token.fence += 1
     return True
@@ -266,11 +280,12 @@ def _refresh(token: ProviderToken) -> None:
         app_only = provider.app_only
         grant = oauth.app_token(provider) if app_only else oauth.refresh(provider, token.refresh_token)
     except NeedsSignIn as error:
+        error.sentence = deaths.explained(token, error, timezone.now())
         _settle_failure(token, error, needs_sign_in=True)
     except ProviderRefused as error:
         _settle_failure(token, error, settings_refused=True, next_attempt_at=timezone.now() + SETTINGS_PAUSE)
     except ProviderDown as error:
-        _settle_failure(token, error, next_attempt_at=timezone.now() + _pause(token.failures))
+        _settle_failure(token, error, next_attempt_at=timezone.now() + _pause(token.failures, error.wait))
     else:
         values = _token_values(grant, timezone.now())
         if grant.refresh_token:  # most providers give none; the old one stays good then
@@ -285,8 +300,10 @@ def _refresh(token: ProviderToken) -> None:
         logger.info("token of provider %s refreshed", provider.pk)
 
 
-def _pause(failures: int) -> timedelta:
-    return min(timedelta(seconds=15 * 2 ** min(failures, 10)), LONGEST_PAUSE)
+def _pause(failures: int, asked_for: float) -> timedelta:
+    """:param asked_for: seconds that the provider wants us to stay away."""
+    ours = min(timedelta(seconds=15 * 2 ** min(failures, 10)), LONGEST_PAUSE)
+    return max(ours, min(timedelta(seconds=asked_for), LONGEST_ASKED_PAUSE))
 
 
 def _token_values(grant: Grant, now: datetime) -> dict[str, object]:

@@ -382,7 +382,7 @@ def test_who_read_the_row_during_a_refresh_must_read_it_again(oauth_server: OAut
     tokens.access_token(provider.pk)
     read_before.fence = stored(provider).fence - 1  # as it stood while the claim was open
 
-    assert not tokens._claim(read_before, timezone.now())
+    assert not tokens._claim(read_before)
 
 
 @pytest.mark.django_db(transaction=True)

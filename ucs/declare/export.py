@@ -64,9 +64,12 @@ def _token_url(password: str) -> str:
 
 
 def _provider(row: SSOProvider) -> dict[str, Any]:
+    way = row.client_authentication
     keys = ["name", "type", *PROVIDER_TEXTS, "prompt", "validity", "smtp_port", "app_only", "shared_mailbox"]
     keys += ["in_testing", "secret_ends_on"]
-    return _filled({key: getattr(row, key) or "" for key in keys})
+    values = {key: getattr(row, key) or "" for key in keys}
+    values["client_authentication"] = "" if way == SSOProvider.ClientAuthentication.POST else way
+    return _filled(values)
 
 
 def _agent(row: Agent) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def sso_provider(entry: Entry, changes: Changes) -> None:
     """sso_providers: the OAuth clients."""
     truths, numbers = ["app_only", "shared_mailbox", "in_testing"], ["smtp_port", "validity"]
     known = {"name", "type", "client_secret", "prompt", "secret_ends_on", *PROVIDER_TEXTS, *truths, *numbers}
+    known |= {"client_authentication"}
     entry.check_keys(known, {"name", "type", "client_id"})
     row = existing(SSOProvider, name=entry.text("name"))
     created = row.pk is None
@@ -69,6 +70,8 @@ def sso_provider(entry: Entry, changes: Changes) -> None:
     has_end = "secret_ends_on" in entry.values
     fields["secret_ends_on"] = entry.day("secret_ends_on") if has_end else row.secret_ends_on
     fields["prompt"] = entry.choice("prompt", ["", *SSOProvider.Prompt.values], row.prompt)
+    ways, usual = SSOProvider.ClientAuthentication.values, row.client_authentication
+    fields["client_authentication"] = entry.choice("client_authentication", ways, usual)
     fields["client_secret"] = secret(entry, "client_secret", row.client_secret)
     found = write(entry, row, fields)
     if found and not created:
