@@ -109,10 +109,11 @@ class Rule:
 @lru_cache(maxsize=1)
 def meanings() -> dict[str, Verdict]:
     """What answers can mean, by name."""
-    return {
-        name: Verdict(**({"blames_mail": table["kind"] != Kind.PARK} | table), name=name)
-        for name, table in causes.tables("smtp")["meaning"].items()
-    }
+    return {name: _verdict(name, **table) for name, table in causes.tables("smtp")["meaning"].items()}
+
+
+def _verdict(name: str, kind: str, **table: Any) -> Verdict:
+    return Verdict(kind=Kind(kind), name=name, **({"blames_mail": kind != Kind.PARK} | table))
 
 
 @lru_cache(maxsize=1)
