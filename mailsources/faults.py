@@ -11,7 +11,11 @@ from typing import Protocol as Shape
 
 from mailcore.clean import clean_line
 from mailsources import refusals
-from sso.steps import Place, Protocol, explain, start_tls
+from mailsources.refusals import Refusal
+from sso.blanking import blanked
+from sso.causes import UNKNOWN, Cause
+from sso.network import diagnose
+from sso.steps import Place, Protocol, start_tls
 
 FAULTS = (OSError, imaplib.IMAP4.error, poplib.error_proto, ValueError)
 """What the libraries raise: the network's errors, the protocols', and those of parsing an answer."""
@@ -19,7 +23,6 @@ FAULTS = (OSError, imaplib.IMAP4.error, poplib.error_proto, ValueError)
 USUAL_PORTS = {("IMAP", True): 993, ("IMAP", False): 143, ("POP3", True): 995, ("POP3", False): 110}
 
 _TOKENS_ONLY = (".gmail.com", ".googlemail.com", ".office365.com", ".outlook.com")
-_HOSTNAME_MISMATCH, _IP_MISMATCH = 62, 64
 _CODES: dict[type[OSError], str] = {
     socket.gaierror: "name",
     ConnectionRefusedError: "refused",
@@ -35,14 +38,18 @@ class MailboxError(Exception):
     :param code: one word for programs, such as "password" or "refused".
     :param retry: False when only a person can mend it.
     :param wait: seconds that the server asked us to stay away, 0 for none.
+    :param cause: what to click, as far as it is known.
     """
 
-    def __init__(self, sentence: str, *, code: str, retry: bool = True, wait: float = 0) -> None:
+    def __init__(
+        self, sentence: str, *, code: str, retry: bool = True, wait: float = 0, cause: Cause = UNKNOWN
+    ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.code = code
         self.retry = retry
         self.wait = wait
+        self.cause = cause
 
 
 class Server(Shape):
@@ -67,52 +74,39 @@ def place(server: Server) -> Place:
 def connecting(error: Exception, server: Server) -> MailboxError:
     """Why no connection came about. A bad certificate is fetched once more, to say whose it is."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        mismatch = error.verify_code in (_HOSTNAME_MISMATCH, _IP_MISMATCH)
-        return MailboxError(
-            start_tls(place(server)).detail, code="tls_name" if mismatch else "tls_untrusted", retry=False
-        )
+        step = start_tls(place(server))
+        return MailboxError(step.detail, code=step.cause.name or "tls", retry=False, cause=step.cause)
     if isinstance(error, UnicodeError):  # a name that can't even be written for the look-up
         error = socket.gaierror(str(error))
     if isinstance(error, OSError):
-        sentence = explain(error, server.server_address, server.service_port)
+        found = diagnose(error, server.server_address, server.service_port)
         code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), "network")
         # A server that hangs up in the middle of it may simply be starting.
-        return MailboxError(sentence, code=code, retry=code != "tls" or isinstance(error, ssl.SSLEOFError))
-    known = _known(answer(error), server)
+        retry = code != "tls" or isinstance(error, ssl.SSLEOFError)
+        return MailboxError(found.sentence, code=code, retry=retry, cause=found.cause)
+    said = answer(error)
+    known = _known(said, server)
     if known:  # said instead of a greeting
         return known
     with_ssl, without = USUAL_PORTS[server.server_type, True], USUAL_PORTS[server.server_type, False]
-    return MailboxError(
-        f"{place(server)} gave no greeting ({answer(error)}): check the service port (usually {with_ssl} "
-        f"with SSL, {without} without) and whether it wants “Use SSL connection”.",
-        code="greeting",
-    )
+    return _named("greeting", server, said, with_ssl=with_ssl, without=without)
 
 
-def refused(error: Exception, server: Server, *, by_token: bool) -> MailboxError:
-    """Why the server did not let us sign in."""
-    text = answer(error)
+def refused(error: Exception, server: Server, *, by_token: bool, sent: str = "") -> MailboxError:
+    """Why the server did not let us sign in.
+
+    :param sent: the password or token, which some servers repeat.
+    """
+    text = answer(error, sent)
     known = _known(text, server)
     if known:
         if by_token and known.code == "busy":
             known.code = "token"  # Dovecot says so of an outdated token when its provider answers 401
         return known
-    box = server.mailbox or server.username
     if by_token:
-        return MailboxError(
-            f"{place(server)} refused the token for {box}, also a fresh one ({text}): sign in again as {box} "
-            "with 🔑 at the SSO provider, and check that the account may use "
-            f"{server.server_type} and that the username is the mailbox that signed in.",
-            code="token",
-            retry=False,
-        )
+        return _named("token", server, text)
     by_token_only = server.server_address.lower().endswith(_TOKENS_ONLY)
-    remedy = "give the token URL of an SSO provider instead" if by_token_only else "type both again"
-    return MailboxError(
-        f"{place(server)} refused the username or password of {server.username} ({text}): {remedy}.",
-        code="password",
-        retry=False,
-    )
+    return _named("password_where_tokens" if by_token_only else "password", server, text)
 
 
 def talking(error: Exception, server: Server) -> MailboxError:
@@ -138,51 +132,61 @@ def talking(error: Exception, server: Server) -> MailboxError:
 def no_starttls(server: Server) -> MailboxError:
     """The server would let our password travel in clear."""
     word = "STLS" if server.server_type == "POP3" else "STARTTLS"
-    return MailboxError(
-        f"{place(server)} offers no {word}, so the password would travel in clear: tick “Use SSL connection” "
-        f"and give its port ({USUAL_PORTS[server.server_type, True]} is usual), or allow clear text.",
-        code="no_starttls",
-        retry=False,
-    )
+    port = USUAL_PORTS[server.server_type, True]
+    return _named("no_starttls_offered", server, "", word=word, port=port)
 
 
 def no_folder(server: Server, folder: str, there: list[str]) -> MailboxError:
     """The folder to be read isn't there."""
     names = ", ".join(there[:30]) + (" …" if len(there) > 30 else "")
-    return MailboxError(
-        f"The mailbox {server.mailbox or server.username} on {server.server_address} has no folder "
-        f"“{folder}”: " + (f"it has {names}." if names else "it shows no folders at all."),
-        code="folder",
-        retry=False,
-    )
+    has = f"it has {names}" if names else "it shows no folders at all"
+    return _named("folder", server, has, folder=folder)
 
 
 def no_uidl(server: Server) -> MailboxError:
     """A POP3 server that can't tell mails apart."""
-    return MailboxError(
-        f"{place(server)} doesn't tell one mail from another (it has no UIDL): "
-        "choose “Delete it” after import, or fetch the mailbox by IMAP.",
-        code="no_uidl",
-        retry=False,
-    )
+    return _named("no_uidl", server, "")
 
 
-def answer(error: Exception) -> str:
-    """What the server said, as one short line."""
+def read_only(server: Server, folder: str) -> MailboxError:
+    """The folder can't be changed, as the after-import choice demands."""
+    return _named("read_only", server, "", folder=folder)
+
+
+def may_not_change(server: Server, folder: str, what: str, rights: str) -> MailboxError:
+    """A right (RFC 4314) lacks that the after-import choice needs.
+
+    :param what: the act, such as “delete mails”.
+    """
+    return _named("may_not_change", server, rights, folder=folder, what=what)
+
+
+def answer(error: Exception, sent: str = "") -> str:
+    """What the server said, as one short line.
+
+    :param sent: a secret that it may repeat.
+    """
     text = error.args[0] if error.args and isinstance(error.args[0], bytes) else str(error)
     if isinstance(text, bytes):
         text = text.decode(errors="replace")
     if text.startswith(("b'", 'b"')) and text.endswith(("'", '"')):
         text = text[2:-1]  # imapclient makes a string of the bytes' repr
+    text = blanked(text, sent)
     return clean_line(text)[:200].rstrip(".") or type(error).__name__  # no database takes a NUL
 
 
 def _known(text: str, server: Server) -> MailboxError | None:
     """Refusals that have nothing to do with the password: throttled, locked, too many connections."""
-    found = refusals.find(text)
-    if found is None:
-        return None
-    refusal, wait = found
+    found = refusals.find(text, ssl=server.use_ssl)
+    return _worded(*found, server, text) if found else None
+
+
+def _named(name: str, server: Server, text: str, **words: object) -> MailboxError:
+    """The entry of that name in sso/causes/mailbox.toml, in words."""
+    return _worded(refusals.known()[name], 0, server, text, **words)
+
+
+def _worded(refusal: Refusal, wait: float, server: Server, text: str, **words: object) -> MailboxError:
     sentence = refusal.sentence.format(
         place=place(server),
         box=server.mailbox or server.username,
@@ -191,5 +195,6 @@ def _known(text: str, server: Server) -> MailboxError | None:
         protocol=place(server).protocol,
         text=text,
         wait=max(1, round(wait)),
+        **words,
     )
-    return MailboxError(sentence, code=refusal.code, retry=refusal.retry, wait=wait)
+    return MailboxError(sentence, code=refusal.code, retry=refusal.retry, wait=wait, cause=refusal.cause)

@@ -103,7 +103,8 @@ def sign_in(client: IMAPClient, source: EmailSource, credential: Credential) -> 
     except OSError as error:
         raise faults.talking(error, source) from error
     except FAULTS as error:
-        raise faults.refused(error, source, by_token=credential.kind == "xoauth2") from error
+        by_token = credential.kind == "xoauth2"
+        raise faults.refused(error, source, by_token=by_token, sent=credential.value) from error
 
 
 def _needs_plain(source: EmailSource, credential: Credential) -> bool:

@@ -235,7 +235,8 @@ def sign_in(line: poplib.POP3, source: EmailSource, credential: Credential) -> N
     except OSError as error:
         raise faults.talking(error, source) from error
     except FAULTS as error:
-        refusal = faults.refused(error, source, by_token=credential.kind == "xoauth2")
+        by_token = credential.kind == "xoauth2"
+        refusal = faults.refused(error, source, by_token=by_token, sent=credential.value)
         if refusal.code == "login_delay":
             refusal.wait = max(refusal.wait, _login_delay(line))
         raise refusal from error

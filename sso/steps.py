@@ -8,13 +8,15 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from sso import guard, tls
+from mailcore.clean import clean_line
+from sso import causes, guard, network, tls
+from sso.causes import Cause
 
 TIMEOUT = 10
 LONGEST_LINE = 2000
@@ -39,6 +41,7 @@ class Step:
     ok: bool
     detail: str
     seconds: float
+    cause: Cause = causes.UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,14 @@ class Place:
 class StepFailed(Exception):
     """A rung broke; the text is the sentence to show."""
 
+    def __init__(self, sentence: str, cause: Cause = causes.UNKNOWN) -> None:
+        super().__init__(sentence)
+        self.cause = cause
+
+
+def _failed(found: network.Finding) -> StepFailed:
+    return StepFailed(found.sentence, found.cause)
+
 
 def timed(name: str, work: Callable[[], str]) -> Step:
     """Do a step and note how it went.
@@ -68,10 +79,10 @@ def timed(name: str, work: Callable[[], str]) -> Step:
     """
     began = time.monotonic()
     try:
-        detail, ok = work(), True
+        detail, ok, cause = work(), True, causes.UNKNOWN
     except StepFailed as error:
-        detail, ok = str(error), False
-    return Step(name, ok, detail, time.monotonic() - began)
+        detail, ok, cause = str(error), False, error.cause
+    return Step(name, ok, detail, time.monotonic() - began, cause)
 
 
 def reach(place: Place) -> list[Step]:
@@ -91,11 +102,10 @@ def resolve_host(host: str, port: int) -> Step:
         try:
             found = guard.addresses(host, port, what="The server address", private=True)
         except guard.GuardError as error:
-            raise StepFailed(str(error)) from error
+            raise _failed(network.finding("FORBIDDEN ADDRESS", host, port, reason=str(error))) from error
         except guard.Unreachable as error:
-            raise StepFailed(
-                f"No server is known by the name {host}: check the server address for a typing error."
-            ) from error
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else socket.gaierror()
+            raise _failed(network.diagnose(cause, host, port)) from error
         return f"{host} is {', '.join(dict.fromkeys(address for address, _ in found))}"
 
     return timed("Name", work)
@@ -108,7 +118,7 @@ def open_port(host: str, port: int) -> Step:
         try:
             socket.create_connection((host, port), timeout=TIMEOUT).close()
         except OSError as error:
-            raise StepFailed(explain(error, host, port)) from error
+            raise _failed(network.diagnose(error, host, port)) from error
         return f"port {port} is open"
 
     return timed("TCP", work)
@@ -122,44 +132,19 @@ def start_tls(place: Place) -> Step:
             with _wrapped(place, tls.context()) as line:
                 return f"{line.version()}, certificate for {_names(line)}"
         except ssl.SSLCertVerificationError as error:
-            raise StepFailed(_certificate_sentence(place, error)) from error
+            whose = _unverified_names(place)
+            raise _failed(network.diagnose(error, place.host, place.port, whose=whose)) from error
         except OSError as error:
-            raise StepFailed(explain(error, place.host, place.port)) from error
+            if place.mode == "starttls" and _speaks_tls(place):
+                raise _failed(network.finding("TLS WANTED", place.host, place.port)) from error
+            raise _failed(network.diagnose(error, place.host, place.port)) from error
 
     return timed("TLS", work)
 
 
 def explain(error: OSError, host: str, port: int) -> str:
     """A network error in a sentence that names the server and the remedy. Also for polls and deliveries."""
-    place = f"{host}:{port}"
-    match error:
-        case socket.gaierror():
-            return f"No server is known by the name {host}: check the server address for a typing error."
-        case ConnectionRefusedError():
-            return f"{place} refuses connections: nothing listens there. Check the service port."
-        case ssl.SSLCertVerificationError():
-            return (
-                f"The certificate of {place} is not trusted ({error.verify_message or error.reason}): give "
-                "the name that stands in the certificate, or add its authority with UCS_CA_BUNDLE."
-            )
-        case ssl.SSLError() if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
-            return (
-                f"{place} does not speak TLS from the first byte: choose STARTTLS (switch off “Use SSL "
-                "connection”), or the port for SSL."
-            )
-        case ssl.SSLEOFError():
-            return f"{place} hung up while TLS was agreed on: it may be starting. Check the port if it lasts."
-        case ssl.SSLError():
-            return f"{place} and this server can't agree on TLS ({error.reason or error}): check the port."
-        case TimeoutError():
-            return (
-                f"{place} does not answer: check the service port and whether a firewall lets this machine "
-                "out; a port for SSL also keeps silent when it is spoken to without SSL."
-            )
-        case ConnectionResetError() | BrokenPipeError():
-            return f"{place} closed the connection: check the service port, and try again later."
-        case _:
-            return f"{place} can't be reached ({error.strerror or error}): check the address and the network."
+    return network.diagnose(error, host, port).sentence
 
 
 def _wrapped(place: Place, context: ssl.SSLContext) -> ssl.SSLSocket:
@@ -181,10 +166,10 @@ def _upgrade(place: Place, line: socket.socket) -> None:
             line.sendall(command)
             answer = _last_line(place.protocol, answers.readline, b"a1")
             if not answer.upper().startswith((b"A1 OK", b"+OK", b"2")):
-                said = answer[:200].decode(errors="replace").strip()
-                raise StepFailed(
-                    f"{place} does not offer {UPGRADE_NAME[place.protocol]} (it said “{said}”): "
-                    "choose SSL with its port, or ask the operator of the server."
+                said = clean_line(answer[:200].decode(errors="replace"))
+                offer = UPGRADE_NAME[place.protocol]
+                raise _failed(
+                    network.finding("NO STARTTLS", place.host, place.port, offer=offer, reason=said)
                 )
 
 
@@ -202,27 +187,25 @@ def _last_line(protocol: Protocol, read: Callable[[int], bytes], tag: bytes) -> 
     raise ConnectionResetError("too many lines")
 
 
-def _certificate_sentence(place: Place, error: ssl.SSLCertVerificationError) -> str:
-    names = _unverified_names(place)
-    if "ostname mismatch" in error.verify_message or "IP address mismatch" in error.verify_message:
-        return (
-            f"The certificate of {place} is not for {place.host}, but for {names}: "
-            "give the server address by a name of the certificate."
-        )
-    return (
-        f"The certificate of {place} (for {names}) is not trusted: {error.verify_message}. If the server is "
-        "yours, add its authority with UCS_CA_BUNDLE; if not, do not send a password there."
-    )
+def _speaks_tls(place: Place) -> bool:
+    """Whether a server that says nothing in clear waits for a handshake."""
+    with suppress(OSError), _wrapped(replace(place, mode="tls"), _unverified()):
+        return True
+    return False
 
 
 def _unverified_names(place: Place) -> str:
-    # Only to say whose certificate it is: nothing is sent over this line.
+    with suppress(OSError, StepFailed), _wrapped(place, _unverified()) as line:
+        return _names(line)
+    return "another name"
+
+
+def _unverified() -> ssl.SSLContext:
+    # Only to say what stands there: nothing is sent over such a line.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with suppress(OSError, StepFailed), _wrapped(place, context) as line:
-        return _names(line)
-    return "another name"
+    return context
 
 
 def _names(line: ssl.SSLSocket) -> str:
