@@ -1,7 +1,7 @@
 """☰ System → SSO providers. The pieces that other apps' admin pages are built of are named here as well."""
 
 from typing import Any, ClassVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -16,8 +16,13 @@ from django.views.decorators.http import require_POST
 from sso import oauth, people, providers, secrets, tokens
 from sso.adminbase import HealthColumns, ProductAdmin
 from sso.badges import badge, health_badge, when
+from sso.checklists import page as checklist_page
+from sso.checklists import ticks
+from sso.checklists.going import filled_form
+from sso.checklists.lists import of_kind
+from sso.checklists.views import ChecklistPages
 from sso.connection import ConnectionTest
-from sso.forms import SMTP, URLS, ProviderForm
+from sso.forms import PEOPLE, SMTP, URLS, ProviderForm
 from sso.models import ProviderToken, SSOProvider
 from sso.usage import rows_with_token_of
 from sso.widgets import SecretInput, SecretsForm, TokenOrPasswordInput
@@ -37,17 +42,18 @@ __all__ = [
 
 
 @admin.register(SSOProvider)
-class ProviderAdmin(ProductAdmin):
+class ProviderAdmin(ChecklistPages, ProductAdmin):
     """One row for each mailbox that is signed in for; 🔑 signs in."""
 
     form = ProviderForm
-    list_display = ("provider", "kind", "account", "expiry", "health", "key")
+    list_display = ("provider", "kind", "account", "expiry", "health", "checklist", "key")
     search_fields = ("name", "client_id", "mailbox", "token__account")
     ordering = ("id",)
     empty_sentence = (
         "One provider signs in for one mailbox. Its token is the password of an email source "
         "and an email sender."
     )
+    list_before_template = "admin/checklists_hint.html"
     change_form_after_template = "admin/provider_card.html"
     change_form_outer_after_template = "admin/provider_key.html"
     fieldsets = (
@@ -60,6 +66,7 @@ class ProviderAdmin(ProductAdmin):
                 )
             },
         ),
+        ("Signing in to this program", {"fields": PEOPLE}),
         ("Sending", {"fields": SMTP, "classes": ("collapse",)}),
         (
             "Other endpoints",
@@ -72,6 +79,8 @@ class ProviderAdmin(ProductAdmin):
         "authority": "type == 'microsoft'",
         "client_authentication": "type == 'generic'",
         "in_testing": "type == 'google'",
+        "allowed_domains": "for_people == true",
+        "create_people": "for_people == true",
     }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SSOProvider]:
@@ -104,6 +113,23 @@ class ProviderAdmin(ProductAdmin):
     def health(self, obj: SSOProvider) -> SafeString:
         return provider_badge(obj)
 
+    @display(description="Checklist")
+    def checklist(self, obj: Any) -> SafeString:
+        return format_html(
+            '<a class="ucs-link ucs-firm" href="{}" title="{}">Checklist {}</a>',
+            reverse("admin:sso_ssoprovider_checklist", args=[obj.pk]),
+            obj.progress.checklist,
+            obj.progress,
+        )
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        found = super().get_changelist_instance(request)
+        known = checklist_page.of_providers(found.result_list)
+        for row in found.result_list:
+            chosen = checklist_page.chosen(row, known[row.pk].ticked)
+            row.progress = checklist_page.progress(chosen, known[row.pk])
+        return found
+
     @display(description="Sign in")
     def key(self, obj: SSOProvider) -> SafeString:
         # A button of the list's own form: a form inside it would not be valid HTML.
@@ -134,6 +160,17 @@ class ProviderAdmin(ProductAdmin):
             messages.warning(request, sentence)
         if change:
             tokens.settings_changed(obj)
+        else:
+            ticks.adopt(obj.type, ticks.of_provider(obj))
+
+    def delete_model(self, request: HttpRequest, obj: SSOProvider) -> None:
+        ticks.forget(ticks.of_provider(obj))
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[SSOProvider]) -> None:
+        for obj in queryset:
+            ticks.forget(ticks.of_provider(obj))
+        super().delete_queryset(request, queryset)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return allow_sign_in(super().changelist_view(request, extra_context))
@@ -178,18 +215,22 @@ def card(provider: SSOProvider) -> dict[str, Any]:
     """What to copy into the provider's console, and the token URL once there is an ID."""
     if not provider.pk:
         return {"provider": None, "consoles": [_console(SSOProvider(type=kind)) for kind in SSOProvider.Type]}
+    known = checklist_page.of_provider(provider)
+    standing = checklist_page.progress(checklist_page.chosen(provider, known.ticked), known)
     return {
         "provider": provider,
         "consoles": [_console(provider)],
         "token_url": secrets.token_url(str(provider.pk)),
         "badge": provider_badge(provider),
+        "progress": standing,
+        "cure": standing.checklist.cure(known.trouble) if known.trouble else None,
         "used_by": rows_with_token_of(provider.pk),
-        "source_url": _filled_form(provider, "mailsources_emailsource", "imap"),
-        "sender_url": _filled_form(provider, "mailsenders_emailsender", "smtp"),
+        "source_url": filled_form(provider, "mailsources_emailsource", "imap"),
+        "sender_url": filled_form(provider, "mailsenders_emailsender", "smtp"),
     }
 
 
-def _console(provider: SSOProvider) -> dict[str, str]:
+def _console(provider: SSOProvider) -> dict[str, Any]:
     """The values for the console where a provider's client is registered."""
     titles = {"google": "For the Google Cloud Console", "microsoft": "For the Microsoft Entra admin center"}
     is_google = provider.type == SSOProvider.Type.GOOGLE
@@ -201,21 +242,8 @@ def _console(provider: SSOProvider) -> dict[str, str]:
         "redirect_uri": oauth.redirect_uri(provider) if named else f"{settings.BASE_URL}/login/oauth2/…",
         "origin": settings.BASE_URL if is_google else "",
         "scope": providers.preset(provider.type).scope,
-        "steps": f"admin/console_{provider.type}.html",
+        "lists": of_kind(provider.type),
     }
-
-
-def _filled_form(provider: SSOProvider, table: str, protocol: str) -> str:
-    """The form of a new source or sender with this provider, filled in; "" if its server is not known."""
-    host, port = providers.mail_server(provider, protocol)
-    if not host:
-        return ""
-    mailbox = provider.mailbox or provider.token.account
-    user = (provider.smtp_username if protocol == "smtp" else "") or mailbox
-    query = {"server_address": host, "service_port": port, "username": user}
-    query |= {"email_address": mailbox, "server_type": "STARTTLS"} if protocol == "smtp" else {}
-    query["password"] = secrets.token_url(str(provider.pk))
-    return f"{reverse(f'admin:{table}_add')}?{urlencode(query)}"
 
 
 def describe(request: HttpRequest) -> HttpResponse:

@@ -13,7 +13,8 @@ from sso.providers import origins, preset
 from sso.rules import is_secret_id
 from sso.widgets import SecretsForm
 
-URLS = ("authority", "authorization_url", "token_url", "refresh_url", "userinfo_url")
+URLS = ("authority", "authorization_url", "token_url", "refresh_url", "userinfo_url", "issuer")
+PEOPLE = ("for_people", "allowed_domains", "create_people")
 SMTP = ("smtp_server", "smtp_port", "smtp_username")
 COPIED = (
     *("type", "client_id", "client_secret", "scope", "owner", "tenant", "app_only", "prompt", "validity"),
@@ -63,7 +64,7 @@ class ProviderForm(SecretsForm):
                 "app_only",
             ),
             *("owner", "secret_ends_on", "in_testing", "name", "prompt", "client_authentication", "validity"),
-            *(*SMTP, *URLS),
+            *(*PEOPLE, *SMTP, *URLS),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

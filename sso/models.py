@@ -19,7 +19,7 @@ from django.utils.text import slugify
 
 from sso.fields import SecretField, SecretUnreadable
 from sso.health import Health
-from sso.rules import problems
+from sso.rules import domains_in, problems
 
 
 class SSOProvider(models.Model):
@@ -91,6 +91,26 @@ class SSOProvider(models.Model):
     validity = models.PositiveIntegerField(
         null=True, blank=True, help_text="Seconds a token lives, if the server doesn't say."
     )
+    issuer = models.URLField(
+        max_length=500,
+        blank=True,
+        help_text="The OpenID Connect issuer, when people sign in here with their account at another server.",
+    )
+    for_people = models.BooleanField(
+        "people may sign in with it",
+        default=False,
+        help_text="The sign-in page gets a button; only accounts of the allowed domains come in.",
+    )
+    allowed_domains = models.CharField(
+        max_length=1000,
+        blank=True,
+        help_text="Of the people's addresses, such as example.com; several are separated by commas.",
+    )
+    create_people = models.BooleanField(
+        "make an account at the first sign-in",
+        default=False,
+        help_text="An agent without queues. Otherwise only users who are listed already come in.",
+    )
     client_authentication = models.CharField(
         max_length=20,
         choices=ClientAuthentication,
@@ -135,6 +155,11 @@ class SSOProvider(models.Model):
             )
         if found:
             raise ValidationError(found)
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains whose people may sign in, lower case."""
+        return domains_in(self.allowed_domains)
 
     @property
     def client_mark(self) -> str:
@@ -227,3 +252,27 @@ class TokenUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.caller} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class ChecklistTick(models.Model):
+    """A step that a person has ticked; `checklists/ticks.py` is the only writer.
+
+    A row for each tick, so that two people at one list don't overwrite each other.
+    """
+
+    subject = models.CharField(
+        max_length=100,
+        blank=True,
+        help_text="Which provider, client or source it was done for; empty before there is one.",
+    )
+    step = models.CharField(max_length=60, help_text="ID of the step in lists.toml.")
+    ticked_at = models.DateTimeField(default=timezone.now)
+    ticked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subject", "step"], name="one_tick_for_each_step")]
+
+    def __str__(self) -> str:
+        return f"{self.step} of {self.subject or 'a beginning'}"

@@ -101,27 +101,36 @@ def authorise_url(provider: SSOProvider, *, state: str, verifier: str) -> str:
     :param verifier: 43 to 128 random characters (RFC 7636); the same go into `exchange`.
     :raises ProviderRefused: the authorization URL may not be used.
     """
-    common, url = preset(provider.type), endpoints(provider).authorization_url
-    try:
-        guard.check_url(url, what=f"The authorization URL of {provider}")
-    except guard.GuardError as error:
-        raise ProviderRefused(str(error)) from error
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-    query = {
-        "response_type": "code",
-        "client_id": provider.client_id,
-        "redirect_uri": redirect_uri(provider),
-        "scope": " ".join(dict.fromkeys(wanted_scopes(provider) + common.identity.split())),
-        "state": state,
-        "code_challenge": challenge,
-        "code_challenge_method": "S256",
-    }
+    common = preset(provider.type)
+    scope = " ".join(dict.fromkeys(wanted_scopes(provider) + common.identity.split()))
+    query = {"scope": scope, "state": state}
     query |= common.authorization_parameters | ({"prompt": provider.prompt} if provider.prompt else {})
     if provider.prompt == SSOProvider.Prompt.UNSENT:
         query.pop("prompt")
     if provider.mailbox and not provider.shared_mailbox:
         query["login_hint"] = provider.mailbox
-    return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(query)}"
+    return code_request(provider, verifier, query)
+
+
+def code_request(provider: SSOProvider, verifier: str, query: dict[str, str]) -> str:
+    """The authorization URL that asks for a code, with PKCE, and with `query` besides.
+
+    :raises ProviderRefused: the authorization URL may not be used.
+    """
+    url = endpoints(provider).authorization_url
+    try:
+        guard.check_url(url, what=f"The authorization URL of {provider}")
+    except guard.GuardError as error:
+        raise ProviderRefused(str(error)) from error
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    common = {
+        "response_type": "code",
+        "client_id": provider.client_id,
+        "redirect_uri": redirect_uri(provider),
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    }
+    return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(common | query)}"
 
 
 def wanted_scopes(provider: SSOProvider) -> list[str]:

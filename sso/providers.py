@@ -23,6 +23,7 @@ class Preset:
     token_url: str = ""
     refresh_url: str = ""
     userinfo_url: str = ""
+    issuer: str = ""
     revoke_url: str = ""
     scope: str = ""
     mail_scopes: tuple[str, ...] = ()
@@ -65,6 +66,11 @@ def endpoints(provider: SSOProvider) -> Endpoints:
         # The preset's user information knows nothing of tokens that another server gave.
         userinfo_url=provider.userinfo_url or ("" if own_server else common.userinfo_url),
     )
+
+
+def issuer(provider: SSOProvider) -> str:
+    """Below which address the provider describes itself (OpenID Connect Discovery 1.0); "" if unknown."""
+    return provider.issuer or _filled(preset(provider.type).issuer, provider)
 
 
 def origins(provider: SSOProvider) -> set[str]:

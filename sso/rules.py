@@ -11,6 +11,8 @@ RESERVED_NAMES = ("google", "microsoft", "start", "paste")
 
 RESERVED_SCOPES = frozenset(("openid", "profile", "email", "offline_access"))
 TENANT = re.compile(r"^[A-Za-z0-9.-]+$")
+DOMAIN = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+OPEN_TENANTS = ("common", "organizations", "consumers")
 GUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 
 
@@ -27,18 +29,29 @@ class Settings(Protocol):
     app_only: bool
     authorization_url: str
     token_url: str
+    issuer: str
+    for_people: bool
+    allowed_domains: str
 
 
 def problems(provider: Settings) -> dict[str, str]:
     """Field → the sentence that says what is wrong with it and what to do."""
     check = {"google": _google, "microsoft": _microsoft, "generic": _generic}.get(provider.type)
     found = check(provider) if check else {}
+    if provider.for_people:
+        found = _people(provider) | {name: sentence for name, sentence in found.items() if sentence}
     return {name: sentence for name, sentence in found.items() if sentence}
 
 
 def is_secret_id(secret: str) -> bool:
     """Whether this looks like the ID of a client secret at Microsoft instead of its value."""
     return bool(GUID.match(secret.strip()))
+
+
+def domains_in(text: str) -> tuple[str, ...]:
+    """The domains of a list that somebody typed: separated by commas, spaces or lines, perhaps with an @."""
+    words = (word.strip().lstrip("@").rstrip(".").lower() for word in re.split(r"[,;\s]+", text))
+    return tuple(dict.fromkeys(word for word in words if word))
 
 
 def resources(scope: str) -> set[str]:
@@ -76,6 +89,32 @@ def _generic(provider: Settings) -> dict[str, str]:
         if slugify(provider.name) in RESERVED_NAMES
         else "",
     }
+
+
+def _people(provider: Settings) -> dict[str, str]:
+    """What must be known before anybody's account at the provider opens ours."""
+    elsewhere = provider.type == "generic" or provider.token_url or provider.authorization_url
+    return {
+        "allowed_domains": _domains(provider),
+        "for_people": "An app that signs in by itself is nobody: choose another provider for people."
+        if provider.app_only
+        else "",
+        "issuer": "Name the issuer, as people sign in at a server of your own: its documentation says "
+        "which, and /.well-known/openid-configuration is found below it."
+        if elsewhere and not provider.issuer
+        else "",
+        "tenant": "Name the one tenant whose people may sign in: at this one, accounts of everybody would."
+        if provider.type == "microsoft" and provider.tenant.lower() in OPEN_TENANTS
+        else "",
+    }
+
+
+def _domains(provider: Settings) -> str:
+    found = domains_in(provider.allowed_domains)
+    if not found:
+        return "Name the domains whose people may sign in: without, everybody with such an account could."
+    wrong = next((domain for domain in found if not DOMAIN.fullmatch(domain)), "")
+    return f"“{wrong}” is no domain: write them like example.com, separated by commas." if wrong else ""
 
 
 def _secret(provider: Settings) -> str:

@@ -66,7 +66,7 @@ def _token_url(password: str) -> str:
 def _provider(row: SSOProvider) -> dict[str, Any]:
     way = row.client_authentication
     keys = ["name", "type", *PROVIDER_TEXTS, "prompt", "validity", "smtp_port", "app_only", "shared_mailbox"]
-    keys += ["in_testing", "secret_ends_on"]
+    keys += ["in_testing", "secret_ends_on", "for_people", "create_people"]
     values = {key: getattr(row, key) or "" for key in keys}
     values["client_authentication"] = "" if way == SSOProvider.ClientAuthentication.POST else way
     return _filled(values)

@@ -22,7 +22,7 @@ TOKEN_URL = re.compile(r"^(https?://[^/]+/api/v1\.0/auth/token/)([^/?#]+)/?$")
 ROLES = Agent.Role.values
 PROVIDER_TEXTS = (
     *("client_id", "scope", "mailbox", "owner", "tenant", "authority", "authorization_url", "token_url"),
-    *("refresh_url", "userinfo_url", "smtp_server", "smtp_username"),
+    *("refresh_url", "userinfo_url", "issuer", "allowed_domains", "smtp_server", "smtp_username"),
 )
 
 
@@ -57,7 +57,8 @@ def password(entry: Entry, stored: str) -> str:
 
 def sso_provider(entry: Entry, changes: Changes) -> None:
     """sso_providers: the OAuth clients."""
-    truths, numbers = ["app_only", "shared_mailbox", "in_testing"], ["smtp_port", "validity"]
+    truths = ["app_only", "shared_mailbox", "in_testing", "for_people", "create_people"]
+    numbers = ["smtp_port", "validity"]
     known = {"name", "type", "client_secret", "prompt", "secret_ends_on", *PROVIDER_TEXTS, *truths, *numbers}
     known |= {"client_authentication"}
     entry.check_keys(known, {"name", "type", "client_id"})
