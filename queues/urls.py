@@ -1,6 +1,5 @@
 """Addresses of the desk."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from queues.views import account, acts, conversations, held, lists, mails, threads, writing
@@ -8,8 +7,6 @@ from queues.views import account, acts, conversations, held, lists, mails, threa
 urlpatterns = [
     path("", lists.desk, name="desk"),
     path("rows", lists.rows, name="rows"),
-    path("login/", account.SignIn.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(next_page="login"), name="logout"),
     path("presence", account.set_presence, name="presence"),
     path("presence/seen", account.seen, name="presence-seen"),
     path("live/token", account.live_token, name="live-token"),

@@ -23,6 +23,7 @@ MENU: dict[str, list[Entry]] = {
         Entry("SSO providers", "sso.SSOProvider", "key", "Sign-ins whose tokens open mailboxes"),
         Entry("Users", "auth.User", "person", "Who may sign in here"),
         Entry("Groups", "auth.Group", "group", "Rights that users share"),
+        Entry("Sign-in rules", "staff.SignInRules", "shield_person", "What is demanded of who signs in"),
         Entry("API keys", "api.APIKey", "vpn_key", "Programs that act for a user"),
         Entry("Alarms", "alarms.Alarm", "notifications", "What needs a person, and which sign-in ends when"),
         Entry("Audit log", "admin.LogEntry", "history", "Who changed which settings"),

@@ -222,6 +222,7 @@ INSTALLED_APPS = [
     "mailstore",
     "sso",
     "agents",
+    "staff",
     "crm",
     "mailsenders",
     "queues",
@@ -245,6 +246,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "staff.middleware.SecondFactorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -284,10 +286,12 @@ PASSWORD_HASHERS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
-AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
+AXES_LOCKOUT_CALLABLE = "staff.lockout.locked"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # so that the time that is told stays true
+AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False  # its lists would stand unstyled among ours
 
 # A session is a row: Redis may be away, and nobody is signed out by that.

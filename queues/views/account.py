@@ -1,10 +1,6 @@
-"""Signing in, being there, hearing what happens."""
+"""Being there, hearing what happens."""
 
-from typing import cast
-
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -19,29 +15,6 @@ HINTS = {
     Agent.Presence.AWAY: "keeps work",
     Agent.Presence.OFFLINE: "gives it back",
 }
-
-
-class SignIn(LoginView):
-    """The sign-in page, and its form inside of a page whose session is over."""
-
-    redirect_authenticated_user = True
-
-    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        self.in_place = bool(cast(DeskRequest, request).htmx)
-        self.redirect_authenticated_user = not self.in_place
-        return cast(HttpResponse, super().dispatch(request, *args, **kwargs))
-
-    def get_template_names(self) -> list[str]:
-        return ["registration/login_form.html" if self.in_place else "registration/login.html"]
-
-    def get_context_data(self, **kwargs: object) -> dict[str, object]:
-        return super().get_context_data(**kwargs) | {"in_place": self.in_place}
-
-    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        response = super().form_valid(form)
-        if not self.in_place:
-            return response
-        return with_event(HttpResponse(status=204), "desk:signed-in", {"user": form.get_user().pk})
 
 
 def presence_choices() -> list[tuple[str, str, str]]:

@@ -32,6 +32,10 @@ document.body.addEventListener("desk:signed-in", (event) => {
   for (const input of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) input.value = csrf();
   dialog.close();
 });
+// Signed in with a provider's account in another tab of this browser (static/signed_in.js).
+new BroadcastChannel("ucs:signed-in").addEventListener("message", ({ data }) => {
+  if (dialog.open) document.body.dispatchEvent(new CustomEvent("desk:signed-in", { detail: data }));
+});
 document.body.addEventListener("htmx:configRequest", (event) => {
   event.detail.headers["X-CSRFToken"] = csrf();
 });

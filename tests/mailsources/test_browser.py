@@ -38,7 +38,7 @@ def test_adding_a_source(page: Page, dovecot: Dovecot) -> None:
     page.goto("/admin/")
     page.fill("#id_username", "admin")
     page.fill("#id_password", "rehearsal")
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Sign in").click()
     page.click("#nav-sidebar >> text=Email sources")
     page.click("text=+ add email source >> nth=0")
 
@@ -72,7 +72,7 @@ def test_adding_a_forwarding_source(page: Page, settings: Settings) -> None:
     page.goto("/admin/login/?next=/admin/mailsources/emailsource/add/")
     page.fill("#id_username", "admin")
     page.fill("#id_password", "rehearsal")
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Sign in").click()
     fields = ("server_address", "username", "password", "folder", "after_import", "poll_interval")
     page.get_by_label("Server type").select_option("FORWARDING")
     for name in fields:

@@ -35,7 +35,7 @@ def test_connecting_a_google_mailbox_word_for_word(page: Page, oauth_server: OAu
     page.goto("/admin/")
     page.fill("#id_username", "admin")
     page.fill("#id_password", "rehearsal")
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Sign in").click()
     page.click("#nav-sidebar >> text=SSO providers")
     page.click("text=+ add SSO provider >> nth=0")
     page.get_by_label("Client ID").fill("123456789-copiedClientId.apps.googleusercontent.com")
@@ -70,7 +70,7 @@ def test_what_is_beside_the_form_follows_the_type(page: Page) -> None:
     page.goto("/admin/login/?next=/admin/sso/ssoprovider/add/")
     page.fill("#id_username", "admin")
     page.fill("#id_password", "rehearsal")
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Sign in").click()
     page.get_by_label("Type").select_option("microsoft")
     page.wait_for_selector("details[open] >> text=For the Microsoft Entra admin center")
     assert page.locator("details.ucs-card-kind[open]").count() == 1

@@ -1,0 +1,1 @@
+"""Who comes in: passwords, second factors, accounts at providers."""

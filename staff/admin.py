@@ -1,0 +1,99 @@
+"""☰ System → Users with what their sign-in consists of, and Sign-in rules."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin import display
+from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.safestring import SafeString
+
+from sso.admin import ProductAdmin, badge
+from sso.people import PersonAdmin
+from staff import rules, second_factor
+from staff.models import LinkedAccount, SecondFactor, SignInRules
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class StaffAdmin(PersonAdmin):
+    """Who may sign in, and with what."""
+
+    readonly_fields = ("second_step", "provider_accounts")
+    actions = ("reset_second_factor", "unlink_accounts")
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        *others, last = super().get_list_display(request)
+        return [*others, "second_step", last]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        found = super().get_fieldsets(request, obj)
+        if obj is None:
+            return found
+        return [*found, ("Sign-in", {"fields": ("second_step", "provider_accounts")})]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        factor = Exists(SecondFactor.objects.filter(user=OuterRef("pk"), confirmed=True))
+        found: QuerySet[User] = super().get_queryset(request).annotate(has_factor=factor)
+        return found.prefetch_related("linked_accounts")
+
+    @display(description="Two-factor")
+    def second_step(self, obj: Any) -> SafeString:
+        return badge("good", "on") if obj.has_factor else badge("calm", "off")
+
+    @display(description="Accounts at providers")
+    def provider_accounts(self, obj: User) -> str:
+        return ", ".join(str(one) for one in obj.linked_accounts.all()) or "–"
+
+    @admin.action(description="Reset two-factor sign-in", permissions=["change"])
+    def reset_second_factor(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        """For who lost the phone and the recovery codes."""
+        reset = [one for one in self._mine(request, chosen) if second_factor.remove(one)]
+        for one in reset:
+            self.log_change(request, one, "Reset two-factor sign-in.")
+        self._tell(request, reset, "now signs in with the password alone", "Nobody of them had one to reset.")
+
+    @admin.action(description="Unlink accounts at providers", permissions=["change"])
+    def unlink_accounts(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        """The next sign-in with a provider's account finds its user by the address again."""
+        freed = [
+            one for one in self._mine(request, chosen) if LinkedAccount.objects.filter(user=one).delete()[0]
+        ]
+        for one in freed:
+            self.log_change(request, one, "Unlinked the accounts at providers.")
+        self._tell(request, freed, "has no account at a provider any more", "Nobody of them had one linked.")
+
+    def _mine(self, request: HttpRequest, chosen: QuerySet[User]) -> QuerySet[User]:
+        """Only an administrator may loosen the sign-in of administrators."""
+        is_superuser = isinstance(request.user, User) and request.user.is_superuser
+        return chosen if is_superuser else chosen.filter(is_superuser=False)
+
+    def _tell(self, request: HttpRequest, done: list[User], what: str, nobody: str) -> None:
+        for one in done:
+            messages.success(request, f"{one.get_username()} {what}.")
+        if not done:
+            messages.warning(request, nobody)
+
+
+@admin.register(SignInRules)
+class SignInRulesAdmin(ProductAdmin):
+    """One page: what is demanded of whoever signs in."""
+
+    fields = ("two_factor",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        row, _ = SignInRules.objects.get_or_create(pk=1)
+        return redirect(self.url("change", row.pk))
+
+    def save_model(self, request: HttpRequest, obj: SignInRules, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        rules.forget()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

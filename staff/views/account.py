@@ -1,0 +1,156 @@
+"""☰ Account: one's own password, second factor and linked accounts."""
+
+from typing import Any, cast
+
+import segno
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.contrib.auth.views import PasswordChangeView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.utils.safestring import SafeString, mark_safe
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_GET, require_http_methods
+
+from staff import arrival, rules, second_factor
+from staff.models import LinkedAccount, SecondFactor
+
+GROUP = 4
+
+
+class Proof(forms.Form):
+    """That it is really the owner who asks: the password, for who has one, and a code."""
+
+    password = forms.CharField(strip=False, required=False)
+    code = forms.CharField(max_length=40)
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        if self.user.has_usable_password() and not self.user.check_password(password):
+            raise forms.ValidationError("That is not your password.")
+        return password
+
+    def clean(self) -> dict[str, Any]:
+        """The code last: one that is right is used up, so the password must be right already."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                second_factor.check(self.user, cleaned["code"])
+            except second_factor.CodeRefused as refusal:
+                self.add_error("code", str(refusal))
+        return cleaned
+
+
+@login_required
+@never_cache
+@require_GET
+def account(request: HttpRequest) -> HttpResponse:
+    """Who I am here, and what my sign-in consists of."""
+    user = cast(User, request.user)
+    context = {
+        "has_password": user.has_usable_password(),
+        "factor": SecondFactor.objects.filter(user=user, confirmed=True).defer("key").first(),
+        "codes_left": second_factor.codes_left(user),
+        "accounts": LinkedAccount.objects.filter(user=user),
+        "is_demanded": rules.demands_second_factor(user),
+    }
+    return render(request, "account/account.html", context)
+
+
+@login_required
+@never_cache
+@sensitive_post_parameters("code")
+@sensitive_variables("factor", "codes")
+@require_http_methods(["GET", "POST"])
+def two_factor(request: HttpRequest) -> HttpResponse:
+    """Set it up: a key to scan, the first code, then the recovery codes."""
+    user = cast(User, request.user)
+    next_url = arrival.safe_next(request, request.POST.get("next") or request.GET.get("next", ""), "")
+    context: dict[str, Any] = {"next": next_url, "is_demanded": rules.demands_second_factor(user)}
+    if request.method == "POST":
+        try:
+            codes = second_factor.confirm(user, request.POST.get("code", ""))
+        except second_factor.CodeRefused as refusal:
+            context["refusal"] = str(refusal)
+        else:
+            request.session[arrival.HAS_FACTOR] = True
+            return _show_codes(request, codes, next_url)
+    factor = second_factor.begin(user)
+    if factor.confirmed:
+        return redirect("account")
+    groups = [factor.key[at : at + GROUP] for at in range(0, len(factor.key), GROUP)]
+    context |= {"qr": _drawn(factor.address), "groups": groups, "address": factor.address}
+    return render(request, "account/two_factor.html", context)
+
+
+@login_required
+@never_cache
+@sensitive_post_parameters("password", "code")
+@sensitive_variables("proof")
+@require_http_methods(["GET", "POST"])
+def recovery_codes(request: HttpRequest) -> HttpResponse:
+    """Make new recovery codes, with password and code."""
+    user = cast(User, request.user)
+    if not second_factor.is_set_up(user):
+        return redirect("account")
+    proof = Proof(user, request.POST or None)
+    if request.method == "POST" and proof.is_valid():
+        return _show_codes(request, second_factor.renew_codes(user), "")
+    context = {"proof": proof, "has_password": user.has_usable_password()}
+    return render(request, "account/renew_codes.html", context)
+
+
+@login_required
+@never_cache
+@sensitive_post_parameters("password", "code")
+@sensitive_variables("proof")
+@require_http_methods(["GET", "POST"])
+def switch_off(request: HttpRequest) -> HttpResponse:
+    """Sign in with the password alone again, with password and code."""
+    user = cast(User, request.user)
+    if not second_factor.is_set_up(user):
+        return redirect("account")
+    proof = Proof(user, request.POST or None)
+    if request.method == "POST" and proof.is_valid():
+        second_factor.remove(user)
+        request.session[arrival.HAS_FACTOR] = False
+        messages.success(request, "Two-factor sign-in is switched off.")
+        return redirect("account")
+    context = {
+        "proof": proof,
+        "has_password": user.has_usable_password(),
+        "is_demanded": rules.demands_second_factor(user),
+    }
+    return render(request, "account/switch_off.html", context)
+
+
+class Password(PasswordChangeView):
+    """A new password; other browsers are signed out by it."""
+
+    template_name = "account/password.html"
+    success_url = reverse_lazy("account")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        messages.success(self.request, "Your password is changed; other browsers are signed out.")
+        return super().form_valid(form)
+
+
+def _show_codes(request: HttpRequest, codes: list[str], next_url: str) -> HttpResponse:
+    """The one page that ever shows them."""
+    return render(request, "account/codes.html", {"codes": codes, "next": next_url})
+
+
+def _drawn(address: str) -> SafeString:
+    """A QR code as an SVG inside the page, dark on light in both themes, as cameras want it."""
+    svg = segno.make(address, error="m").svg_inline(
+        scale=5, border=4, dark="#000", light="#fff", svgclass="qr"
+    )
+    return mark_safe(svg)  # noqa: S308 - squares only
