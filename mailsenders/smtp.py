@@ -27,8 +27,10 @@ from mailsenders.models import EmailSender
 from mailsenders.networks import is_inside
 from mailsenders.wire import stuffed
 from sso import tls
+from sso.blanking import blanked
+from sso.causes import UNKNOWN, Cause, named
+from sso.network import diagnose
 from sso.secrets import Credential
-from sso.steps import explain
 
 CONNECT_SECONDS = 30.0
 COMMAND_SECONDS = 300.0  # RFC 5321 4.5.3.2: five minutes for a command, ten for the final dot
@@ -60,6 +62,10 @@ class Lost(SmtpError):
 
 class Unreachable(SmtpError):
     """There is no usable connection; the text is a sentence that names the server and the remedy."""
+
+    def __init__(self, phase: Phase, text: str, cause: Cause = UNKNOWN) -> None:
+        super().__init__(phase, text)
+        self.cause = cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,11 @@ class Line:
             "login": self._client.auth_login,
             "cram-md5": self._client.auth_crammd5,
         }[method]
-        await self._step(Phase.AUTH, sign_in(user, secret, timeout=COMMAND_SECONDS))
+        try:
+            await self._step(Phase.AUTH, sign_in(user, secret, timeout=COMMAND_SECONDS))
+        except Refused as refusal:  # some servers repeat what they were sent
+            said = Answer(refusal.answer.code, blanked(refusal.answer.text, secret))
+            raise Refused(Phase.AUTH, said) from None
 
     def largest_mail(self) -> int:
         """The server's limit in octets (RFC 1870), 0 when it gives none."""
@@ -225,6 +235,7 @@ class Line:
                 self.phase,
                 f"{self.server} does not offer STARTTLS, so nothing was sent there: choose SSL with its "
                 "port, or ask the operator of the server.",
+                named("no_starttls"),
             )
         try:
             await self._step(self.phase, self._client.starttls(timeout=CONNECT_SECONDS))
@@ -241,6 +252,7 @@ class Line:
                 Phase.CONNECT,
                 f"{self.server} ({peer[0]}) is outside your own network, where mail and password would "
                 "travel readable by anyone, so nothing was sent there: choose STARTTLS or SSL.",
+                named("encryption_needed"),
             )
 
     def _method(self, kind: Literal["password", "xoauth2"], offered: list[str]) -> str:
@@ -255,6 +267,7 @@ class Line:
             Phase.AUTH,
             f"{self.server} offers no sign-in with {wanted} on this connection (it offers {names}): choose "
             "another server type, or empty the username if no sign-in is needed.",
+            named("mechanism"),
         )
 
     def _parameters(self, raw: bytes) -> str:
@@ -294,10 +307,13 @@ class Line:
 
     def _unreachable(self, error: OSError | UnicodeError) -> Unreachable:
         if isinstance(error, UnicodeError):  # a name such as "a..b"
-            sentence = f"{self.server.host} is not a server name: correct the server address."
-        else:
-            sentence = explain(_plain(error), self.server.host, self.server.port)
-        return Unreachable(Phase.CONNECT, sentence)
+            return Unreachable(
+                Phase.CONNECT,
+                f"{self.server.host} is not a server name: correct the server address.",
+                named("name_unknown"),
+            )
+        found = diagnose(_plain(error), self.server.host, self.server.port)
+        return Unreachable(Phase.CONNECT, found.sentence, found.cause)
 
 
 def our_name() -> str:

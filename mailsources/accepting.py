@@ -104,7 +104,9 @@ def store(mail_from: str, recipients: Sequence[str], raw: bytes) -> list[Fetched
 
 def _note_success(source_ids: Sequence[int], now: datetime) -> None:
     for source_id in source_ids:
-        SourceState.objects.filter(source=source_id).update(last_success_at=now, last_error="", failures=0)
+        SourceState.objects.filter(source=source_id).update(
+            last_success_at=now, last_error="", last_cause="", failures=0
+        )
 
 
 def _sources(address: str) -> QuerySet[EmailSource]:

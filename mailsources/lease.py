@@ -33,7 +33,7 @@ GIVEN_BACK_SECONDS = (5.0, 20.0)
 
 FINISH_GOOD = """
 UPDATE mailsources_sourcestate AS state SET
-    last_success_at = %s, last_error = '', failures = 0, on_server = seen.on_server,
+    last_success_at = %s, last_error = '', last_cause = '', failures = 0, on_server = seen.on_server,
     lease_owner = '', lease_until = NULL,
     next_attempt_at = CASE
         WHEN state.next_attempt_at IS NULL THEN NULL
@@ -257,6 +257,7 @@ def _finish_failed(held: Lease, failure: MailboxError) -> None:
     asked_meanwhile = When(next_attempt_at__isnull=True, then=Value(None))
     SourceState.objects.filter(pk=held.state.pk, fence=held.fence).update(
         last_error=failure.sentence,
+        last_cause=failure.cause.name,
         last_error_at=now,
         failures=failures,
         lease_owner="",

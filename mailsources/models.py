@@ -7,6 +7,7 @@
 
 from typing import Any
 
+from django.contrib.contenttypes.fields import GenericRelation
 from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.core.exceptions import ValidationError
@@ -76,6 +77,8 @@ class EmailSource(models.Model):
         null=True, blank=True, help_text="Raise an alarm when no mail has come for so long; never when empty."
     )
     queue = models.ForeignKey(EmailQueue, on_delete=models.PROTECT, related_name="sources")
+    former_secrets = GenericRelation("sso.FormerSecret")
+    retests = GenericRelation("sso.Retest")
     poll_interval = models.PositiveIntegerField(
         null=True, blank=True, help_text="Seconds; the installation's default when empty."
     )

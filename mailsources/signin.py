@@ -34,7 +34,7 @@ def signed_in(source: EmailSource, connect: Callable[[Credential], Connected]) -
                 raise
         return _connected(source, connect, fresh=True)
     except SignInError as error:
-        raise MailboxError(error.sentence, code="sign_in", retry=error.retry) from error
+        raise MailboxError(error.sentence, code="sign_in", retry=error.retry, cause=error.cause) from error
     except SecretUnreadable as error:
         raise MailboxError(str(error), code="sign_in", retry=False) from error
 

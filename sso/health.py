@@ -11,6 +11,9 @@ class Health(models.Model):
 
     last_success_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_error = models.TextField(blank=True, editable=False)
+    last_cause = models.CharField(
+        max_length=100, blank=True, editable=False, help_text="What the error means; see sso/causes."
+    )
     last_error_at = models.DateTimeField(null=True, blank=True, editable=False)
     failures = models.PositiveIntegerField(default=0, editable=False, help_text="Failures in a row.")
     next_attempt_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -26,15 +29,18 @@ class Health(models.Model):
     def succeeded(self) -> None:
         """Note that it works, and clear the error."""
         self.last_success_at = timezone.now()
-        self.last_error, self.failures, self.next_attempt_at = "", 0, None
-        self.save(update_fields=["last_success_at", "last_error", "failures", "next_attempt_at"])
+        self.last_error, self.last_cause, self.failures, self.next_attempt_at = "", "", 0, None
+        self.save(
+            update_fields=["last_success_at", "last_error", "last_cause", "failures", "next_attempt_at"]
+        )
 
-    def failed(self, sentence: str, next_attempt_at: datetime | None = None) -> None:
+    def failed(self, sentence: str, next_attempt_at: datetime | None = None, cause: str = "") -> None:
         """Note what went wrong, in a sentence for the administrator.
 
         :param next_attempt_at: when it is tried again; None when only a person can mend it.
+        :param cause: its name in sso/causes, if it is a known one.
         """
-        self.last_error, self.last_error_at = sentence, timezone.now()
+        self.last_error, self.last_error_at, self.last_cause = sentence, timezone.now(), cause
         self.failures += 1
         self.next_attempt_at = next_attempt_at
-        self.save(update_fields=["last_error", "last_error_at", "failures", "next_attempt_at"])
+        self.save(update_fields=["last_error", "last_error_at", "last_cause", "failures", "next_attempt_at"])

@@ -12,11 +12,13 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.contrib.contenttypes.fields import GenericRelation
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
+from sso import connection_models  # noqa: F401 - where Django finds the rows that all kinds share
 from sso.fields import SecretField, SecretUnreadable
 from sso.health import Health
 from sso.rules import domains_in, problems
@@ -117,6 +119,7 @@ class SSOProvider(models.Model):
         default=ClientAuthentication.POST,
         help_text="How the server wants the client ID and secret (RFC 6749 section 2.3.1).",
     )
+    retests = GenericRelation("sso.Retest")
     smtp_server = models.CharField("SMTP server", max_length=255, blank=True)
     smtp_port = models.PositiveIntegerField("SMTP port", null=True, blank=True)
     smtp_username = models.CharField(

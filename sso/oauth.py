@@ -22,6 +22,7 @@ from django.utils.text import slugify
 
 from mailcore.clean import clean_text
 from sso import guard
+from sso.causes import UNKNOWN, Cause
 from sso.clients import authenticated, other_way
 from sso.models import SSOProvider
 from sso.providers import endpoints, preset
@@ -46,10 +47,11 @@ class SignInError(Exception):
     :param code: the provider's error code, where it said nothing more exact.
     :param wait: seconds that the provider wants us to stay away, 0 when it didn't say.
 
-    `retry`: time may mend it.
+    `retry`: time may mend it. `cause`: what to click, as far as it is known.
     """
 
     retry = False
+    cause: Cause = UNKNOWN
 
     def __init__(self, sentence: str, *, code: str = "", wait: float = 0) -> None:
         super().__init__(sentence)
@@ -212,7 +214,9 @@ def refused(provider: SSOProvider, error: str, description: str, *, of_code: boo
         remedy += f"; if both are right, {other_way(provider)}"
     code = error if known is refusals().get(error) else ""
     kind = {Cure.SIGN_IN: NeedsSignIn, Cure.SETTINGS: ProviderRefused, Cure.WAIT: ProviderDown}[known.cure]
-    return kind(f"{provider}: {remedy}. (It said “{quote(error, description)}”.)", code=code)
+    found = kind(f"{provider}: {remedy}. (It said “{quote(error, description)}”.)", code=code)
+    found.cause = known.cause
+    return found
 
 
 def _ask(provider: SSOProvider, url: str, form: dict[str, str], name: str) -> Grant:

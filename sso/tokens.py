@@ -22,7 +22,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from sso import deaths, oauth
+from sso import causes, deaths, oauth
+from sso.causes import Cause
 from sso.fields import SecretUnreadable
 from sso.models import ProviderToken, SSOProvider
 from sso.oauth import Grant, NeedsSignIn, ProviderDown, ProviderRefused, SignInError
@@ -54,12 +55,19 @@ SETTINGS_PAUSE = timedelta(hours=1)
 IDLE = timedelta(days=7)  # providers forget a refresh token that nobody uses for months
 
 
+KEY = Cause("not_signed_in", "provider.key")
+
+
 class UnknownProvider(SignInError):
     """There is no provider with that id."""
+
+    cause = Cause("unknown_provider", "password")
 
 
 class NotSignedIn(SignInError):
     """The provider has never been signed in."""
+
+    cause = KEY
 
 
 @dataclass(frozen=True)
@@ -197,6 +205,7 @@ def _ask_again(token: ProviderToken, sentence: str, **values: object) -> None:
         claimed_until=None,
         fence=F("fence") + 1,
         last_error=sentence,
+        last_cause="",
         last_error_at=timezone.now(),
         failures=F("failures") + 1,
     )
@@ -239,7 +248,9 @@ def _load(provider_id: int) -> ProviderToken:
 
 def _check_signed_in(token: ProviderToken) -> None:
     if token.needs_sign_in:
-        raise NeedsSignIn(token.last_error or f"{token.provider} must sign in again: click 🔑.")
+        raise _with_cause(
+            NeedsSignIn(token.last_error or f"{token.provider} must sign in again: click 🔑."), token
+        )
     if not token.refresh_token and not token.provider.app_only:
         raise NotSignedIn(
             f"{token.provider} is not signed in yet: click 🔑 under ☰ System → SSO providers and sign in"
@@ -249,7 +260,13 @@ def _check_signed_in(token: ProviderToken) -> None:
 
 def _backing_off(token: ProviderToken) -> SignInError:
     kind = ProviderRefused if token.settings_refused else ProviderDown
-    return kind(token.last_error or f"{token.provider} is not answering.")
+    return _with_cause(kind(token.last_error or f"{token.provider} is not answering."), token)
+
+
+def _with_cause(error: SignInError, token: ProviderToken) -> SignInError:
+    """The error, with what it meant when it came first."""
+    error.cause = causes.named(token.last_cause) or KEY
+    return error
 
 
 def _old_token(token: ProviderToken, wish: Wish, error: SignInError) -> str:
@@ -314,6 +331,7 @@ def _token_values(grant: Grant, now: datetime) -> dict[str, object]:
         "refreshed_at": now,
         "last_success_at": now,
         "last_error": "",
+        "last_cause": "",
         "failures": 0,
         "next_attempt_at": None,
         "needs_sign_in": False,
@@ -329,6 +347,7 @@ def _settle_failure(token: ProviderToken, error: SignInError, **values: object) 
     _settle(
         token,
         last_error=error.sentence,
+        last_cause=error.cause.name,
         last_error_at=timezone.now(),
         failures=F("failures") + 1,
         **values,

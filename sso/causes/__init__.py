@@ -3,6 +3,7 @@
     network.toml   names, ports, TLS
     mailbox.toml   IMAP and POP3 servers
     smtp.toml      SMTP servers
+    policy.toml    what our own rows tell: a token for another account, another server, without the scope
     refusals.toml  OAuth 2.0 servers (beside sso/refusals.py)
 
 Each file's head says what its entries hold. docs/causes.md is made of them (`manage.py causes`). They lie on
@@ -21,6 +22,7 @@ FILES = {
     "network": FOLDER / "network.toml",
     "mailbox": FOLDER / "mailbox.toml",
     "smtp": FOLDER / "smtp.toml",
+    "policy": FOLDER / "policy.toml",
     "oauth": FOLDER.parent / "refusals.toml",
 }
 
@@ -39,6 +41,9 @@ class Cause:
     field: str = ""
     takes_time: bool = False
 
+    def __bool__(self) -> bool:
+        return bool(self.name)
+
 
 UNKNOWN = Cause()
 
@@ -52,3 +57,15 @@ def tables(name: str) -> dict[str, Any]:
 def cause_of(name: str, table: Mapping[str, Any]) -> Cause:
     """The part of an entry that all files have."""
     return Cause(name, table.get("field", ""), table.get("takes_time", False))
+
+
+def named(name: str) -> Cause:
+    """The cause of that name; UNKNOWN when no file has it."""
+    return _all().get(name, UNKNOWN)
+
+
+@lru_cache(maxsize=1)
+def _all() -> dict[str, Cause]:
+    entries = [*tables("network").items(), *tables("mailbox").items(), *tables("smtp")["meaning"].items()]
+    entries += [*tables("oauth").items(), *tables("policy").items()]
+    return {name: cause_of(name, table) for name, table in entries}

@@ -166,7 +166,7 @@ def test_a_certificate_for_another_name(make_server: MakeServer, authority: Auth
         tls=tls, certificate=authority.certificate("mail.other.example"), passwords={"a": "b"}
     )
     said = sentence(sender_for(server, username="a", password="b"))
-    assert "not trusted" in said
+    assert "is not for" in said
     assert "name" in said
     assert server.seen.logins == 0
 

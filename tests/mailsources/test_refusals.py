@@ -45,7 +45,7 @@ PEOPLE_MEND = [
     ("-ERR [SYS/PERM] Your account is not enabled for POP access.", "disabled"),
     ("NO [EXPIRED] Your password has expired.", "expired"),
     ("NO [AUTHORIZATIONFAILED] No such authorization identity", "not_yours"),
-    ("NO [PRIVACYREQUIRED] Plaintext authentication disallowed", "no_encryption"),
+    ("NO [PRIVACYREQUIRED] Plaintext authentication disallowed", "login_disabled"),
     ("NO [CONTACTADMIN] Account suspended", "operator"),
     ("-ERR [SYS/PERM] Mailbox corrupt", "operator"),
 ]
