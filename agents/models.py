@@ -1,11 +1,25 @@
 """Agents, what they can do, and whether they are there."""
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
+from mailcore.placeholders import PlaceholderError, check
+
 TOP_LEVEL = 5
 LEVEL = [MinValueValidator(1), MaxValueValidator(TOP_LEVEL)]
+
+
+PLACES = ("agent.name", "agent.first_name", "agent.email")
+
+
+def check_signature(text: str) -> None:
+    """Refuse an agent's signature with a place that nothing is known for: a field validator."""
+    try:
+        check(text, PLACES)
+    except PlaceholderError as error:
+        raise ValidationError(str(error)) from error
 
 
 class Skill(models.Model):
@@ -55,6 +69,13 @@ class Agent(models.Model):
         default=1,
         help_text="Conversations offered at the same time. 1 is best: each further one lies unbegun "
         "while a colleague might have answered it.",
+    )
+    signature = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        validators=[check_signature],
+        help_text="Stands where a queue's signature says {{ agent.signature }}, or alone if it has none.",
     )
     presence = models.CharField(max_length=20, choices=Presence, default=Presence.OFFLINE, editable=False)
     presence_at = models.DateTimeField(null=True, blank=True, editable=False)

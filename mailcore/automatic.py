@@ -51,7 +51,7 @@ def automatic(root: Part, sender: Address, subject: str, text: str) -> Automatic
         return Automatic.LIST
     if headers.text("precedence").strip().lower() in _BULK:
         return Automatic.AUTO_REPLY  # lists say more than that; vacation programs don't
-    return Automatic.LIST if _NO_REPLY.search(sender.email.partition("@")[0]) else Automatic.NO
+    return Automatic.LIST if is_no_reply(sender) else Automatic.NO
 
 
 def has_null_sender(headers: HeaderBlock) -> bool:
@@ -62,3 +62,8 @@ def has_null_sender(headers: HeaderBlock) -> bool:
 def is_daemon(sender: Address) -> bool:
     """Whether mail servers, not people, write from this address."""
     return bool(_DAEMON.match(sender.email.partition("@")[0]) or _DAEMON_NAME.match(sender.name))
+
+
+def is_no_reply(sender: Address) -> bool:
+    """Whether the address says that nobody reads what is sent there."""
+    return bool(_NO_REPLY.search(sender.email.partition("@")[0]))

@@ -1,6 +1,18 @@
 """A draft → the bytes that go out. Composed once and kept: every retry sends the same bytes.
 
 The result depends on the draft alone (also the boundaries), so composing twice gives the same mail.
+
+    multipart/mixed                 only with files
+      multipart/alternative         always: text for who reads text, HTML for the rest
+        text/plain
+        multipart/related           only with pictures within the HTML
+          text/html
+          image/png …
+      application/pdf …
+
+Bodies are 7bit, quoted-printable or base64, never 8bit: not every server on the way offers 8BITMIME, and the
+frozen bytes must not depend on who sends them. No format=flowed: Outlook and Gmail ignore it, its trailing
+spaces survive few gateways, and whoever wants text that flows has the HTML.
 """
 
 import base64
@@ -17,7 +29,6 @@ from mailcore.parsed import Address
 from mailcore.replying import (
     new_message_id,
     read_message_id,
-    recipients_for_reply,
     reply_references,
     reply_subject,
     shorten_references,
@@ -32,12 +43,12 @@ __all__ = [
     "compose",
     "new_message_id",
     "read_message_id",
-    "recipients_for_reply",
     "reply_references",
     "reply_subject",
 ]
 
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,60}\Z")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}\Z")  # RFC 5646
 _MESSAGE_ID = re.compile(r"[!-;=?-~]+@[!-;=?-~]+\Z")
 # No automatic answer to our automatic answer; bounces stay welcome (no NDR in the list).
 _AUTOMATIC = (
@@ -48,11 +59,12 @@ _AUTOMATIC = (
 
 @dataclass(frozen=True, slots=True)
 class OutFile:
-    """A file to attach, in clear bytes."""
+    """A file to attach, in clear bytes; with a ``content_id`` (without <>) a picture that the HTML shows."""
 
     name: str
     type: str
     data: bytes
+    content_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +72,8 @@ class Draft:
     """A mail to be written. Ids without <>; of ``text`` and ``html`` an empty one is made from the other.
 
     ``bcc`` is for the envelope: it is never written into the mail. ``automatic`` marks it as written by a
-    machine (RFC 3834). ``date`` must know its time zone.
+    machine (RFC 3834). ``date`` must know its time zone. ``language`` is a tag such as "cs", "" for unknown.
+    ``utf8``: the server takes addresses in any script (SMTPUTF8), so they may be written as they are.
     """
 
     from_: Address
@@ -77,6 +90,8 @@ class Draft:
     attachments: tuple[OutFile, ...] = ()
     automatic: bool = False
     reply_to: Address | None = None
+    language: str = ""
+    utf8: bool = False
 
 
 def compose(draft: Draft) -> bytes:
@@ -86,7 +101,7 @@ def compose(draft: Draft) -> bytes:
         ComposeError: no recipient, an address that cannot be written, or control characters in a header.
     """
     body = _body(draft)
-    return (_headers(draft) + "MIME-Version: 1.0\r\n").encode("ascii") + body
+    return (_headers(draft) + "MIME-Version: 1.0\r\n").encode() + body
 
 
 def _headers(draft: Draft) -> str:
@@ -94,8 +109,9 @@ def _headers(draft: Draft) -> str:
         raise ComposeError("The mail has no recipient. Add at least one address.")
     if draft.date.tzinfo is None:
         raise ComposeError("The date of the mail has no time zone.")
-    lines = [address_list("From", (draft.from_,))]
-    lines += [address_list(name, group) for name, group in (("To", draft.to), ("Cc", draft.cc)) if group]
+    lines = [address_list("From", (draft.from_,), draft.utf8)]
+    groups = (("To", draft.to), ("Cc", draft.cc))
+    lines += [address_list(name, group, draft.utf8) for name, group in groups if group]
     if not (draft.to or draft.cc):
         lines.append(header("To", "undisclosed-recipients:;"))
     if draft.reply_to:
@@ -103,6 +119,8 @@ def _headers(draft: Draft) -> str:
     lines.append(unstructured("Subject", draft.subject))
     lines.append(header("Date", format_datetime(draft.date)))
     lines += _ids(draft)
+    if _LANGUAGE.match(draft.language):
+        lines.append(header("Content-Language", draft.language))
     lines += [header(name, value) for name, value in _AUTOMATIC if draft.automatic]
     return "".join(lines)
 
@@ -121,17 +139,22 @@ def _ids(draft: Draft) -> list[str]:
 def _one_id(message_id: str) -> str:
     message_id = message_id.removeprefix("<").removesuffix(">")
     if not _MESSAGE_ID.match(message_id):
-        raise ComposeError("The Message-ID is not of the form name@domain.")
+        raise ComposeError("The id of a mail or of a picture is not of the form name@domain.")
     return f"<{message_id}>"
 
 
 def _body(draft: Draft) -> bytes:
     text = clean_text(draft.text or html_to_text(draft.html))
     html = clean_text(draft.html or text_to_html(draft.text))
-    both = _multipart("alternative", [_text_part("plain", text), _text_part("html", html)])
-    if not draft.attachments:
+    pictures = [file for file in draft.attachments if file.content_id and f"cid:{file.content_id}" in html]
+    shown = _text_part("html", html)
+    if pictures:
+        shown = _multipart("related", [shown, *(_file_part(file, inline=True) for file in pictures)])
+    both = _multipart("alternative", [_text_part("plain", text), shown])
+    files = [file for file in draft.attachments if file not in pictures]
+    if not files:
         return both
-    return _multipart("mixed", [both, *(_file_part(file) for file in draft.attachments)])
+    return _multipart("mixed", [both, *(_file_part(file) for file in files)])
 
 
 def _multipart(subtype: str, parts: list[bytes]) -> bytes:
@@ -165,7 +188,7 @@ def _base64_lines(data: bytes) -> bytes:
     return base64.encodebytes(data).replace(b"\n", b"\r\n")
 
 
-def _file_part(file: OutFile) -> bytes:
+def _file_part(file: OutFile, *, inline: bool = False) -> bytes:
     type_ = file.type.lower().strip()
     # A message or multipart may not be base64 (RFC 2046 5.2.1): sent as a plain file it survives unchanged.
     if not _TYPE.match(type_) or type_.startswith(("multipart/", "message/")):
@@ -173,7 +196,8 @@ def _file_part(file: OutFile) -> bytes:
     of_type, of_disposition = file_name_parameters(file.name)
     head = (
         header("Content-Type", type_ + of_type)
-        + header("Content-Disposition", "attachment" + of_disposition)
+        + (header("Content-ID", _one_id(file.content_id)) if inline else "")
+        + header("Content-Disposition", ("inline" if inline else "attachment") + of_disposition)
         + header("Content-Transfer-Encoding", "base64")
     )
     return head.encode() + b"\r\n" + _base64_lines(file.data)

@@ -1,4 +1,4 @@
-"""What an answer inherits: its signed Message-ID, subject, references and recipients. Pure functions."""
+"""What an answer inherits: its signed Message-ID, subject and references. Pure functions."""
 
 import base64
 import hmac
@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 
 from mailcore.headers import thread_subject
-from mailcore.parsed import Address
 
 _MAC_BYTES = 16  # 128 bits
 _OUR_ID = re.compile(r"ucs\.(\d{1,19})\.(\d{1,19})\.([a-z2-7]{26})@[^@\s]{1,253}", re.IGNORECASE)
@@ -69,36 +68,3 @@ def _is_writable(message_id: str) -> bool:
         and message_id.isprintable()
         and not re.search(r"[\s<>]", message_id)
     )
-
-
-def recipients_for_reply(
-    mail_from: Address,
-    reply_to: tuple[Address, ...],
-    to: tuple[Address, ...],
-    cc: tuple[Address, ...],
-    own: frozenset[str],
-    everyone: bool,
-) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
-    """Return (to, cc) of an answer.
-
-    Reply-To wins over From unless it names only ourselves; a mail of our own is answered to those it went to;
-    our own addresses, with any +tag, never receive our answer; nobody gets it twice. ``own`` is lower case.
-    """
-    ours = bool(mail_from.email) and not _others((mail_from,), own)
-    first = to if ours else (_others(reply_to, own) or (mail_from,))
-    answer_to = _others(first, own)
-    rest = (*(() if ours else to), *cc) if everyone else ()
-    already = {address.email.lower() for address in answer_to}
-    copies = tuple(address for address in _others(rest, own) if address.email.lower() not in already)
-    return (answer_to, copies) if answer_to else (copies, ())
-
-
-def _others(addresses: Iterable[Address], own: frozenset[str]) -> tuple[Address, ...]:
-    """Return the addresses that are somebody else's, each once."""
-    seen: dict[str, Address] = {}
-    for address in addresses:
-        email = address.email.lower()
-        local, _, domain = email.rpartition("@")
-        if email and not {email, f"{local.partition('+')[0]}@{domain}"} & own:
-            seen.setdefault(email, address)
-    return tuple(seen.values())

@@ -17,6 +17,7 @@ LINE = 78  # RFC 5322 2.1.1: should; 998 is must
 _FORBIDDEN = re.compile("[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]+\Z")
 _LOCAL_PART = re.compile(r'(?:[A-Za-z0-9!#$%&\'*+/=?^_`{|}~.-]+|"(?:[ !#-\[\]-~]|\\[ -~])+")\Z')
+_UTF8_LOCAL_PART = re.compile(r"(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]|[^\x00-\xa0\s\u2028\u2029\ufeff])+\Z")
 _DOMAIN = re.compile(
     r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.(?=[^.])|\Z))+\Z|\[[0-9A-Fa-f:.IPv]+\]\Z"
 )
@@ -27,21 +28,24 @@ class ComposeError(ValueError):
     """A mail that must not be sent as it is. The text says what is wrong and with which field."""
 
 
-def header(name: str, value: str) -> str:
+def header(name: str, value: str, utf8: bool = False) -> str:
     """Return the line(s) ``name: value`` with CR LF, ``value`` being folded and encoded already.
 
     The one place where every header passes: a line break that is not folding never gets out (header
     injection).
 
+    Args:
+        utf8: whether letters outside ASCII may stand there as they are (RFC 6532).
+
     Raises:
         ComposeError: a control character, or a line over the 998 of RFC 5322.
     """
     lines = value.split("\r\n ")
-    if any(_FORBIDDEN.search(line) or not line.isascii() for line in lines):
+    if any(_FORBIDDEN.search(line) or not (utf8 or line.isascii()) for line in lines):
         raise ComposeError(
             f"The {name} contains a line break or a control character. Remove it and send again."
         )
-    if any(len(line) > 990 - len(name) for line in lines):
+    if any(len(line.encode()) > 990 - len(name) for line in lines):
         raise ComposeError(f"The {name} is longer than mail allows. Shorten it and send again.")
     return f"{name}: {value}\r\n"
 
@@ -97,16 +101,19 @@ def fold(words: Iterable[str], used: int = 0, glue: str = " ") -> str:
     return folded
 
 
-def wire_email(email: str) -> str:
+def wire_email(email: str, utf8: bool = False) -> str:
     """Return the address as SMTP takes it: the domain in punycode (RFC 5891).
 
+    Args:
+        utf8: whether letters outside ASCII may stand before the @: the server offers SMTPUTF8 (RFC 6531).
+
     Raises:
-        ComposeError: no address, or letters outside ASCII before the @, which most servers cannot deliver to.
+        ComposeError: no address, or letters before the @ that most servers cannot deliver to.
     """
     local, at, domain = email.rpartition("@")
     if not at or not local or not domain:
         raise ComposeError(f"“{email}” is not an e-mail address. Write it as name@example.com.")
-    if not local.isascii():
+    if not local.isascii() and not utf8:
         raise ComposeError(
             f"The address “{email}” has letters outside a-z before the @, which cannot be delivered "
             f"to everywhere. "
@@ -117,14 +124,20 @@ def wire_email(email: str) -> str:
             domain = idna.encode(domain, uts46=True).decode()
         except idna.IDNAError as error:
             raise ComposeError(f"The domain of “{email}” is not a valid one. Correct the address.") from error
-    if len(local) + len(domain) > 253 or not _LOCAL_PART.match(local) or not _DOMAIN.match(domain):
+    is_local = _LOCAL_PART.match(local) or (not local.isascii() and _UTF8_LOCAL_PART.match(local))
+    if len(local.encode()) + len(domain) > 253 or not is_local or not _DOMAIN.match(domain):
         raise ComposeError(f"“{single_line('address', email)}” is not a valid e-mail address. Correct it.")
     return f"{local}@{domain.lower()}"
 
 
-def mailbox(address: Address) -> str:
+def needs_utf8(email: str) -> bool:
+    """Whether only a server with SMTPUTF8 takes the address: letters outside ASCII before the @."""
+    return not email.rpartition("@")[0].isascii()
+
+
+def mailbox(address: Address, utf8: bool = False) -> str:
     """Return one address with its display name, quoted or encoded as needed."""
-    email = wire_email(address.email)
+    email = wire_email(address.email, utf8)
     name = " ".join(single_line("name of a recipient", address.name).split())
     if not name:
         return email
@@ -135,9 +148,9 @@ def mailbox(address: Address) -> str:
     return f"{name} <{email}>"
 
 
-def address_list(name: str, addresses: Iterable[Address]) -> str:
+def address_list(name: str, addresses: Iterable[Address], utf8: bool = False) -> str:
     """Return a To, Cc or From header."""
-    return header(name, ",\r\n ".join(mailbox(address) for address in addresses))
+    return header(name, ",\r\n ".join(mailbox(address, utf8) for address in addresses), utf8)
 
 
 def file_name_parameters(name: str) -> tuple[str, str]:

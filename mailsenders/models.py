@@ -38,6 +38,13 @@ class EmailSender(models.Model):
     password = SecretField("sender password", blank=True)
     email_address = models.EmailField("sender e-mail address", max_length=320)
     display_name = models.CharField(max_length=200, blank=True)
+    aliases = models.TextField(
+        "other addresses it may send from",
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Addresses, or domains such as @example.com, one in a line.",
+    )
     limit_per_minute = models.PositiveIntegerField(
         null=True, blank=True, help_text="Messages; empty for no limit."
     )
@@ -116,6 +123,12 @@ class SenderState(Health):
     """How sending goes; `next_attempt_at` in the future parks the whole sender."""
 
     sender = models.OneToOneField(EmailSender, on_delete=models.CASCADE, related_name="state")
+    largest_mail = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="Octets that the server takes (SIZE); 0 when it says nothing."
+    )
+    takes_utf8 = models.BooleanField(
+        null=True, blank=True, help_text="Whether the server takes addresses in any script (SMTPUTF8)."
+    )
     held_until = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Until then the budget has no room for replies."
     )

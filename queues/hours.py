@@ -143,6 +143,22 @@ class Calendar:
             left -= _minutes(start, end)
         return self._moment(day, MIDNIGHT)
 
+    def is_open(self, at: datetime) -> bool:
+        """Whether the queue is open at that moment."""
+        at = at.astimezone(UTC)
+        day = (at.astimezone(self.zone).date() - FIRST_DAY).days
+        return day >= 0 and any(start <= at < end for start, end in self._spans(day))
+
+    def opening(self, day: date, earliest: int = 0) -> datetime | None:
+        """The first moment of a day, in UTC, at which the queue is open; None when it is closed all day.
+
+        :param earliest: minutes after midnight.
+        """
+        number = (day - FIRST_DAY).days
+        floor = self._moment(number, earliest)
+        found = [max(start, floor) for start, end in self._spans(number) if end > floor]
+        return found[0] if found else None
+
     def _sum_until(self, day: int) -> None:
         if day < len(self._before):
             return

@@ -21,7 +21,7 @@ from mailcore.parsed import AttachmentPart, Automatic, Bounce, ParsedMail
 from mailstore.announce import announce
 from mailstore.batch import flush, note, noted, once, touch
 from mailstore.models import RawMail
-from queues import bounces, brakes, live, matching, states, tasks
+from queues import acknowledging, bounces, brakes, live, matching, outside, states, tasks
 from queues.enclosures import keep, split_files
 from queues.history import Kind, note_event
 from queues.letters import own_addresses, write_acknowledgement
@@ -143,6 +143,7 @@ def _join(
     conversation: Conversation, mail: ParsedMail, raw: RawMail, received_at: datetime, match: Match
 ) -> Message:
     message = _message(mail, raw, received_at)
+    message.is_outside = outside.is_from_outside(conversation, mail)
     _keep(conversation, message, mail)
     _show(conversation, message, mail)
     conversation.save(update_fields=SHOWN)
@@ -235,13 +236,18 @@ def _answered(conversation: Conversation, message: Message, mail: ParsedMail) ->
     seen, confidence = _seen_language(mail)
     contact = tracking.contact_for(mail.from_, seen)
     track(conversation, message, contact)
+    who = mail.from_.name or mail.from_.email or "The customer"
+    if message.is_outside:
+        _our_turn(conversation, message.created_at)
+        sentence = f"{who}, who was asked about it, answered; {_where(conversation)}."
+        note_event(conversation, Kind.ANSWERED_OUTSIDE, sentence, data={"message": message.pk})
+        return
     if seen and conversation.language_confidence < SURE:
         conversation.language, conversation.language_confidence = seen, confidence
         conversation.save(update_fields=["language", "language_confidence"])
     before = State(conversation.state)
     _our_turn(conversation, message.created_at)
     if before not in (State.WAITING, State.ASSIGNED, State.HELD):
-        who = mail.from_.name or mail.from_.email or "The customer"
         note_event(conversation, Kind.RECEIVED, f"{who} wrote; {_where(conversation)}.", data={"was": before})
 
 
@@ -303,7 +309,8 @@ def _assumed_language(queue: EmailQueue) -> str:
 def _acknowledge(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
     """Tell a person that their mail has come; once a day, and never in answer to a machine."""
     queue = conversation.queue
-    if not queue.acknowledgement.strip() or not _may_be_acknowledged(conversation, mail):
+    text = acknowledging.text_for(conversation, timezone.now())
+    if not text or not _may_be_acknowledged(conversation, mail):
         return
     storm = brakes.storm(queue, mail.from_.email, timezone.now())
     if storm:
@@ -313,7 +320,7 @@ def _acknowledge(conversation: Conversation, message: Message, mail: ParsedMail)
     flush()
     try:
         with transaction.atomic():
-            letter = write_acknowledgement(conversation, message)
+            letter = write_acknowledgement(conversation, message, text)
             posting = Posting(letter=letter, sender=sender_of(queue), is_automatic=True)
             sent = post(conversation, posting)
     except ActionRefused as refused:

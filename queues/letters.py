@@ -1,41 +1,68 @@
 """What an answer consists of: recipients, subject, thread headers, signature, quoted mail."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from html import escape
 
-from django.conf import settings
 from django.utils import timezone
 
-from mailcore.addresses import addresses
+from agents.models import Agent
 from mailcore.clean import clean_text
-from mailcore.compose import OutFile, recipients_for_reply, reply_references, reply_subject
+from mailcore.compose import OutFile, reply_references, reply_subject
+from mailcore.folding import new_text
 from mailcore.parsed import Address
-from mailcore.text import html_to_text, quote_text, sanitise, text_to_html
-from mailsenders.models import EmailSender
-from mailstore.batch import once
+from mailcore.quotation import Quotation, Said, quotation
+from mailcore.text import html_to_text, sanitise, text_to_html
+from mailsenders.models import OutgoingMail
+from queues import texts
+from queues.capacity import MOST_BYTES, MOST_FILES
+from queues.folds import signature_at
 from queues.models import Conversation, EmailQueue, Message
+from queues.recipients import (
+    Mode,
+    Recipients,
+    answered,
+    computed_recipients,
+    from_address,
+    own_addresses,
+    typed_addresses,
+)
 from queues.refusals import ActionRefused
 
-ATTRIBUTIONS = {
-    "cs": ("Dne {date} napsal(a) {who}:", "%d.%m.%Y v %H:%M"),
-    "de": ("Am {date} schrieb {who}:", "%d.%m.%Y um %H:%M"),
-    "es": ("El {date}, {who} escribió:", "%d/%m/%Y a las %H:%M"),
-    "en": ("On {date}, {who} wrote:", "%d %b %Y at %H:%M"),
-}
-MOST_QUOTED = 30_000  # characters
-MOST_FILES = 50
-MOST_BYTES = 25_000_000  # what mailboxes take, after base64 has made a third more of it
-QUOTE_STYLE = 'type="cite" style="margin:0 0 0 8px;border-left:2px solid #b0b0b0;padding-left:10px"'
+__all__ = [
+    "MOST_BYTES",
+    "MOST_FILES",
+    "Letter",
+    "Recipients",
+    "Reply",
+    "answered",
+    "check_content",
+    "chosen_recipients",
+    "computed_recipients",
+    "own_addresses",
+    "typed_addresses",
+    "typed_text",
+    "write_acknowledgement",
+    "write_answer",
+    "write_first",
+]
+
+
+MOST_THREAD = 20  # mails looked at for the quoted history
 SYNTHETIC_DOMAIN = "@ucs.invalid"  # the id that mailcore gives to a mail without one
+PICTURE = "[image: {}]"  # where a picture stands in the text that is typed
+_BOTH = {"en": "{agent} at {team}", "de": "{agent} von {team}"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What an agent wants to send.
 
-    `to` and `cc` empty: as computed. `undo_seconds` None: as the settings say. `token` makes sending twice
-    one mail. `seen_message_id`: the newest mail that the agent has seen; None skips the check.
+    `to` and `cc` empty: as computed for `mode`. `undo_seconds` None: as the queue says. `token` makes sending
+    twice one mail. `seen_message_id`: the newest mail that the agent has seen; None skips the check.
+
+    `is_outside`: it goes to somebody who is asked about the matter, never to the customer; `about_id` is the
+    message that is forwarded, or answered when it came from there, None the last one. `send_at`: not before.
     """
 
     text: str
@@ -47,6 +74,10 @@ class Reply:
     undo_seconds: int | None = None
     token: str = ""
     seen_message_id: int | None = None
+    mode: Mode = Mode.ALL
+    is_outside: bool = False
+    about_id: int | None = None
+    send_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +87,7 @@ class Letter:
     `text[:typed]` is what the agent wrote. `is_rich`: the HTML is the agent's, not made of the text.
     """
 
+    from_: Address
     to: tuple[Address, ...]
     cc: tuple[Address, ...] = ()
     subject: str
@@ -67,46 +99,8 @@ class Letter:
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
     files: tuple[OutFile, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Recipients:
-    """Who gets the answer."""
-
-    to: tuple[Address, ...]
-    cc: tuple[Address, ...]
-
-
-def answered(conversation: Conversation) -> Message | None:
-    """The message that an answer answers: the last one by a person outside, else the last of all."""
-    rows = conversation.messages.order_by("-pk")
-    by_person = rows.filter(direction=Message.Direction.IN, automatic="no").first()
-    return by_person or rows.filter(automatic="no").first() or rows.first()
-
-
-@once
-def own_addresses() -> frozenset[str]:
-    """Every address that is ours: of senders, of mailboxes, and of what forwards to us and where to."""
-    found: set[str] = set(EmailSender.objects.values_list("email_address", flat=True))
-    columns = [f"sources__{name}" for name in ("username", "mailbox", "public_address", "forwarding_token")]
-    for *mailboxes, token in EmailQueue.objects.order_by().values_list(*columns):
-        found.update(value for value in mailboxes if value and "@" in value)
-        if token and settings.INBOUND_DOMAIN:
-            found.add(f"{token}@{settings.INBOUND_DOMAIN}")
-    return frozenset(value.lower() for value in found)
-
-
-def computed_recipients(message: Message | None) -> Recipients:
-    """Who gets an answer to this message: its sender or Reply-To, and everybody in Cc; never ourselves."""
-    if message is None:
-        return Recipients((), ())
-    sender = Address(message.from_name, message.from_email)
-    reply_to, to, cc = (_people(group) for group in (message.reply_to, message.to, message.cc))
-    return Recipients(*recipients_for_reply(sender, reply_to, to, cc, own_addresses(), everyone=True))
-
-
-def _people(rows: Iterable[dict[str, str]]) -> tuple[Address, ...]:
-    return tuple(Address(row.get("name", ""), row.get("email", "")) for row in rows)
+    language: str = ""
+    is_outside: bool = False
 
 
 def chosen_recipients(reply: Reply, message: Message | None) -> Recipients:
@@ -115,12 +109,14 @@ def chosen_recipients(reply: Reply, message: Message | None) -> Recipients:
     Raises:
         ActionRefused: an address that is none, or nobody at all.
     """
-    computed = computed_recipients(message) if not reply.to else Recipients((), ())
+    computed = Recipients((), ()) if reply.to else computed_recipients(message, reply.mode)
     to = typed_addresses(reply.to) or computed.to
     cc = typed_addresses(reply.cc) or (() if reply.to else computed.cc)
     already = {address.email.lower() for address in to}
     cc = tuple(address for address in cc if address.email.lower() not in already)
-    if not to and not cc:
+    if not to and cc:
+        to, cc = cc, ()
+    if not to:
         raise ActionRefused("The customer's address is not known: type one into “To”.")
     return Recipients(to, cc)
 
@@ -130,31 +126,10 @@ def typed_text(reply: Reply) -> str:
     return clean_text(reply.text or html_to_text(reply.html)).rstrip()
 
 
-def typed_addresses(texts: Iterable[str]) -> tuple[Address, ...]:
-    """Read what was typed, one address or several in a piece, each once.
-
-    Raises:
-        ActionRefused: with the piece that is no address.
-    """
-    found: dict[str, Address] = {}
-    for text in texts:
-        for address in addresses(text)[0] if text.strip() else ():
-            if not address.email or not _is_plain(address.email):
-                raise ActionRefused(
-                    f"“{text.strip()}” is not an e-mail address: write it like name@example.com."
-                )
-            found.setdefault(address.email.lower(), address)
-    return tuple(found.values())
-
-
-def _is_plain(email: str) -> bool:
-    local, _, domain = email.rpartition("@")
-    return "." in domain and bool(local) and not set(email) & set(' \t"<>()[]\\,;:') and "@" not in local
-
-
 def check_content(reply: Reply) -> None:
     """Refuse an empty answer, and files that no mailbox would take."""
-    if not (reply.text.strip() or html_to_text(reply.html).strip() or reply.files):
+    is_written = reply.text.strip() or html_to_text(reply.html).strip() or reply.files
+    if not (is_written or reply.is_outside):
         raise ActionRefused("The mail is empty: write something first.")
     size = sum(len(file.data) for file in reply.files)
     if len(reply.files) > MOST_FILES or size > MOST_BYTES:
@@ -164,70 +139,106 @@ def check_content(reply: Reply) -> None:
         )
 
 
-def write_answer(conversation: Conversation, reply: Reply) -> Letter:
+def write_answer(conversation: Conversation, reply: Reply, agent: Agent | None = None) -> Letter:
     """The answer to the conversation's last mail."""
     message = answered(conversation)
     people = chosen_recipients(reply, message)
-    letter = _body(reply, people, conversation.queue.signature, _quote(message, conversation.language))
+    letter = body(reply, people, texts.signature(conversation, agent), _quote(conversation, message))
     subject = reply_subject(conversation.subject or (message.subject if message else ""))
-    return replace(_threaded(letter, message), subject=subject)
+    letter = replace(letter, subject=subject, from_=from_whom(conversation, message, agent))
+    return replace(threaded(letter, message), language=conversation.language)
 
 
-def write_first(queue: EmailQueue, subject: str, reply: Reply) -> Letter:
+def write_first(conversation: Conversation, people: Recipients, reply: Reply, agent: Agent) -> Letter:
     """The first mail of a new conversation."""
+    letter = body(reply, people, texts.signature(conversation, agent), Quotation())
+    return replace(letter, subject=conversation.subject, from_=from_whom(conversation, None, agent))
+
+
+def first_recipients(reply: Reply) -> Recipients:
+    """Whom the first mail of a conversation is written to.
+
+    Raises:
+        ActionRefused: to nobody, or to what is no address.
+    """
     to, cc = typed_addresses(reply.to), typed_addresses(reply.cc)
     if not to:
         raise ActionRefused("The mail has no recipient: type an address into “To”.")
-    letter = _body(reply, Recipients(to, cc), queue.signature, Quote())
-    return replace(letter, subject=" ".join(subject.split()))
+    return Recipients(to, cc)
 
 
-def write_acknowledgement(conversation: Conversation, message: Message) -> Letter:
-    """The automatic answer to the mail that opened a conversation."""
+def write_acknowledgement(conversation: Conversation, message: Message, text: str) -> Letter:
+    """The automatic answer to the mail that opened a conversation.
+
+    :param text: as the queue has it for the language and the hour.
+    """
     people = Recipients((Address(message.from_name, message.from_email),), ())
-    reply = Reply(text=conversation.queue.acknowledgement)
-    letter = _body(reply, people, conversation.queue.signature, Quote())
-    return replace(_threaded(letter, message), subject=reply_subject(message.subject))
+    reply = Reply(text=texts.filled(text, conversation))
+    letter = body(reply, people, texts.signature(conversation, None), Quotation())
+    letter = replace(
+        letter, subject=reply_subject(message.subject), from_=from_whom(conversation, message, None)
+    )
+    return replace(threaded(letter, message), language=conversation.language)
 
 
-def _threaded(letter: Letter, message: Message | None) -> Letter:
-    """The letter with the headers by which mail programs put it below the message (RFC 5322 3.6.4)."""
+def from_whom(conversation: Conversation, message: Message | None, agent: Agent | None) -> Address:
+    """Which name and address of ours it comes from."""
+    queue = conversation.queue
+    team = (queue.sender.display_name if queue.sender else "") or queue.name
+    name = team
+    if agent is not None and queue.from_name == EmailQueue.FromName.AGENT:
+        name = str(agent)
+    elif agent is not None and queue.from_name == EmailQueue.FromName.BOTH:
+        name = _BOTH.get(conversation.language or "en", "{agent} ({team})").format(agent=agent, team=team)
+    return Address(name, from_address(queue, message))
+
+
+def threaded(letter: Letter, message: Message | None) -> Letter:
+    """The letter with the headers by which mail programs put it below the message (RFC 5322 3.6.4).
+
+    Thread-Topic and Thread-Index are Exchange's own; Outlook goes by References and the subject without them.
+    """
     if message is None or message.message_id.endswith(SYNTHETIC_DOMAIN):
         return letter
     references = reply_references(message.references, message.message_id)
     return replace(letter, in_reply_to=message.message_id, references=references)
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """The mail that is answered, in both shapes, below the answer."""
-
-    text: str = ""
-    html: str = ""
-
-
-def _quote(message: Message | None, language: str) -> Quote:
-    quoted = message.text[:MOST_QUOTED].strip() if message else ""
-    if message is None or not quoted:
-        return Quote()
-    line = _attribution(message, language)
-    html = f"<div>{escape(line)}</div><blockquote {QUOTE_STYLE}>{text_to_html(quoted)}</blockquote>"
-    return Quote(quote_text(quoted, line), html)
+def _quote(conversation: Conversation, message: Message | None) -> Quotation:
+    """The history below the answer, as much as the queue wants: of what the customer has seen anyway."""
+    quoted = conversation.queue.quoted
+    if message is None or quoted == EmailQueue.Quoted.NONE:
+        return Quotation()
+    if quoted == EmailQueue.Quoted.LAST:
+        return quotation([said(message, message.text)], conversation.language)
+    rows = conversation.messages.filter(is_outside=False, pk__lte=message.pk).exclude(
+        outgoing__state=OutgoingMail.State.CANCELLED
+    )
+    mails = rows.order_by("-pk")[:MOST_THREAD]
+    return quotation([said(each, _own_words(each)) for each in mails], conversation.language)
 
 
-def _attribution(message: Message, language: str) -> str:
-    pattern, date = ATTRIBUTIONS.get(language, ATTRIBUTIONS["en"])
-    who = str(Address(message.from_name, message.from_email)) or "?"
-    return pattern.format(date=timezone.localtime(message.sent_at).strftime(date), who=who)
+def said(message: Message, text: str) -> Said:
+    """A mail as it is quoted, or forwarded."""
+    who = Address(message.from_name, message.from_email)
+    return Said(who, timezone.localtime(message.sent_at), text)
 
 
-def _body(reply: Reply, people: Recipients, signature: str, quote: Quote) -> Letter:
+def _own_words(message: Message) -> str:
+    """The mail without what it quotes, as its parts are quoted themselves."""
+    return new_text(message.text, signature_at(message), message.quote_at).strip() or message.text
+
+
+def body(reply: Reply, people: Recipients, signature: str, quote: Quotation) -> Letter:
+    """The mail in both shapes; its subject and its sender are the caller's."""
     typed = typed_text(reply)
-    tail = f"\n\n-- \n{signature.strip()}" if signature.strip() else ""
+    tail = f"\n\n-- \n{signature}" if signature else ""
     head = f"{typed}{tail}\n"
     text = f"{head}\n{quote.text}" if quote.text else head
     upper = sanitise(clean_text(reply.html)) + text_to_html(tail) if reply.html else text_to_html(head)
+    upper = _with_pictures(upper, reply.files)
     return Letter(
+        from_=Address("", ""),
         to=people.to,
         cc=people.cc,
         subject="",
@@ -238,3 +249,13 @@ def _body(reply: Reply, people: Recipients, signature: str, quote: Quote) -> Let
         quote_at=len(head),
         files=reply.files,
     )
+
+
+def _with_pictures(html: str, files: tuple[OutFile, ...]) -> str:
+    """Pictures where the text names them; what isn't named anywhere is a file like any other."""
+    for file in files:
+        if file.content_id:
+            mark = escape(PICTURE.format(file.name))
+            image = f'<img src="cid:{file.content_id}" alt="{escape(file.name)}" style="max-width:100%">'
+            html = html.replace(mark, image, 1)
+    return html

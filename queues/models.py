@@ -14,6 +14,7 @@ Conversations are written by `queues/intake.py` (mail from outside) and `queues/
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -22,6 +23,22 @@ from crm.models import Contact
 from mailsenders.models import EmailSender, OutgoingMail
 from mailstore.models import RawMail
 from queues import hours
+from queues.drafted import Draft, DraftFile, FirstDraft
+from queues.texts import check_acknowledgement, check_signature
+
+__all__ = [
+    "AcknowledgementText",
+    "Attachment",
+    "Conversation",
+    "Draft",
+    "DraftFile",
+    "EmailQueue",
+    "Event",
+    "FirstDraft",
+    "Message",
+    "Note",
+    "QueueSkill",
+]
 
 
 class EmailQueue(models.Model):
@@ -45,6 +62,16 @@ class EmailQueue(models.Model):
     class ChangedSubject(models.TextChoices):
         JOIN = "join", "Stays in the conversation"
         NEW = "new", "Begins a new conversation"
+
+    class FromName(models.TextChoices):
+        SENDER = "sender", "The sender's: Example Support"
+        AGENT = "agent", "The agent's: Alice"
+        BOTH = "both", "Both: Alice at Example Support"
+
+    class Quoted(models.TextChoices):
+        NONE = "none", "Nothing"
+        LAST = "last", "The mail that is answered"
+        THREAD = "thread", "The whole conversation"
 
     name = models.CharField(max_length=200, unique=True)
     sender = models.ForeignKey(
@@ -80,9 +107,35 @@ class EmailQueue(models.Model):
     changed_subject = models.CharField(
         "an answer with another subject", max_length=10, choices=ChangedSubject, default=ChangedSubject.JOIN
     )
-    signature = models.TextField(blank=True)
+    from_name = models.CharField(
+        "name in From", max_length=10, choices=FromName, default=FromName.SENDER, db_default=FromName.SENDER
+    )
+    quoted = models.CharField(
+        "quoted below an answer",
+        max_length=10,
+        choices=Quoted,
+        default=Quoted.LAST,
+        db_default=Quoted.LAST,
+    )
+    undo_seconds = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(3600)],
+        help_text="How long an answer can be taken back; empty for the usual time, 0 for not at all.",
+    )
+    signature = models.TextField(blank=True, validators=[check_signature])
     acknowledgement = models.TextField(
-        blank=True, help_text="Sent once to who opens a conversation; empty for none."
+        blank=True,
+        validators=[check_acknowledgement],
+        help_text="Sent once to who opens a conversation; empty for none.",
+    )
+    acknowledgement_outside = models.TextField(
+        "acknowledgement outside the opening hours",
+        blank=True,
+        default="",
+        db_default="",
+        validators=[check_acknowledgement],
+        help_text="Instead of the other one, while the queue is closed; empty for the same.",
     )
     acknowledgement_limit = models.PositiveIntegerField(
         "most acknowledgements in an hour",
@@ -112,6 +165,28 @@ class QueueSkill(models.Model):
 
     def __str__(self) -> str:
         return f"{self.skill} {self.level}"
+
+
+class AcknowledgementText(models.Model):
+    """The acknowledgements of a queue in one language; in all others the queue's own texts are sent."""
+
+    queue = models.ForeignKey(EmailQueue, on_delete=models.CASCADE, related_name="acknowledgement_texts")
+    language = models.ForeignKey(Language, on_delete=models.CASCADE)
+    text = models.TextField(blank=True, validators=[check_acknowledgement])
+    outside_text = models.TextField(
+        "outside the opening hours",
+        blank=True,
+        validators=[check_acknowledgement],
+        help_text="Empty for the same.",
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["queue", "language"], name="acknowledgement_language_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"acknowledgement in {self.language_id}"
 
 
 class Conversation(models.Model):
@@ -167,6 +242,9 @@ class Conversation(models.Model):
     preview = models.CharField(max_length=200, blank=True)
     messages_count = models.PositiveIntegerField(default=0)
     has_attachments = models.BooleanField(default=False)
+    has_outside = models.BooleanField(
+        default=False, db_default=False, help_text="Somebody else was asked about it."
+    )
 
     class Meta:
         ordering = ["-last_message_at", "-id"]
@@ -246,6 +324,11 @@ class Message(models.Model):
     defects = models.JSONField(default=list)
     raw = models.ForeignKey(RawMail, null=True, on_delete=models.PROTECT, related_name="messages")
     outgoing = models.OneToOneField(OutgoingMail, null=True, on_delete=models.PROTECT, related_name="message")
+    is_outside = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Between us and somebody who was asked about the matter; the customer never sees it.",
+    )
     agent = models.ForeignKey(Agent, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     compose_token = models.CharField(max_length=200, null=True, help_text="Sending twice gives one mail.")
     search = SearchVectorField(null=True, editable=False)
@@ -308,41 +391,6 @@ class Note(models.Model):
 
     def __str__(self) -> str:
         return f"note {self.pk}"
-
-
-class Draft(models.Model):
-    """A reply being written, saved by itself; `token` becomes the compose token of the message."""
-
-    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="drafts")
-    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="drafts")
-    token = models.UUIDField()
-    to = models.JSONField(default=list, help_text="Addresses; empty means as computed.")
-    cc = models.JSONField(default=list)
-    text = models.TextField(blank=True)
-    seen_message = models.ForeignKey(Message, null=True, on_delete=models.SET_NULL, related_name="+")
-    saved_at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["conversation", "agent"], name="one_draft_each")]
-
-    def __str__(self) -> str:
-        return f"draft {self.pk}"
-
-
-class DraftFile(models.Model):
-    """A file put to a draft, until the reply is frozen."""
-
-    draft = models.ForeignKey(Draft, on_delete=models.CASCADE, related_name="files")
-    name = models.CharField(max_length=300)
-    type = models.CharField(max_length=200)
-    size = models.PositiveBigIntegerField()
-    data = models.BinaryField()
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Event(models.Model):

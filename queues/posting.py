@@ -23,6 +23,7 @@ from mailcore.parsed import Address, AttachmentPart
 from mailsenders import outbox
 from mailsenders.models import EmailSender
 from mailstore.batch import write
+from queues import capacity
 from queues.folds import signature_at
 from queues.letters import Letter
 from queues.models import Attachment, Conversation, EmailQueue, Message
@@ -98,13 +99,13 @@ def post(conversation: Conversation, posting: Posting) -> Message:
 
 
 def _row(conversation: Conversation, posting: Posting, now: datetime) -> Message:
-    letter, sender = posting.letter, posting.sender
+    letter = posting.letter
     return Message.objects.create(
         conversation=conversation,
         direction=Message.Direction.OUT,
         automatic="auto_reply" if posting.is_automatic else "no",
-        from_name=sender.display_name or conversation.queue.name,
-        from_email=sender.email_address,
+        from_name=letter.from_.name[:300],
+        from_email=letter.from_.email,
         to=people(letter.to),
         cc=people(letter.cc),
         subject=letter.subject[:1000],
@@ -112,6 +113,7 @@ def _row(conversation: Conversation, posting: Posting, now: datetime) -> Message
         html=letter.html if letter.is_rich else "",
         quote_at=letter.quote_at,
         in_reply_to=letter.in_reply_to[:1000],
+        is_outside=letter.is_outside,
         agent=posting.agent,
         compose_token=posting.token,
         search=vector(_searched(posting)),
@@ -141,21 +143,30 @@ def _frozen(message: Message, posting: Posting, now: datetime) -> bytes:
         message_id=message.message_id,
         attachments=letter.files,
         automatic=posting.is_automatic,
+        language=letter.language,
+        utf8=capacity.check_addresses(posting.sender, everybody(letter)),
     )
     try:
-        return compose(draft)
+        raw = compose(draft)
     except ComposeError as error:
         raise ActionRefused(str(error)) from error
+    capacity.check_size(posting.sender, len(raw))
+    return raw
+
+
+def everybody(letter: Letter) -> tuple[str, ...]:
+    """The addresses that it goes to."""
+    return tuple(dict.fromkeys(address.email for address in (*letter.to, *letter.cc)))
 
 
 def _envelope(conversation: Conversation, message: Message, posting: Posting, raw: bytes) -> outbox.Envelope:
-    everybody = (*posting.letter.to, *posting.letter.cc)
     return outbox.Envelope(
         sender=posting.sender,
         raw=raw,
         message_id=message.message_id,
+        # Bounces go where the sender signs in, whatever the From: SPF is checked there.
         mail_from="" if posting.is_automatic else posting.sender.email_address,
-        recipients=tuple(dict.fromkeys(address.email for address in everybody)),
+        recipients=everybody(posting.letter),
         order_key=conversation.pk,
         hold=posting.hold,
         is_automatic=posting.is_automatic,
@@ -166,13 +177,18 @@ def _envelope(conversation: Conversation, message: Message, posting: Posting, ra
 def _count(conversation: Conversation, message: Message, posting: Posting, now: datetime) -> None:
     conversation.messages_count += 1
     fields = ["messages_count"]
-    if not posting.is_automatic:  # the list goes on showing what the customer wrote
+    letter = posting.letter
+    if letter.is_outside and not conversation.has_outside:
+        conversation.has_outside = True
+        fields.append("has_outside")
+    if not posting.is_automatic and not letter.is_outside:  # the list goes on showing what the customer wrote
         conversation.last_message_at, conversation.last_direction = now, message.direction
         conversation.preview = preview(message)
-        conversation.has_attachments = conversation.has_attachments or bool(posting.letter.files)
+        conversation.has_attachments = conversation.has_attachments or bool(letter.files)
         fields += ["last_message_at", "last_direction", "preview", "has_attachments"]
     conversation.save(update_fields=fields)
-    track(conversation, message, conversation.contact, posting.user)
+    contact = tracking.contact_for(letter.to[0]) if letter.is_outside else conversation.contact
+    track(conversation, message, contact, posting.user)
 
 
 def track(conversation: Conversation, message: Message, contact: Contact, user: User | None = None) -> None:

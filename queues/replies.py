@@ -13,8 +13,17 @@ from crm import tracking
 from mailsenders import outbox
 from queues import drafts, live, states
 from queues.history import MOVED_FROM, Kind, note_event
-from queues.letters import Reply, check_content, typed_text, write_answer, write_first
+from queues.letters import (
+    Letter,
+    Reply,
+    check_content,
+    first_recipients,
+    typed_text,
+    write_answer,
+    write_first,
+)
 from queues.models import Conversation, EmailQueue, Event, Message
+from queues.outside import write_outside
 from queues.ownership import (
     check_able,
     check_free,
@@ -33,6 +42,7 @@ from queues.transactions import whole
 
 State = Conversation.State
 RESTORED = ["state", "agent_id", "last_agent_id"]
+WRITTEN = (Kind.REPLIED, Kind.ASKED)
 RESTORED_TIMES = ["waiting_since", "due_at", "snoozed_until", "assigned_at", "closed_at"]
 
 
@@ -56,24 +66,33 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
     agent = profile(actor)
     _take_first(actor, row, agent)
     before = _snapshot(row)
-    letter = write_answer(row, answer)
+    letter = _written(row, answer, agent)
     posting = Posting(
         letter=letter,
         sender=sender_of(row.queue),
         agent=agent,
         user=actor,
         token=answer.token or None,
-        hold=_hold(answer),
+        hold=_hold(answer, row.queue),
     )
     message = post(row, posting)
     drafts.drop(row, agent, answer.token)
-    _rest(row, answer.close)
     data = {"message": message.pk, "typed": letter.typed, "before": before}
+    if answer.is_outside:
+        asked = ", ".join(address.email for address in letter.to)
+        note_event(row, Kind.ASKED, f"{agent} wrote to {asked} about it.", actor, data)
+        live.changed(row.pk, row.queue_id, row.agent_id)
+        return message
+    _rest(row, answer.close)
     note_event(row, Kind.REPLIED, f"{agent} answered.", actor, data)
     tell_siblings(row, message, f"{agent} answered it in #{row.number} ({row.queue}).", actor)
     if answer.close:
         note_event(row, Kind.CLOSED, f"{agent} closed it with the answer.", actor)
     return message
+
+
+def _written(row: Conversation, answer: Reply, agent: Agent) -> Letter:
+    return write_outside(row, answer, agent) if answer.is_outside else write_answer(row, answer, agent)
 
 
 def _repeated(sent: Message, answer: Reply) -> Message:
@@ -93,8 +112,10 @@ def check_token(token: str) -> None:
         raise ActionRefused("The token of the mail (Idempotency-Key) has at most 150 plain characters.")
 
 
-def _hold(answer: Reply) -> int:
-    return max(0, settings.UNDO if answer.undo_seconds is None else min(answer.undo_seconds, 3600))
+def _hold(answer: Reply, queue: EmailQueue) -> int:
+    """Seconds in which it can be taken back."""
+    usual = settings.UNDO if queue.undo_seconds is None else queue.undo_seconds
+    return max(0, usual if answer.undo_seconds is None else min(answer.undo_seconds, 3600))
 
 
 def _check_seen(conversation: Conversation, seen_message_id: int | None) -> None:
@@ -147,7 +168,7 @@ def undo(actor: User, message: Message) -> bool:
     if not outbox.undo(message.outgoing):
         return False
     tracking.forget(crm_reference(message))
-    event = row.events.filter(kind=Kind.REPLIED, data__message=message.pk).first()
+    event = row.events.filter(kind__in=WRITTEN, data__message=message.pk).first()
     if event is not None and message.agent is not None:
         drafts.restore(row, message.agent, message, event.data["typed"])
     _go_back(row, message, event)
@@ -207,12 +228,12 @@ def _started(token: str | None) -> Message | None:
 @whole
 def _start(actor: User, queue: EmailQueue, subject: str, answer: Reply, token: str | None) -> Message:
     agent, sender, now = profile(actor), sender_of(queue), timezone.now()
-    letter = write_first(queue, subject, answer)
-    contact = tracking.contact_for(letter.to[0])
+    people = first_recipients(answer)
+    contact = tracking.contact_for(people.to[0])
     conversation = Conversation.objects.create(
         queue=queue,
         contact=contact,
-        subject=letter.subject[:1000],
+        subject=" ".join(subject.split())[:1000],
         state=State.ASSIGNED,
         agent=agent,
         assigned_at=now,
@@ -222,7 +243,10 @@ def _start(actor: User, queue: EmailQueue, subject: str, answer: Reply, token: s
         last_direction=Message.Direction.OUT,
     )
     note_event(conversation, Kind.OPENED, f"{agent} wrote first.", actor)
-    posting = Posting(letter=letter, sender=sender, agent=agent, user=actor, token=token, hold=_hold(answer))
+    letter = write_first(conversation, people, answer, agent)
+    posting = Posting(
+        letter=letter, sender=sender, agent=agent, user=actor, token=token, hold=_hold(answer, queue)
+    )
     message = post(conversation, posting)
     before = _snapshot(conversation)
     _rest(conversation, answer.close)

@@ -1,0 +1,85 @@
+"""What is being written, and what is written and waits for its time.
+
+typing ──schedule──▶ scheduled ──its time──▶ sent (the draft is gone)
+   ▲                    │  └──somebody wrote meanwhile──▶ held ──a person decides──▶ typing, sent
+   └───edit, cancel─────┘
+"""
+
+from django.db import models
+from django.db.models import Q
+
+from agents.models import Agent
+
+
+class Draft(models.Model):
+    """A mail being written, saved by itself; `token` becomes the compose token of the message.
+
+    `is_outside`: to somebody who is asked about the matter, not to the customer; `about` is the mail that it
+    forwards or answers then.
+    """
+
+    conversation = models.ForeignKey("queues.Conversation", on_delete=models.CASCADE, related_name="drafts")
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="drafts")
+    token = models.UUIDField()
+    to = models.JSONField(default=list, help_text="Addresses; empty means as computed.")
+    cc = models.JSONField(default=list)
+    text = models.TextField(blank=True)
+    html = models.TextField(blank=True, default="", db_default="", help_text="Of a program's answer.")
+    is_outside = models.BooleanField(default=False, db_default=False)
+    about = models.ForeignKey("queues.Message", null=True, on_delete=models.SET_NULL, related_name="+")
+    closes = models.BooleanField(default=False, db_default=False, help_text="Sent, it closes the matter.")
+    send_at = models.DateTimeField(null=True, help_text="When it is to leave; empty while it is written.")
+    held_why = models.TextField(
+        blank=True, default="", db_default="", help_text="Why it didn't leave at its time."
+    )
+    seen_message = models.ForeignKey("queues.Message", null=True, on_delete=models.SET_NULL, related_name="+")
+    saved_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["conversation", "agent"], name="one_draft_each", condition=Q(is_outside=False)
+            ),
+            models.UniqueConstraint(
+                fields=["conversation", "agent"], name="one_draft_outside", condition=Q(is_outside=True)
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["send_at"], name="draft_scheduled", condition=Q(send_at__isnull=False))
+        ]
+
+    def __str__(self) -> str:
+        return f"draft {self.pk}"
+
+
+class DraftFile(models.Model):
+    """A file put to a draft, until the reply is frozen; with a `content_id` a picture within the text."""
+
+    draft = models.ForeignKey(Draft, on_delete=models.CASCADE, related_name="files")
+    name = models.CharField(max_length=300)
+    type = models.CharField(max_length=200)
+    size = models.PositiveBigIntegerField()
+    data = models.BinaryField()
+    content_id = models.CharField(max_length=100, blank=True, default="", db_default="")
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FirstDraft(models.Model):
+    """The first mail of a conversation that is still to be; each agent has one, without its files."""
+
+    agent = models.OneToOneField(Agent, on_delete=models.CASCADE, related_name="first_draft")
+    queue = models.ForeignKey("queues.EmailQueue", null=True, on_delete=models.SET_NULL, related_name="+")
+    token = models.UUIDField()
+    to = models.TextField(blank=True)
+    cc = models.TextField(blank=True)
+    subject = models.CharField(max_length=1000, blank=True)
+    text = models.TextField(blank=True)
+    saved_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"first draft {self.pk}"
