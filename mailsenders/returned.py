@@ -21,6 +21,8 @@ State = OutgoingMail.State
 RecipientState = OutgoingRecipient.State
 Pair = tuple[OutgoingRecipient, Failure]
 
+REPORTED = "A report about the mail shows that it had left."
+
 
 def bounced(mail: OutgoingMail, failures: Iterable[Failure], at: datetime) -> list[Pair]:
     """Note for whom a sent mail came back; who they were, none when nothing was noted."""
@@ -38,7 +40,7 @@ def _note(
     with transaction.atomic():
         locked = OutgoingMail.objects.select_for_update().get(pk=mail.pk)
         if locked.state == State.UNCERTAIN:
-            _had_left(locked)
+            _had_left(locked, REPORTED)
         if locked.state != State.SENT:
             return []
         pairs = whom(list(locked.recipients.order_by("id")), list(failures))
@@ -50,10 +52,24 @@ def _note(
     return pairs
 
 
-def _had_left(locked: OutgoingMail) -> None:
+def had_left(mail: OutgoingMail, proof: str) -> bool:
+    """Settle an uncertain mail of which something proves that a server had taken it; False for others.
+
+    :param proof: a sentence that says what.
+    """
+    with transaction.atomic():
+        locked = OutgoingMail.objects.select_for_update().get(pk=mail.pk)
+        if locked.state != State.UNCERTAIN:
+            return False
+        _had_left(locked, proof)
+    return True
+
+
+def _had_left(locked: OutgoingMail, proof: str) -> None:
     """A server had taken the mail, for all whom it hadn't refused; a late worker writes nothing."""
     doubted = locked.recipients.filter(state=RecipientState.PENDING)
-    doubted.update(state=RecipientState.ACCEPTED, answer="A report about the mail shows that it had left.")
+    doubted.update(state=RecipientState.ACCEPTED, answer=proof)
+    locked.last_error = ""
     locked.fence, locked.sent_at = locked.fence + 1, locked.data_started_at or timezone.now()
     outbox.settle(locked)
     announce(

@@ -12,9 +12,11 @@ from mailsources import forwarding_test
 from mailsources.models import EmailSource, FetchedMail, ForwardingConfirmation, SourceState
 from queues.brakes import FREE_MAIL
 from queues.letters import own_addresses
+from queues.naming import renamed, signed
 
 CONFIRMATION = "It is a forwarding confirmation: its code and link are on the page of the email source."
 MARKED = "It is the marked mail of a forwarding test."
+OURS = "It is a copy of a mail of ours, which is in its conversation already."
 RETURNED = "It says that the marked mail of a forwarding test could not be delivered."
 
 
@@ -47,11 +49,28 @@ def kept_out(fetched: FetchedMail, mail: ParsedMail) -> str:
         return MARKED
     if mail.bounce is not None and forwarding_test.returned(mail.bounce):
         return RETURNED
+    if _is_our_copy(fetched.source, mail):
+        return OURS
     if mail.confirmation is not None and _is_for_us(fetched.source, mail):
         _note(fetched, mail.confirmation)
         _count_no_mail(fetched)
         return CONFIRMATION
     return ""
+
+
+def _is_our_copy(source: EmailSource, mail: ParsedMail) -> bool:
+    """Whether a mail of ours came into the very mailbox that sent it, without being addressed to it.
+
+    By a rule of the provider that copies, or from a list that we wrote to. What one of our queues writes to
+    another one is a mail like any other.
+    """
+    box = (source.public_address or source.mailbox or source.username).lower()
+    if mail.from_.email.lower() != box:
+        return False
+    ours = signed([mail.message_id]) or renamed(mail.message_id)
+    if ours is None or ours.outgoing is None:
+        return False
+    return not ours.outgoing.recipients.filter(email__iexact=box).exists()
 
 
 def _is_for_us(source: EmailSource, mail: ParsedMail) -> bool:

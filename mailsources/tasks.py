@@ -3,15 +3,19 @@
 Every task may run twice, late, or not at all: the rows say what is left to be done.
 """
 
+import logging
 from datetime import timedelta
 
 from celery import shared_task
+from django.utils import timezone
 
-from mailsources import lease, watched
+from mailsources import lease, sentcopies, watched
 from mailsources.deliver import deliver_many, in_portions, waiting
 from mailsources.models import SourceState
 from mailsources.polling import Round
 from mailstore.announce import announce
+
+logger = logging.getLogger(__name__)
 
 DUE_AT_ONCE = 1000
 SOURCES_PER_TASK = 25
@@ -39,6 +43,22 @@ def poll(source_ids: list[int]) -> None:
 def deliver_waiting(ids: list[int]) -> None:
     """Deliver stored mails, in order; one that fails doesn't stop the next."""
     deliver_many(ids)
+
+
+@shared_task(ignore_result=True)
+def sent_folders_due() -> None:
+    """Announce the senders whose Sent folder is to be opened."""
+    for sender_id in sentcopies.due(timezone.now()):
+        announce(sent_folder, sender_id=sender_id)
+
+
+@shared_task(ignore_result=True)
+def sent_folder(sender_id: int) -> None:
+    """Put copies into a Sent folder, and look there for mails in doubt."""
+    try:
+        sentcopies.work(sender_id)
+    except Exception:
+        logger.exception("The Sent folder of sender %s: the work broke off.", sender_id)
 
 
 @shared_task(ignore_result=True)

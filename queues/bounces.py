@@ -17,7 +17,7 @@ from mailsenders import returned
 from mailsenders.models import OutgoingRecipient
 from mailstore.models import RawMail
 from queues.models import Conversation, EmailQueue, Message
-from queues.naming import ids_inside, signed, together
+from queues.naming import ids_inside, renamed, signed, together
 from queues.posting import ANCHOR, message_id_key
 
 LATELY = timedelta(days=6)  # servers try for five days (RFC 5321 4.5.4.1)
@@ -46,6 +46,9 @@ def about(bounce: Bounce | None, ids: Iterable[str], raw: RawMail) -> About | No
     :param ids: what its headers name, the nearest first.
     """
     returned_id = bounce.message_id if bounce else ""
+    exact = renamed(returned_id)
+    if exact is not None:
+        return About(exact.conversation_id, exact.pk)
     inside = ids_inside(raw)
     ours = signed([returned_id, *ids, *inside])
     if ours is not None:

@@ -14,6 +14,7 @@ from django.db.models import Q
 from crm.models import ContactAddress
 from mailcore.compose import read_message_id
 from mailcore.parsed import Automatic, ParsedMail
+from mailsenders.models import OutgoingMail
 from mailstore.batch import note, noted
 from mailstore.models import RawMail
 from queues import reserved
@@ -84,11 +85,12 @@ def foresee(mails: Sequence[ParsedMail]) -> None:
     own = Counter(mail.message_id[:1000] for mail in mails)
     others = {each for mail in mails for each in ids_of(mail)}
     rows = Message.objects.filter(message_id__in=[*own, *others]).values_list("message_id", flat=True)
+    aliases = OutgoingMail.objects.filter(alias__in=others).values_list("alias", flat=True)
     twice = {each for each, count in own.items() if count > 1}
     reserved.expect(
         sum(1 for mail in mails if mail.automatic == Automatic.NO and not ids_of(mail)), len(mails)
     )
-    note(PERHAPS_HERE, {*rows.order_by().distinct(), *twice, *(others & own.keys())})
+    note(PERHAPS_HERE, {*rows.order_by().union(aliases.order_by()), *twice, *(others & own.keys())})
 
 
 def is_perhaps_here(message_id: str) -> bool:
@@ -103,7 +105,16 @@ def _stored(ids: list[str]) -> dict[str, list[int]]:
     rows = Message.objects.filter(message_id__in=ids).order_by("-pk") if ids else Message.objects.none()
     for message_id, pk in rows.values_list("message_id", "conversation")[:MOST_NAMED]:
         found.setdefault(message_id, []).append(pk)
+    others = Message.objects.filter(outgoing__alias__in=[each for each in ids if each not in found])
+    for alias, pk in others.values_list("outgoing__alias", "conversation") if len(found) < len(ids) else ():
+        found.setdefault(alias, []).append(pk)
     return found
+
+
+def renamed(message_id: str) -> Message | None:
+    """The message of ours to which a provider gave this id of its own."""
+    rows = Message.objects.filter(outgoing__alias=message_id) if message_id else Message.objects.none()
+    return rows.first()
 
 
 def together(pks: Sequence[int]) -> list[Conversation]:

@@ -241,6 +241,7 @@ def delivery(mail: OutgoingMail, now: datetime) -> Delivery:
         return Delivery("warn", label, answer, again=again, refused=refused)
     if mail.state == state.UNCERTAIN:
         label = "It is not known whether this was sent"
+        answer = f"{answer} {mail.folder_note}".strip()
         return Delivery("bad", label, answer, can_resend=True, may_have_left=True, refused=refused)
     if mail.state == state.FAILED:
         if back:

@@ -21,6 +21,7 @@ TICK_SECONDS = 5
 
 ROUTES = [
     ("mailsources.tasks.poll*", {"queue": "fetch"}),
+    ("mailsources.tasks.sent_folder*", {"queue": "fetch"}),
     ("mailsources.tasks.deliver*", {"queue": "deliver"}),
     ("mailsenders.tasks.*", {"queue": "send"}),
     ("sso.tasks.*", {"queue": "tokens"}),
@@ -47,6 +48,7 @@ def schedule() -> dict[str, dict[str, Any]]:
     ticks = {
         "poll-due": every("mailsources.tasks.poll_due", min(settings.POLL_INTERVAL, TICK_SECONDS)),
         "send-due": every("mailsenders.tasks.send_due", TICK_SECONDS),
+        "sent-folders-due": every("mailsources.tasks.sent_folders_due", 3 * TICK_SECONDS),
         "refresh-due": every("sso.tasks.refresh_due", 60),
         "look-for-alarms": every("alarms.tasks.look", 60),
     }

@@ -200,6 +200,28 @@ def test_a_provider_that_renames_our_mail(answered: Answered) -> None:
     assert later.outgoing.recipients.get().state == "refused"
 
 
+def test_the_id_that_a_provider_gave_our_mail_is_ours_too(answered: Answered) -> None:
+    """It is known from the server's answer or from the Sent folder (`OutgoingMail.alias`)."""
+    OutgoingMail.objects.filter(pk=answered.mail.pk).update(alias="given@provider.example")
+    later = actions.reply(answered.alice.user, answered.conversation, actions.Reply(text="More.", to=(MAX,)))
+    taken(later)
+    returned = f"Message-ID: <given@provider.example>\r\nReferences: <{answered.sent.message_id}>\r\n"
+    answered.report(fields(MAX), returned)
+
+    assert answered.recipient(MAX).state == "refused"
+    assert later.outgoing is not None
+    assert later.outgoing.recipients.get().state == "accepted"
+
+
+def test_an_answer_that_names_only_the_providers_id_joins(answered: Answered) -> None:
+    OutgoingMail.objects.filter(pk=answered.mail.pk).update(alias="given@provider.example")
+    raw = make_mail("Thanks.", From=f"Max <{MAX}>", In_Reply_To="<given@provider.example>")
+    stranger = make_mail("Thanks.", From="eve@evil.example", In_Reply_To="<given@provider.example>")
+
+    assert receive(answered.sent.conversation.queue, raw).conversation == answered.conversation
+    assert receive(answered.sent.conversation.queue, stranger).conversation != answered.conversation
+
+
 def test_an_id_that_stands_for_the_whole_conversation(answered: Answered) -> None:
     queue = answered.sent.conversation.queue
     first = actions.start(answered.alice.user, queue, "News", actions.Reply(text="Hello.", to=(EVA,)))
