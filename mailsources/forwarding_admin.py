@@ -9,12 +9,13 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET, require_POST
 
-from mailsources import forwarding_test
+from mailsources import forwarding_checklist, forwarding_test
+from mailsources.forwarding_checklist import ForwardingChecklist
 from mailsources.forwarding_test import TestRefused
 from mailsources.models import EmailSource, ForwardingConfirmation
 from mailsources.source_page import source_badge
-from sso.adminbase import ProductAdmin
 from sso.badges import Tone, badge, moment
+from sso.checklists.page import Progress
 
 MOST_CONFIRMATIONS = 3
 LIVELY_SECONDS, QUIET_SECONDS = 2, 10
@@ -32,6 +33,11 @@ class Card:
     test_badge: SafeString | str = ""
     test_sentence: str = ""
     refusal: str = field(default="")
+
+    @property
+    def progress(self) -> Progress:
+        """How far its checklist is; looked up only where it is shown."""
+        return forwarding_checklist.standing(self.source)
 
 
 def card_of(source: EmailSource, refusal: str = "") -> Card:
@@ -54,7 +60,7 @@ def card_of(source: EmailSource, refusal: str = "") -> Card:
     )
 
 
-class ForwardingPages(ProductAdmin):
+class ForwardingPages(ForwardingChecklist):
     """What the administration of sources has for forwarding: its own views, and where a new row leads."""
 
     state_template: ClassVar[str] = "mailsources/forwarding_state.html"
