@@ -8,6 +8,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -26,16 +27,52 @@ _lock = threading.Lock()
 _backgrounds: dict[int, Background] = {}  # by process, as a thread doesn't survive a fork
 
 
-def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Do a step on the loop and wait for its result; the step has time-outs of its own."""
+def loop() -> asyncio.AbstractEventLoop:
+    """The loop of this process."""
     with _lock:
         background = _backgrounds.get(os.getpid()) or _backgrounds.setdefault(os.getpid(), Background())
-    future = asyncio.run_coroutine_threadsafe(work, background.loop)
+    return background.loop
+
+
+def start(work: Coroutine[Any, Any, Result]) -> "Future[Result]":
+    """Begin a piece of work on the loop, and let it go on by itself."""
+    return asyncio.run_coroutine_threadsafe(work, loop())
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Do a step on the loop and wait for its result; the step has time-outs of its own."""
+    future = start(work)
     try:
         return future.result()
     except BaseException:
         future.cancel()  # the caller was interrupted: nobody waits for the step any more
         raise
+
+
+class Answer:
+    """What a coroutine waits for, and a thread gives with `answer`."""
+
+    def __init__(self) -> None:
+        self._future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    async def wait(self) -> bool:
+        """The answer, once there is one."""
+        return await self._future
+
+    def give(self, value: bool) -> None:
+        """Answer, on the loop."""
+        if not self._future.done():  # who asked may have gone
+            self._future.set_result(value)
+
+
+def answer(answers: list[tuple[Answer, bool]]) -> None:
+    """Answer several who wait, from a thread."""
+
+    def give() -> None:
+        for asked, value in answers:
+            asked.give(value)
+
+    loop().call_soon_threadsafe(give)
 
 
 os.register_at_fork(after_in_child=_backgrounds.clear)

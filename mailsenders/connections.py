@@ -1,25 +1,27 @@
-"""Kept connections: one per sender and process, closed when idle, changed or broken.
+"""Connections of this process: opened within the sender's number, kept between two turns, closed when idle.
 
-A sender has one connection in a process because one task at a time sends for it (`turns`). Providers allow
-few (Exchange three), so the number of worker processes is what multiplies them.
+How many a sender has at once, over all machines, is what `slots` counts: a connection that sends mail has a
+slot for as long as it stands.
 """
 
 import asyncio
 from dataclasses import dataclass
 
-from mailsenders import background
+from mailsenders import background, slots
 from mailsenders.answers import Phase
+from mailsenders.models import EmailSender
 from mailsenders.smtp import Line, Refused, Server, SmtpError, Unreachable
 from sso import secrets
 from sso.secrets import Credential
 from sso.tls import BundleUnreadable
 
-IDLE_SECONDS = 60.0
+IDLE_SECONDS = 20.0  # short, as other machines may want the slot
+PARTING_SECONDS = 10.0
 
 
 @dataclass
 class Kept:
-    """A connection between two uses, and the timer that ends it."""
+    """A connection between two turns, and the timer that ends it."""
 
     line: Line
     timer: asyncio.TimerHandle
@@ -28,21 +30,46 @@ class Kept:
 _kept: dict[int, Kept] = {}  # by sender; touched on the loop only
 
 
-def take(sender_id: int, server: Server) -> Line:
+def take(sender: EmailSender) -> Line | None:
     """A connection that is signed in: the kept one if it is alive and the settings are the same.
 
-    Asks the SSO provider when a token is needed, so call it outside of transactions.
+    None when other processes hold as many as the sender allows. Asks the SSO provider when a token is needed,
+    so call it outside of transactions.
 
     :raises SmtpError: no connection, or the sign-in is refused.
     :raises SignInError: there is no token.
     """
-    line = background.run(_take_kept(sender_id, server))
-    return line or connect(server)
+    server = Server.of(sender)
+    kept = background.run(_pop(sender.pk))
+    if kept is not None:
+        has_slot = bool(slots.renew(sender.pk, [kept.slot])) and kept.slot <= sender.connections
+        if has_slot and kept.server == server and background.run(_is_alive(kept)):
+            return kept
+        drop(sender.pk, kept)
+    slot = slots.take(sender.pk, sender.connections)
+    if slot is None:
+        return None
+    try:
+        line = connect(server)
+    except BaseException:
+        slots.release(sender.pk, [slot])
+        raise
+    line.slot = slot
+    return line
 
 
 def keep(sender_id: int, line: Line) -> None:
-    """Put a connection away for the next mail."""
-    background.run(_keep(sender_id, line))
+    """Put a connection away for the next turn."""
+    if slots.renew(sender_id, [line.slot], IDLE_SECONDS + PARTING_SECONDS):
+        background.run(_keep(sender_id, line))
+    else:
+        close(line)
+
+
+def drop(sender_id: int, line: Line, *, politely: bool = False) -> None:
+    """Hang up, and let others have the slot."""
+    close(line, politely=politely)
+    slots.release(sender_id, [line.slot])
 
 
 def close(line: Line, *, politely: bool = True) -> None:
@@ -60,18 +87,28 @@ def connect(server: Server) -> Line:
 
     :raises SmtpError, SignInError: as `take`.
     """
-    if not server.username:
-        return background.run(_connect(server, None))
-    credential = secrets.resolve(server.password)
+    credential = credential_of(server)
     try:
-        return background.run(_connect(server, credential))
+        return background.run(dial(server, credential))
     except Refused as refusal:
-        if refusal.phase != Phase.AUTH or credential.kind != "xoauth2":
+        if refusal.phase != Phase.AUTH or credential is None or credential.kind != "xoauth2":
             raise
-    return background.run(_connect(server, secrets.resolve(server.password, fresh=True)))
+    return background.run(dial(server, secrets.resolve(server.password, fresh=True)))
 
 
-async def _connect(server: Server, credential: Credential | None) -> Line:
+def credential_of(server: Server) -> Credential | None:
+    """What signs in there, None when nobody has to; may ask the SSO provider.
+
+    :raises SignInError: there is no token.
+    """
+    return secrets.resolve(server.password) if server.username else None
+
+
+async def dial(server: Server, credential: Credential | None) -> Line:
+    """Connect and sign in; on the loop.
+
+    :raises SmtpError: it did not work.
+    """
     try:
         line = Line(server)
     except BundleUnreadable as error:
@@ -86,20 +123,20 @@ async def _connect(server: Server, credential: Credential | None) -> Line:
     return line
 
 
-async def _take_kept(sender_id: int, server: Server) -> Line | None:
+async def _pop(sender_id: int) -> Line | None:
     kept = _kept.pop(sender_id, None)
     if kept is None:
         return None
     kept.timer.cancel()
-    if kept.line.server != server:
-        await kept.line.close()
-        return None
-    try:
-        await kept.line.reset()
-    except SmtpError:  # the server has hung up meanwhile, as it may
-        await kept.line.close(politely=False)
-        return None
     return kept.line
+
+
+async def _is_alive(line: Line) -> bool:
+    try:
+        await line.reset()
+    except SmtpError:  # the server has hung up meanwhile, as it may
+        return False
+    return True
 
 
 async def _keep(sender_id: int, line: Line) -> None:
@@ -109,6 +146,7 @@ async def _keep(sender_id: int, line: Line) -> None:
 
 
 async def _close_kept(sender_id: int, line: Line) -> None:
+    """The time is over; the slot's lease ends by itself a moment later."""
     kept = _kept.get(sender_id)
     if kept is not None and kept.line is line:
         del _kept[sender_id]

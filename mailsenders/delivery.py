@@ -4,31 +4,26 @@
 
 An error before the text is a retry. No answer after it is doubt. A connection that has served other mails
 may simply have come to its end, then the mail goes back and a fresh connection shows whose fault it was.
+
+It talks to the server alone: what is to be written down it asks for (`may_start`) or reports at the end.
 """
 
-import logging
-import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from datetime import datetime
+from enum import Enum, auto
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
-from mailsenders import background, outbox, parking
 from mailsenders.answers import TOO_BIG, UNKNOWN_END, Answer, Kind, Phase, Place, Verdict, classify
 from mailsenders.models import EmailSender, OutgoingRecipient
 from mailsenders.outbox import Claim, Outcome
 from mailsenders.smtp import Line, Lost, Refused, Server, SmtpError
 
-logger = logging.getLogger(__name__)
-
 RecipientState = OutgoingRecipient.State
-Result = TypeVar("Result")
 
 MARGIN_SECONDS = 10.0  # the envelope is done this long before the lease ends, or a quarter of a short lease
-WRITE_PAUSES = (0.2, 1, 2, 5, 10, 20)
 SIGN_IN_CODES = (530, 534, 535, 538)
 STATES = {
     Kind.RETRY: RecipientState.RETRY,
@@ -42,63 +37,94 @@ def place_of(sender: EmailSender) -> Place:
     return Place(sender.name, str(Server.of(sender)), sender.username, sender.email_address)
 
 
-@dataclass
-class Delivery:
-    """A try; `run` does all of it."""
+class End(Enum):
+    """How a try ends, as `outbox` names it; LOST: somebody else has the mail, nothing is written."""
+
+    FINISH = auto()
+    UNCERTAIN = auto()
+    PUT_BACK = auto()
+    NAME_SENDER = auto()
+    LOST = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The sender pauses; `seconds` as `parking.park` has it."""
+
+    sentence: str
+    seconds: int | None = None
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What came of a try: what to write down, and whether the connection is good for another one."""
 
     claim: Claim
     line: Line
+    end: End
+    is_good: bool
+    began_at: datetime
+    outcome: Outcome = field(default_factory=lambda: Outcome({}))
+    pause: Pause | None = None
+
+    @property
+    def is_success(self) -> bool:
+        """The server took something."""
+        states = [state for state, _ in self.outcome.recipients.values()]
+        return self.end is End.FINISH and RecipientState.ACCEPTED in states
+
+
+@dataclass
+class Delivery:
+    """A try; `run` does all of it.
+
+    :param may_start: notes that the text leaves; False when the claim has been lost.
+    """
+
+    claim: Claim
+    line: Line
+    may_start: Callable[[Claim], Awaitable[bool]]
     recipients: dict[str, tuple[RecipientState, str]] = field(default_factory=dict)
     sentences: list[str] = field(default_factory=list)
+    began_at: datetime = field(default_factory=timezone.now)
 
-    def run(self) -> bool:
-        """Send the mail and write down what came of it; True when the connection is good for another one.
-
-        :raises DatabaseError: the outcome could not be written; the row's lease settles it.
-        """
+    async def run(self) -> Report:
+        """Send the mail."""
         if Server.of(self.claim.sender) != self.line.server:  # the settings have changed meanwhile
-            outbox.put_back(self.claim)
-            return False
-        raw = self.claim.raw.as_bytes()
+            return self._report(End.PUT_BACK, is_good=False)
         try:
-            return self._converse(raw)
+            return await self._converse(self.claim.raw.as_bytes())
         except Refused as refusal:
-            return self._refused(refusal)
+            return await self._refused(refusal)
         except Lost as error:
             return self._lost(error)
 
-    def _converse(self, raw: bytes) -> bool:
+    async def _converse(self, raw: bytes) -> Report:
         if self._is_too_big(raw):
-            return True
-        taken = self._envelope(raw)
+            return self._finish("", is_good=True)
+        taken = await self._envelope(raw)
         if not taken:
-            self._finish("")
-            return self._reset()
-        if not outbox.start_data(self.claim):
-            logger.warning("The claim of outgoing mail %s is lost: nothing is sent.", self.claim.mail_id)
-            return self._reset()
-        background.run(self.line.start_text())
-        answer = str(background.run(self.line.text(raw)))
+            return self._finish("", is_good=await self._reset())
+        if not await self.may_start(self.claim):
+            return self._report(End.LOST, is_good=await self._reset())
+        await self.line.start_text()
+        answer = str(await self.line.text(raw))
         self.recipients |= dict.fromkeys(taken, (RecipientState.ACCEPTED, answer))
-        self._finish(answer)
-        parking.note_success(self.claim.sender.pk)
-        return True
+        return self._finish(answer, is_good=True)
 
     def _is_too_big(self, raw: bytes) -> bool:
         limit = self.line.largest_mail()
         if not limit or len(raw) <= limit:
             return False
         self._note(self._open(), TOO_BIG, f"{len(raw):,} octets, the limit is {limit:,}")
-        self._finish("")
         return True
 
-    def _envelope(self, raw: bytes) -> list[str]:
+    async def _envelope(self, raw: bytes) -> list[str]:
         """The recipients that the server takes; what it says of the others is noted."""
         margin = min(MARGIN_SECONDS, settings.LEASE / 4)
         left = (self.claim.lease_until - timezone.now()).total_seconds() - margin
-        answers = background.run(
-            self.line.envelope(self.claim.mail_from, self.claim.recipients, raw, max(left, 0))
-        )
+        answers = await self.line.envelope(self.claim.mail_from, self.claim.recipients, raw, max(left, 0))
         for email, answer in answers.items():
             if answer is None:
                 continue
@@ -108,26 +134,23 @@ class Delivery:
             self._note([email], verdict, answer)
         return [email for email, answer in answers.items() if answer is None]
 
-    def _refused(self, refusal: Refused) -> bool:
+    async def _refused(self, refusal: Refused) -> Report:
         """The server said no to the mail as a whole, or to its sender."""
         if self._wants_a_sender(refusal):
-            self._write(lambda: outbox.name_sender(self.claim))
-            return self._reset()
+            return self._report(End.NAME_SENDER, is_good=await self._reset())
         answer, verdict = refusal.answer, classify(refusal.answer, refusal.phase)
         if verdict.kind is Kind.UNCERTAIN:
             return self._doubt(verdict, answer)
         if verdict.kind is Kind.PARK and answer.code == 421 and self._has_served():
-            outbox.put_back(self.claim)
-            return False
-        sentence = self._sentence(verdict, answer)
+            return self._report(End.PUT_BACK, is_good=False)
+        sentence, pause = self._sentence(verdict, answer), None
         if verdict.kind is Kind.PARK:
-            parking.park(self.claim.sender.pk, sentence, verdict.seconds)
-        if verdict.blames_mail:
-            self._note(self._open(), verdict, answer)
-            self._finish(str(answer))
-        else:
-            self._write(lambda: outbox.put_back(self.claim, sentence))
-        return verdict.kind is not Kind.PARK and self._reset()
+            pause = Pause(sentence, verdict.seconds, verdict.name)
+        is_good = verdict.kind is not Kind.PARK and await self._reset()
+        if not verdict.blames_mail:
+            return self._report(End.PUT_BACK, Outcome({}, "", sentence), is_good=is_good, pause=pause)
+        self._note(self._open(), verdict, answer)
+        return self._finish(str(answer), is_good=is_good, pause=pause)
 
     def _wants_a_sender(self, refusal: Refused) -> bool:
         """Whether the empty return path may be what the server minds.
@@ -138,27 +161,22 @@ class Delivery:
         is_final = refusal.answer.code // 100 == 5 and refusal.answer.code not in SIGN_IN_CODES
         return not self.claim.mail_from and is_final and refusal.phase in (Phase.MAIL, Phase.RCPT, Phase.DOT)
 
-    def _lost(self, error: Lost) -> bool:
+    def _lost(self, error: Lost) -> Report:
         """The server said nothing."""
         if error.phase is Phase.DOT:
             return self._doubt(UNKNOWN_END, str(error))
         if self._has_served():
-            outbox.put_back(self.claim)
-            return False
+            return self._report(End.PUT_BACK, is_good=False)
         sentence = f"{error}: it is tried again."
-        parking.park(self.claim.sender.pk, sentence)
         self.recipients |= dict.fromkeys(self._open(), (RecipientState.RETRY, str(error)))
         self.sentences.append(sentence)
-        self._finish("")
-        return False
+        return self._finish("", is_good=False, pause=Pause(sentence))
 
-    def _doubt(self, verdict: Verdict, answer: Answer | str) -> bool:
+    def _doubt(self, verdict: Verdict, answer: Answer | str) -> Report:
         sentence = self._sentence(verdict, answer)
         outcome = Outcome(self.recipients, str(answer), sentence)
-        self._write(lambda: outbox.finish_uncertain(self.claim, outcome))
         # One mail in doubt is enough: the next one waits until the server may have recovered.
-        parking.park(self.claim.sender.pk, sentence)
-        return False
+        return self._report(End.UNCERTAIN, outcome, is_good=False, pause=Pause(sentence, cause=verdict.name))
 
     def _has_served(self) -> bool:
         return self.line.mails > 0
@@ -175,27 +193,29 @@ class Delivery:
     def _sentence(self, verdict: Verdict, answer: Answer | str) -> str:
         return place_of(self.claim.sender).sentence(verdict, answer)
 
-    def _finish(self, answer: str) -> None:
+    def _finish(self, answer: str, *, is_good: bool, pause: Pause | None = None) -> Report:
         outcome = Outcome(self.recipients, answer or self._last_answer(), " ".join(self.sentences))
-        self._write(lambda: outbox.finish(self.claim, outcome))
+        return self._report(End.FINISH, outcome, is_good=is_good, pause=pause)
+
+    def _report(
+        self, end: End, outcome: Outcome | None = None, *, is_good: bool, pause: Pause | None = None
+    ) -> Report:
+        return Report(
+            claim=self.claim,
+            line=self.line,
+            end=end,
+            is_good=is_good,
+            began_at=self.began_at,
+            outcome=outcome or Outcome({}),
+            pause=pause,
+        )
 
     def _last_answer(self) -> str:
         return next((answer for _, answer in reversed(self.recipients.values())), "")
 
-    def _reset(self) -> bool:
+    async def _reset(self) -> bool:
         try:
-            background.run(self.line.reset())
+            await self.line.reset()
         except SmtpError:
             return False
         return True
-
-    def _write(self, work: Callable[[], Result]) -> Result:
-        """Write down what can't be asked for again, although the database may be restarting."""
-        for pause in WRITE_PAUSES:
-            try:
-                return work()
-            except (OperationalError, InterfaceError):
-                logger.warning("The outcome of outgoing mail %s can't be written yet.", self.claim.mail_id)
-                close_old_connections()
-                time.sleep(pause)
-        return work()

@@ -5,12 +5,14 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, QuerySet
 
 from mailsenders import limits
+from mailsenders.budget import Room, Weight
 from mailsenders.models import EmailSender, OutgoingMail, SenderState
 from mailsenders.parking import is_parked, not_parked
 
 State = OutgoingMail.State
 
 WAITING = (State.HELD, State.QUEUED, State.RETRY)
+LEAST = Weight(internal=0, external=0)  # a message, to whomever
 UNSETTLED = (*WAITING, State.SENDING, State.UNCERTAIN)
 
 
@@ -25,9 +27,9 @@ def due(now: datetime) -> QuerySet[OutgoingMail]:
     return OutgoingMail.objects.filter(~Exists(earlier), state__in=WAITING, not_before__lte=now)
 
 
-def is_open(state: SenderState, now: datetime) -> bool:
-    """Whether a sender may send at all: switched on, not parked, room within its limits."""
-    return state.sender.is_active and not is_parked(state, now) and limits.room(state.sender, now)
+def may_send(state: SenderState, now: datetime) -> bool:
+    """Whether a sender may send at all, if its budget lets it: switched on and not parked."""
+    return state.sender.is_active and not is_parked(state, now)
 
 
 def senders_with_due_mail(now: datetime) -> list[int]:
@@ -40,6 +42,19 @@ def senders_with_due_mail(now: datetime) -> list[int]:
 def ready_sender(sender_id: int, now: datetime) -> EmailSender | None:
     """The sender with its present settings, if it would get a mail to send; to look before connecting."""
     state = SenderState.objects.select_related("sender").filter(sender=sender_id).first()
-    if state is None or not is_open(state, now) or not due(now).filter(sender=sender_id).exists():
+    if state is None or not may_send(state, now):
         return None
-    return state.sender
+    mails, room = due(now).filter(sender=sender_id), limits.room(state.sender, now)
+    has_mail = any(within(mails, room, is_automatic=which).exists() for which in (False, True))
+    return state.sender if has_mail else None
+
+
+def within(mails: QuerySet[OutgoingMail], room: Room, *, is_automatic: bool) -> QuerySet[OutgoingMail]:
+    """Those of one kind that an exhausted limit does not shut out."""
+    mails = mails.filter(is_automatic=is_automatic)
+    if not room.fits(LEAST, is_automatic=is_automatic):
+        return mails.none()
+    for measure in ("internal", "external"):
+        if room.closed(measure, is_automatic=is_automatic):
+            mails = mails.filter(**{measure: 0})
+    return mails

@@ -1,42 +1,72 @@
-"""How many mails a sender may hand over per minute and per day, counted in the database.
+"""What counts for the budget of a sender, read from the outbox itself: all workers see the same numbers.
 
-A window slides: a mail counts from the moment the server took it until a minute, or a day, later. Mails on
-their way count as well, and those of which we don't know whether they were taken.
+A mail counts from the moment a worker claims it until its window is over after the server took it; one of
+which we don't know whether it was taken counts as if it was, as late as it could have been. What is sent
+again counts twice (`SenderUse`). Nothing is kept in memory, so changed limits hold from the next mail.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db import connection
 
-from mailsenders.models import EmailSender, OutgoingMail
+from mailsenders.budget import DAY, FIELDS, HOUR, MINUTE, Room, Rule, Use, Weight, rules
+from mailsenders.models import EmailSender
 
-MINUTE = timedelta(minutes=1)
-DAY = timedelta(days=1)
 DOUBT = timedelta(minutes=13)  # an uncertain mail was taken that long after its text began to leave, at most
 
-State = OutgoingMail.State
+# One statement, one snapshot: what another worker settles meanwhile must not fall between two counts.
+USES = """
+SELECT at, internal, external FROM (
+    SELECT CASE state WHEN 'sending' THEN %(now)s
+                      ELSE GREATEST(sent_at, data_started_at + make_interval(secs => %(doubt)s)) END AS at,
+           internal, external
+    FROM mailsenders_outgoingmail
+    WHERE sender_id = %(sender)s AND state IN ('sending', 'uncertain')
+    UNION ALL
+    SELECT sent_at, internal, external FROM mailsenders_outgoingmail
+    WHERE sender_id = %(sender)s AND sent_at > %(since)s AND state NOT IN ('sending', 'uncertain')
+    UNION ALL
+    SELECT at, internal, external FROM mailsenders_senderuse
+    WHERE sender_id = %(sender)s AND at > %(since)s
+) AS counted WHERE at > %(since)s
+"""
+SUMS = (
+    """
+SELECT count(*) FILTER (WHERE at > %(minute)s), count(*) FILTER (WHERE at > %(hour)s), count(*),
+       COALESCE(sum(internal + external), 0), COALESCE(sum(internal), 0), COALESCE(sum(external), 0)
+FROM ("""
+    + USES
+    + """) AS used"""
+)  # in the order of `budget.KINDS`
 
 
 def are_set(sender: EmailSender) -> bool:
     """Whether the sender has any limit."""
-    return sender.limit_per_minute is not None or sender.limit_per_day is not None
+    return bool(rules(sender))
 
 
-def room(sender: EmailSender, now: datetime) -> bool:
-    """Whether one more mail may leave now; exact for who holds the lock on the sender's state."""
-    return all(
-        limit is None or used(sender.pk, now - window) < limit
-        for limit, window in ((sender.limit_per_minute, MINUTE), (sender.limit_per_day, DAY))
-    )
+def room(sender: EmailSender, now: datetime) -> Room:
+    """What may leave now; exact for who holds the lock on the sender's state."""
+    found = rules(sender)
+    return Room(found, _used(sender.pk, found, now) if found else [])
 
 
-def used(sender_id: int, since: datetime) -> int:
-    """How many mails count since then."""
-    counted = (
-        Q(state=State.SENT, sent_at__gt=since)
-        | Q(state=State.SENDING)
-        | Q(state=State.RETRY, sent_at__gt=since)  # taken for some of its recipients
-        | Q(state=State.UNCERTAIN, data_started_at__gt=since - DOUBT)
-    )
-    # One statement, one snapshot: what another worker settles meanwhile must not fall between two counts.
-    return OutgoingMail.objects.filter(counted, sender=sender_id).count()
+def _used(sender_id: int, rules: Sequence[Rule], now: datetime) -> list[int]:
+    longest = max(rule.window for rule in rules)
+    values = _values(sender_id, now, longest) | {"minute": now - MINUTE, "hour": now - HOUR}
+    with connection.cursor() as cursor:
+        cursor.execute(SUMS, values)
+        sums = dict(zip(FIELDS, map(int, cursor.fetchone()), strict=True))
+    return [sums[rule.field] for rule in rules]
+
+
+def uses(sender_id: int, now: datetime, window: timedelta = DAY) -> list[Use]:
+    """Each mail that counts, the oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(USES + "ORDER BY at", _values(sender_id, now, window))
+        return [Use(at, Weight(internal, external)) for at, internal, external in cursor.fetchall()]
+
+
+def _values(sender_id: int, now: datetime, window: timedelta) -> dict[str, float | datetime]:
+    return {"sender": sender_id, "now": now, "since": now - window, "doubt": DOUBT.total_seconds()}

@@ -29,12 +29,11 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from mailsenders import limits
 from mailsenders.answers import delay
-from mailsenders.due import due, is_open
+from mailsenders.claims import OPEN, alias, claim_many, finish_sent, is_late, start_many
+from mailsenders.domains import own_domains, weigh
 from mailsenders.envelope import Claim, Envelope, EnvelopeError, Outcome, wire_addresses
-from mailsenders.given import given_id
-from mailsenders.models import EmailSender, OutgoingMail, OutgoingRecipient, SenderState
+from mailsenders.models import OutgoingMail, OutgoingRecipient
 from mailsenders.sent_copies import copy_of
 from mailsenders.wire import wire_form
 from mailstore.announce import announce
@@ -67,10 +66,7 @@ State = OutgoingMail.State
 RecipientState = OutgoingRecipient.State
 
 CLAIMED = (State.SENDING, State.UNCERTAIN)  # of a claim whose lease ran out, the answer still counts
-OPEN = (RecipientState.PENDING, RecipientState.RETRY)
 
-# Longer than the ten minutes in which a server may answer the final dot (RFC 5321 4.5.3.2.6).
-DATA_LEASE = timedelta(minutes=13)
 CRASHES_FORGIVEN = 2
 SPREAD = 10  # a tenth of each pause is spread out, so that not all mails come back at once
 
@@ -93,6 +89,7 @@ def enqueue(envelope: Envelope) -> OutgoingMail:
     """
     recipients = wire_addresses(envelope.recipients)
     mail_from = wire_addresses([envelope.mail_from])[0] if envelope.mail_from else ""
+    weight = weigh(recipients, own_domains())
     with transaction.atomic():
         mail = OutgoingMail.objects.create(
             sender=envelope.sender,
@@ -102,6 +99,8 @@ def enqueue(envelope: Envelope) -> OutgoingMail:
             state=State.HELD if envelope.hold else State.QUEUED,
             order_key=envelope.order_key,
             is_automatic=envelope.is_automatic,
+            internal=weight.internal,
+            external=weight.external,
             not_before=timezone.now() + timedelta(seconds=envelope.hold),
             created_by_id=envelope.created_by_id,
             copy=copy_of(envelope.sender, is_automatic=envelope.is_automatic),
@@ -182,29 +181,18 @@ def reorder(mail_ids: Iterable[int], order_key: int) -> None:
 
 
 def claim(sender_id: int, now: datetime) -> Claim | None:
-    """Claim the next mail of a sender: replies of people before automatic ones, then the oldest due.
-
-    None when nothing is due, or the sender is off, parked, or has used up its limits.
-    """
-    with transaction.atomic():
-        states = SenderState.objects.select_related("sender")
-        state = states.get(sender=sender_id)
-        if limits.are_set(state.sender):  # counting and claiming are one step for all workers
-            state = states.select_for_update(of=("self",)).get(sender=sender_id)
-        if not is_open(state, now):
-            return None
-        mail = _next(sender_id, now)
-        return _claimed(mail, state.sender, now) if mail else None
+    """Claim the next mail of a sender, see `claims.claim_many`."""
+    return next(iter(claim_many(sender_id, now, most=1)), None)
 
 
 def start_data(claim: Claim) -> bool:
-    """Note that the text is about to be sent: from here on, silence is doubt.
+    """Note that the text is about to be sent; False when the claim has been lost: send nothing then."""
+    return bool(start_many([claim]))
 
-    False when the claim has been lost; then nothing may be sent.
-    """
-    now = timezone.now()
-    ours = OutgoingMail.objects.filter(pk=claim.mail_id, fence=claim.fence, state=State.SENDING)
-    return bool(ours.update(data_started_at=now, lease_until=now + DATA_LEASE))
+
+def is_usual(claim: Claim, outcome: Outcome) -> bool:
+    """Whether the mail has reached everybody's server at once: `claims.finish_sent` takes many of those."""
+    return claim.is_whole and outcome.is_taken_for(claim.recipients)
 
 
 def finish(claim: Claim, outcome: Outcome) -> bool:
@@ -212,8 +200,8 @@ def finish(claim: Claim, outcome: Outcome) -> bool:
 
     An answer that comes after the lease ran out still settles the mail, unless somebody has decided.
     """
-    if claim.is_whole and outcome.is_taken_for(claim.recipients):
-        return _finish_sent(claim, outcome)
+    if is_usual(claim, outcome):
+        return bool(finish_sent([(claim, outcome)]))
     with transaction.atomic():
         mail = _ours(claim)
         if mail is None:
@@ -223,7 +211,9 @@ def finish(claim: Claim, outcome: Outcome) -> bool:
         was_taken = any(state == RecipientState.ACCEPTED for state, _ in outcome.recipients.values())
         mail.last_answer, mail.last_error = outcome.answer, outcome.sentence
         if was_taken:
-            mail.sent_at, mail.alias = timezone.now(), _alias(claim, outcome)
+            mail.sent_at, mail.alias = timezone.now(), alias(claim, outcome)
+        if outcome.is_taken_for(claim.recipients):  # what is left was no failure, it is for the next message
+            mail.attempts = 1
         settle(mail)
     return True
 
@@ -287,68 +277,12 @@ def sweep(now: datetime) -> int:
 # ── Steps of the above ────────────────────────────────────────────────────────────────────────────────
 
 
-def _next(sender_id: int, now: datetime) -> OutgoingMail | None:
-    for is_automatic in (False, True):
-        mails = due(now).filter(sender=sender_id, is_automatic=is_automatic).order_by("not_before", "id")
-        mail = mails.select_for_update(skip_locked=True, of=("self",)).select_related("raw").first()
-        if mail:
-            return mail
-    return None
-
-
-def _claimed(mail: OutgoingMail, sender: EmailSender, now: datetime) -> Claim:
-    mail.state, mail.attempts, mail.fence = State.SENDING, mail.attempts + 1, mail.fence + 1
-    mail.lease_until, mail.data_started_at = now + timedelta(seconds=settings.LEASE), None
-    mail.save(update_fields=["state", "attempts", "fence", "lease_until", "data_started_at"])
-    everybody = mail.recipients.order_by("id").values_list("email", "state")
-    to_do = tuple(email for email, state in everybody if state in OPEN)
-    return Claim(
-        mail_id=mail.pk,
-        message_id=mail.message_id,
-        fence=mail.fence,
-        sender=sender,
-        mail_from=mail.mail_from,
-        recipients=to_do,
-        is_whole=len(to_do) == len(everybody),
-        raw=mail.raw,
-        lease_until=mail.lease_until,
-    )
-
-
-def _finish_sent(claim: Claim, outcome: Outcome) -> bool:
-    """The usual end, in two statements: everybody's server has taken it."""
-    ours = OutgoingMail.objects.filter(pk=claim.mail_id, fence=claim.fence, state__in=CLAIMED)
-    settled = {
-        "state": State.SENT,
-        "sent_at": timezone.now(),
-        "last_answer": outcome.answer,
-        "last_error": "",
-        "alias": _alias(claim, outcome),
-    }
-    with transaction.atomic():
-        if not ours.update(**settled, lease_until=None, data_started_at=None):
-            return _is_late(claim)
-        OutgoingRecipient.objects.filter(mail=claim.mail_id).update(
-            state=RecipientState.ACCEPTED, answer=outcome.answer
-        )
-    return True
-
-
-def _alias(claim: Claim, outcome: Outcome) -> str:
-    return given_id(outcome.answer, claim.sender.server_address, claim.message_id)
-
-
-def _is_late(claim: Claim) -> bool:
-    logger.warning("A late result for outgoing mail %s is dropped (fence %s).", claim.mail_id, claim.fence)
-    return False
-
-
 def _ours(claim: Claim) -> OutgoingMail | None:
     """The claimed mail, locked, while the claim is worth something."""
     mails = OutgoingMail.objects.filter(pk=claim.mail_id, fence=claim.fence, state__in=CLAIMED)
     mail = mails.select_for_update().first()
     if mail is None:
-        _is_late(claim)
+        is_late(claim)
     return mail
 
 

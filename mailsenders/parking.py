@@ -16,6 +16,7 @@ from mailsenders.models import SenderState
 
 logger = logging.getLogger(__name__)
 
+BLOCKED = "blocked"  # the cause of that name: the provider lets the sender send no more
 REMEMBER_SECONDS = 10.0
 _noted: dict[int, float] = {}  # sender → when this process last wrote down a success
 
@@ -34,24 +35,39 @@ def not_parked(now: datetime) -> Q:
     )
 
 
-def park(sender_id: int, sentence: str, seconds: int | None = None) -> None:
+def park(sender_id: int, sentence: str, seconds: int | None = None, cause: str = "") -> None:
     """Pause a sender and say why.
 
     :param seconds: how long; None for the next step of the ladder, counting failures in a row.
+    :param cause: its name in sso/causes, if it is a known one.
     """
     _noted.pop(sender_id, None)
     state = SenderState.objects.get(sender=sender_id)
     if seconds is None:
         seconds = settings.RETRY_LADDER[min(state.failures, len(settings.RETRY_LADDER) - 1)]
     logger.warning("Sender %s pauses for %s seconds: %s", sender_id, seconds, sentence)
-    state.failed(sentence, timezone.now() + timedelta(seconds=seconds))
+    if cause == BLOCKED and state.blocked_at is None:
+        state.blocked_at = timezone.now()
+        state.save(update_fields=["blocked_at"])
+    state.failed(sentence, timezone.now() + timedelta(seconds=seconds), cause)
 
 
-def note_success(sender_id: int) -> None:
-    """A server took something: whatever was wrong is over. A busy sender's row is written now and then."""
+def note_success(sender_id: int, began_at: datetime | None = None) -> None:
+    """A server took something: whatever was wrong is over. A busy sender's row is written now and then.
+
+    :param began_at: when that try began; what went wrong on another connection since then is not over.
+    """
     if time.monotonic() - _noted.get(sender_id, -REMEMBER_SECONDS) < REMEMBER_SECONDS:
         return
-    SenderState.objects.filter(sender=sender_id).update(
-        last_success_at=timezone.now(), last_error="", failures=0, next_attempt_at=None
+    states = SenderState.objects.filter(sender=sender_id)
+    if began_at is not None:
+        states = states.filter(Q(last_error_at=None) | Q(last_error_at__lt=began_at))
+    states.update(
+        last_success_at=timezone.now(),
+        last_error="",
+        last_cause="",
+        failures=0,
+        next_attempt_at=None,
+        blocked_at=None,
     )
     _noted[sender_id] = time.monotonic()

@@ -1,24 +1,22 @@
-"""Sends what is due for one sender: connect, then claim and deliver one mail after the other.
+"""Sends what is due for one sender: connect, then a crew claims and delivers.
 
 A mail is claimed only when a connection stands that is signed in: a server that is away or a password that
 is wrong costs no mail a try, it parks the sender.
 """
 
 import threading
-import time
 
 from django.utils import timezone
 
-from mailsenders import connections, outbox, parking
+from mailsenders import connections, holds, parking, turns
 from mailsenders.answers import classify
-from mailsenders.delivery import Delivery, place_of
+from mailsenders.crew import Crew
+from mailsenders.delivery import place_of
 from mailsenders.due import ready_sender
 from mailsenders.models import EmailSender
-from mailsenders.smtp import Line, Lost, Refused, Server, SmtpError
-from mailsenders.turns import take_turns
+from mailsenders.smtp import Line, Lost, Refused, SmtpError, Unreachable
 from sso.oauth import SignInError
 
-TURN_SECONDS = 30.0
 TOKEN_PAUSE = 60  # looking again is cheap while a provider waits for its sign-in
 
 
@@ -26,7 +24,7 @@ _stopping = threading.Event()
 
 
 def stop() -> None:
-    """Let this process end: the mail under way is finished, no other one is claimed."""
+    """Let this process end: the mails under way are finished, no other one is begun."""
     _stopping.set()
 
 
@@ -35,34 +33,20 @@ def send_due_mail(sender_id: int) -> bool:
 
     What remains is found by the next tick.
     """
-    return take_turns(sender_id, lambda: _send_while_due(sender_id))
-
-
-def _send_while_due(sender_id: int) -> None:
-    end = time.monotonic() + TURN_SECONDS
-    line: Line | None = None
+    inbox = turns.enter(sender_id)
+    if inbox is None:
+        return False
     try:
-        while time.monotonic() < end and not _stopping.is_set():
-            line = line or _connection(sender_id)
-            claim = outbox.claim(sender_id, timezone.now()) if line else None
-            if line is None or claim is None:
+        while True:
+            line = None if _stopping.is_set() else _connection(sender_id)
+            goes_on = line is not None and Crew(sender_id, inbox, _stopping).run(line)
+            if not goes_on and turns.leave(sender_id):
                 break
-            delivery, line = Delivery(claim, line), None
-            line = _deliver(delivery)
-    finally:
-        if line:
-            connections.keep(sender_id, line)
-
-
-def _deliver(delivery: Delivery) -> Line | None:
-    """Deliver; the connection when it can be used again."""
-    is_good = False
-    try:
-        is_good = delivery.run()
-    finally:
-        if not is_good:
-            connections.close(delivery.line, politely=False)
-    return delivery.line if is_good else None
+    except BaseException:
+        turns.abandon(sender_id)
+        raise
+    holds.note(sender_id, timezone.now())
+    return True
 
 
 def _connection(sender_id: int) -> Line | None:
@@ -71,12 +55,19 @@ def _connection(sender_id: int) -> Line | None:
     if sender is None:
         return None
     try:
-        return connections.take(sender_id, Server.of(sender))
+        return connections.take(sender)
     except SignInError as error:
-        parking.park(sender_id, error.sentence, TOKEN_PAUSE)
+        parking.park(sender_id, error.sentence, TOKEN_PAUSE, error.cause.name)
     except SmtpError as error:
-        parking.park(sender_id, *why_not(sender, error))
+        parking.park(sender_id, *why_not(sender, error), cause_of(error))
     return None
+
+
+def cause_of(error: SmtpError) -> str:
+    """What the error means, by its name in sso/causes; "" when it is no known one."""
+    if isinstance(error, Refused):
+        return classify(error.answer, error.phase).name
+    return error.cause.name if isinstance(error, Unreachable) else ""
 
 
 def why_not(sender: EmailSender, error: SmtpError) -> tuple[str, int | None]:

@@ -33,7 +33,8 @@ from sso.network import diagnose
 from sso.secrets import Credential
 
 CONNECT_SECONDS = 30.0
-COMMAND_SECONDS = 300.0  # RFC 5321 4.5.3.2: five minutes for a command, ten for the final dot
+COMMAND_SECONDS = 300.0  # RFC 5321 4.5.3.2: five minutes for a command, two for DATA, ten for the final dot
+DATA_SECONDS = 120.0
 DOT_SECONDS = 600.0
 RESET_SECONDS = 10.0
 PARTING_SECONDS = 5.0
@@ -95,6 +96,7 @@ class Line:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.mails = 0
+        self.slot = 0  # which of the sender's connections this is, see `slots`
         self.phase = Phase.CONNECT
         self._client = aiosmtplib.SMTP(
             hostname=server.host,
@@ -167,7 +169,7 @@ class Line:
 
     async def start_text(self) -> None:
         """Ask to send the text. Nothing of it has left yet."""
-        await self._command(Phase.DATA, "DATA", wanted=354)
+        await self._command(Phase.DATA, "DATA", wanted=354, seconds=DATA_SECONDS)
 
     async def text(self, raw: bytes) -> Answer:
         """Send the text and the final dot; the answer is the server's 250.

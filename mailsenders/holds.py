@@ -1,0 +1,76 @@
+"""Until when the budget of a sender holds mail back: noted on the sender, and told of a mail that waits.
+
+For people to see; nobody is kept from sending by it, as only the numbers of the moment decide (`limits`).
+"""
+
+from datetime import datetime
+from itertools import islice
+
+from mailsenders import budget, limits
+from mailsenders.budget import Room, Rule, Weight
+from mailsenders.due import WAITING, due, may_send
+from mailsenders.models import OutgoingMail, SenderState
+
+State = OutgoingMail.State
+FARTHEST = 2000  # how many mails ahead of one are looked at
+
+
+def note(sender_id: int, now: datetime) -> None:
+    """Write down until when mail that is due has to wait for the budget, and for which limit."""
+    state = SenderState.objects.select_related("sender").filter(sender=sender_id).first()
+    if state is None or not may_send(state, now) or not limits.are_set(state.sender):
+        return
+    room = limits.room(state.sender, now)
+    for name, is_automatic in (("held_until", False), ("automatic_held_until", True)):
+        noted = getattr(state, name)
+        if noted is None or noted <= now:
+            _note(state, name, room, now, is_automatic=is_automatic)
+
+
+def _note(state: SenderState, name: str, room: Room, now: datetime, *, is_automatic: bool) -> None:
+    mails = due(now).filter(sender=state.sender_id, is_automatic=is_automatic)
+    first = mails.order_by("not_before", "id").first()
+    if first is None:
+        return
+    weight = Weight(first.internal, first.external)
+    spent = list(room.spent(weight, is_automatic=is_automatic))
+    if not spent:
+        return
+    uses = limits.uses(state.sender_id, now)
+    at = budget.release(room.rules, uses, now, [weight], is_automatic=is_automatic)
+    longest = max(spent, key=lambda rule: rule.window)
+    SenderState.objects.filter(pk=state.pk).update(**{name: at, "held_why": words(longest)})
+
+
+def words(rule: Rule) -> str:
+    """A limit as people read it: “2,000 messages per day”."""
+    return str(rule)
+
+
+def release_of(mail: OutgoingMail, now: datetime) -> datetime | None:
+    """When the budget of its sender lets a waiting mail leave; None when it does not hold it back.
+
+    Those ahead of it leave first: replies of people before automatic mail, then the oldest.
+    """
+    if mail.state not in WAITING or mail.not_before > now:
+        return None
+    rules = budget.rules(mail.sender)
+    room = limits.room(mail.sender, now) if rules else None
+    if room is None or not may_send(mail.sender.state, now):
+        return None
+    weight = Weight(mail.internal, mail.external)
+    ahead = _ahead(mail)
+    if not ahead and room.fits(weight, is_automatic=mail.is_automatic):
+        return None
+    uses = limits.uses(mail.sender_id, now)
+    at = budget.release(rules, uses, now, [*ahead, weight], is_automatic=mail.is_automatic)
+    return at if at is not None and at > now else None
+
+
+def _ahead(mail: OutgoingMail) -> list[Weight]:
+    waiting = OutgoingMail.objects.filter(sender=mail.sender_id, state__in=WAITING)
+    before = waiting.filter(is_automatic=mail.is_automatic, not_before__lt=mail.not_before)
+    if mail.is_automatic:
+        before = before | waiting.filter(is_automatic=False, not_before__lte=mail.not_before)
+    rows = before.order_by("not_before").values_list("internal", "external")
+    return [Weight(*row) for row in islice(rows[:FARTHEST], FARTHEST)]
