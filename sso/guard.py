@@ -19,16 +19,55 @@ from django.conf import settings
 
 from sso import tls
 
-TIMEOUT = 15
-LONGEST_TALK = 40.0  # seconds in all, also with a server that sends a letter now and then
+CONNECT_SECONDS = 15
+LONGEST_TALK = 40.0  # seconds in all, for a slow server as for one that sends a letter now and then
 MOST_TRIED = 3  # addresses of one name
 LARGEST_ANSWER = 1_000_000
 
-# Services of hosting firms that hand out credentials to whoever asks from inside.
+# Services of hosting firms that hand out credentials to whoever asks from inside, beside link-local ones.
 METADATA = frozenset(
-    ip_address(text) for text in ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254")
+    ip_address(text)
+    for text in (
+        *("100.100.100.200", "168.63.129.16", "192.0.0.192"),  # Alibaba, Azure, Oracle
+        *("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:42::42"),  # Amazon, Google, Scaleway
+    )
 )
-NAT64 = ip_network("64:ff9b::/96")  # RFC 6052
+NAT64 = ip_network("64:ff9b::/96")  # RFC 6052; to Python, the local ones of RFC 8215 are reserved
+THIS_NETWORK = ip_network("0.0.0.0/8")
+
+# What listens there by common consent is no web server, and might take a request for commands of its own.
+NOT_THE_WEB = frozenset(
+    (
+        *(
+            7,
+            9,
+            13,
+            19,
+            21,
+            22,
+            23,
+            25,
+            37,
+            53,
+            69,
+            79,
+            109,
+            110,
+            111,
+            119,
+            123,
+            135,
+            137,
+            139,
+            143,
+            161,
+            179,
+        ),
+        *(389, 427, 445, 465, 512, 513, 514, 515, 540, 548, 554, 587, 601, 631, 636, 873, 990, 993, 995),
+        *(1433, 1521, 1723, 2049, 2379, 3306, 3389, 3659, 4190, 5060, 5061, 5432, 5672, 5900, 6000, 6379),
+        *(6566, 6667, 6697, 10080, 11211, 27017),
+    )
+)
 
 Address = IPv4Address | IPv6Address
 
@@ -89,7 +128,7 @@ def ask(question: Question) -> Answer:
     _require_tls(parts, found, question.what)
     try:
         return _exchange(question, parts, _connect(found))
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:  # ssl calls some names no names
         reason = str(error) or type(error).__name__
         raise Unreachable(f"{host}:{port} did not answer ({reason})") from error
 
@@ -118,14 +157,19 @@ def check_address(address: str, *, host: str, what: str, private: bool = False) 
     """
     ip = _plain(ip_address(address.partition("%")[0]))
     shown = address if host == address else f"{host} ({address})"
-    odd = ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved
+    odd = ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved or ip in THIS_NETWORK
     if ip in METADATA or (odd and not ip.is_loopback):  # to Python, ::1 is reserved as well
         raise GuardError(f"{what} leads to {shown}, an address that is never asked: give another host.")
-    if not ip.is_global and not private and not settings.ALLOW_PRIVATE_HOSTS:
+    if not _is_public(ip) and not private and not settings.ALLOW_PRIVATE_HOSTS:
         raise GuardError(
             f"{what} leads to {shown}, an address inside a private network: give a public host, "
             "or allow such addresses with UCS_ALLOW_PRIVATE_HOSTS=true."
         )
+
+
+def _is_public(ip: Address) -> bool:
+    # To Python, the site-local addresses of old (RFC 3879) are global.
+    return ip.is_global and not (isinstance(ip, IPv6Address) and ip.is_site_local)
 
 
 def _plain(ip: Address) -> Address:
@@ -133,6 +177,8 @@ def _plain(ip: Address) -> Address:
     if isinstance(ip, IPv6Address):
         if ip.ipv4_mapped or ip.sixtofour:
             return ip.ipv4_mapped or ip.sixtofour or ip
+        if ip.teredo:  # RFC 4380: who is behind the server that it names
+            return ip.teredo[1]
         if ip in NAT64:
             return IPv4Address(int(ip) & 0xFFFFFFFF)
     return ip
@@ -142,12 +188,15 @@ def _parts(url: str, what: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = usable and (parts.path + parts.query).isascii()
     except ValueError:
         usable = False
-    if not usable or any(char <= " " for char in url):
+    if not usable or any(char <= " " or char == "\x7f" for char in url):
         raise GuardError(f"{what} is not a web address: give one such as https://accounts.example.com/token.")
     if parts.username or parts.password:
         raise GuardError(f"{what} holds a user name or password: leave them out of the address.")
+    if _port(parts) in NOT_THE_WEB:
+        raise GuardError(f"{what} names port {parts.port}, which is not a web server's: correct the port.")
     if parts.scheme == "http" and not _is_loopback_name(parts.hostname or ""):
         raise GuardError(f"{what} is not encrypted: begin it with https://.")
     return parts
@@ -176,8 +225,8 @@ def _connect(found: list[tuple[str, int]]) -> socket.socket:
     tried = found[:MOST_TRIED]
     for address in tried:
         try:
-            line = socket.create_connection(address, timeout=TIMEOUT / len(tried))
-            line.settimeout(TIMEOUT)
+            line = socket.create_connection(address, timeout=CONNECT_SECONDS / len(tried))
+            line.settimeout(LONGEST_TALK)
             return line
         except OSError as error:
             last = error

@@ -49,7 +49,9 @@ ALMOST_OVER = timedelta(seconds=30)
 CLAIM = timedelta(seconds=90)  # longer than one request may take (`guard`), by the database's clock
 WAIT_SECONDS = 30.0
 WRITE_PAUSES = (0.1, 0.5, 1, 2, 4, 8)
-LONGEST_PAUSE = timedelta(minutes=15)
+FIRST_PAUSE = timedelta(seconds=15)
+LONGEST_PAUSE = timedelta(minutes=5)
+LAST_CHANCE = timedelta(minutes=1)  # before the old token ends, whatever the pause would be
 LONGEST_ASKED_PAUSE = timedelta(hours=1)
 SETTINGS_PAUSE = timedelta(hours=1)
 IDLE = timedelta(days=7)  # providers forget a refresh token that nobody uses for months
@@ -91,6 +93,9 @@ class Wish:
 
     def is_refused(self, token: ProviderToken) -> bool:
         return self.not_of is not None and token.refreshed_at == self.not_of
+
+
+ANY = Wish(timedelta(0))
 
 
 def lasts(expires_at: datetime, lifetime: int, margin: timedelta, now: datetime) -> bool:
@@ -226,7 +231,8 @@ def _provide(provider_id: int, wish: Wish) -> str:
         if token.next_attempt_at and token.next_attempt_at > now:
             return _old_token(token, wish, _backing_off(token))
         if _claim(token):
-            _refresh(token)
+            if _refresh(token):
+                wish = ANY  # what was fetched just now is the best there is
         elif time.monotonic() > give_up:
             busy = ProviderDown(f"{token.provider}: another process is still asking for a token.")
             return _old_token(token, wish, busy)
@@ -290,8 +296,8 @@ def _claim(token: ProviderToken) -> bool:
     return True
 
 
-def _refresh(token: ProviderToken) -> None:
-    """Ask the provider once and settle the claim. Raises only what the caller can't wait out."""
+def _refresh(token: ProviderToken) -> bool:
+    """Ask the provider once and settle the claim; whether it gave a token."""
     provider = token.provider
     try:
         app_only = provider.app_only
@@ -302,7 +308,7 @@ def _refresh(token: ProviderToken) -> None:
     except ProviderRefused as error:
         _settle_failure(token, error, settings_refused=True, next_attempt_at=timezone.now() + SETTINGS_PAUSE)
     except ProviderDown as error:
-        _settle_failure(token, error, next_attempt_at=timezone.now() + _pause(token.failures, error.wait))
+        _settle_failure(token, error, next_attempt_at=_next_attempt(token, error, timezone.now()))
     else:
         values = _token_values(grant, timezone.now())
         if grant.refresh_token:  # most providers give none; the old one stays good then
@@ -315,12 +321,16 @@ def _refresh(token: ProviderToken) -> None:
         values["given_to"] = provider.client_mark
         _settle(token, **values)
         logger.info("token of provider %s refreshed", provider.pk)
+        return True
+    return False
 
 
-def _pause(failures: int, asked_for: float) -> timedelta:
-    """:param asked_for: seconds that the provider wants us to stay away."""
-    ours = min(timedelta(seconds=15 * 2 ** min(failures, 10)), LONGEST_PAUSE)
-    return max(ours, min(timedelta(seconds=asked_for), LONGEST_ASKED_PAUSE))
+def _next_attempt(token: ProviderToken, error: ProviderDown, now: datetime) -> datetime:
+    """Later after each failure, but once more before the old token ends, if the provider asks for no more."""
+    at = now + min(FIRST_PAUSE * float(2 ** min(token.failures, 10)), LONGEST_PAUSE)
+    if token.expires_at and token.expires_at - LAST_CHANCE > now + FIRST_PAUSE:
+        at = min(at, token.expires_at - LAST_CHANCE)
+    return max(at, now + min(timedelta(seconds=error.wait), LONGEST_ASKED_PAUSE))
 
 
 def _token_values(grant: Grant, now: datetime) -> dict[str, object]:

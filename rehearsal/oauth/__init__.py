@@ -8,6 +8,6 @@
 """
 
 from rehearsal.oauth.server import OAuthServer, TLSPort
-from rehearsal.oauth.store import MAIL_SCOPE, Account, Client, Faults
+from rehearsal.oauth.store import MAIL_SCOPE, Account, Client, Faults, Refusal
 
-__all__ = ["MAIL_SCOPE", "Account", "Client", "Faults", "OAuthServer", "TLSPort"]
+__all__ = ["MAIL_SCOPE", "Account", "Client", "Faults", "OAuthServer", "Refusal", "TLSPort"]

@@ -28,10 +28,9 @@ from rehearsal.oauth.store import (
     Store,
     long_scope,
     new_access_token,
-    new_refresh_token,
 )
 
-AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
+AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]
 
 
 class AuthorizationCodeGrant(rfc6749_grants.AuthorizationCodeGrant):
@@ -204,8 +203,9 @@ def save_token(store: Store, token: dict[str, Any], request: OAuth2Request) -> N
             token["refresh_token"] = grant.refresh_token
     else:
         grant = request.refresh_token.grant
+        grant.used_at = time.time()
         if store.faults.rotate_refresh_tokens:
-            grant.refresh_token = token["refresh_token"] = new_refresh_token()
+            token["refresh_token"] = grant.rotate()
     store.keep_access_token(token["access_token"], grant)
     token["expires_in"] = int(store.token_life)
 

@@ -57,7 +57,11 @@ class Session:
 
 @dataclass
 class Tenant:
-    """One directory, with everything that was handed out. `refuse` is what the token endpoint says next."""
+    """One directory, with everything that was handed out.
+
+    `refuse` is what the token endpoint says next, `standing` what it says as long as it
+    stands there: numbers.
+    """
 
     id: str
     domain: str
@@ -68,6 +72,7 @@ class Tenant:
     refresh_tokens: dict[str, Session] = field(default_factory=dict)
     access_tokens: dict[str, tuple[Session, float]] = field(default_factory=dict)
     refuse: list[str] = field(default_factory=list)
+    standing: str = ""
     requests: int = 0
 
     def owner_of(self, token: str, scope: str = MAIL_SCOPES[0]) -> str | None:
@@ -108,6 +113,33 @@ REFUSALS = {
     65001: ("invalid_grant", "The user or administrator has not consented to use the application."),
     50076: ("interaction_required", "You must use multi-factor authentication to access."),
     53003: ("access_denied", "Access has been blocked by Conditional Access policies."),
+    16000: ("interaction_required", "The user account does not exist in the tenant's session."),
+    50034: ("invalid_grant", "The user account does not exist in the directory."),
+    50053: ("invalid_grant", "The account is locked after too many wrong passwords."),
+    50055: ("invalid_grant", "The password is expired."),
+    50057: ("invalid_grant", "The user account is disabled."),
+    50074: ("interaction_required", "Strong authentication is required."),
+    50078: ("interaction_required", "Presented multi-factor authentication has expired."),
+    50079: ("interaction_required", "The user is required to enrol for multi-factor authentication."),
+    50105: ("invalid_grant", "The signed in user is not assigned to a role for the application."),
+    50132: ("invalid_grant", "The session is not valid due to a password expiration or a recent change."),
+    50133: ("invalid_grant", "Session is invalid due to expiration or recent password change."),
+    50158: ("interaction_required", "External security challenge was not satisfied."),
+    53000: ("interaction_required", "Device is not in required device state."),
+    530032: ("invalid_grant", "User blocked due to risk on the tenant."),
+    53011: ("invalid_grant", "User blocked due to risk on home tenant."),
+    500014: ("invalid_client", "The service principal for the resource is disabled."),
+    500021: ("access_denied", "Access to the tenant is denied."),
+    500341: ("invalid_grant", "The user account has been deleted from the directory."),
+    650052: ("invalid_client", "The app needs access to a service that the organization has not enabled."),
+    650057: ("invalid_client", "Invalid resource: the client has requested access to one it does not list."),
+    70000: ("invalid_grant", "The provided grant is invalid or malformed."),
+    70011: ("invalid_scope", "The provided value for the input parameter scope is not valid."),
+    70043: ("invalid_grant", "The refresh token has expired due to sign-in frequency checks."),
+    700016: ("unauthorized_client", "Application was not found in the directory."),
+    7000112: ("unauthorized_client", "The application is disabled."),
+    7000215: ("invalid_client", "Invalid client secret provided."),
+    90002: ("invalid_request", "Tenant not found."),
     90033: ("temporarily_unavailable", "A transient error has occurred. Please try again."),
 }
 
@@ -159,8 +191,8 @@ class _Login:
         """The token endpoint."""
         self.tenant.requests += 1
         try:
-            if self.tenant.refuse:
-                number = int(self.tenant.refuse.pop(0))
+            if self.tenant.refuse or self.tenant.standing:
+                number = int(self.tenant.refuse.pop(0) if self.tenant.refuse else self.tenant.standing)
                 raise Refused(REFUSALS[number][0], number, REFUSALS[number][1])
             return jsonify(self._grant(name, request.form))
         except Refused as refused:

@@ -5,6 +5,7 @@ Everything runs in threads of its own, so it can stand beside an asyncio loop or
 
 import ssl
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,7 +148,9 @@ class OAuthServer:
             answer = self._app(environ, start_response)
             if self._state_file:
                 keeping.save(self.store, self._state_file)
-            return answer
+        if self.faults.answer_after and str(environ.get("PATH_INFO")).endswith("/token"):
+            time.sleep(self.faults.answer_after)
+        return answer
 
     @property
     def port(self) -> int:

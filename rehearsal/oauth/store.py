@@ -6,6 +6,7 @@ that a product connected yesterday is still connected today.
 """
 
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import Iterable
@@ -47,11 +48,13 @@ class Account:
 @dataclass
 class Client:
     """An application. Without redirect URIs it may use any ``…/login/oauth2/<name>``; an empty secret is
-    fixed by the first one that the client presents."""
+    fixed by the first one that the client presents. ``authentication``: how it may show who it is
+    (RFC 7591 section 2), ``none`` for a public client."""
 
     client_id: str
     secret: str = field(default="", repr=False)
     redirect_uris: tuple[str, ...] = ()
+    authentication: tuple[str, ...] = ("client_secret_basic", "client_secret_post")
 
     # The rest is what Authlib asks of a client (RFC 6749 section 2).
     def get_client_id(self) -> str:
@@ -80,7 +83,7 @@ class Client:
         return secrets.compare_digest(self.secret.encode(), client_secret.encode())
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return method in ("client_secret_basic", "client_secret_post")
+        return method in self.authentication
 
     def check_response_type(self, response_type: str) -> bool:
         return response_type == "code"
@@ -98,6 +101,15 @@ class Grant:
     scope: str
     refresh_token: str | None = field(default=None, repr=False)
     revoked: bool = False
+    spent: set[str] = field(default_factory=set, repr=False)
+    used_at: float = field(default_factory=time.time)
+
+    def rotate(self) -> str:
+        """Give out another refresh token in the place of the present one."""
+        if self.refresh_token:
+            self.spent.add(self.refresh_token)
+        self.refresh_token = new_refresh_token()
+        return self.refresh_token
 
 
 @dataclass(eq=False)
@@ -181,11 +193,37 @@ class Faults:
     ``refresh`` is a list of what the next refreshes answer, used up from the front: ``server_error`` (500),
     ``unavailable`` (503), ``too_many_requests`` (429), ``invalid_grant``, ``invalid_client``,
     ``broken_json``. Mind that Google's own client library repeats a refresh after a 5xx or 429.
+
+    ``standing`` is what every token request is answered while it stands there. ``answer_after``: seconds that
+    each answer of the token endpoint takes to come, though its work is done at once.
+    ``end_on_reuse``: who shows a refresh token that was replaced ends the whole grant (RFC 9700 section
+    4.14.2). ``unused_life``: seconds after which a refresh token that nobody uses is dead, 0 for never.
     """
 
     refresh: list[str] = field(default_factory=list)
+    standing: "Refusal | None" = None
+    answer_after: float = 0
     omit_refresh_token: bool = False
     rotate_refresh_tokens: bool = False
+    end_on_reuse: bool = False
+    unused_life: float = 0
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer of the token endpoint that is none of Authlib's."""
+
+    error: str
+    description: str = ""
+    status: int = 400
+    more: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def body(self) -> str:
+        """As JSON (RFC 6749 section 5.2)."""
+        words = {"error_description": self.description} if self.description else {}
+        return json.dumps({"error": self.error, **words, **self.more})
 
 
 @dataclass
@@ -222,9 +260,16 @@ class Store:
         )
 
     def grant_of_refresh_token(self, value: str) -> Grant | None:
-        return next(
-            (grant for grant in self.grants if grant.refresh_token == value and not grant.revoked), None
-        )
+        for grant in self.grants:
+            if value in grant.spent and self.faults.end_on_reuse:
+                grant.revoked = True
+            if grant.refresh_token == value and not grant.revoked and not self._is_forgotten(grant):
+                return grant
+        return None
+
+    def _is_forgotten(self, grant: Grant) -> bool:
+        life = self.faults.unused_life
+        return bool(life) and time.time() - grant.used_at > life
 
     def new_grant(self, client: Client, account: Account, scope: str, with_refresh_token: bool) -> Grant:
         grant = Grant(client, account, scope)

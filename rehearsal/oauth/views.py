@@ -154,6 +154,9 @@ def _add_back_channel(pages: Blueprint, provider: Provider) -> None:
             if store.faults.refresh:
                 status, body = REFRESH_FAULTS[store.faults.refresh.pop(0)]
                 return Response(body, status, mimetype="application/json")
+        refusal = store.faults.standing
+        if refusal:
+            return Response(refusal.body, refusal.status, refusal.headers, mimetype="application/json")
         answer: Response = provider.authorization.create_token_response()
         return answer
 

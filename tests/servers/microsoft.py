@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from joserfc.jwk import RSAKey
 
 from rehearsal.oauth import Account, OAuthServer, TLSPort
-from rehearsal.oauth.microsoft import App, Tenant, make_blueprint, new_tenant
+from rehearsal.oauth.microsoft import App, Session, Tenant, make_blueprint, new_tenant
 from tests.servers.authority import Authority
 
 
@@ -26,6 +27,12 @@ class Microsoft:
         app = App(f"app-{len(self.tenant.apps) + 1}", "abc8Q~value-of-the-secret", redirect_uris)
         self.tenant.apps[app.client_id] = app
         return app
+
+    def issue(self, app: App, email: str, scope: tuple[str, ...]) -> str:
+        """A refresh token without any page, as if the account had consented just now."""
+        token = f"0.A{uuid4()}"
+        self.tenant.refresh_tokens[token] = Session(app, self.tenant.accounts[email], scope)
+        return token
 
 
 @contextmanager

@@ -82,6 +82,32 @@ def names(**addresses: str) -> Any:
         ("https://100.100.100.200/", "never asked"),
         ("https://0.0.0.0/", "never asked"),
         ("https://224.0.0.1/", "never asked"),
+        ("https://255.255.255.255/", "never asked"),
+        ("https://0.1.2.3/", "never asked"),
+        ("https://168.63.129.16/", "never asked"),
+        ("https://192.0.0.192/", "never asked"),
+        ("https://2852039166/latest", "never asked"),
+        ("https://0xa9fea9fe/latest", "never asked"),
+        ("https://0xa9.0xfe.0251.0xfe/", "never asked"),
+        ("https://169.254.43518/", "never asked"),
+        ("https://[::a9fe:a9fe]/", "never asked"),
+        ("https://[::ffff:a9fe:a9fe]/", "never asked"),
+        ("https://[::ffff:0:a9fe:a9fe]/", "never asked"),
+        ("https://[2002:a9fe:a9fe::1]/", "never asked"),
+        ("https://[2001:0:4136:e378:8000:63bf:5601:5601]/", "never asked"),
+        ("https://[64:ff9b:1::a9fe:a9fe]/", "never asked"),
+        ("https://[fe80::1%lo]/", "never asked"),
+        ("https://[fd00:ec2::23]/", "never asked"),
+        ("https://[fd20:ce::254]/", "never asked"),
+        ("https://[ff02::1]/", "never asked"),
+        ("https://[::]/", "never asked"),
+        ("https://example.com/tök", "not a web address"),
+        ("https://example.com/?a=\x7f", "not a web address"),
+        ("https://example.com:25/", "port 25"),
+        ("https://127.0.0.1:6379/", "port 6379"),
+        ("http://localhost:5432/token", "port 5432"),
+        ("https://@:secret@example.com/", "user name or password"),
+        ("http://2130706433/token", "not encrypted"),
     ],
 )
 def test_addresses_that_are_always_refused(url: str, why: str, settings: Settings) -> None:
@@ -93,7 +119,12 @@ def test_addresses_that_are_always_refused(url: str, why: str, settings: Setting
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "10.0.0.1", "192.168.1.5", "172.16.0.9", "100.64.0.1", "[::1]", "[fd00::1]"]
+    "host",
+    [
+        *("127.0.0.1", "10.0.0.1", "192.168.1.5", "172.16.0.9", "100.64.0.1", "[::1]", "[fd00::1]"),
+        *("2130706433", "0x7f000001", "0177.0.0.1", "127.1", "[::ffff:10.0.0.1]", "[::ffff:7f00:1]"),
+        *("[2002:0a00:0001::1]", "[64:ff9b::10.0.0.1]", "[fec0::1]", "localhost"),
+    ],
 )
 def test_private_addresses_only_by_setting(host: str, settings: Settings) -> None:
     settings.ALLOW_PRIVATE_HOSTS = True
@@ -157,6 +188,44 @@ def test_a_server_that_is_not_there_is_named() -> None:
         port = free.getsockname()[1]
     with pytest.raises(guard.Unreachable, match=f"127.0.0.1:{port} did not answer"):
         guard.ask(guard.Question(f"http://127.0.0.1:{port}/", WHAT))
+
+
+def test_a_name_that_tls_knows_no_name_for_is_no_crash(monkeypatch: pytest.MonkeyPatch, page: int) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("127.0.0.1", page))])
+    with pytest.raises(guard.Unreachable):
+        guard.ask(guard.Question(f"https://.example.com:{page}/", WHAT))
+
+
+def test_a_body_without_end_is_cut(monkeypatch: pytest.MonkeyPatch, page: int) -> None:
+    monkeypatch.setattr(guard, "LARGEST_ANSWER", 10)
+    assert guard.ask(guard.Question(f"http://127.0.0.1:{page}/long", WHAT)).body == b"GET /long "
+
+
+def test_a_head_without_end_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            line, _ = listener.accept()
+            with line, suppress(OSError):
+                line.recv(1000)
+                line.sendall(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000 + b"\r\n")
+
+        thread = Thread(target=answer)
+        thread.start()
+        with pytest.raises(guard.Unreachable):
+            guard.ask(guard.Question(f"http://127.0.0.1:{listener.getsockname()[1]}/", WHAT))
+        thread.join()
+
+
+def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch, page: int) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert guard.ask(guard.Question(f"http://127.0.0.1:{page}/", WHAT)).status == 200
+
+
+def test_the_names_of_headers_are_the_same_in_any_letters() -> None:
+    answer = guard.Answer(200, {"retry-After": "7"}, b"")
+    assert (answer.header("Retry-After"), answer.header("Location")) == ("7", "")
 
 
 def test_a_server_that_talks_nonsense_is_no_crash() -> None:
