@@ -107,6 +107,7 @@ def providers() -> list[dict[str, Any]]:
         token = provider.token
         state = (
             "needs sign-in" if token.needs_sign_in
+            else "for people" if provider.for_people and not token.account
             else "not signed in" if not token.account
             else "failing" if token.is_failing
             else "ok"

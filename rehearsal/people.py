@@ -20,6 +20,12 @@ class CompanyMailbox:
         return self.password is None
 
 
+#: The company's people, who have accounts at Google as well; their mail is in nobody's mailbox here.
+STAFF = (
+    ("alice@company.example", "Alice Agent"),
+    ("bob@company.example", "Bob Supervisor"),
+    ("charlie@company.example", "Charlie Colleague"),
+)
 COMPANY_MAILBOXES = (
     CompanyMailbox("support@company.example", "Support", "rehearsal"),
     CompanyMailbox("billing@company.example", "Billing", "rehearsal"),

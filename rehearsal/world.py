@@ -20,7 +20,7 @@ from rehearsal.mail.post import PostOffice
 from rehearsal.mail.smtp import SmtpHost
 from rehearsal.oauth import Account, OAuthServer, TLSPort
 from rehearsal.pages import Sight, make_blueprint
-from rehearsal.people import COMPANY, COMPANY_MAILBOXES, GOOGLE_IMAP, GOOGLE_SMTP
+from rehearsal.people import COMPANY, COMPANY_MAILBOXES, GOOGLE_IMAP, GOOGLE_SMTP, STAFF
 
 HOST = ports.HOST
 SENT_FOLDER = "[Gmail]/Sent Mail"
@@ -113,7 +113,10 @@ class World:
     def _make_oauth(self, tls: ssl.SSLContext) -> None:
         self.oauth = OAuthServer(
             self.ports["web"],
-            [Account(one.address, one.name) for one in COMPANY_MAILBOXES if one.at_google],
+            [
+                *(Account(one.address, one.name) for one in COMPANY_MAILBOXES if one.at_google),
+                *(Account(address, name) for address, name in STAFF),
+            ],
             token_life=self.options.token_life,
             tls=TLSPort(tls, self.ports["web-tls"]),
             state_file=self.options.folder / "oauth.json",
@@ -178,7 +181,7 @@ class World:
             f'{key} = "{urls[key]}"'
             for key in ("authorization_url", "token_url", "refresh_url", "revoke_url", "userinfo_url")
         ]
-        lines.append('scope = "https://mail.google.com/"')
+        lines += [f'issuer = "{self.oauth.base_url}"', 'scope = "https://mail.google.com/"']
         self.presets.write_text("\n".join(lines) + "\n")
 
     @property

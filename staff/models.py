@@ -8,7 +8,7 @@ no second factor ──set up──▶ unconfirmed ──right code──▶ ask
 import secrets
 import time
 from base64 import b32decode, b32encode
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
@@ -23,6 +23,7 @@ ISSUER = "UCS Email"
 KEY_BYTES = 20  # as long as the hash it goes into (RFC 4226 section 4, R6)
 STEPS_BEFORE_AND_AFTER = 1
 LONGEST_PAUSE = 3600.0
+MOST_COUNTED = 64  # the library raises 2 to this power
 
 
 def new_key() -> str:
@@ -35,6 +36,9 @@ class SecondFactor(ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp
 
     After n wrong codes the next is looked at 2ⁿ⁻¹ seconds later, an hour at most.
     """
+
+    if TYPE_CHECKING:
+        throttling_failure_count: int
 
     key = SecretField(default=new_key)
     last_step = models.BigIntegerField(default=-1, editable=False, help_text="Of the last code used.")
@@ -60,6 +64,7 @@ class SecondFactor(ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp
         right = digits.isascii() and digits.isdigit() and len(digits) == clock.digits
         if not (right and clock.verify(int(digits), STEPS_BEFORE_AND_AFTER, self.last_step + 1)):
             self.throttle_increment(commit=False)
+            self.throttling_failure_count = min(self.throttling_failure_count, MOST_COUNTED)
             return False
         self.last_step = clock.t()
         self.throttle_reset(commit=False)
@@ -67,7 +72,7 @@ class SecondFactor(ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp
 
     def get_throttle_factor(self) -> float:
         # The library doubles without end: who knows the password could lock the owner out for years.
-        return float(min(1.0, LONGEST_PAUSE / 2 ** max(0, min(self.throttling_failure_count, 64) - 1)))
+        return float(min(1.0, LONGEST_PAUSE / 2 ** max(0, self.throttling_failure_count - 1)))
 
     @property
     def address(self) -> str:

@@ -47,6 +47,16 @@ def make_signed_in_provider(server: OAuthServer, email: str, **overrides: Any) -
     return provider
 
 
+def make_people_provider(server: OAuthServer, **overrides: Any) -> SSOProvider:
+    """An SSO provider at `server` with which people of example.com may sign in."""
+    urls = server.endpoints()
+    endpoints = {name: urls[name] for name in ("authorization_url", "token_url", "userinfo_url")}
+    values = {"for_people": True, "allowed_domains": "example.com", "issuer": server.base_url}
+    provider = make_provider(**(endpoints | values | overrides))
+    server.add_client(Client(provider.client_id, provider.client_secret))
+    return provider
+
+
 def make_sender(**overrides: Any) -> EmailSender:
     """A sender for support@example.com, at a port where nobody listens."""
     values: dict[str, Any] = {

@@ -85,13 +85,14 @@ class RefreshTokenGrant(rfc6749_grants.RefreshTokenGrant):
 class OpenID(OpenIDCode):
     """Adds the id_token when ``openid`` was asked for (OpenID Connect Core 3.1)."""
 
-    def __init__(self, issuer: str, key: RSAKey) -> None:
+    def __init__(self, issuer: str, key: RSAKey, store: Store) -> None:
         super().__init__(require_nonce=False)
         self.issuer = issuer
         self.key = key
+        self.store = store
 
     def resolve_client_private_key(self, client: Client) -> RSAKey:
-        return self.key
+        return RSAKey.generate_key(2048) if self.store.faults.foreign_signature else self.key
 
     def get_client_algorithm(self, client: Client) -> str:
         return "RS256"
@@ -107,7 +108,7 @@ class OpenID(OpenIDCode):
         return False
 
     def generate_user_info(self, user: Account, scope: str) -> UserInfo:
-        return user_info(user, scope)
+        return UserInfo(user_info(user, scope) | self.store.faults.identity)
 
 
 class Introspection(IntrospectionEndpoint):
@@ -172,7 +173,10 @@ def user_info(account: Account, scope: str) -> UserInfo:
     words = scope.split()
     info = UserInfo(sub=account.subject)
     if LONG_SCOPES["email"] in words:
-        info |= {"email": account.email, "email_verified": True, "hd": account.email.rpartition("@")[2]}
+        info |= {"email": account.email, "email_verified": account.verified}
+        domain = account.email.rpartition("@")[2]
+        # Google names the hosted domain for accounts of an organisation only.
+        info |= {"hd": domain} if account.verified and domain != "gmail.com" else {}
     if LONG_SCOPES["profile"] in words:
         info["name"] = account.name or account.email
     return info
@@ -218,7 +222,7 @@ def make_authorization_server(store: Store, issuer: str, key: RSAKey) -> Authori
     server.store = store
     server.scopes_supported = sorted(SCOPES)
     server.register_token_generator("default", generate_token)
-    server.register_grant(AuthorizationCodeGrant, [CodeChallenge(required=False), OpenID(issuer, key)])
+    server.register_grant(AuthorizationCodeGrant, [CodeChallenge(required=False), OpenID(issuer, key, store)])
     server.register_grant(RefreshTokenGrant)
     server.register_endpoint(Introspection)
     server.register_endpoint(Revocation)

@@ -203,7 +203,7 @@ class _Login:
         """OpenID Connect Discovery 1.0."""
         place = f"{self.base_url}/{name}"
         return jsonify(
-            issuer=f"{self.base_url}/{self.tenant.id}/v2.0",
+            issuer=f"{self.base_url}/{'{tenantid}' if name in ANY_TENANT else self.tenant.id}/v2.0",
             authorization_endpoint=f"{place}/oauth2/v2.0/authorize",
             token_endpoint=f"{place}/oauth2/v2.0/token",
             jwks_uri=f"{place}/discovery/v2.0/keys",
@@ -322,6 +322,8 @@ class _Login:
             "tid": self.tenant.id,
             "ver": "2.0",
         }
+        # A guest is known by the address at home; the token says whose account it is.
+        claims |= {"idp": "https://sts.windows.net/another-tenant/", "acct": 1} if account.guest else {}
         claims |= {"nonce": session.nonce} if session.nonce else {}
         return jwt.encode({"alg": "RS256", "kid": self.key.kid, "typ": "JWT"}, claims, self.key)
 

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 MAIL_SCOPE = "https://mail.google.com/"
@@ -33,10 +34,16 @@ CODE_LIFE = 600
 
 @dataclass(frozen=True)
 class Account:
-    """A person or a mailbox that can sign in here."""
+    """A person or a mailbox that can sign in here.
+
+    :param guest: Microsoft's word for somebody of another tenant.
+    :param verified: the address was confirmed; Google lets one sign up with an address of another firm.
+    """
 
     email: str
     name: str = ""
+    verified: bool = True
+    guest: bool = False
 
     @property
     def subject(self) -> str:
@@ -194,6 +201,8 @@ class Faults:
     ``unavailable`` (503), ``too_many_requests`` (429), ``invalid_grant``, ``invalid_client``,
     ``broken_json``. Mind that Google's own client library repeats a refresh after a 5xx or 429.
 
+    ``identity`` are claims that an id_token states over the true ones; with ``foreign_signature`` it is
+    signed with a key that is nowhere published.
     ``standing`` is what every token request is answered while it stands there. ``answer_after``: seconds that
     each answer of the token endpoint takes to come, though its work is done at once.
     ``end_on_reuse``: who shows a refresh token that was replaced ends the whole grant (RFC 9700 section
@@ -204,6 +213,8 @@ class Faults:
     standing: "Refusal | None" = None
     answer_after: float = 0
     omit_refresh_token: bool = False
+    identity: dict[str, Any] = field(default_factory=dict)
+    foreign_signature: bool = False
     rotate_refresh_tokens: bool = False
     end_on_reuse: bool = False
     unused_life: float = 0

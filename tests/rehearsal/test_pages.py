@@ -24,7 +24,7 @@ def test_front_page_names_every_mailbox_and_the_values_of_the_reference(rehearsa
     for one in COMPANY_MAILBOXES:
         assert one.address in page
     values = ("imap.gmail.com", "smtp.gmail.com", "123456789-copiedClientId.apps.googleusercontent.com")
-    for value in (*values, "http://127.0.0.1:8080/api/v1.0/auth/token/1", "https://mail.google.com/"):
+    for value in (*values, "http://127.0.0.1:8080/api/v1.0/auth/token/2", "https://mail.google.com/"):
         assert f"<code>{value}</code>" in page
 
 

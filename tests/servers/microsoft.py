@@ -36,13 +36,14 @@ class Microsoft:
 
 
 @contextmanager
-def running(authority: Authority, *accounts: str) -> Iterator[Microsoft]:
+def running(authority: Authority, *accounts: str, guests: tuple[str, ...] = ()) -> Iterator[Microsoft]:
     """A started service."""
     certificate = authority.certificate()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate.chain, certificate.key)
     server = OAuthServer(tls=TLSPort(context))
-    tenant = new_tenant(Account(email) for email in accounts)
+    people = [Account(email) for email in accounts] + [Account(email, guest=True) for email in guests]
+    tenant = new_tenant(people)
     key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
     server.add_pages(make_blueprint(tenant, server.back_channel_url, key))
     with server:

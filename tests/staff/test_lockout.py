@@ -1,0 +1,72 @@
+"""Too many wrong passwords: a sentence with the time left, for users who exist and for others."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from axes.models import AccessAttempt
+from django.test import Client
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from tests.make import make_administrator, make_agent
+from tests.staff.conftest import user_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def lockout(settings: Settings) -> None:
+    settings.AXES_ENABLED = True
+
+
+def guess(client: Client, username: str, times: int, at: str = "/login/", **headers: str) -> str:
+    for _ in range(times):
+        answer = client.post(at, {"username": username, "password": "wrong"}, headers=headers)
+    return answer.content.decode()
+
+
+@pytest.mark.parametrize("username", ["alice", "nobody"])
+def test_the_sentence_tells_how_long_and_not_who_exists(username: str) -> None:
+    make_agent("alice")
+    client = Client()
+    assert "don’t match" in guess(client, username, 9)
+    page = guess(client, username, 1)
+    assert re.search(rf"Signing in as {username} from here is locked for 15 minutes", page)
+    assert "locked" in guess(client, username, 1, **{"HX-Request": "true"})
+    locked = client.post("/login/", {"username": username, "password": username})
+    assert locked.status_code == 429
+    assert user_in(client) == ""
+
+
+def test_trying_on_does_not_prolong_it() -> None:
+    make_agent("alice")
+    guess(Client(), "alice", 10)
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=12))
+    assert "for 3 minutes" in guess(Client(), "alice", 3)
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
+    client = Client()
+    client.post("/login/", {"username": "alice", "password": "alice"})
+    assert user_in(client) == "alice"
+
+
+def test_colleagues_at_the_same_address_are_not_locked_out() -> None:
+    make_agent("alice")
+    make_agent("bob")
+    guess(Client(), "alice", 12)
+    client = Client()
+    client.post("/login/", {"username": "bob", "password": "bob"})
+    assert user_in(client) == "bob"
+
+
+def test_the_administration_is_entered_through_the_same_door() -> None:
+    make_administrator()
+    make_agent("alice")
+    client = Client()
+    assert "locked" in guess(client, "root", 10, at="/admin/login/")
+    agent = Client()
+    agent.post("/login/", {"username": "alice", "password": "alice"})
+    page = agent.get("/admin/", follow=True).content.decode()
+    assert "You are signed in as alice, who may not open the administration." in page
+    answer = agent.post("/admin/login/?next=/admin/", {"username": "alice", "password": "alice"}, follow=True)
+    assert "may not open the administration" in answer.content.decode()
