@@ -1,6 +1,6 @@
 """Who wrote, and one record for each mail in and out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,13 +21,17 @@ CONTACTS = "crm.tracking.contacts"
 MADE = "crm.tracking.made"
 
 MAKE = """
-WITH address AS (
+WITH new AS (
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) AS new (email, name, language) ORDER BY email
+), address AS (
     INSERT INTO crm_contactaddress (contact_id, email)
-    VALUES (nextval(pg_get_serial_sequence('crm_contact', 'id')), %s)
-    ON CONFLICT (email) DO NOTHING RETURNING contact_id
+    SELECT nextval(pg_get_serial_sequence('crm_contact', 'id')), email FROM new
+    ON CONFLICT (email) DO NOTHING RETURNING contact_id, email
+), contact AS (
+    INSERT INTO crm_contact (id, name, language, remark, created_at)
+    SELECT contact_id, name, language, '', %s FROM address JOIN new USING (email) RETURNING id
 )
-INSERT INTO crm_contact (id, name, language, remark, created_at)
-SELECT contact_id, %s, %s, '', %s FROM address RETURNING id
+SELECT email, id FROM address JOIN contact ON id = contact_id
 """
 """The address first: its unique key decides who makes the contact, and a loser leaves nothing behind."""
 
@@ -59,7 +63,7 @@ def contact_for(address: Address, language: str = "") -> Contact:
     """
     email = _key(address)
     name = address.name.strip()[:NAME_LENGTH] if email else UNKNOWN_SENDER
-    contact = _known(email) or _remembered(email, _make(email, name, language))
+    contact = _known(email) or _remembered(email, _made(email, name, language))
     learnt = {"name": contact.name or name, "language": language or contact.language}
     changes = {field: value for field, value in learnt.items() if getattr(contact, field) != value}
     for field, value in changes.items():
@@ -82,6 +86,18 @@ def foresee(people: Iterable[Address]) -> None:
     note(CONTACTS, contacts | {row.email: row.contact for row in rows})
 
 
+def make(people: Iterable[tuple[Address, str]]) -> None:
+    """Make the contacts of a batch that are new, with what they have written in, after `foresee`."""
+    contacts: dict[str, Contact | None] = noted(CONTACTS)
+    new: dict[str, Contact] = {}
+    for address, language in people:
+        email = _key(address)
+        if email and contacts.get(email) is None and email not in new:
+            new[email] = Contact(name=address.name.strip()[:NAME_LENGTH], language=language)
+    if new:
+        contacts.update(_make(list(new.values()), list(new)))
+
+
 def _key(address: Address) -> str:
     return address.email.strip().lower()[:EMAIL_LENGTH]
 
@@ -102,17 +118,25 @@ def _remembered(email: str, contact: Contact) -> Contact:
     return contact
 
 
-def _make(email: str, name: str, language: str) -> Contact:
-    contact = Contact(name=name, language=language, created_at=timezone.now())
+def _made(email: str, name: str, language: str) -> Contact:
+    contact = _make([Contact(name=name, language=language)], [email]).get(email)
+    # If not, the same person's other mail came at the same moment.
+    return contact or ContactAddress.objects.select_related("contact").get(email=email).contact
+
+
+def _make(contacts: Sequence[Contact], emails: Sequence[str]) -> dict[str, Contact]:
+    """Write new contacts; those are returned by address that nobody has made at the same moment."""
+    now = timezone.now()
+    names, languages = [each.name for each in contacts], [each.language for each in contacts]
     with connection.cursor() as cursor:
-        cursor.execute(MAKE, [email, contact.name, contact.language, contact.created_at])
-        made = cursor.fetchone()
-    if made is None:  # the same person's other mail came at the same moment
-        return ContactAddress.objects.select_related("contact").get(email=email).contact
-    (contact.pk,) = made
-    note(MADE, {*(noted(MADE) or ()), contact.pk})
-    contact._state.adding, contact._state.db = False, connection.alias
-    return contact
+        cursor.execute(MAKE, [list(emails), names, languages, now])
+        ids = dict(cursor.fetchall())
+    made = {email: each for email, each in zip(emails, contacts, strict=True) if email in ids}
+    for email, contact in made.items():
+        contact.pk, contact.created_at = ids[email], now
+        contact._state.adding, contact._state.db = False, connection.alias
+    note(MADE, {*(noted(MADE) or ()), *ids.values()})
+    return made
 
 
 def record(entry: Entry) -> None:

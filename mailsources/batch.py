@@ -14,6 +14,7 @@ from mailcore.heading import Heading, read_heading
 from mailsources import oversize
 from mailsources.listing import Arrived, Listed, Seen, TooBig, Unreadable, Vanished
 from mailsources.models import MAX_ATTEMPTS, EmailSource, FetchedMail, SourceState
+from mailstore.copying import copy_in, give_ids
 from mailstore.models import RawMail
 from queues.search import words
 
@@ -106,7 +107,8 @@ class Batch:
         """Make or complete the rows, and count them for the source's state, which the caller saves."""
         self._recall()
         rows = [row for one in self.ready if (row := self._row(one)) is not None]
-        RawMail.objects.bulk_create(self._new_raws)
+        give_ids(self._new_raws)
+        copy_in(self._new_raws)
         for row in rows:
             row.raw = row.raw  # the raw mail has its id only now
         FetchedMail.objects.filter(pk__in=self._freed).update(uidl=None)

@@ -16,14 +16,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from crm import tracking
 from mailcore.parsed import ParsedMail
 from mailsources import apart, claims, forwarding
 from mailsources.claims import Claim, ClaimLost
 from mailsources.models import FetchedMail
 from mailsources.parser import Limits, Outcome, ParserUnavailable, Unparsable
 from mailstore.batch import batch
-from queues import intake, naming
+from queues import intake
 from queues.models import Message
 
 logger = logging.getLogger(__name__)
@@ -195,29 +194,28 @@ def _deliver_alone(work: _Work) -> list[Message]:
 
 @transaction.atomic
 def _hand_over(works: Sequence[_Work]) -> list[Message]:
-    delivered: list[tuple[Claim, Message]] = []
     with batch():
-        mails = [work.outcome for work in works if isinstance(work.outcome, ParsedMail)]
-        naming.foresee(mails)
-        tracking.foresee(mail.from_ for mail in mails)
-        for work in works:
-            message = _into_its_queue(work)
-            if message is not None:
-                delivered.append((work.claim, message))
+        mails = [(work, mail) for work in works if (mail := _for_people(work)) is not None]
+        intake.foresee([mail for _, mail in mails])
+        delivered = [(work.claim, _into_its_queue(work.fetched, mail)) for work, mail in mails]
     claims.settle(delivered)  # or nothing of this has happened
     return [message for _, message in delivered]
 
 
-def _into_its_queue(work: _Work) -> Message | None:
-    fetched, mail = work.fetched, work.outcome
-    assert isinstance(mail, ParsedMail)
-    if fetched.raw is None:
-        raise ValueError("its bytes are not stored")
-    mail = forwarding.with_its_envelope(fetched, mail)
-    reason = forwarding.kept_out(fetched, mail)
+def _for_people(work: _Work) -> ParsedMail | None:
+    """The mail as it came, with what its envelope tells; None if it is no customer's."""
+    assert isinstance(work.outcome, ParsedMail)
+    mail = forwarding.with_its_envelope(work.fetched, work.outcome)
+    reason = forwarding.kept_out(work.fetched, mail)
     if reason:
         _leave_out(work.claim, mail, reason)
         return None
+    return mail
+
+
+def _into_its_queue(fetched: FetchedMail, mail: ParsedMail) -> Message:
+    if fetched.raw is None:
+        raise ValueError("its bytes are not stored")
     at = fetched.received_at or fetched.fetched_at
     return intake.deliver(fetched.source.queue, mail, fetched.raw, at, acknowledge=not fetched.is_history)
 

@@ -3,6 +3,7 @@
 It is not trusted: it has its limits, a deadline is kept from here as well, and its answers are checked.
 """
 
+import fcntl
 import os
 import select
 import signal
@@ -26,7 +27,7 @@ LARGEST_ANSWER = 128 * 1024 * 1024
 BIG = 8 * 1024 * 1024
 """A process that has parsed such a mail is not kept: it would not give the memory back."""
 
-_AT_ONCE = 64 * 1024  # what a pipe holds
+_AT_ONCE = 1024 * 1024  # what a pipe holds, at most: so many mails are parsed while others are delivered
 _PIECES = 64
 _GRACE_SECONDS = 5
 _MEGABYTE = 1024 * 1024
@@ -82,8 +83,9 @@ class Parser:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self._asks, self._answers = self.process.stdin.fileno(), self.process.stdout.fileno()
-        os.set_blocking(self._asks, False)
-        os.set_blocking(self._answers, False)
+        for end in (self._asks, self._answers):
+            os.set_blocking(end, False)
+            _widen(end)
         self._greet()
 
     def _greet(self) -> None:
@@ -213,3 +215,10 @@ class Parser:
 
     def _too_little_memory(self) -> str:
         return f"The parser was stopped: it wanted more than {self.memory // _MEGABYTE} MB of memory."
+
+
+def _widen(pipe: int) -> None:
+    """Let a pipe hold more, where the system has a way and a user may (pipe(7))."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _AT_ONCE)

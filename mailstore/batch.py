@@ -3,7 +3,7 @@
 Outside of a batch everything happens at once, so who calls `once` functions and `write` need not know.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -11,6 +11,8 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from django.db import models
+
+from mailstore.copying import copy_in, update_in
 
 Answer = TypeVar("Answer")
 
@@ -20,6 +22,9 @@ class _Batch:
     answers: dict[Any, Any] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     rows: dict[tuple[type[models.Model], bool], list[models.Model]] = field(default_factory=dict)
+    amended: dict[tuple[type[models.Model], tuple[str, ...]], dict[int, models.Model]] = field(
+        default_factory=dict
+    )
 
 
 _current: ContextVar[_Batch | None] = ContextVar("batch", default=None)
@@ -38,12 +43,22 @@ def batch() -> Iterator[None]:
     finally:
         _current.reset(token)
     _write(mine, list(mine.rows))
+    _amend(mine)
+
+
+def _amend(mine: _Batch) -> None:
+    for (_, names), rows in mine.amended.items():
+        update_in(list(rows.values()), names)
+    mine.amended.clear()
 
 
 def _write(mine: _Batch, kinds: Iterable[tuple[type[models.Model], bool]]) -> None:
     for model, ignore_conflicts in kinds:
         rows = mine.rows.pop((model, ignore_conflicts))
-        model._default_manager.bulk_create(rows, ignore_conflicts=ignore_conflicts)
+        if ignore_conflicts:
+            model._default_manager.bulk_create(rows, ignore_conflicts=True)
+        else:
+            copy_in(rows)
 
 
 def is_open() -> bool:
@@ -68,6 +83,7 @@ def flush(*topics: str) -> None:
         return
     current.touched.clear()
     _write(current, [kind for kind, rows in current.rows.items() if rows[0].pk is not None])
+    _amend(current)
 
 
 def once(question: Callable[[], Answer]) -> Callable[[], Answer]:
@@ -93,6 +109,15 @@ def write(row: models.Model, *, ignore_conflicts: bool = False) -> None:
         type(row)._default_manager.bulk_create([row], ignore_conflicts=ignore_conflicts)
     else:
         current.rows.setdefault((type(row), ignore_conflicts), []).append(row)
+
+
+def amend(row: models.Model, fields: Sequence[str]) -> None:
+    """Save these fields of a locked row, which nobody reads before the end of the batch."""
+    current = _current.get()
+    if current is None:
+        row.save(update_fields=fields)
+    else:
+        current.amended.setdefault((type(row), tuple(fields)), {})[row.pk] = row
 
 
 def note(topic: str, answer: object) -> None:

@@ -8,6 +8,7 @@ only a bounce (never a delay) puts the conversation back to work, as the custome
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -19,9 +20,9 @@ from mailcore import language
 from mailcore.automatic import is_daemon
 from mailcore.parsed import AttachmentPart, Automatic, Bounce, ParsedMail
 from mailstore.announce import announce
-from mailstore.batch import flush, note, noted, once, touch
+from mailstore.batch import amend, flush, note, noted, once, touch
 from mailstore.models import RawMail
-from queues import acknowledging, bounces, brakes, live, matching, outside, states, tasks
+from queues import acknowledging, ahead, bounces, brakes, live, matching, naming, outside, states, tasks
 from queues.enclosures import keep, split_files
 from queues.history import Kind, note_event
 from queues.letters import own_addresses, write_acknowledgement
@@ -39,6 +40,21 @@ State = Conversation.State
 SURE = 0.8  # of the language
 ENOUGH_TEXT = 60  # characters; shorter mails are helped by their subject
 SHOWN = ["messages_count", "last_message_at", "last_direction", "preview", "has_attachments"]
+
+
+def foresee(mails: Sequence[ParsedMail]) -> None:
+    """Look up and lock at once what the mails of a batch, the next to be delivered, will need."""
+    tracking.foresee(mail.from_ for mail in mails)
+    newcomers = (mail for mail in mails if _is_new(mail))
+    tracking.make((mail.from_, _seen_language(mail)[0]) for mail in newcomers)
+    joinable = naming.foresee(mails)
+    rows = {row.pk: row for row in states.lock_together(set(joinable.values()))} if joinable else {}
+    ahead.are_locked({pk: rows[end] for pk, end in joinable.items() if end in rows})
+
+
+def _is_new(mail: ParsedMail) -> bool:
+    """Whether the mail begins a conversation in any case."""
+    return mail.automatic == Automatic.NO and not ids_of(mail)
 
 
 @transaction.atomic(savepoint=False)
@@ -71,16 +87,22 @@ def deliver(
 def _touch(message: Message, sender: str) -> None:
     """What a later mail of the batch may ask for, while the message is not written yet."""
     touch(sender, f"id {message.message_id}", f"conversation {message.conversation_id}")
+    ahead.has_come(message)
 
 
 def _joined(match: Match) -> Conversation | None:
     if match.conversation_id is None:
         return None
+    locked = ahead.locked(match.conversation_id)
+    if locked is not None:
+        return locked
     flush(f"conversation {match.conversation_id}")
     try:
-        return states.lock_following(match.conversation_id)
+        row = states.lock_following(match.conversation_id)
     except Conversation.DoesNotExist:  # erased a moment ago
         return None
+    ahead.is_locked(row)
+    return row
 
 
 def _open(
@@ -143,10 +165,12 @@ def _join(
     conversation: Conversation, mail: ParsedMail, raw: RawMail, received_at: datetime, match: Match
 ) -> Message:
     message = _message(mail, raw, received_at)
+    if conversation.has_outside:
+        flush(f"conversation {conversation.pk}")
     message.is_outside = outside.is_from_outside(conversation, mail)
     _keep(conversation, message, mail)
     _show(conversation, message, mail)
-    conversation.save(update_fields=SHOWN)
+    amend(conversation, SHOWN)
     if match.is_copy:
         track(conversation, message, conversation.contact)
         note_event(conversation, Kind.RECEIVED, "The same mail came over another mailbox too.")
@@ -283,11 +307,16 @@ def _returned(conversation: Conversation, message: Message, bounce: Bounce, sent
 
 def _seen_language(mail: ParsedMail) -> tuple[str, float]:
     """The language that the new text is surely written in, of those that agents write; ("", 0.0) else."""
-    text = mail.new_text
-    if len(text) < ENOUGH_TEXT:
-        text = f"{mail.subject}\n{text}"
-    tag, confidence = language.detect(text, _written_languages())
-    return (tag, confidence) if confidence >= SURE else ("", 0.0)
+    topic = f"queues.intake: language of {id(mail)}"
+    known: tuple[str, float] | None = noted(topic)
+    if known is None:
+        text = mail.new_text
+        if len(text) < ENOUGH_TEXT:
+            text = f"{mail.subject}\n{text}"
+        tag, confidence = language.detect(text, _written_languages())
+        known = (tag, confidence) if confidence >= SURE else ("", 0.0)
+        note(topic, known)
+    return known
 
 
 @once

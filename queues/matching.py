@@ -22,9 +22,10 @@ from mailcore.parsed import Automatic, ParsedMail
 from mailstore.batch import flush
 from mailstore.models import RawMail
 from queues import bounces
+from queues.ahead import is_perhaps_here
 from queues.letters import own_addresses
 from queues.models import Conversation, EmailQueue, Message
-from queues.naming import continuations, ids_of, is_perhaps_here, named, parties, together
+from queues.naming import continuations, ids_of, named, parties, together
 from queues.subjects import base_subject, is_changed, number_in
 
 COPY_WITHIN = timedelta(days=1)  # the same mail over a second mailbox comes at almost the same time
@@ -108,11 +109,10 @@ def _lost(queue: EmailQueue, mail: ParsedMail) -> Match | None:
 
 def _found(queue: EmailQueue, mail: ParsedMail) -> list[Found]:
     rows = named(ids_of(mail))
-    if rows:
-        flush(*(f"conversation {row.pk}" for row in rows))
     ended = {row.pk: _ended(row, mail) for row in rows}
-    if any(ended.values()):
-        later = continuations([pk for pk, why in ended.items() if why])
+    if over := [pk for pk, why in ended.items() if why]:
+        flush(*(f"conversation {pk}" for pk in over))
+        later = continuations(over)
         rows += [row for row in later if row.pk not in ended]
         ended |= {row.pk: _ended(row, mail) for row in later}
     copies = _copies(rows, mail)
@@ -150,14 +150,16 @@ def _ended(row: Conversation, mail: ParsedMail) -> str:
 def _is_changed(row: Conversation, mail: ParsedMail) -> bool:
     if not is_changed(mail.subject, frozenset({base_subject(row.subject)})):
         return False
+    flush(f"conversation {row.pk}")
     others = row.messages.order_by("-pk").values_list("subject", flat=True)[:MOST_SUBJECTS]
     return is_changed(mail.subject, frozenset(map(base_subject, {row.subject, *others})))
 
 
 def _copies(rows: list[Conversation], mail: ParsedMail) -> set[int]:
     """Which of the conversations have this very mail: an id alone doesn't say so, as some use it twice."""
-    if not rows:
+    if not rows or not is_perhaps_here(mail.message_id):
         return set()
+    flush(*(f"conversation {row.pk}" for row in rows))
     same = Message.objects.filter(
         conversation__in=rows, message_id=mail.message_id[:1000], direction=Message.Direction.IN
     )

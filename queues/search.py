@@ -59,7 +59,16 @@ def words(text: str) -> list[str]:
     return list(dict.fromkeys(word[:LONGEST_WORD] for word in _WORD.findall(fold(text[:MOST_CHARACTERS]))))
 
 
-def vector(texts: Iterable[str]) -> Func:
+class Vector(Func):
+    """A search vector of these lexemes, in which no word has a place."""
+
+    def __init__(self, lexemes: list[str]) -> None:
+        self.lexemes = lexemes
+        value = Value(lexemes, output_field=ArrayField(TextField()))
+        super().__init__(value, function="array_to_tsvector", output_field=SearchVectorField())
+
+
+def vector(texts: Iterable[str]) -> Vector:
     """The value of `Message.search` for these texts, the most telling first."""
     kept, size = [], 0
     for word in words("\n".join(texts)):
@@ -67,11 +76,7 @@ def vector(texts: Iterable[str]) -> Func:
         if size > MOST_BYTES:
             break
         kept.append(word)
-    return Func(
-        Value(kept, output_field=ArrayField(TextField())),
-        function="array_to_tsvector",
-        output_field=SearchVectorField(),
-    )
+    return Vector(kept)
 
 
 class Lexemes(SearchQuery):

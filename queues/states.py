@@ -7,9 +7,11 @@ Locks are taken in one order: contact, conversations by id, agents by id. Routin
 then only conversations that nobody holds.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from agents.models import Agent
 from queues import hours, live
@@ -45,6 +47,13 @@ def lock(pk: int) -> Conversation:
     """
     Conversation.objects.select_for_update(no_key=True).only("pk").get(pk=pk)
     return _read(pk)
+
+
+def lock_together(pks: Iterable[int]) -> list[Conversation]:
+    """The same for several, in the one order; without those that were merged or erased meanwhile."""
+    rows = Conversation.objects.select_for_update(no_key=True).filter(pk__in=list(pks), merged_into=None)
+    found = list(rows.order_by("pk").values_list("pk", flat=True))
+    return list(_whole().filter(pk__in=found)) if found else []
 
 
 def lock_free(pk: int) -> Conversation | None:
@@ -90,7 +99,11 @@ def lock_agents(*conversations: Conversation) -> None:
 def _read(pk: int) -> Conversation:
     # A query of its own: one that locks and joins at once would, after waiting for the lock, give the row as
     # it is now beside the agent that it had before.
-    return Conversation.objects.select_related("queue__sender", "contact", "agent__user").get(pk=pk)
+    return _whole().get(pk=pk)
+
+
+def _whole() -> QuerySet[Conversation]:
+    return Conversation.objects.select_related("queue__sender", "contact", "agent__user")
 
 
 def start_clock(conversation: Conversation, start: datetime, minutes: int) -> None:

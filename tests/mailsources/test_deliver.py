@@ -174,6 +174,49 @@ def test_mails_of_one_batch_find_each_other(source: EmailSource) -> None:
     assert one.contact.communications.count() == 5
 
 
+def test_who_is_copied_in_takes_part_for_the_rest_of_the_batch(source: EmailSource) -> None:
+    first = receive(source.queue, make_mail(Message_ID="<first@customer.example>"))
+    usual = {"In_Reply_To": "<first@customer.example>", "From": "dora@other.example"}
+    raws = [
+        make_mail("Too early", **usual),
+        make_mail("Dora knows more.", In_Reply_To="<first@customer.example>", Cc="dora@other.example"),
+        make_mail("I do", **usual),
+    ]
+    stranger, one, two = deliver_many([ingest(source, raw).pk for raw in raws])
+    assert one.conversation == two.conversation == first.conversation != stranger.conversation
+    first.conversation.refresh_from_db()
+    assert first.conversation.messages_count == 3
+    assert first.conversation.preview == "I do"
+    assert first.conversation.last_message_at == two.created_at
+
+
+def test_answers_to_what_was_merged_join_where_it_is_now(source: EmailSource) -> None:
+    supervisor = make_agent("bob", queues=[source.queue])
+    ids = [f"<{number}@customer.example>" for number in range(3)]
+    received = [receive(source.queue, make_mail(Message_ID=each)).conversation for each in ids]
+    actions.merge(supervisor.user, received[0], received[1])
+    actions.merge(supervisor.user, received[1], received[2])
+    rows = [ingest(source, make_mail("Again", In_Reply_To=each)).pk for each in ids]
+    assert {message.conversation_id for message in deliver_many(rows)} == {received[2].pk}
+    received[2].refresh_from_db()
+    assert received[2].messages_count == received[2].messages.count() == 6
+
+
+def test_a_batch_of_answers_takes_few_statements(
+    source: EmailSource, django_assert_max_num_queries: Any
+) -> None:
+    ids = [f"<{number}@customer.example>" for number in range(20)]
+    for each in ids:
+        receive(source.queue, make_mail(Message_ID=each, From=f"someone-{each.strip('<>')}"))
+    rows = [
+        ingest(source, make_mail("Yes", In_Reply_To=each, From=f"someone-{each.strip('<>')}")).pk
+        for each in ids
+    ]
+    with django_assert_max_num_queries(30):
+        assert len(deliver_many(rows)) == 20
+    assert Conversation.objects.filter(messages_count=2).count() == 20
+
+
 def test_two_answers_to_what_is_closed_go_on_in_one_conversation(source: EmailSource) -> None:
     alice = make_agent("alice")
     queue = make_queue([alice], reply_to_closed=EmailQueue.ReplyToClosed.NEW)
