@@ -117,8 +117,8 @@ def _queues() -> Iterator[Trouble]:
 
 
 def _workers() -> Iterator[Trouble]:
-    forwarding = EmailSource.objects.filter(is_active=True, server_type=EmailSource.ServerType.FORWARDING)
-    for row in worker_states((*QUEUES, INTAKE) if forwarding.exists() else QUEUES):
+    handed_over = EmailSource.objects.handed_over()
+    for row in worker_states((*QUEUES, INTAKE) if handed_over.exists() else QUEUES):
         if not row.alive and row.queue == INTAKE:
             yield Trouble("worker:intake", "intake", SILENT_INTAKE)
         elif not row.alive:

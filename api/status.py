@@ -150,8 +150,8 @@ def queues() -> list[dict[str, Any]]:
 
 def workers() -> list[dict[str, Any]]:
     """Each worker queue: did a worker answer lately, and how much lies in it; the intake where needed."""
-    forwarding = EmailSource.objects.filter(is_active=True, server_type=EmailSource.ServerType.FORWARDING)
-    wanted = (*QUEUES, INTAKE) if forwarding.exists() else QUEUES
+    handed_over = EmailSource.objects.handed_over()
+    wanted = (*QUEUES, INTAKE) if handed_over.exists() else QUEUES
     return [
         {"queue": row.queue, "alive": row.alive, "backlog": row.backlog, "last_seen": row.last_seen}
         for row in worker_states(wanted)

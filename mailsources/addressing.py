@@ -14,9 +14,11 @@ import unicodedata
 from django.conf import settings
 
 RANDOM_BYTES = 10  # 80 bits
+RANDOM_LENGTH = 16
+RANDOM = rf"[a-z2-7]{{{RANDOM_LENGTH}}}"
 LONGEST_SLUG = 23  # with the random part 40 characters, what the column holds
 
-TOKEN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,21}[a-z0-9])?-)?[a-z2-7]{16}")
+TOKEN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,21}[a-z0-9])?-)?" + RANDOM)
 
 NO_DOMAIN = (
     "This installation takes no forwarded mail yet: set UCS_INBOUND_DOMAIN to the domain whose mail comes "
@@ -33,8 +35,14 @@ def new_token(name: str) -> str:
     return f"{slug or 'mail'}-{random}"
 
 
-def address_of(token: str | None) -> str:
-    """The whole address for a source's token; "" when it has none, or the installation has no domain."""
+def address_of(token: str | None, mailbox: str = "") -> str:
+    """The whole address for a source's token; "" when it has none, or the installation has no domain.
+
+    :param mailbox: the address of the mailbox that collects its mail: a plus-address of that.
+    """
+    local, _, domain = mailbox.rpartition("@")
+    if token and local:
+        return f"{local}+{token}@{domain}"
     return f"{token}@{settings.INBOUND_DOMAIN}" if token and settings.INBOUND_DOMAIN else ""
 
 
@@ -47,6 +55,12 @@ def token_of(address: str) -> str:
     if len(local) > 1 and local[0] == local[-1] == '"':
         local = local[1:-1]
     token = local.partition("+")[0]
+    return token if TOKEN.fullmatch(token) else ""
+
+
+def token_behind_plus(address: str) -> str:
+    """The token in a plus-address of a mailbox; "" for other addresses."""
+    token = address.strip().lower().rpartition("@")[0].partition("+")[2]
     return token if TOKEN.fullmatch(token) else ""
 
 

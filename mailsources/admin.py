@@ -52,7 +52,7 @@ class SourceAdmin(ConnectionTest, HealthColumns, ForwardingPages):
             None,
             {
                 "fields": (
-                    *("server_type", "public_address"),
+                    *("server_type", "public_address", "collected_by"),
                     *("server_address", "service_port", "use_ssl", "username", "password"),
                     *("queue", "name", "is_active"),
                 )

@@ -4,7 +4,7 @@ First everything that needs no database (`make_ready`: hash, compress, read the 
 the transaction of mailsources/ledger.py, which holds the lock of the source's state meanwhile.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -44,6 +44,7 @@ class Ready:
     content: str = ""
     raw: RawMail | None = None
     heading: Heading = NO_HEADING
+    is_history: bool = False
 
     @property
     def listed(self) -> Listed:
@@ -85,15 +86,24 @@ class Batch:
     """The rows for some mails of one source.
 
     :param note_repeats: give a mail that was seen before a row of its own, saying so.
+    :param elsewhere: content → why such a mail is another source's; those that are new end in `handed_on`.
     """
 
     def __init__(
-        self, source: EmailSource, state: SourceState, ready: Sequence[Ready], *, note_repeats: bool = True
+        self,
+        source: EmailSource,
+        state: SourceState,
+        ready: Sequence[Ready],
+        *,
+        note_repeats: bool = True,
+        elsewhere: Mapping[str, str] | None = None,
     ) -> None:
         self.source = source
         self.state = state
         self.ready = ready
         self.note_repeats = note_repeats
+        self.elsewhere = elsewhere or {}
+        self.handed_on: list[Ready] = []
         self.now = timezone.now()
         self.leave = source.after_import == EmailSource.AfterImport.LEAVE
         self._new_raws: list[RawMail] = []
@@ -189,6 +199,10 @@ class Batch:
             return self._repeat(row, "The same mail came twice at once.")
         assert one.raw is not None
         self._new_contents.add(one.content)
+        if one.content in self.elsewhere:
+            self.handed_on.append(replace(one, is_history=row.is_history))
+            row.state, row.reason = State.SKIPPED, self.elsewhere[one.content]
+            return row
         self._new_raws.append(one.raw)
         self._was_gone += row.reason == GONE
         row.raw = one.raw
@@ -203,14 +217,14 @@ class Batch:
             one.heading.sender, one.heading.subject, one.heading.message_id
         )  # fmt: skip
         row.search = lexemes(one.heading)
-        row.is_history = is_history(self.source, self.state, seen.received_at)
+        row.is_history = one.is_history or is_history(self.source, self.state, seen.received_at)
         # A mail too big is not ours to delete, as we don't have it.
         row.settled_at = self.now if self.leave or one.is_nameless or row.is_stub else None
         if isinstance(seen, Arrived):
             row.size = len(seen.raw)
-            if seen.envelope is not None:
-                row.envelope_from = seen.envelope.mail_from[:320]
-                row.envelope_to = seen.envelope.rcpt_to[:320]
+        if seen.envelope is not None:
+            row.envelope_from = seen.envelope.mail_from[:320]
+            row.envelope_to = seen.envelope.rcpt_to[:320]
 
     def _repeat(self, row: FetchedMail, reason: str) -> FetchedMail | None:
         row.state, row.reason = State.SKIPPED, reason
@@ -233,7 +247,7 @@ class Batch:
         named = [row for row in new if row.uid is not None or row.uidl is not None]
         self.state.in_ledger += sum(row.reason != GONE for row in named) + self._was_gone
         waiting = [row for row in rows if row.state == State.WAITING]
-        if waiting:
+        if waiting or self.handed_on:
             self.state.last_mail_at = self.now
         return Stored(
             waiting=[row.pk for row in waiting],

@@ -1,8 +1,9 @@
 """The form of an email source."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Count
+from django.forms import ModelChoiceField
 
 from mailsources.models import EmailSource
 from queues.models import EmailQueue
@@ -17,7 +18,7 @@ class SourceForm(SecretsForm):
     class Meta:
         model = EmailSource
         fields = (
-            *("server_type", "public_address"),
+            *("server_type", "public_address", "collected_by"),
             *("server_address", "service_port", "use_ssl", "username", "password"),
             *("queue", "name", "is_active", "folder", "after_import", "move_to", "poll_interval"),
             *("import_since", "silence_hours", "mailbox", "allow_clear_text"),
@@ -36,6 +37,7 @@ class SourceForm(SecretsForm):
         self.fields["public_address"].widget.attrs["placeholder"] = "support@example.com"
         made = "" if self.instance.pk else " The address to forward to is made when you click Insert."
         self.fields["public_address"].help_text = f"What customers write to, and what forwards here.{made}"
+        self._offer_mailboxes()
         self.fields["server_address"].widget.attrs["placeholder"] = "imap.gmail.com"
         self.fields[
             "service_port"
@@ -55,6 +57,17 @@ class SourceForm(SecretsForm):
         # For the script: a click fills in user and token of a mailbox that is signed in already.
         self.fields["password"].widget.attrs["data-signed-in"] = ";".join(
             f"{account} {url}" for account, url in signed_in_mailboxes()
+        )
+
+    def _offer_mailboxes(self) -> None:
+        """Where forwarded mail may arrive, if no mail server hands it over."""
+        mailboxes = EmailSource.objects.exclude(server_type=EmailSource.ServerType.FORWARDING)
+        field = cast("ModelChoiceField[EmailSource]", self.fields["collected_by"])
+        field.queryset = mailboxes.exclude(pk=self.instance.pk).defer("password")
+        field.empty_label = "a mail server hands it over to us"
+        field.help_text = (
+            "Or the mailbox in which it arrives: the address to forward to is then a plus-address of it, "
+            "such as info+…@example.com."
         )
 
     def clean(self) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def _is_for_us(source: EmailSource, mail: ParsedMail) -> bool:
     looks like a question: a bank that asks to confirm a transfer, a shop that looks forward to a visit.
     """
     recipients = {person.email.lower() for person in (*mail.to, *mail.cc)}
-    return source.is_forwarding and source.address in recipients
+    return source.is_forwarding and source.address.lower() in recipients
 
 
 def _note(fetched: FetchedMail, confirmation: Confirmation) -> None:

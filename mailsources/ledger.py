@@ -7,7 +7,7 @@ the same transaction.
     waiting ──delivered──▶ delivered
        │  ▲──retry──┐
        └──3 attempts──▶ failed ◀──3 looks── could not be read from the server (no raw mail)
-    skipped: seen before, older than what is to be imported, or gone
+    skipped: seen before, older than what is to be imported, gone, or handed on (mailsources/collected.py)
 
 Of a mail that is too big the headers are stored with a notice, and go the same way.
 """
@@ -19,6 +19,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from mailsources import collected
 from mailsources import lease as leases
 from mailsources.batch import GONE, Batch, Stored, make_ready
 from mailsources.lease import Lease
@@ -108,9 +109,13 @@ def store(lease: Lease, seen: Sequence[Seen], total: int) -> Stored:
     :raises LeaseLost: another has the mailbox; nothing is written.
     """
     ready = make_ready(lease.source, seen)
+    wanted = collected.targets(lease.source, ready)
+    elsewhere = {content: collected.reason(named) for content, named in wanted.items()}
     with transaction.atomic():
         state = leases.hold(lease)
-        stored = Batch(lease.source, state, ready).write()
+        batch = Batch(lease.source, state, ready, elsewhere=elsewhere)
+        stored = batch.write()
+        stored.waiting += collected.hand_on(batch, wanted)
         uids = [one.listed.uid for one in seen if one.listed.uid is not None]
         state.last_uid = max([state.last_uid, *uids])
         state.on_server = total

@@ -73,6 +73,7 @@ class TooBig:
     listed: Listed
     headers: bytes
     received_at: datetime | None = None
+    envelope: Envelope | None = None
 
 
 Answer = Arrived | Unreadable | Vanished

@@ -5,7 +5,7 @@
               └──not to be imported──▶ skipped
 """
 
-from typing import Any
+from typing import Any, Self
 
 from django.contrib.contenttypes.fields import GenericRelation
 from django.contrib.postgres.indexes import BrinIndex, GinIndex
@@ -27,6 +27,15 @@ MAX_ATTEMPTS = 3
 
 CAME = Coalesce("received_at", "fetched_at")
 """When a mail came: by the server's clock, or by ours when the server has none."""
+
+
+class EmailSourceQuerySet(models.QuerySet["EmailSource"]):
+    """Which sources are of which making."""
+
+    def handed_over(self) -> Self:
+        """Active ones whose mail a mail server hands over to us, so that the intake must run."""
+        forwarding = EmailSource.ServerType.FORWARDING
+        return self.filter(is_active=True, server_type=forwarding, collected_by=None)
 
 
 class EmailSource(models.Model):
@@ -70,6 +79,15 @@ class EmailSource(models.Model):
     public_address = models.EmailField(
         blank=True, max_length=320, help_text="The address that customers write to and that forwards here."
     )
+    collected_by = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="collects",
+        verbose_name="collected from",
+        help_text="The mailbox in which its mail arrives; empty when a mail server hands it over to us.",
+    )
     import_since = models.DateField(
         null=True, blank=True, help_text="Leave older mails of the mailbox alone; everything when empty."
     )
@@ -85,6 +103,8 @@ class EmailSource(models.Model):
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
+
+    objects = EmailSourceQuerySet.as_manager()
 
     class Meta:
         verbose_name = "email source"
@@ -119,7 +139,10 @@ class EmailSource(models.Model):
     @property
     def address(self) -> str:
         """The address to forward to; "" for mailboxes."""
-        return addressing.address_of(self.forwarding_token) if self.is_forwarding else ""
+        if not self.is_forwarding:
+            return ""
+        box = self.collected_by
+        return addressing.address_of(self.forwarding_token, (box.mailbox or box.username) if box else "")
 
     def clean(self) -> None:
         """Refuse, early and in words, what cannot be honoured; forms and settings files both come here."""
@@ -135,7 +158,7 @@ class EmailSource(models.Model):
     def _forget_what_the_type_lacks(self) -> None:
         """No value stays behind that no page shows any more, least of all a password."""
         if not self.is_forwarding:
-            self.public_address = ""
+            self.public_address, self.collected_by = "", None
             return
         for name in ("server_address", "username", "mailbox", "password", "move_to"):
             setattr(self, name, "")

@@ -13,6 +13,14 @@ SHORTEST_INTERVAL = 5
 HOST = re.compile(r"^[^\s/@:\[\]]+$|^[0-9A-Fa-f:]+$")
 
 
+class Mailbox(Protocol):
+    """A source that may collect mail for others."""
+
+    server_type: str
+    username: str
+    mailbox: str
+
+
 class Settings(Protocol):
     """The fields that are looked at."""
 
@@ -29,6 +37,9 @@ class Settings(Protocol):
     import_since: date | None
     silence_hours: int | None
 
+    @property
+    def collected_by(self) -> Mailbox | None: ...
+
 
 def problems(source: Settings) -> dict[str, str]:
     """Field → the sentence that says what is wrong with it and what to do."""
@@ -38,7 +49,8 @@ def problems(source: Settings) -> dict[str, str]:
 
 def _of_forwarding(source: Settings) -> dict[str, str]:
     return {
-        "server_type": "" if addressing.address_of("any") else addressing.NO_DOMAIN,
+        "server_type": "" if source.collected_by or addressing.address_of("any") else addressing.NO_DOMAIN,
+        "collected_by": _collected_by(source),
         "public_address": _public_address(source),
         "import_since": "Mail is forwarded as it comes: leave this empty." if source.import_since else "",
         "silence_hours": _silence_hours(source),
@@ -69,6 +81,20 @@ def _public_address(source: Settings) -> str:
             "address that customers know."
         )
     return ""
+
+
+def _collected_by(source: Settings) -> str:
+    box = source.collected_by
+    if box is None:
+        return ""
+    if box.server_type == "FORWARDING":
+        return f"“{box}” has no mailbox itself: choose a source that is fetched by IMAP or POP3."
+    if "@" in (box.mailbox or box.username) or addressing.address_of("any"):
+        return ""
+    return (
+        f"The mailbox “{box.username}” of “{box}” is no e-mail address, so that none can be made of "
+        "it: choose another mailbox, or set UCS_INBOUND_DOMAIN to the domain whose mail arrives there."
+    )
 
 
 def _server_address(source: Settings) -> str:

@@ -45,11 +45,15 @@ def own_addresses() -> frozenset[str]:
     found: set[str] = set()
     for address, aliases in EmailSender.objects.values_list("email_address", "aliases"):
         found.update([address, *(each for each in aliases.split() if not each.startswith("@"))])
-    columns = [f"sources__{name}" for name in ("username", "mailbox", "public_address", "forwarding_token")]
+    columns = ["username", "mailbox", "public_address", "collected_by__username", "collected_by__mailbox"]
+    columns = [f"sources__{name}" for name in (*columns, "forwarding_token")]
     for *mailboxes, token in EmailQueue.objects.order_by().values_list(*columns):
-        found.update(value for value in mailboxes if value and "@" in value)
+        ours = {value for value in mailboxes if value and "@" in value}
+        found |= ours
         if token and settings.INBOUND_DOMAIN:
             found.add(f"{token}@{settings.INBOUND_DOMAIN}")
+        if token:  # a plus-address of the mailbox in which it arrives
+            found.update(value.replace("@", f"+{token}@") for value in ours)
     return frozenset(value.lower() for value in found)
 
 

@@ -228,6 +228,35 @@ def test_a_forwarding_source_keeps_its_address(settings_file: Path, settings: Se
     assert apply_file(settings_file).lines == []
 
 
+COLLECTED = """\
+queues:
+  - {name: Support}
+sources:
+  - {name: z-box, server_type: IMAP, server_address: i.example.com, username: box@example.com, queue: Support}
+  - name: forwarded
+    server_type: FORWARDING
+    public_address: info@example.com
+    collected_by: z-box
+    queue: Support
+"""
+
+
+def test_a_mailbox_collects_for_a_forwarding_source(settings_file: Path) -> None:
+    settings_file.write_text(COLLECTED)
+    apply_file(settings_file)
+    source = EmailSource.objects.get(name="forwarded")
+    assert source.address == f"box+{source.forwarding_token}@example.com"
+    text = export()
+    EmailSource.objects.filter(name="forwarded").delete()
+    EmailSource.objects.all().delete()
+    settings_file.write_text(text)
+    apply_file(settings_file)
+    assert EmailSource.objects.get(name="forwarded").address == source.address
+    assert "there is no email source “nobody”" in bad(
+        settings_file, COLLECTED.replace("by: z-box", "by: nobody")
+    )
+
+
 def test_forwarding_needs_a_domain(settings_file: Path) -> None:
     assert "server_type: This installation takes no forwarded mail yet" in bad(settings_file, FORWARDING)
 

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import yaml
+from django.db.models import F, QuerySet
 
 from agents.models import Agent, Language, Skill
 from mailsenders.models import EmailSender
@@ -26,7 +27,7 @@ def export() -> str:
         "agents": [_agent(row) for row in _agents()],
         "senders": [_sender(row) for row in EmailSender.objects.all()],
         "queues": [_queue(row) for row in _queues()],
-        "sources": [_source(row) for row in EmailSource.objects.select_related("queue")],
+        "sources": [_source(row) for row in _sources()],
     }
     return HEADER + yaml.safe_dump(
         {name: rows for name, rows in sections.items() if rows},
@@ -119,6 +120,13 @@ def _queue(row: EmailQueue) -> dict[str, Any]:
     )
 
 
+def _sources() -> QuerySet[EmailSource]:
+    """Mailboxes stand before what they collect, so that the file can be read from above."""
+    return EmailSource.objects.select_related("queue", "collected_by").order_by(
+        F("collected_by").asc(nulls_first=True), "name"
+    )
+
+
 def _source(row: EmailSource) -> dict[str, Any]:
     values = _forwarding(row) if row.is_forwarding else _mailbox(row)
     values |= {"silence_hours": row.silence_hours, "queue": row.queue.name}
@@ -127,7 +135,10 @@ def _source(row: EmailSource) -> dict[str, Any]:
 
 def _forwarding(row: EmailSource) -> dict[str, Any]:
     values = {key: getattr(row, key) for key in ("name", "server_type", "public_address")}
-    return values | {"address": row.address}
+    return values | {
+        "collected_by": row.collected_by.name if row.collected_by else "",
+        "address": row.address,
+    }
 
 
 def _mailbox(row: EmailSource) -> dict[str, Any]:

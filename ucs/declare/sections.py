@@ -210,7 +210,7 @@ MAILBOX_KEYS = {
     *("server_address", "service_port", "use_ssl", "allow_clear_text", "username", "mailbox", "password"),
     *("folder", "after_import", "poll_interval", "import_since"),
 }
-FORWARDING_KEYS = {"public_address", "address"}
+FORWARDING_KEYS = {"public_address", "collected_by", "address"}
 
 
 def source(entry: Entry, changes: Changes) -> None:
@@ -260,13 +260,20 @@ def _mailbox(entry: Entry, row: EmailSource, server_type: str) -> dict[str, Any]
 
 def _forwarding(entry: Entry) -> dict[str, Any]:
     """An address that is given is kept, so that those who forward to it need not be told a new one."""
-    fields: dict[str, Any] = {"public_address": entry.text("public_address")}
+    name = entry.text("collected_by")
+    box = (
+        find(entry, "collected_by", EmailSource, "name", name, "add it under sources, before")
+        if name
+        else None
+    )
+    fields: dict[str, Any] = {"public_address": entry.text("public_address"), "collected_by": box}
     address = entry.text("address")
     if address:
-        fields["forwarding_token"] = addressing.token_of(address)
+        fields["forwarding_token"] = addressing.token_of(address) or addressing.token_behind_plus(address)
         if not fields["forwarding_token"]:
             raise entry.wrong(
-                "that is no address of a forwarding source at UCS_INBOUND_DOMAIN: leave it out, one is made.",
+                "that is no address of a forwarding source, at UCS_INBOUND_DOMAIN or behind the plus of a "
+                "mailbox: leave it out, one is made.",
                 "address",
             )
     return fields

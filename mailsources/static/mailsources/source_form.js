@@ -43,11 +43,13 @@
     "import_since", "poll_interval", "mailbox",
   ];
 
+  const OF_FORWARDING = ["public_address", "collected_by"];
+
   // A forwarding source has no mailbox to look into: only the address that forwards to it.
   function showOnlyItsFields(form) {
     const follow = () => {
       const forwarding = form.server_type.value === "FORWARDING";
-      row(form.public_address).hidden = !forwarding;
+      for (const name of OF_FORWARDING) row(form[name]).hidden = !forwarding;
       for (const name of OF_MAILBOXES) {
         if (form[name]) row(form[name]).hidden = forwarding;
       }
