@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 import aiosmtplib
@@ -93,12 +93,14 @@ class Server:
 class Line:
     """A connection. It belongs to the loop of `background`; after an error it is only good for `close`."""
 
+    client_type: ClassVar[type[aiosmtplib.SMTP]] = aiosmtplib.SMTP
+
     def __init__(self, server: Server) -> None:
         self.server = server
         self.mails = 0
         self.slot = 0  # which of the sender's connections this is, see `slots`
         self.phase = Phase.CONNECT
-        self._client = aiosmtplib.SMTP(
+        self._client = self.client_type(
             hostname=server.host,
             port=server.port,
             use_tls=server.server_type == EmailSender.ServerType.SSL,

@@ -6,7 +6,7 @@ from typing import Any
 from celery import shared_task, signals
 from django.utils import timezone
 
-from mailsenders import connections, outbox, sending
+from mailsenders import connections, outbox, sending, testsend
 from mailsenders.due import senders_with_due_mail
 from mailstore.announce import announce
 
@@ -27,6 +27,12 @@ def send(sender_id: int) -> None:
         sending.send_due_mail(sender_id)
     except Exception:
         logger.exception("Sending for sender %s broke off.", sender_id)
+
+
+@shared_task(name="mailsenders.tasks.test_send")
+def test_send(test_id: int) -> None:
+    """Send an administrator's test mail."""
+    testsend.run(test_id)
 
 
 @shared_task(name="mailsenders.tasks.sweep")

@@ -1,0 +1,216 @@
+"""“Send a test mail”: one mail from a sender to an address, with everything that is said on the way.
+
+    waiting ──a worker takes it──▶ running ──▶ taken | refused | uncertain
+
+It goes past the outbox, over a connection of its own: what is tried is the sender as it is set, once, now.
+"""
+
+import asyncio
+import logging
+import re
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import timedelta
+
+from celery import signature
+from django.contrib.auth.models import User
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from mailcore.compose import ComposeError, Draft, compose
+from mailcore.parsed import Address, Bounce
+from mailcore.writing import wire_email
+from mailsenders.answers import UNKNOWN_END, Kind, Phase, classify
+from mailsenders.delivery import place_of
+from mailsenders.dialogue import NOTE, Dialogue, HeardLine
+from mailsenders.models import EmailSender, TestSend
+from mailsenders.sending import why_not
+from mailsenders.smtp import Lost, Refused, Server, SmtpError
+from mailstore.announce import announce
+from sso import secrets
+from sso.oauth import SignInError
+from sso.secrets import Credential
+
+logger = logging.getLogger(__name__)
+
+State = TestSend.State
+
+SAVE_SECONDS = 0.3
+KEPT_FOR = timedelta(days=30)
+PATIENCE = timedelta(seconds=20)
+BROKE_OFF = timedelta(minutes=20)
+"""Longer than a server may take for all of it."""
+
+TEXT = (
+    "This is a test mail. It was sent by the email sender “{sender}” of the contact centre, for {address}.\n"
+    "Nothing needs to be done with it.\n"
+)
+NO_WORKER = "No worker has taken it yet: look under ☰ System whether the send workers run."
+_ID = re.compile(r"test-send\.(\d{1,18})\.([0-9a-f]{24})@.{1,253}", re.IGNORECASE)
+_TASK = signature("mailsenders.tasks.test_send")
+
+
+class TestSendRefused(Exception):
+    """A test that can't begin; the text is a sentence for the administrator."""
+
+    __test__ = False
+
+
+def start(sender: EmailSender, email: str, user: User | None = None) -> TestSend:
+    """Have a worker send a test mail.
+
+    :raises TestSendRefused: the address can't be written to.
+    """
+    email = email.strip()
+    try:
+        wire_email(email)
+    except ComposeError as error:
+        raise TestSendRefused(str(error)) from error
+    sender.test_sends.filter(started_at__lt=timezone.now() - KEPT_FOR).delete()
+    test = TestSend.objects.create(sender=sender, email=email, created_by=user)
+    announce(_TASK, test_id=test.pk)
+    return test
+
+
+def run(test_id: int) -> None:
+    """Send it, once: a test that another worker has taken is left alone."""
+    if not TestSend.objects.filter(pk=test_id, state=State.WAITING).update(state=State.RUNNING):
+        return
+    test = TestSend.objects.select_related("sender").get(pk=test_id)
+    dialogue = Dialogue([test.sender.password])
+    state, verdict = State.REFUSED, "It broke off; the log of the worker says why."
+    try:
+        state, verdict = _tried(test, dialogue)
+    except Exception:
+        logger.exception("Test send %s broke off.", test_id)
+    test.state, test.verdict, test.finished_at = state, dialogue.blanked(verdict), timezone.now()
+    test.lines = dialogue.said()
+    test.save(update_fields=["state", "verdict", "finished_at", "lines"])
+
+
+def standing(test: TestSend) -> tuple[str, bool]:
+    """What there is to say of a test now, and whether it is over."""
+    waited = timezone.now() - test.started_at
+    if test.finished_at is not None:
+        return test.verdict, True
+    if waited > BROKE_OFF:
+        return "It broke off: the process that was sending it has ended. Try again.", True
+    if test.state == State.WAITING:
+        return (NO_WORKER if waited > PATIENCE else "A worker takes it in a moment …"), False
+    return "Talking to the server …", False
+
+
+def is_test(message_id: str) -> bool:
+    """Whether an id is that of one of our test mails."""
+    return _number(message_id) is not None
+
+
+def returned(bounce: Bounce) -> bool:
+    """Whether a mail server returns one of our test mails; its words are put to the test."""
+    number = _number(bounce.message_id)
+    if number is None:
+        return False
+    answer = f"{bounce.status} {bounce.answer}".strip() or "it gave no reason"
+    test = TestSend.objects.filter(pk=number).first()
+    if test is not None:
+        test.state, test.verdict = State.REFUSED, f"A mail server returned it afterwards: {answer[:1000]}"
+        test.save(update_fields=["state", "verdict"])
+    return True
+
+
+def _tried(test: TestSend, dialogue: Dialogue) -> tuple[State, str]:
+    """Try it while the row is told what is said."""
+    server = Server.of(test.sender)
+    try:
+        raw = _mail(test)
+        credential = secrets.resolve(server.password) if server.username else None
+    except (ComposeError, SignInError) as error:
+        return State.REFUSED, getattr(error, "sentence", str(error))
+    try:
+        return _spoken(test, dialogue, raw, credential)
+    except Refused as refusal:
+        is_old_token = refusal.phase == Phase.AUTH and credential and credential.kind == "xoauth2"
+        if not is_old_token:
+            return _judged(test.sender, refusal)
+    except SmtpError as error:
+        return _judged(test.sender, error)
+    dialogue.note(NOTE, "The token was refused: trying once more with a fresh one.")
+    try:
+        return _spoken(test, dialogue, raw, secrets.resolve(server.password, fresh=True))
+    except SignInError as error:
+        return State.REFUSED, error.sentence
+    except SmtpError as error:
+        return _judged(test.sender, error)
+
+
+def _spoken(
+    test: TestSend, dialogue: Dialogue, raw: bytes, credential: Credential | None
+) -> tuple[State, str]:
+    """Talk in a thread of its own, and save meanwhile what was said."""
+    saved = 0
+    with ThreadPoolExecutor(1) as pool:
+        talk = pool.submit(asyncio.run, _talk(test, dialogue, raw, credential))
+        while not talk.done():
+            wait([talk], SAVE_SECONDS)
+            said = dialogue.said()
+            if len(said) != saved:
+                TestSend.objects.filter(pk=test.pk).update(lines=said)
+                saved = len(said)
+        talk.result()
+    place = place_of(test.sender)
+    return State.TAKEN, (
+        f"{place.server} has taken the mail for {test.email}. If it doesn't arrive, look into the spam "
+        "folder there, and whether a report comes back."
+    )
+
+
+async def _talk(test: TestSend, dialogue: Dialogue, raw: bytes, credential: Credential | None) -> None:
+    sender, recipient = test.sender, wire_email(test.email)
+    line = HeardLine(Server.of(sender), dialogue)
+    try:
+        await line.open()
+        if credential:
+            await line.sign_in(credential)
+        outcome = await line.envelope(wire_email(sender.email_address), (recipient,), raw)
+        refusal = outcome[recipient]
+        if refusal is not None:
+            raise Refused(Phase.RCPT, refusal)
+        await line.start_text()
+        await line.text(raw)
+    finally:
+        await line.close()
+
+
+def _judged(sender: EmailSender, error: SmtpError) -> tuple[State, str]:
+    place = place_of(sender)
+    if isinstance(error, Lost) and error.phase == Phase.DOT:
+        return State.UNCERTAIN, place.sentence(UNKNOWN_END, str(error))
+    if isinstance(error, Refused):
+        verdict = classify(error.answer, error.phase)
+        state = State.UNCERTAIN if verdict.kind is Kind.UNCERTAIN else State.REFUSED
+        return state, place.sentence(verdict, error.answer)
+    return State.REFUSED, why_not(sender, error)[0]
+
+
+def _mail(test: TestSend) -> bytes:
+    sender = test.sender
+    draft = Draft(
+        from_=Address(sender.display_name, sender.email_address),
+        to=(Address("", test.email),),
+        subject=f"Test mail of {sender.name}",
+        date=timezone.now(),
+        text=TEXT.format(sender=sender.name, address=sender.email_address),
+        message_id=f"test-send.{test.pk}.{_signature(test.pk)}@{sender.email_address.rpartition('@')[2]}",
+        automatic=True,
+    )
+    return compose(draft)
+
+
+def _number(message_id: str) -> int | None:
+    match = _ID.fullmatch(message_id.strip("<> "))
+    if match is None or not constant_time_compare(_signature(int(match[1])), match[2].lower()):
+        return None
+    return int(match[1])
+
+
+def _signature(number: int) -> str:
+    return salted_hmac("mailsenders.testsend", str(number), algorithm="sha256").hexdigest()[:24]  # 96 bits
