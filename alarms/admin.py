@@ -6,12 +6,16 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin import display
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from alarms.endings import endings
-from alarms.models import Alarm
+from alarms.models import ENDING, Alarm
 from sso.admin import ProductAdmin, badge, when
+
+OF_PROVIDERS = ("provider", "secret", "testing")
+"""How the keys of alarms begin that are about an SSO provider; its ID comes next."""
 
 NOBODY = "nobody: EMAIL_ALERTS_TO is empty"
 
@@ -64,9 +68,10 @@ class AlarmAdmin(ProductAdmin):
     def trouble(self, obj: Alarm) -> SafeString:
         if obj.ended_at:
             return badge("calm", "ended", obj.sentence)
-        return (
+        told = (
             badge("bad", "needs you", obj.sentence) if obj.is_urgent else badge("warn", "soon", obj.sentence)
         )
+        return told + _checklist(obj)
 
     @display(description="Since", ordering="began_at")
     def since(self, obj: Alarm) -> SafeString | str:
@@ -80,3 +85,13 @@ class AlarmAdmin(ProductAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return super().changelist_view(request, {"endings": endings(), **(extra_context or {})})
+
+
+def _checklist(alarm: Alarm) -> SafeString:
+    """The way to the step that mends a provider: its checklist opens there."""
+    kind, _, rest = alarm.key.removeprefix(ENDING).partition(":")
+    pk = rest.partition(":")[0]
+    if kind not in OF_PROVIDERS or not pk.isdigit():
+        return SafeString("")
+    address = reverse("admin:sso_ssoprovider_checklist", args=[pk])
+    return format_html('<a class="ucs-link ucs-below" href="{}">Checklist</a>', address)

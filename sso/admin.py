@@ -1,7 +1,6 @@
 """☰ System → SSO providers. The pieces that other apps' admin pages are built of are named here as well."""
 
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -23,6 +22,7 @@ from sso.checklists.lists import of_kind
 from sso.checklists.views import ChecklistPages
 from sso.connection import ConnectionTest
 from sso.forms import PEOPLE, SMTP, URLS, ProviderForm
+from sso.generate import allow_sign_in
 from sso.models import ProviderToken, SSOProvider
 from sso.usage import rows_with_token_of
 from sso.widgets import SecretInput, SecretsForm, TokenOrPasswordInput
@@ -205,7 +205,7 @@ def provider_badge(provider: SSOProvider) -> SafeString:
     if token.needs_sign_in:
         return badge("bad", "needs sign-in", error)
     if token.signed_in_at is None:
-        return badge("calm", "not signed in")
+        return badge("good", "for people") if provider.for_people else badge("calm", "not signed in")
     if token.is_failing:
         return badge("warn", "signed in, failing", error)
     return badge("good", "signed in")
@@ -251,11 +251,3 @@ def describe(request: HttpRequest) -> HttpResponse:
     secret = request.POST.get("secret", "")
     text = secrets.describe(secret) if secret.lower().startswith("http") else ""
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
-
-
-def allow_sign_in(response: HttpResponse) -> HttpResponse:
-    """Let the 🔑 of this page lead to the providers: a policy's form-action also holds for redirects."""
-    urls = {providers.endpoints(one).authorization_url for one in SSOProvider.objects.defer("client_secret")}
-    origins = sorted({f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for url in urls if url})
-    response._csp_update = {"form-action": origins}  # type: ignore[attr-defined]
-    return response

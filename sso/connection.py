@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
+from sso.generate import GenerateToken
 from sso.steps import Step
 from sso.widgets import SecretsForm
 
@@ -19,7 +20,7 @@ TYPE_AGAIN = (
 )
 
 
-class ConnectionTest:
+class ConnectionTest(GenerateToken):
     """Mixin for a `ProductAdmin`. List it first.
 
     `test_fields` are the form's fields that a test needs; others may still be empty or wrong.

@@ -10,6 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
@@ -20,6 +21,7 @@ from sso.marking import mark
 from sso.models import SSOProvider
 from sso.oauth import SignInError
 
+FROM = "sso_sign_in_from"
 LIST = "admin:sso_ssoprovider_changelist"
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
@@ -31,6 +33,7 @@ def start(request: HttpRequest, provider_id: int) -> HttpResponse:
         return redirect_to_login(reverse(LIST))
     _require_administrator(request)
     provider = get_object_or_404(SSOProvider.objects.defer("client_secret"), pk=provider_id)
+    _note_where_from(request)
     try:
         if provider.app_only:
             return _sign_app_in(request, provider)
@@ -38,7 +41,7 @@ def start(request: HttpRequest, provider_id: int) -> HttpResponse:
         return HttpResponseRedirect(signin.begin(request.session, provider))
     except (SignInError, SecretUnreadable) as error:
         messages.error(request, str(error))
-        return _back_to_list(request, provider)
+        return _back(request, provider)
 
 
 @require_POST
@@ -57,7 +60,7 @@ def paste(request: HttpRequest, provider_id: int) -> HttpResponse:
         account = signin.take_over(provider, request.POST["refresh_token"], request.user.pk)
     except (SignInError, SecretUnreadable) as error:
         messages.error(request, str(error))
-        return _back_to_list(request, provider)
+        return _back(request, provider)
     whose = f" as {account}" if account else ""
     return _signed_in(request, provider, f"signed in{whose} with a pasted refresh token")
 
@@ -75,7 +78,7 @@ def callback(request: HttpRequest, kind: str) -> HttpResponse:
         account = signin.finish(provider, verifier, request.GET.dict(), request.user.pk)
     except (SignInError, SecretUnreadable) as error:
         messages.error(request, str(error))
-        return _back_to_list(request, provider)
+        return _back(request, provider)
     return _signed_in(request, provider, f"signed in as {account}" if account else "signed in")
 
 
@@ -97,7 +100,7 @@ def _signed_in(request: HttpRequest, provider: SSOProvider, how: str) -> HttpRes
         f"{provider} is {how}. As the password of an email source or sender, give "
         f"{secrets.token_url(str(provider.pk))}",
     )
-    return _back_to_list(request, provider)
+    return _back(request, provider)
 
 
 def _require_administrator(request: HttpRequest) -> None:
@@ -118,7 +121,16 @@ def _check_address(request: HttpRequest) -> None:
         )
 
 
-def _back_to_list(request: HttpRequest, provider: SSOProvider | None) -> HttpResponse:
+def _note_where_from(request: HttpRequest) -> None:
+    """The page of a source or a sender has 🔑 as well, and is come back to; any other address is not."""
+    address = request.POST.get("back", "")
+    is_ours = url_has_allowed_host_and_scheme(address, allowed_hosts=None)
+    request.session[FROM] = address if is_ours and address.startswith(reverse("admin:index")) else ""
+
+
+def _back(request: HttpRequest, provider: SSOProvider | None) -> HttpResponse:
+    if address := request.session.pop(FROM, ""):
+        return redirect(address)
     if provider:
         mark(request, provider)
     return redirect(LIST)

@@ -71,7 +71,7 @@ def _values(known: Filling) -> Iterator[tuple[str, Value]]:
     provider = known.provider
     yield "app-name", Value("Name of the app", "UCS IMAP and SMTP XOAUTH")
     yield "client-name", Value("Name of the client", "UCS")
-    yield "origin", Value("Authorized JavaScript origin", settings.BASE_URL, "Without a slash at its end.")
+    yield "origin", Value("Authorized JavaScript origin", settings.BASE_URL)
     yield "redirect-uri", _redirect_uri(provider)
     yield "client-id", Value("Client ID", provider.client_id or "‹client ID›")
     scope = " ".join(oauth.wanted_scopes(provider)) or "‹scope for mail›"

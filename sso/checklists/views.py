@@ -138,7 +138,8 @@ class ChecklistPages:
         known = page.of_provider(provider)
         if not name:
             fitting = page.chosen(provider, known.ticked)
-            return redirect(OF_PROVIDER, pk=pk, name=fitting.name)
+            cure = fitting.cure(known.trouble) if known.trouble else None
+            return redirect(reverse(OF_PROVIDER, args=[pk, fitting.name]) + (f"#{cure.id}" if cure else ""))
         one = _checklist(name, provider.type)
         return self._answer(request, one, provider, lambda: page.of_provider(provider))
 
