@@ -7,14 +7,12 @@ It goes past the outbox, over a connection of its own: what is tried is the send
 
 import asyncio
 import logging
-import re
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 
 from celery import signature
 from django.contrib.auth.models import User
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare, salted_hmac
 
 from mailcore.compose import ComposeError, Draft, compose
 from mailcore.parsed import Address, Bounce
@@ -22,6 +20,7 @@ from mailcore.writing import wire_email
 from mailsenders.answers import UNKNOWN_END, Kind, Phase, classify
 from mailsenders.delivery import place_of
 from mailsenders.dialogue import NOTE, Dialogue, HeardLine
+from mailsenders.marks import Mark
 from mailsenders.models import EmailSender, TestSend
 from mailsenders.sending import why_not
 from mailsenders.smtp import Lost, Refused, Server, SmtpError
@@ -45,7 +44,7 @@ TEXT = (
     "Nothing needs to be done with it.\n"
 )
 NO_WORKER = "No worker has taken it yet: look under ☰ System whether the send workers run."
-_ID = re.compile(r"test-send\.(\d{1,18})\.([0-9a-f]{24})@.{1,253}", re.IGNORECASE)
+MARK = Mark("mailsenders.testsend", "test-send")
 _TASK = signature("mailsenders.tasks.test_send")
 
 
@@ -101,12 +100,12 @@ def standing(test: TestSend) -> tuple[str, bool]:
 
 def is_test(message_id: str) -> bool:
     """Whether an id is that of one of our test mails."""
-    return _number(message_id) is not None
+    return MARK.in_id(message_id) is not None
 
 
 def returned(bounce: Bounce) -> bool:
     """Whether a mail server returns one of our test mails; its words are put to the test."""
-    number = _number(bounce.message_id)
+    number = MARK.in_id(bounce.message_id)
     if number is None:
         return False
     answer = f"{bounce.status} {bounce.answer}".strip() or "it gave no reason"
@@ -199,18 +198,7 @@ def _mail(test: TestSend) -> bytes:
         subject=f"Test mail of {sender.name}",
         date=timezone.now(),
         text=TEXT.format(sender=sender.name, address=sender.email_address),
-        message_id=f"test-send.{test.pk}.{_signature(test.pk)}@{sender.email_address.rpartition('@')[2]}",
+        message_id=MARK.message_id(test.pk, sender.email_address.rpartition("@")[2]),
         automatic=True,
     )
     return compose(draft)
-
-
-def _number(message_id: str) -> int | None:
-    match = _ID.fullmatch(message_id.strip("<> "))
-    if match is None or not constant_time_compare(_signature(int(match[1])), match[2].lower()):
-        return None
-    return int(match[1])
-
-
-def _signature(number: int) -> str:
-    return salted_hmac("mailsenders.testsend", str(number), algorithm="sha256").hexdigest()[:24]  # 96 bits

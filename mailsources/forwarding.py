@@ -7,17 +7,18 @@ of the source shows them.
 from django.utils import timezone
 
 from mailcore.origin import Handed, believed, with_envelope
-from mailcore.parsed import Confirmation, ParsedMail
-from mailsources import forwarding_test
+from mailcore.parsed import Bounce, Confirmation, ParsedMail
+from mailsenders import testsend
+from mailsources import forwarding_test, roundtrip
 from mailsources.models import EmailSource, FetchedMail, ForwardingConfirmation, SourceState
 from queues.brakes import FREE_MAIL
 from queues.letters import own_addresses
 from queues.naming import renamed, signed
 
 CONFIRMATION = "It is a forwarding confirmation: its code and link are on the page of the email source."
-MARKED = "It is the marked mail of a forwarding test."
+MARKED = "It is the marked mail of a test."
 OURS = "It is a copy of a mail of ours, which is in its conversation already."
-RETURNED = "It says that the marked mail of a forwarding test could not be delivered."
+RETURNED = "It says that the marked mail of a test could not be delivered."
 
 
 def with_its_envelope(fetched: FetchedMail, mail: ParsedMail) -> ParsedMail:
@@ -45,9 +46,9 @@ def kept_out(fetched: FetchedMail, mail: ParsedMail) -> str:
 
     Call it in the transaction that settles the mail.
     """
-    if forwarding_test.arrived(fetched, mail):
+    if _is_test_mail(fetched, mail):
         return MARKED
-    if mail.bounce is not None and forwarding_test.returned(mail.bounce):
+    if mail.bounce is not None and _returns_test_mail(mail.bounce):
         return RETURNED
     if _is_our_copy(fetched.source, mail):
         return OURS
@@ -56,6 +57,18 @@ def kept_out(fetched: FetchedMail, mail: ParsedMail) -> str:
         _count_no_mail(fetched)
         return CONFIRMATION
     return ""
+
+
+def _is_test_mail(fetched: FetchedMail, mail: ParsedMail) -> bool:
+    return (
+        forwarding_test.arrived(fetched, mail)
+        or roundtrip.arrived(fetched, mail)
+        or testsend.is_test(mail.message_id)
+    )
+
+
+def _returns_test_mail(bounce: Bounce) -> bool:
+    return forwarding_test.returned(bounce) or roundtrip.returned(bounce) or testsend.returned(bounce)
 
 
 def _is_our_copy(source: EmailSource, mail: ParsedMail) -> bool:

@@ -4,17 +4,16 @@ started ──outbox──▶ sent ──their rule──▶ arrived after so ma
              └──refused           └──returned: the answer says why     └──not yet: what to look at
 """
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare, salted_hmac
 
 from mailcore.compose import ComposeError, Draft, compose
 from mailcore.parsed import Address, Bounce, ParsedMail
 from mailsenders import outbox
+from mailsenders.marks import Mark
 from mailsenders.models import EmailSender, OutgoingMail
 from mailsources.models import EmailSource, FetchedMail, ForwardingTest
 
@@ -26,8 +25,7 @@ GIVEN_UP = timedelta(hours=1)
 MARK_COUNTS = timedelta(days=7)
 """Servers try for five days. Later whoever has seen a mark could keep mails from the agents with it."""
 
-_MARK = re.compile(r"\b(\d{1,18})-([0-9a-f]{24})\b")
-_ID = re.compile(r"forwarding-test\.(\d{1,18})\.([0-9a-f]{24})@.{1,253}", re.IGNORECASE)
+MARK = Mark("mailsources.forwarding_test", "forwarding-test")
 
 TEXT = (
     "This mail tests whether mail to {public} is forwarded to the contact centre.\n"
@@ -85,7 +83,7 @@ def start(source: EmailSource, user_id: int | None = None) -> ForwardingTest:
 
 def arrived(fetched: FetchedMail, mail: ParsedMail) -> bool:
     """Whether the mail is one of our marked ones; the first to come by its source ends the test."""
-    test_id = _marked(mail.subject)
+    test_id = MARK.in_subject(mail.subject)
     if test_id is None:
         return False
     at = fetched.received_at or timezone.now()
@@ -98,11 +96,11 @@ def arrived(fetched: FetchedMail, mail: ParsedMail) -> bool:
 
 def returned(bounce: Bounce) -> bool:
     """Whether a mail server returns one of our marked mails; its words are kept."""
-    match = _ID.fullmatch(bounce.message_id.strip("<> "))
-    if match is None or not _is_ours(match[1], match[2].lower()):
+    test_id = MARK.in_id(bounce.message_id)
+    if test_id is None:
         return False
     answer = f"{bounce.status} {bounce.answer}".strip() or "it gave no reason"
-    ForwardingTest.objects.filter(pk=int(match[1])).update(answer=answer[:1000])
+    ForwardingTest.objects.filter(pk=test_id).update(answer=answer[:1000])
     return True
 
 
@@ -136,12 +134,11 @@ def standing(test: ForwardingTest) -> Standing:
 
 
 def _envelope(test: ForwardingTest, sender: EmailSender, user_id: int | None) -> outbox.Envelope:
-    signature = _signature(str(test.pk))
-    message_id = f"forwarding-test.{test.pk}.{signature}@{sender.email_address.rpartition('@')[2]}"
+    message_id = MARK.message_id(test.pk, sender.email_address.rpartition("@")[2])
     draft = Draft(
         from_=Address(sender.display_name, sender.email_address),
         to=(Address("", test.public_address),),
-        subject=f"Forwarding test {test.pk}-{signature}",
+        subject=MARK.subject("Forwarding test", test.pk),
         date=timezone.now(),
         text=TEXT.format(public=test.public_address),
         message_id=message_id,
@@ -158,17 +155,3 @@ def _envelope(test: ForwardingTest, sender: EmailSender, user_id: int | None) ->
         created_by_id=user_id,
     )
 
-
-def _marked(subject: str) -> int | None:
-    for number, signature in _MARK.findall(subject):
-        if _is_ours(number, signature):
-            return int(number)
-    return None
-
-
-def _is_ours(number: str, signature: str) -> bool:
-    return constant_time_compare(_signature(number), signature)
-
-
-def _signature(number: str) -> str:
-    return salted_hmac("mailsources.forwarding_test", number, algorithm="sha256").hexdigest()[:24]  # 96 bits
