@@ -16,6 +16,7 @@ from agents.rights import is_supervisor
 from mailcore.clean import clean_text
 from queues import live, nudges, routing, states, waking
 from queues.drafts import (
+    NewFile,
     add_draft_file,
     discard_draft,
     draft_of,
@@ -25,6 +26,7 @@ from queues.drafts import (
 )
 from queues.history import Kind, note_event
 from queues.holding import close_all, let_all_go, let_go
+from queues.later import cancel, schedule, send_now
 from queues.letters import Recipients, Reply, answered, computed_recipients
 from queues.merging import merge
 from queues.models import Conversation, EmailQueue, Note
@@ -38,21 +40,24 @@ from queues.ownership import (
     profile,
 )
 from queues.refusals import ActionRefused, NewMailArrived
-from queues.replies import mark_sent, reply, resend, start, undo
+from queues.replies import is_started, mark_sent, reply, resend, start, undo
 from queues.splitting import move_message, split
 from queues.transactions import whole
 
 __all__ = [
     "ActionRefused",
+    "NewFile",
     "NewMailArrived",
     "Recipients",
     "Reply",
     "add_draft_file",
     "assign",
+    "cancel",
     "close",
     "close_all",
     "discard_draft",
     "draft_of",
+    "is_started",
     "let_all_go",
     "let_go",
     "mark_sent",
@@ -67,6 +72,8 @@ __all__ = [
     "reply",
     "resend",
     "save_draft",
+    "schedule",
+    "send_now",
     "set_presence",
     "snooze",
     "split",

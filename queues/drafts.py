@@ -2,6 +2,8 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
 
 from django.contrib.auth.models import User
 
@@ -9,7 +11,8 @@ from agents.models import Agent
 from mailcore.clean import clean_file_name, clean_text
 from mailcore.compose import OutFile
 from mailcore.parse import PartNotFound, part_bytes
-from queues.letters import MOST_BYTES, MOST_FILES
+from mailcore.pictures import picture_type
+from queues.capacity import MOST_FILES, room
 from queues.models import Conversation, Draft, DraftFile, Message
 from queues.ownership import lock_for, profile
 from queues.refusals import ActionRefused
@@ -28,31 +31,40 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
     cc: Sequence[str] = (),
     token: str | uuid.UUID = "",
     seen_message_id: int | None = None,
+    is_outside: bool = False,
+    about_id: int | None = None,
 ) -> Draft:
-    """Save what the agent has typed; each agent has one draft in a conversation.
+    """Save what the agent has typed; each agent has one draft in a conversation, and one to outside.
 
     :param to: addresses as typed; empty means as computed.
     :param token: of the compose form; a new one is made when empty.
+    :param about_id: of a draft to outside, the mail that it forwards or answers.
 
     Raises:
-        ActionRefused: the answer with this token was sent already, or the text is too long.
+        ActionRefused: the answer with this token was sent already, or waits for its time, or is too long.
     """
     row = lock_for(actor, conversation)  # a late save must not bring back what was sent a moment ago
     mark = _token(token)
     if row.messages.filter(compose_token=str(mark)).exists():
         raise ActionRefused("This answer was sent already.")
+    agent = profile(actor)
+    if row.drafts.filter(agent=agent, is_outside=is_outside, send_at__isnull=False).exists():
+        raise ActionRefused("This answer waits for its time: choose “Edit” to change it.")
     if len(text) > LONGEST_TEXT:
         raise ActionRefused(f"The text is too long: at most {LONGEST_TEXT:,} characters.")
     seen = row.messages.filter(pk=seen_message_id).first() if seen_message_id else None
+    about = row.messages.filter(pk=about_id).first() if about_id else None
     draft, _ = Draft.objects.update_or_create(
         conversation=row,
-        agent=profile(actor),
+        agent=agent,
+        is_outside=is_outside,
         defaults={
             "text": clean_text(text),
             "to": [clean_text(each) for each in to],
             "cc": [clean_text(each) for each in cc],
             "token": mark,
             "seen_message": seen,
+            "about": about,
         },
     )
     return draft
@@ -65,61 +77,82 @@ def _token(token: str | uuid.UUID) -> uuid.UUID:
         raise ActionRefused("The form is broken: load the page again.") from error
 
 
-def draft_of(actor: User, conversation: Conversation) -> Draft | None:
-    """The user's own draft in a conversation."""
-    rows = Draft.objects.filter(conversation=conversation, agent__user=actor)
-    return rows.prefetch_related("files").first()
+def draft_of(actor: User, conversation: Conversation, *, is_outside: bool = False) -> Draft | None:
+    """The user's own draft in a conversation, to the customer or to outside."""
+    rows = Draft.objects.filter(conversation=conversation, agent__user=actor, is_outside=is_outside)
+    return rows.select_related("about", "agent__user").prefetch_related("files").first()
 
 
-def discard_draft(actor: User, conversation: Conversation) -> None:
+def discard_draft(actor: User, conversation: Conversation, *, is_outside: bool = False) -> None:
     """Throw the user's draft away, files and all."""
-    Draft.objects.filter(conversation=conversation, agent__user=actor).delete()
+    Draft.objects.filter(conversation=conversation, agent__user=actor, is_outside=is_outside).delete()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFile:
+    """A file for a draft; `is_picture`: it is to stand within the text, if it is one."""
+
+    name: str
+    type: str
+    data: bytes = field(repr=False)
+    is_picture: bool = False
 
 
 @whole
 def add_draft_file(
     actor: User,
     conversation: Conversation,
-    name: str,
-    content_type: str,
-    data: bytes,
+    file: NewFile,
     *,
     token: str | uuid.UUID = "",
+    is_outside: bool = False,
 ) -> DraftFile:
     """Put a file to the user's draft, which is made when there is none.
 
     :param token: of the compose form, for a draft that is made now.
 
     Raises:
-        ActionRefused: more than a mail can carry.
+        ActionRefused: more than a mail can carry, or than the sender's server takes.
     """
     row = lock_for(actor, conversation)
     draft, _ = Draft.objects.get_or_create(
-        conversation=row, agent=profile(actor), defaults={"token": _token(token)}
+        conversation=row, agent=profile(actor), is_outside=is_outside, defaults={"token": _token(token)}
     )
+    if draft.send_at is not None:
+        raise ActionRefused("This answer waits for its time: choose “Edit” to change it.")
     sizes = list(draft.files.values_list("size", flat=True))
-    if len(sizes) >= MOST_FILES or sum(sizes) + len(data) > MOST_BYTES:
+    most = room(row.queue.sender)
+    if len(sizes) >= MOST_FILES or sum(sizes) + len(file.data) > most:
         raise ActionRefused(
-            f"“{name}” doesn't fit: at most {MOST_FILES} files and {MOST_BYTES // 1_000_000} MB "
-            "go into a mail."
+            f"“{file.name}” doesn't fit: at most {MOST_FILES} files and {most / 1e6:.0f} MB go into a mail."
         )
+    kind = picture_type(file.data) if file.is_picture else ""
     return DraftFile.objects.create(
         draft=draft,
-        name=clean_file_name(name) or "file",
-        type=content_type[:200],
-        size=len(data),
-        data=data,
+        name=_picture_name(draft, kind) if kind else clean_file_name(file.name) or "file",
+        type=kind or file.type[:200],
+        size=len(file.data),
+        data=file.data,
+        content_id=f"{uuid.uuid4().hex}@picture" if kind else "",
     )
+
+
+def _picture_name(draft: Draft, kind: str) -> str:
+    """A name of its own, as the text says by it where the picture stands."""
+    taken = set(draft.files.values_list("name", flat=True))
+    ending = kind.removeprefix("image/").replace("jpeg", "jpg")
+    return next(name for number in count(1) if (name := f"picture-{number}.{ending}") not in taken)
 
 
 def remove_draft_file(actor: User, file_id: int) -> None:
     """Take a file out of the user's draft; one that is gone already is no error."""
-    DraftFile.objects.filter(pk=file_id, draft__agent__user=actor).delete()
+    DraftFile.objects.filter(pk=file_id, draft__agent__user=actor, draft__send_at=None).delete()
 
 
 def out_files(draft: Draft) -> tuple[OutFile, ...]:
     """The files of a draft as a mail takes them."""
-    return tuple(OutFile(file.name, file.type, bytes(file.data)) for file in draft.files.all())
+    files = draft.files.all()
+    return tuple(OutFile(file.name, file.type, bytes(file.data), file.content_id) for file in files)
 
 
 def drop(conversation: Conversation, agent: Agent, token: str) -> None:
@@ -130,16 +163,25 @@ def drop(conversation: Conversation, agent: Agent, token: str) -> None:
             draft.delete()
 
 
-def restore(conversation: Conversation, agent: Agent, message: Message, typed: int) -> Draft:
-    """Make a draft of an answer that was taken back, above what the agent has typed since."""
+def restore(
+    conversation: Conversation, agent: Agent, message: Message, typed: int, about_id: int | None = None
+) -> Draft:
+    """Make a draft of an answer that was taken back, above what the agent has typed since.
+
+    :param about_id: of a mail to outside, what it forwarded or answered.
+    """
     draft, is_new = Draft.objects.get_or_create(
-        conversation=conversation, agent=agent, defaults={"token": uuid.uuid4()}
+        conversation=conversation,
+        agent=agent,
+        is_outside=message.is_outside,
+        defaults={"token": uuid.uuid4(), "about_id": about_id},
     )
+    draft.send_at = None  # there is more in it now than was to be sent then
     text = message.text[:typed]
     draft.text = text if is_new or not draft.text else f"{text}\n\n{draft.text}"
     draft.to = [_shown(person) for person in message.to]
     draft.cc = [_shown(person) for person in message.cc]
-    draft.save(update_fields=["text", "to", "cc", "saved_at"])
+    draft.save(update_fields=["text", "to", "cc", "send_at", "saved_at"])
     _restore_files(draft, message)
     return draft
 
@@ -157,5 +199,10 @@ def _restore_files(draft: Draft, message: Message) -> None:
         except PartNotFound:  # our own mail is whole; a restored database might not be
             continue
         DraftFile.objects.create(
-            draft=draft, name=attachment.name, type=attachment.type, size=len(data), data=data
+            draft=draft,
+            name=attachment.name,
+            type=attachment.type,
+            size=len(data),
+            data=data,
+            content_id=attachment.content_id[:100] if attachment.inline else "",
         )

@@ -30,6 +30,8 @@ class DraftForm(DeskForm):
     cc = forms.CharField(required=False, max_length=LONGEST_LINE)
     token = forms.UUIDField(error_messages={"required": "The form is broken: load the page again."})
     seen = forms.IntegerField(required=False)
+    outside = forms.BooleanField(required=False)
+    about = forms.IntegerField(required=False, min_value=1)
 
 
 class ReplyForm(DraftForm):
@@ -40,6 +42,11 @@ class ReplyForm(DraftForm):
         error_messages={"required": "Nobody would get it: type an address into “To”."},
     )
     close = forms.BooleanField(required=False)
+    send_at = forms.DateTimeField(
+        required=False,
+        input_formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"],
+        error_messages={"invalid": "Choose a day and a time."},
+    )
 
 
 class ComposeForm(ReplyForm):
@@ -47,6 +54,13 @@ class ComposeForm(ReplyForm):
 
     queue = forms.IntegerField(error_messages={"required": "Choose a queue to write from."})
     subject = forms.CharField(max_length=1000, error_messages={"required": "Give the mail a subject."})
+
+
+class FirstDraftForm(DraftForm):
+    """The first mail of a conversation, being written."""
+
+    queue = forms.IntegerField(required=False)
+    subject = forms.CharField(required=False, max_length=1000)
 
 
 class NoteForm(DeskForm):

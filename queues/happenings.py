@@ -14,7 +14,7 @@ from queues.history import Kind
 from queues.models import Conversation, Event
 from queues.presentation import age, clock
 
-TOLD_LOUDER = frozenset({Kind.HINT, Kind.ANSWERED_ELSEWHERE, Kind.HELD})
+TOLD_LOUDER = frozenset({Kind.HINT, Kind.ANSWERED_ELSEWHERE, Kind.HELD, Kind.UNSCHEDULED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

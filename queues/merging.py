@@ -108,13 +108,17 @@ def move_messages(messages: list[Message], before: Conversation, after: Conversa
 
 def _move_draft(draft: Draft, stays: Conversation) -> None:
     """Each agent has one draft in a conversation: a second one goes above the first."""
-    own = stays.drafts.filter(agent=draft.agent_id).first()
+    if draft.send_at is not None:
+        draft.send_at, draft.held_why = None, "Its conversation was merged into this one."
+        draft.save(update_fields=["send_at", "held_why"])
+    own = stays.drafts.filter(agent=draft.agent_id, is_outside=draft.is_outside).first()
     if own is None:
         draft.conversation = stays
         draft.save(update_fields=["conversation"])
         return
     own.text = "\n\n".join(text for text in (draft.text, own.text) if text.strip())
-    own.save(update_fields=["text", "saved_at"])
+    own.send_at = None  # there is more in it now than was to be sent then
+    own.save(update_fields=["text", "send_at", "saved_at"])
     draft.files.update(draft=own)
     draft.delete()
 

@@ -64,7 +64,7 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
     check_free(actor, row)
     _check_seen(row, answer.seen_message_id)
     agent = profile(actor)
-    _take_first(actor, row, agent)
+    take_first(actor, row, agent)
     before = _snapshot(row)
     letter = _written(row, answer, agent)
     posting = Posting(
@@ -77,7 +77,7 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
     )
     message = post(row, posting)
     drafts.drop(row, agent, answer.token)
-    data = {"message": message.pk, "typed": letter.typed, "before": before}
+    data = {"message": message.pk, "typed": letter.typed, "before": before, "about": answer.about_id}
     if answer.is_outside:
         asked = ", ".join(address.email for address in letter.to)
         note_event(row, Kind.ASKED, f"{agent} wrote to {asked} about it.", actor, data)
@@ -127,7 +127,7 @@ def _check_seen(conversation: Conversation, seen_message_id: int | None) -> None
         raise NewMailArrived(message)
 
 
-def _take_first(actor: User, conversation: Conversation, agent: Agent) -> None:
+def take_first(actor: User, conversation: Conversation, agent: Agent) -> None:
     """What an agent answers is the agent's: nobody's is taken, a supervisor takes over a colleague's."""
     owner = holder(conversation)
     if owner is not None and owner.pk == agent.pk:
@@ -170,7 +170,7 @@ def undo(actor: User, message: Message) -> bool:
     tracking.forget(crm_reference(message))
     event = row.events.filter(kind__in=WRITTEN, data__message=message.pk).first()
     if event is not None and message.agent is not None:
-        drafts.restore(row, message.agent, message, event.data["typed"])
+        drafts.restore(row, message.agent, message, event.data["typed"], event.data.get("about"))
     _go_back(row, message, event)
     note_event(row, Kind.UNDONE, f"{profile(actor)} took the answer back.", actor, {"message": message.pk})
     tell_siblings_undone(row, message, actor)
@@ -217,6 +217,11 @@ def start(actor: User, queue: EmailQueue, subject: str, answer: Reply) -> Messag
         if sent is None:
             raise
         return sent
+
+
+def is_started(actor: User, token: str) -> bool:
+    """Whether the user's first mail with this token was sent."""
+    return _started(f"start:{actor.pk}:{token}") is not None
 
 
 def _started(token: str | None) -> Message | None:

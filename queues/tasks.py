@@ -1,17 +1,19 @@
 """Background work of the queues. All of it may run twice, or late: the rows decide."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from agents import presence
-from queues import routing, waking
+from queues import later, routing, waking
 from queues.models import Conversation, EmailQueue
 
 
 @shared_task
 def sweep() -> None:
-    """Every UCS_SWEEP_INTERVAL: wake, expire presence, and give away what hints were lost for."""
+    """Every UCS_SWEEP_INTERVAL: timed answers, sleepers, presence, and what hints were lost for."""
     presence.expire()
     waking.return_unbegun()
+    later.send_due(timezone.now())
     waking.wake_due()
     waiting = Conversation.objects.filter(state=Conversation.State.WAITING, queue__mode=EmailQueue.Mode.PUSH)
     for queue_id in waiting.order_by().values_list("queue", flat=True).distinct():

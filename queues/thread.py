@@ -22,7 +22,8 @@ from queues.subjects import base_subject
 RASTER = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})
 THUMBNAIL_OCTETS = 5_000_000
 FOLDED_LENGTH = 160
-SILENT = frozenset({Kind.OPENED, Kind.RECEIVED, Kind.REPLIED})  # the mail itself stands there
+# Of these the mail itself stands there.
+SILENT = frozenset({Kind.OPENED, Kind.RECEIVED, Kind.REPLIED, Kind.ASKED, Kind.ANSWERED_OUTSIDE})
 MACHINE = {
     "auto_reply": "Automatic reply",
     "challenge": "Asks whether a person wrote",
@@ -92,6 +93,7 @@ class Letter:
     defects: tuple[str, ...]
     message_id: str
     has_raw: bool
+    outside: bool
     delivery: Delivery | None
     open: bool
 
@@ -179,6 +181,7 @@ def letter(message: Message, now: datetime, *, is_open: bool = True, subject: st
         defects=tuple(message.defects),
         message_id=message.message_id,
         has_raw=message.raw_id is not None,
+        outside=message.is_outside,
         delivery=delivery(message.outgoing, now) if message.outgoing else None,
         open=is_open,
     )

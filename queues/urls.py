@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from queues.views import account, acts, conversations, held, lists, mails, threads, writing
+from queues.views import account, acts, conversations, first, held, lists, mails, threads, timed, writing
 
 urlpatterns = [
     path("", lists.desk, name="desk"),
@@ -11,7 +11,9 @@ urlpatterns = [
     path("presence/seen", account.seen, name="presence-seen"),
     path("live/token", account.live_token, name="live-token"),
     path("next", acts.take_next, name="take-next"),
-    path("compose", writing.compose, name="compose"),
+    path("compose", first.compose, name="compose"),
+    path("compose/draft", first.first_draft, name="first-draft"),
+    path("people", first.people, name="people"),
     path("conversations/<int:pk>/", conversations.conversation, name="conversation"),
     path("conversations/<int:pk>/parts", conversations.parts, name="parts"),
     path("conversations/<int:pk>/take", acts.take, name="take"),
@@ -32,6 +34,9 @@ urlpatterns = [
     path("conversations/<int:pk>/draft", writing.draft, name="draft"),
     path("conversations/<int:pk>/draft/files", writing.draft_files, name="draft-files"),
     path("conversations/<int:pk>/draft/files/<int:file>", writing.draft_file, name="draft-file"),
+    path("conversations/<int:pk>/timed/<int:draft>/send", timed.send_now, name="timed-send"),
+    path("conversations/<int:pk>/timed/<int:draft>/edit", timed.edit, name="timed-edit"),
+    path("conversations/<int:pk>/timed/<int:draft>/stop", timed.stop, name="timed-stop"),
     path("messages/<int:pk>/body", mails.body, name="message-body"),
     path("messages/<int:pk>/raw", mails.raw, name="message-raw"),
     path("messages/<int:pk>/delivery", acts.delivery, name="delivery"),

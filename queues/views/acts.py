@@ -108,7 +108,9 @@ def undo(request: DeskRequest, pk: int) -> HttpResponse:
     if not actions.undo(request.user, message):
         raise ActionRefused("It is too late: the mail has left.")
     row = inbox.conversation(request.user, message.conversation_id)
-    extra = {"composer": "desk/reply.html", "composer_reset": True, "editor": editor(request, row)}
+    draft = actions.draft_of(request.user, row, is_outside=True) if message.is_outside else None
+    about = draft.about_id if draft else None
+    extra = {"composer": "desk/reply.html", "composer_reset": True, "editor": editor(request, row, about)}
     response = retold(request, row.pk, **extra)
     response["HX-Push-Url"] = f"/conversations/{row.pk}/{place(request).query}"
     return with_event(response, "desk:undone", {"message": pk})

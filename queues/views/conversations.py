@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -13,10 +14,10 @@ from django.views.decorators.http import require_GET
 
 from agents.rights import is_supervisor
 from crm.models import Communication
-from queues import actions, holding, inbox
+from queues import actions, holding, inbox, later
 from queues.holding import Held
 from queues.inbox import Listing
-from queues.models import Conversation
+from queues.models import Conversation, Message
 from queues.presentation import NO_SUBJECT, age, clock, contact_name, due, person
 from queues.thread import items, why
 from queues.views.editor import editor
@@ -93,10 +94,12 @@ def retold(request: DeskRequest, pk: int, **extra: Any) -> HttpResponse:
 
 def composer(request: DeskRequest, row: Conversation) -> dict[str, Any]:
     """What stands below the mails: the user's draft, if there is one."""
-    draft = actions.draft_of(request.user, row)
-    if draft is None:
-        return {"composer": "desk/bar.html"}
-    return {"composer": "desk/reply.html", "editor": editor(request, row)}
+    for is_outside in (False, True):
+        draft = actions.draft_of(request.user, row, is_outside=is_outside)
+        if draft is not None and not (draft.send_at or draft.held_why or (is_outside and not draft.about_id)):
+            about = draft.about_id if is_outside else None
+            return {"composer": "desk/reply.html", "editor": editor(request, row, about)}
+    return {"composer": "desk/bar.html"}
 
 
 def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any]:
@@ -110,6 +113,8 @@ def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any
         "conversation": row,
         "subject": subject,
         "items": items(entries, subject, now, others.links),
+        "timed": timed(request.user, row),
+        "newest": max((entry.item.pk for entry in entries if isinstance(entry.item, Message)), default=0),
         "siblings": others.siblings,
         "may_split": may_change,
         "why": why(entries) if row.agent else "",
@@ -125,6 +130,26 @@ def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any
         "query": where.query,
         "title": where.title,
     } | _toolbar(request, row, where, now)
+
+
+def timed(user: User, row: Conversation) -> list[dict[str, Any]]:
+    """The answers that wait for their time, or for a word of who wrote them."""
+    return [
+        {
+            "pk": draft.pk,
+            "who": person(str(draft.agent)),
+            "to": ", ".join(draft.to),
+            "text": draft.text,
+            "files": len(draft.files.all()),
+            "is_outside": draft.is_outside,
+            "iso": draft.send_at.isoformat(timespec="seconds") if draft.send_at else "",
+            "at": clock(draft.send_at) if draft.send_at else "",
+            "why": draft.held_why or later.why_held(draft, row),
+            "is_mine": draft.agent.user_id == user.pk,
+            "may_act": draft.agent.user_id == user.pk or is_supervisor(user),
+        }
+        for draft in later.timed(row)
+    ]
 
 
 def language_name(tag: str) -> str:

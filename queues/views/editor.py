@@ -4,20 +4,39 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from mailcore.parsed import Address
-from queues import actions
-from queues.models import Conversation, Draft, DraftFile
+from django.utils import timezone
+
+from agents.rights import working_agent
+from mailcore.recipients import Mode, Recipients
+from queues import actions, capacity, later, texts
+from queues.later import shown
+from queues.letters import PICTURE, from_whom
+from queues.models import Conversation, Draft, DraftFile, Message
+from queues.outside import message_about
 from queues.presentation import size
+from queues.recipients import answered, computed_recipients, unanswerable
 from queues.views.gate import DeskRequest
 
 
 @dataclass(frozen=True, slots=True)
 class DraftFileRow:
-    """A file of a draft."""
+    """A file of a draft; `mark` is where it stands in the text, "" for one beside it."""
 
     pk: int
     name: str
     size: str
+    octets: int
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A way to fill in To and Cc."""
+
+    label: str
+    to: str
+    cc: str
+    is_chosen: bool
 
 
 def fresh_token() -> str:
@@ -25,40 +44,77 @@ def fresh_token() -> str:
     return str(uuid.uuid4())
 
 
-def shown(address: Address) -> str:
-    """An address as the form writes it: a name may hold a comma."""
-    name = address.name.replace('"', "'")
-    return f'"{name}" <{address.email}>' if name else address.email
-
-
 def file_row(file: DraftFile) -> DraftFileRow:
     """Format one file."""
-    return DraftFileRow(file.pk, file.name, size(file.size))
+    mark = PICTURE.format(file.name) if file.content_id else ""
+    return DraftFileRow(file.pk, file.name, size(file.size), file.size, mark)
 
 
-def editor(request: DeskRequest, row: Conversation) -> dict[str, Any]:
-    """The user's draft; else nothing typed yet, to the people who would get an answer."""
-    draft = actions.draft_of(request.user, row)
-    people = _typed(draft) or _computed(row)
+def editor(request: DeskRequest, row: Conversation, about_id: int | None = None) -> dict[str, Any]:
+    """The user's draft; else nothing typed yet, to the people who would get an answer.
+
+    :param about_id: the mail that is forwarded to somebody else, or theirs that is answered.
+    """
+    is_outside = about_id is not None
+    draft = actions.draft_of(request.user, row, is_outside=is_outside)
+    about = message_about(row, about_id) if is_outside else answered(row)
+    choices = _choices(draft, about, is_forward=is_outside and about is not None and not about.is_outside)
+    people = next((each for each in choices if each.is_chosen), None)
+    typed = _typed(draft)
     newest = row.messages.order_by("-pk").values_list("pk", flat=True).first()
-    seen = draft.seen_message_id if draft and draft.seen_message_id else newest
-    signature = row.queue.signature.strip()
-    return people | {
+    agent = working_agent(request.user)
+    signature = texts.signature(row, agent)
+    sender = from_whom(row, about, agent)
+    return {
+        "to": typed["to"] if typed else people.to if people else "",
+        "cc": typed["cc"] if typed else people.cc if people else "",
+        "choices": choices if len(choices) > 1 else [],
         "token": str(draft.token) if draft else fresh_token(),
         "text": draft.text if draft else "",
         "files": [file_row(each) for each in draft.files.defer("data")] if draft else [],
-        "seen": seen or "",
-        "sender": row.queue.sender.email_address if row.queue.sender else "no sender yet",
+        "seen": (draft.seen_message_id if draft else None) or newest or "",
+        "sender": str(sender) if sender.email else "no sender yet",
         "signature": f"-- \n{signature}" if signature else "",
+        "warning": unanswerable(computed_recipients(about)) if not is_outside else "",
+        "room": capacity.room(row.queue.sender),
+        "presets": later.presets(row.queue.hours, timezone.now()),
+        "about": about if is_outside else None,
+        "enclosed": _enclosed(about, is_new=draft is None) if is_outside else [],
     }
 
 
-def _typed(draft: Draft | None) -> dict[str, Any] | None:
+def _typed(draft: Draft | None) -> dict[str, str] | None:
     if draft is None or not (draft.to or draft.cc):
         return None
     return {"to": ", ".join(draft.to), "cc": ", ".join(draft.cc)}
 
 
-def _computed(row: Conversation) -> dict[str, Any]:
-    people = actions.recipients(row)
+def _choices(draft: Draft | None, about: Message | None, *, is_forward: bool) -> list[Choice]:
+    """To the author alone, and to everybody, when these differ; as they would be sent."""
+    if is_forward:
+        return []
+    alone, everybody = (computed_recipients(about, mode) for mode in (Mode.REPLY, Mode.ALL))
+    found = (
+        [("Reply to all", everybody)]
+        if alone == everybody
+        else [("Reply", alone), ("Reply to all", everybody)]
+    )
+    written = (_typed(draft) or {}) if draft else {}
+    chosen = written or _line(everybody)
+    return [Choice(label, **_line(people), is_chosen=_line(people) == chosen) for label, people in found]
+
+
+def _line(people: Recipients) -> dict[str, str]:
     return {"to": ", ".join(map(shown, people.to)), "cc": ", ".join(map(shown, people.cc))}
+
+
+def _enclosed(about: Message | None, *, is_new: bool) -> list[dict[str, Any]]:
+    """The files of a mail that is forwarded, to go along with it unless there is a draft that has its own."""
+    if about is None or about.is_outside:
+        return []
+    files = (each for each in about.attachments.all() if not each.inline)
+    return [
+        {"pk": each.pk, "name": each.name or "without a name", "size": size(each.size), "octets": each.size}
+        | {"is_chosen": is_new}
+        for each in files
+    ]

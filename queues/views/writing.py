@@ -4,25 +4,26 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from mailcore.clean import clean_file_name
 from mailcore.compose import OutFile
-from queues import actions, inbox
-from queues.actions import NewMailArrived, Reply
-from queues.forms import ComposeForm, DraftForm, NoteForm, ReplyForm
-from queues.letters import MOST_BYTES
+from queues import actions, inbox, outside
+from queues.actions import NewFile, NewMailArrived, Reply
+from queues.capacity import MOST_BYTES
+from queues.forms import DraftForm, NoteForm, ReplyForm
 from queues.models import Conversation, Message
-from queues.presentation import contact_name, person
+from queues.presentation import clock, contact_name, person
 from queues.refusals import ActionRefused
 from queues.thread import letter
 from queues.views.conversations import retold
-from queues.views.editor import editor, file_row, fresh_token
+from queues.views.editor import editor, file_row
 from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import place
 
+LONGEST_ID = 19  # digits
 OCTETS = "application/octet-stream"
 
 
@@ -32,19 +33,43 @@ def reply(request: DeskRequest, pk: int) -> HttpResponse:
     """The editor of an answer; sends it."""
     row = inbox.conversation(request.user, pk)
     if request.method == "GET":
-        return render(request, "desk/reply.html", {"conversation": row, "editor": editor(request, row)})
+        about = _number(request.GET.get("about", ""))
+        check_not_timed(request, row, is_outside=about is not None)
+        context = {"conversation": row, "editor": editor(request, row, about)}
+        return render(request, "desk/reply.html", context)
     form = ReplyForm(request.POST)
     form.check()
+    answer = _reply(request, row, form.cleaned_data)
+    if answer.send_at is not None:
+        draft = actions.schedule(request.user, row, answer)
+        toast = {"text": f"The answer leaves on {clock(answer.send_at)}.", "seconds": 6}
+        return retold(
+            request, draft.conversation_id, composer="desk/bar.html", composer_reset=True, toast=toast
+        )
     try:
-        message = actions.reply(request.user, row, _reply(request, row, form.cleaned_data))
+        message = actions.reply(request.user, row, answer)
     except NewMailArrived as news:
         return _new_mail(request, news.message, is_closing=form.cleaned_data["close"])
-    return _sent(request, message)
+    return sent(request, message)
+
+
+def check_not_timed(request: DeskRequest, row: Conversation, *, is_outside: bool) -> None:
+    """Refuse to open what is to be sent by itself: it would be sent half changed."""
+    draft = actions.draft_of(request.user, row, is_outside=is_outside)
+    if draft is not None and (draft.send_at or draft.held_why):
+        raise ActionRefused("An answer of yours waits here already: choose “Edit” there, or cancel it first.")
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_ID else None
 
 
 def _reply(request: DeskRequest, row: Conversation, data: dict[str, Any]) -> Reply:
-    draft = actions.draft_of(request.user, row)
+    draft = actions.draft_of(request.user, row, is_outside=data["outside"])
     files = actions.out_files(draft) if draft and str(draft.token) == str(data["token"]) else ()
+    if data["outside"]:
+        chosen = filter(None, map(_number, request.POST.getlist("enclosed")))
+        files = (*files, *outside.files_of(row, list(chosen)))
     return Reply(
         text=data["text"],
         to=(data["to"],),
@@ -53,6 +78,9 @@ def _reply(request: DeskRequest, row: Conversation, data: dict[str, Any]) -> Rep
         close=data["close"],
         token=str(data["token"]),
         seen_message_id=data["seen"],
+        is_outside=data["outside"],
+        about_id=data["about"],
+        send_at=data["send_at"],
     )
 
 
@@ -64,7 +92,7 @@ def _new_mail(request: DeskRequest, message: Message, *, is_closing: bool) -> Ht
     return response
 
 
-def _sent(request: DeskRequest, message: Message) -> HttpResponse:
+def sent(request: DeskRequest, message: Message) -> HttpResponse:
     message = inbox.message(request.user, message.pk)
     told = letter(message, timezone.now())
     held = told.delivery.held_until if told.delivery else ""
@@ -106,7 +134,7 @@ def draft(request: DeskRequest, pk: int) -> HttpResponse:
     """Save what is being written, or throw it away."""
     row = inbox.conversation(request.user, pk)
     if request.method == "DELETE":
-        actions.discard_draft(request.user, row)
+        actions.discard_draft(request.user, row, is_outside="outside" in request.GET)
         return bar(request, pk)
     form = DraftForm(request.POST)
     form.check()
@@ -119,6 +147,8 @@ def draft(request: DeskRequest, pk: int) -> HttpResponse:
         cc=[data["cc"]] if data["cc"] else [],
         token=data["token"],
         seen_message_id=data["seen"],
+        is_outside=data["outside"],
+        about_id=data["about"],
     )
     return JsonResponse({"saved_at": saved.saved_at})
 
@@ -131,12 +161,18 @@ def draft_files(request: DeskRequest, pk: int) -> HttpResponse:
     file = request.FILES.get("file")
     if not isinstance(file, UploadedFile):
         raise ActionRefused("No file came with the request.")
-    (out,) = _read([file])
-    kept = actions.add_draft_file(request.user, row, out.name, out.type, out.data)
+    (out,) = read_files([file])
+    kept = actions.add_draft_file(
+        request.user,
+        row,
+        NewFile(name=out.name, type=out.type, data=out.data, is_picture="picture" in request.POST),
+        token=request.POST.get("token", ""),
+        is_outside="outside" in request.GET,
+    )
     return render(request, "desk/draft_file.html", {"conversation": row, "file": file_row(kept)})
 
 
-def _read(files: "list[UploadedFile[Any]]") -> tuple[OutFile, ...]:
+def read_files(files: "list[UploadedFile[Any]]") -> tuple[OutFile, ...]:
     """The files, unless they are so large that even reading them is a waste."""
     if sum(file.size or 0 for file in files) > MOST_BYTES:
         names = ", ".join(file.name or "file" for file in files)
@@ -154,35 +190,3 @@ def draft_file(request: DeskRequest, pk: int, file: int) -> HttpResponse:
     inbox.conversation(request.user, pk)
     actions.remove_draft_file(request.user, file)
     return HttpResponse(status=204)
-
-
-@require_http_methods(["GET", "POST"])
-@signed_in
-def compose(request: DeskRequest) -> HttpResponse:
-    """Write to a customer first."""
-    where = place(request)
-    queues = inbox.queues_for(request.user).filter(sender__isnull=False)
-    if request.method == "GET":
-        context = {
-            "queues": queues,
-            "chosen": where.queue,
-            "token": fresh_token(),
-            "query": where.query,
-            "title": where.title,
-        }
-        return render(request, "desk/compose.html", context)
-    form = ComposeForm(request.POST, request.FILES)
-    form.check()
-    data = form.cleaned_data
-    answer = Reply(
-        text=data["text"],
-        to=(data["to"],),
-        cc=(data["cc"],) if data["cc"] else (),
-        files=_read(request.FILES.getlist("files")),
-        token=str(data["token"]),
-    )
-    queue = get_object_or_404(queues, pk=data["queue"])
-    message = actions.start(request.user, queue, data["subject"], answer)
-    response = _sent(request, message)
-    response["HX-Push-Url"] = f"/conversations/{message.conversation_id}/{where.query}"
-    return response

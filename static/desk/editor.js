@@ -2,14 +2,16 @@
 // A note is kept in this browser until it is added.
 import { within } from "./dom.js";
 import { typedAhead } from "./keys.js";
-import { makeChips } from "./recipients.js";
+import { makeChips, setPeople } from "./recipients.js";
 import { ask, user } from "./session.js";
 import { toast } from "./toasts.js";
-import { attach } from "./uploads.js";
+import { attach, weigh } from "./uploads.js";
 
 const PAUSE = 1200; // after the last key
 const LONGEST = 5000; // while typing on and on
 const RETRY = 4000;
+const NAMES = ["text", "to", "cc", "subject", "queue"]; // what is kept while it is typed
+const MARKS = ["token", "seen", "outside", "about"]; // what says which draft it is
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const editors = new WeakMap();
 
@@ -39,13 +41,16 @@ class Editor {
     for (const box of form.querySelectorAll("[data-chips]")) makeChips(box, () => this.changed());
     this.text.addEventListener("input", () => this.changed());
     form.elements.subject?.addEventListener("input", () => this.changed());
+    form.elements.queue?.addEventListener?.("change", () => this.changed());
+    if (form.dataset.room) form.addEventListener("change", () => weigh(form));
     if (form.dataset.files) attach(form, () => this.save());
+    weigh(form);
   }
 
   restore() {
     const kept = unsaved(this.kind, this.form.dataset.conversation);
     if (!kept || (kept.text === this.text.value && !kept.to)) return;
-    for (const name of ["text", "to", "cc", "subject"]) {
+    for (const name of NAMES) {
       if (kept[name] !== undefined && this.form.elements[name]) this.form.elements[name].value = kept[name];
     }
     this.say("Restored from this browser");
@@ -53,7 +58,7 @@ class Editor {
   }
 
   values() {
-    const names = ["text", "to", "cc", "subject"].filter((name) => this.form.elements[name]);
+    const names = NAMES.filter((name) => this.form.elements[name]);
     return Object.fromEntries(names.map((name) => [name, this.form.elements[name].value]));
   }
 
@@ -76,7 +81,8 @@ class Editor {
     if (this.saving) return this.plan(300);
     const sent = this.values();
     this.dirtySince = 0;
-    const body = new URLSearchParams({ ...sent, token: this.form.elements.token.value, seen: this.form.elements.seen.value });
+    const body = new URLSearchParams(sent);
+    for (const name of MARKS) if (this.form.elements[name]) body.set(name, this.form.elements[name].value);
     this.saving = ask(this.form.dataset.draft, { method: "POST", body, keepalive });
     try {
       await this.saved(await this.saving, sent);
@@ -160,6 +166,10 @@ document.body.addEventListener("htmx:confirm", async (event) => {
     toast("A file could not be attached: remove it from the list to send without it.", { error: true });
     return;
   }
+  if (event.target === editor.form && weigh(editor.form)) {
+    toast(weigh(editor.form), { error: true });
+    return;
+  }
   clearTimeout(editor.timer);
   await editor.saving?.catch(() => {}); // a save that overtakes the answer would be a draft again
   editor.sending = true;
@@ -177,6 +187,27 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
     editor.changed();
   }
 });
+
+/** Put other people into To and Cc, as the button says. */
+export function choosePeople(button) {
+  const form = button.closest("form[data-editor]");
+  setPeople(form.querySelector("[name=to]"), button.dataset.to);
+  setPeople(form.querySelector("[name=cc]"), button.dataset.copies);
+  form.querySelector("[data-cc]").hidden = !button.dataset.copies;
+  for (const each of form.querySelectorAll("[data-act=people]")) each.setAttribute("aria-pressed", String(each === button));
+}
+
+/** Take a file out of the draft, and out of the text if it is a picture there. */
+export async function removeFile(button) {
+  const answer = await ask(button.dataset.url, { method: "DELETE" });
+  if (!answer.ok) return;
+  const line = button.closest("li"), form = line.closest("form");
+  const { text } = form.elements;
+  if (line.dataset.mark) text.value = text.value.replace(line.dataset.mark, "");
+  line.remove();
+  text.dispatchEvent(new Event("input"));
+  weigh(form);
+}
 
 /** Close the editor; an answer is kept as a draft. */
 export async function shut(button) {

@@ -1,7 +1,7 @@
 // The desk: wires the parts together. Pages and fragments come from the server, by htmx.
 import "./patch.js";
 import "./dialogs.js";
-import { saveAll, shut, startEditors } from "./editor.js";
+import { choosePeople, removeFile, saveAll, shut, startEditors } from "./editor.js";
 import { within } from "./dom.js";
 import { fitFrames, showImages } from "./frames.js";
 import { onKey } from "./keys.js";
@@ -182,9 +182,15 @@ const ACTS = {
     button.remove();
     line.querySelector("input:not([type=hidden])").focus();
   },
-  async "remove-file"(button) {
-    const answer = await ask(button.dataset.url, { method: "DELETE" });
-    if (answer.ok) button.closest("li").remove();
+  people: choosePeople,
+  "remove-file": removeFile,
+  at(button, event) {
+    const { value } = button.closest(".menu-panel").querySelector("[data-local]");
+    if (value) button.value = new Date(value).toISOString();
+    else {
+      event.preventDefault();
+      toast("Choose a day and a time.");
+    }
   },
   look(button) {
     document.getElementById(`letter-${button.dataset.mail}`)?.scrollIntoView({ block: "start" });
@@ -193,7 +199,7 @@ const ACTS = {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-act]");
-  if (button) ACTS[button.dataset.act](button);
+  if (button) ACTS[button.dataset.act](button, event);
   const refused = event.target.closest('[aria-disabled="true"][data-reason]');
   if (refused) {
     event.preventDefault();

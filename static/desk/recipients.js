@@ -1,4 +1,12 @@
-// Addresses as chips: each can be removed, more can be typed or pasted. The form sends them as one line of text.
+// Addresses as chips: each can be removed, more can be typed or pasted; contacts that begin so are offered. The
+// form sends them as one line of text.
+import { ask } from "./session.js";
+
+const PAUSE = 180; // after the last key
+const SHORTEST = 2;
+const setters = new WeakMap();
+let lists = 0;
+
 const ADDRESS = /^[^\s@<>",;]+@[^\s@<>",;]+\.[^\s@<>",;]+$/;
 
 /** Split "Doe, John" <j@example.com>, b@example.com at the commas between addresses. */
@@ -15,6 +23,32 @@ function nameOf(text) {
   return text.match(/^\s*"?([^"<]+?)"?\s*</)?.[1] ?? text;
 }
 
+/** Replace the people of a field that is made of chips. */
+export function setPeople(value, line) {
+  setters.get(value)?.(split(line));
+}
+
+/** Offer contacts to `entry` whose name or address begins with what is typed. */
+function offer(entry) {
+  const list = document.createElement("datalist");
+  list.id = `people-${++lists}`;
+  entry.setAttribute("list", list.id);
+  entry.after(list);
+  let timer = 0, asked = "";
+  entry.addEventListener("input", () => {
+    clearTimeout(timer);
+    const typed = entry.value.trim();
+    if (typed.length < SHORTEST || typed === asked || typed.includes("<")) return;
+    timer = setTimeout(async () => {
+      asked = typed;
+      const answer = await ask(`/people?q=${encodeURIComponent(typed)}`).catch(() => null);
+      if (!answer?.ok) return;
+      const { people } = await answer.json();
+      list.replaceChildren(...people.map((each) => Object.assign(document.createElement("option"), { value: each })));
+    }, PAUSE);
+  });
+}
+
 /** Turn the input inside of `box` into chips. */
 export function makeChips(box, onChange) {
   const value = box.querySelector("input");
@@ -24,6 +58,7 @@ export function makeChips(box, onChange) {
   value.type = "hidden";
   value.removeAttribute("id");
   box.append(entry);
+  offer(entry);
   let people = split(value.value);
 
   const store = () => {
@@ -63,7 +98,7 @@ export function makeChips(box, onChange) {
     store();
   };
   entry.addEventListener("input", () => {
-    if (/[,;\n]\s*$/.test(entry.value)) take();
+    if (/[,;\n]\s*$/.test(entry.value) || /^[^,]*<[^<>\s]+@[^<>\s]+>$/.test(entry.value)) take();
     else store();
   });
   entry.addEventListener("blur", take);
@@ -77,6 +112,11 @@ export function makeChips(box, onChange) {
       draw();
       store();
     }
+  });
+  setters.set(value, (chosen) => {
+    people = chosen;
+    draw();
+    store();
   });
   draw();
 }

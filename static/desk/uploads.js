@@ -1,13 +1,39 @@
-// Files for an answer: picked, dropped or pasted, each with its progress.
+// Files for an answer: picked, dropped or pasted, each with its progress. A picture that is pasted while writing
+// stands in the text, where its name in brackets is. How much fits, the sender's server has said.
 import { csrf, signedOut } from "./session.js";
+
+const MEGA = 1_000_000;
+const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+
+/** What is wrong with the size of all files together, "" when nothing is; the form says it too. */
+export function weigh(form, more = 0) {
+  const room = Number(form.dataset.room);
+  if (!room) return "";
+  const boxes = [...form.querySelectorAll("[data-octets]")].filter((each) => each.type !== "checkbox" || each.checked);
+  const picked = [...form.querySelectorAll("input[type=file]:not([data-pick])")].flatMap((each) => [...each.files]);
+  const octets = more + boxes.reduce((sum, each) => sum + Number(each.dataset.octets), 0) + picked.reduce((sum, each) => sum + each.size, 0);
+  const words = octets > room ? `The files have ${(octets / MEGA).toFixed(1)} MB together, and ${(room / MEGA).toFixed(1)} MB fit into a mail: take one out.` : "";
+  const line = form.querySelector("[data-full]");
+  if (line && !more) {
+    line.textContent = words;
+    line.hidden = !words;
+  }
+  return words;
+}
 
 /** Let files be attached to `form`; `before` is called first, so that there is a draft to put them to. */
 export function attach(form, before) {
   const list = form.querySelector("[data-list]");
-  const take = async (files) => {
+  const take = async (files, isPasted = false) => {
     if (!files.length) return;
     await before();
-    for (const file of files) upload(form.dataset.files, form.elements.token.value, file, list);
+    for (const file of files) {
+      const line = waiting(file.name);
+      list.append(line);
+      const words = weigh(form, file.size);
+      if (words) fail(line, `“${file.name}” doesn't fit. ${words}`);
+      else upload(form, file, line, isPasted && PICTURES.includes(file.type));
+    }
   };
   const pick = form.querySelector("[data-pick]");
   pick.addEventListener("change", () => {
@@ -18,7 +44,7 @@ export function attach(form, before) {
     const files = [...(event.clipboardData?.files ?? [])];
     if (!files.length) return;
     event.preventDefault();
-    take(files);
+    take(files, event.target === form.elements.text);
   });
   form.addEventListener("dragover", (event) => {
     if (!event.dataTransfer.types.includes("Files")) return;
@@ -34,14 +60,13 @@ export function attach(form, before) {
   });
 }
 
-function upload(url, token, file, list) {
-  const line = waiting(file.name);
-  list.append(line);
+function upload(form, file, line, isPicture) {
   const body = new FormData();
-  body.append("token", token);
+  body.append("token", form.elements.token.value);
   body.append("file", file, file.name);
+  if (isPicture) body.append("picture", "1");
   const request = new XMLHttpRequest();
-  request.open("POST", url);
+  request.open("POST", form.dataset.files);
   request.setRequestHeader("X-CSRFToken", csrf());
   request.setRequestHeader("X-Requested-With", "desk");
   request.upload.addEventListener("progress", (event) => {
@@ -49,7 +74,7 @@ function upload(url, token, file, list) {
   });
   request.addEventListener("load", () => {
     if (request.status === 401) signedOut();
-    if (request.status === 200) line.outerHTML = request.responseText;
+    if (request.status === 200) attached(form, line, request.responseText);
     else fail(line, request.status === 409 ? request.responseText : "could not be uploaded");
   });
   request.addEventListener("error", () => fail(line, "could not be uploaded"));
@@ -58,6 +83,17 @@ function upload(url, token, file, list) {
     line.remove();
   });
   request.send(body);
+}
+
+function attached(form, line, html) {
+  line.insertAdjacentHTML("afterend", html);
+  const { mark } = line.nextElementSibling.dataset;
+  line.remove();
+  weigh(form);
+  if (!mark) return;
+  const { text } = form.elements;
+  text.setRangeText(mark, text.selectionStart, text.selectionEnd, "end");
+  text.dispatchEvent(new Event("input"));
 }
 
 function waiting(name) {

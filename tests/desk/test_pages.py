@@ -49,6 +49,7 @@ def test_every_address_of_a_conversation_is_closed_to_strangers(orders: EmailQue
             continue
         kind = route.partition("/")[0]
         path = "/" + route.replace("<int:pk>", str(pks[kind])).replace("<int:file>", "1")
+        path = path.replace("<int:draft>", "1")
         assert [stranger.get(path).status_code, stranger.post(path).status_code] in (
             [404, 404],
             [404, 405],

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.core.files.base import ContentFile
 from django.db import IntegrityError, connection, transaction
 from django.http import Http404
 from django.test.utils import CaptureQueriesContext
@@ -15,7 +14,7 @@ from agents.models import Agent
 from crm.models import Communication
 from mailsenders.models import OutgoingMail
 from queues import actions, inbox
-from queues.actions import ActionRefused, Reply
+from queues.actions import ActionRefused, NewFile, Reply
 from queues.inbox import Listing, View
 from queues.models import Conversation, EmailQueue, Message
 from tests.make import make_agent, make_conversation, make_mail, make_queue, make_supervisor, receive
@@ -89,7 +88,7 @@ class TestWhatMoves:
         gone, stays = make_conversation(queue), make_conversation(queue)
         actions.save_draft(alice.user, stays, "There.")
         actions.save_draft(alice.user, gone, "Here.")
-        actions.add_draft_file(alice.user, gone, "a.txt", "text/plain", ContentFile(b"abc").read())
+        actions.add_draft_file(alice.user, gone, NewFile(name="a.txt", type="text/plain", data=b"abc"))
         actions.merge(alice.user, gone, stays)
         draft = stays.drafts.get()
         assert (draft.text, [file.name for file in draft.files.all()]) == ("Here.\n\nThere.", ["a.txt"])

@@ -14,7 +14,7 @@ from mailcore.compose import OutFile
 from mailcore.text import quote_at
 from mailsenders.models import OutgoingMail
 from queues import actions, inbox
-from queues.actions import ActionRefused, NewMailArrived, Reply
+from queues.actions import ActionRefused, NewFile, NewMailArrived, Reply
 from queues.models import Conversation, Draft, DraftFile, Message
 from tests.make import make_agent, make_mail, make_queue, make_sender, make_supervisor, receive
 
@@ -345,7 +345,10 @@ class TestDrafts:
 
     def test_files(self, alice: Agent, asked: Message) -> None:
         kept = actions.add_draft_file(
-            alice.user, asked.conversation, "../x\\y.txt", "text/plain", b"abc", token=TOKEN
+            alice.user,
+            asked.conversation,
+            NewFile(name="../x\\y.txt", type="text/plain", data=b"abc"),
+            token=TOKEN,
         )
         draft = actions.draft_of(alice.user, asked.conversation)
         assert draft is not None
@@ -353,7 +356,9 @@ class TestDrafts:
         assert actions.out_files(draft) == (OutFile(kept.name, "text/plain", b"abc"),)
         assert "/" not in kept.name
         with pytest.raises(ActionRefused, match="doesn't fit"):
-            actions.add_draft_file(alice.user, asked.conversation, "big", "x/y", b"0" * 25_000_000)
+            actions.add_draft_file(
+                alice.user, asked.conversation, NewFile(name="big", type="x/y", data=b"0" * 25_000_000)
+            )
         dora = make_agent("dora", queues=[asked.conversation.queue])
         actions.remove_draft_file(dora.user, kept.pk)
         assert DraftFile.objects.count() == 1

@@ -1,0 +1,299 @@
+"""Answers that leave at a time of their own.
+
+The draft waits, not the mail: what it quotes, its date and its recipients are those of the moment in which it
+leaves. Meanwhile the conversation sleeps. Whoever writes in it before, customer or colleague, makes the
+answer wait for its author's word. The row is all there is, so restarts and lost hints change nothing.
+"""
+
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from agents.models import Agent
+from agents.rights import is_supervisor
+from mailcore.recipients import Recipients
+from queues import hours, live, states
+from queues.drafts import out_files
+from queues.history import Kind, note_event
+from queues.letters import Reply, check_content, chosen_recipients, typed_text
+from queues.models import Conversation, Draft, DraftFile, Message
+from queues.outside import message_about
+from queues.ownership import check_free, check_let_go, lock_for, profile
+from queues.recipients import answered
+from queues.refusals import ActionRefused
+from queues.replies import check_token, reply, take_first
+from queues.summary import kept
+from queues.transactions import whole
+
+logger = logging.getLogger(__name__)
+
+LONGEST = timedelta(days=366)
+MARGIN = timedelta(minutes=2)  # the conversation sleeps so much longer: the answer is first
+MORNING = 8 * 60
+BATCH = 200
+DAYS_LOOKED_AT = 14
+State = Conversation.State
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A time to choose, in words."""
+
+    label: str
+    at: datetime
+
+
+def presets(opening_hours: str, now: datetime) -> list[Preset]:
+    """The next morning and the next Monday morning on which the queue is open, at 8:00 or when it opens."""
+    today = timezone.localtime(now).date()
+    found: dict[datetime, str] = {}
+    for days in (1, 7 - today.weekday()):
+        at = _morning(opening_hours, today + timedelta(days=days))
+        if at is not None:
+            local = timezone.localtime(at)
+            is_next = local.date() == today + timedelta(days=1)
+            found.setdefault(at, "Tomorrow" if is_next else f"{local:%A}")
+    return [Preset(label, at) for at, label in sorted(found.items())]
+
+
+def _morning(opening_hours: str, first: date) -> datetime | None:
+    calendar = hours.calendar(opening_hours)
+    for days in range(DAYS_LOOKED_AT):
+        at = calendar.opening(first + timedelta(days=days), MORNING)
+        if at is not None:
+            return at
+    return None
+
+
+@whole
+def schedule(actor: User, conversation: Conversation, answer: Reply) -> Draft:
+    """Let an answer leave at `answer.send_at`; the same call again, with the same token, changes nothing.
+
+    Raises:
+        ActionRefused: the time is over, or whatever would refuse the answer now.
+    """
+    row = lock_for(actor, conversation)
+    check_token(answer.token)
+    check_content(answer)
+    check_let_go(row)
+    check_free(actor, row)
+    at, now = _checked(answer.send_at), timezone.now()
+    agent, mark = profile(actor), _uuid(answer.token)
+    before = row.drafts.filter(agent=agent, is_outside=answer.is_outside).first()
+    if before is not None and before.token == mark and before.send_at is not None:
+        return before
+    _check_new(row, before, mark)
+    take_first(actor, row, agent)
+    people = _people(row, answer)
+    draft = _draft(row, agent, mark, answer, people)
+    draft.send_at, draft.held_why = at, ""
+    draft.save()
+    _keep_files(draft, answer)
+    if not answer.is_outside:
+        states.sleep(row, at + MARGIN, now)
+    when = timezone.localtime(at).strftime("%d %b %Y %H:%M")
+    note_event(row, Kind.SCHEDULED, f"{agent} wrote an answer that leaves on {when}.", actor)
+    live.changed(row.pk, row.queue_id, row.agent_id)
+    return draft
+
+
+def _checked(at: datetime | None) -> datetime:
+    now = timezone.now()
+    if at is None or at.tzinfo is None or at <= now:
+        raise ActionRefused("The time to send it is over already: choose one in the future.")
+    if at > now + LONGEST:
+        raise ActionRefused("That is too far away: choose a time within a year.")
+    return at
+
+
+def _uuid(token: str) -> uuid.UUID:
+    """The token of a draft; programs may use any text for theirs."""
+    try:
+        return uuid.UUID(token) if token else uuid.uuid4()
+    except ValueError:
+        return uuid.uuid5(uuid.NAMESPACE_OID, token)
+
+
+def _check_new(row: Conversation, before: Draft | None, mark: uuid.UUID) -> None:
+    if row.messages.filter(compose_token=str(mark)).exists():
+        raise ActionRefused("This answer was sent already.")
+    if before is not None and before.token != mark and (before.text.strip() or before.send_at):
+        raise ActionRefused(
+            f"{before.agent} is writing another answer here: send it, or discard it, before this one."
+        )
+
+
+def _people(row: Conversation, answer: Reply) -> Recipients:
+    """Whom it would go to now, so that what can't be sent is told today and not when nobody looks."""
+    message = message_about(row, answer.about_id) if answer.is_outside else answered(row)
+    if answer.is_outside and message is not None and not message.is_outside and not any(answer.to):
+        raise ActionRefused("Nobody would get it: type an address into “To”.")
+    return chosen_recipients(answer, message)
+
+
+def _draft(row: Conversation, agent: Agent, mark: uuid.UUID, answer: Reply, people: Recipients) -> Draft:
+    newest = kept(row).order_by("-pk").values_list("pk", flat=True).first()
+    draft, _ = Draft.objects.update_or_create(
+        conversation=row,
+        agent=agent,
+        is_outside=answer.is_outside,
+        defaults={
+            "token": mark,
+            "text": typed_text(answer),
+            "html": answer.html,
+            "to": list(map(shown, people.to)),
+            "cc": list(map(shown, people.cc)),
+            "about_id": answer.about_id if answer.is_outside else None,
+            "closes": answer.close,
+            "seen_message_id": answer.seen_message_id or newest,
+        },
+    )
+    return draft
+
+
+def shown(address: object) -> str:
+    """An address as forms write it."""
+    name = getattr(address, "name", "").replace('"', "'")
+    email = getattr(address, "email", "")
+    return f'"{name}" <{email}>' if name else email
+
+
+def _keep_files(draft: Draft, answer: Reply) -> None:
+    draft.files.all().delete()
+    for file in answer.files:
+        DraftFile.objects.create(
+            draft=draft,
+            name=file.name[:300],
+            type=file.type[:200],
+            size=len(file.data),
+            data=file.data,
+            content_id=file.content_id[:100],
+        )
+
+
+def send_due(now: datetime) -> int:
+    """Send what is due, or hold it; return how many answers left."""
+    due = Draft.objects.filter(send_at__lte=now).order_by("send_at")
+    sent = 0
+    for pk in due.values_list("pk", flat=True)[:BATCH]:
+        try:
+            sent += _leave(pk, now)
+        except Exception:
+            logger.exception("The scheduled draft %s can't be sent.", pk)
+    return sent
+
+
+@whole
+def _leave(pk: int, now: datetime) -> bool:
+    conversation = Draft.objects.filter(pk=pk).values_list("conversation", flat=True).first()
+    row = states.lock_free(conversation) if conversation else None
+    if row is None:  # somebody is at it just now: next time
+        return False
+    drafts = row.drafts.select_related("agent__user", "about").prefetch_related("files")
+    draft = drafts.filter(pk=pk, send_at__lte=now).first()
+    if draft is None:
+        return False
+    why = why_held(draft, row)
+    if not why:
+        try:
+            reply(draft.agent.user, row, answer_of(draft, undo_seconds=0))
+        except ActionRefused as refused:
+            why = refused.sentence
+    if why:
+        _hold(row, draft, why)
+    return not why
+
+
+def answer_of(draft: Draft, undo_seconds: int | None = None, seen: int | None = None) -> Reply:
+    """The answer that a draft is.
+
+    :param seen: the newest mail that the agent has seen; None for what the draft says.
+    """
+    return Reply(
+        text=draft.text,
+        html=draft.html,
+        to=tuple(draft.to),
+        cc=tuple(draft.cc),
+        files=out_files(draft),
+        close=draft.closes,
+        undo_seconds=undo_seconds,
+        token=str(draft.token),
+        seen_message_id=seen or draft.seen_message_id,
+        is_outside=draft.is_outside,
+        about_id=draft.about_id,
+    )
+
+
+def why_held(draft: Draft, conversation: Conversation) -> str:
+    """Why an answer doesn't leave at its time: somebody has written since; "" when nobody has."""
+    if draft.seen_message_id is None:
+        return ""
+    newer = kept(conversation).filter(pk__gt=draft.seen_message_id, automatic="no").order_by("pk").first()
+    if newer is None:
+        return ""
+    if newer.direction == Message.Direction.OUT:
+        return f"{newer.agent or 'A colleague'} has answered since."
+    return f"{newer.from_name or newer.from_email or 'The customer'} has written since."
+
+
+def _hold(row: Conversation, draft: Draft, why: str) -> None:
+    draft.send_at, draft.held_why = None, why
+    draft.save(update_fields=["send_at", "held_why"])
+    sentence = f"The answer that {draft.agent} had timed was not sent. {why}"
+    note_event(row, Kind.UNSCHEDULED, sentence, data={"draft": draft.pk})
+    _wake(row)
+
+
+def _wake(row: Conversation) -> None:
+    if row.state == State.SNOOZED:
+        states.come_back(row, timezone.now())
+    live.changed(row.pk, row.queue_id, row.agent_id)
+
+
+@whole
+def cancel(actor: User, conversation: Conversation, draft_id: int) -> Draft:
+    """The answer is a draft again, to be changed, sent or thrown away.
+
+    Raises:
+        ActionRefused: it has left, or it is a colleague's.
+    """
+    row = lock_for(actor, conversation)
+    draft = _timed(actor, row, draft_id)
+    draft.send_at, draft.held_why = None, ""
+    draft.save(update_fields=["send_at", "held_why"])
+    note_event(row, Kind.UNSCHEDULED, f"{profile(actor)} stopped the answer that was to leave later.", actor)
+    _wake(row)
+    return draft
+
+
+@whole
+def send_now(actor: User, conversation: Conversation, draft_id: int, seen: int | None = None) -> Message:
+    """Send it now, whoever has written meanwhile up to the mail `seen`.
+
+    Raises:
+        NewMailArrived: somebody wrote after that.
+        ActionRefused: it has left, or it is a colleague's.
+    """
+    row = lock_for(actor, conversation)
+    draft = _timed(actor, row, draft_id)
+    return reply(draft.agent.user, row, answer_of(draft, seen=seen))
+
+
+def _timed(actor: User, row: Conversation, draft_id: int) -> Draft:
+    drafts = row.drafts.select_related("agent__user", "about").prefetch_related("files")
+    draft = drafts.filter(pk=draft_id).first()
+    if draft is None or not (draft.send_at or draft.held_why):
+        raise ActionRefused("This answer waits no longer: it has left, or it is being changed.")
+    if draft.agent.user_id != actor.pk and not is_supervisor(actor):
+        raise ActionRefused(f"{draft.agent} wrote this answer: ask {draft.agent} or a supervisor.")
+    return draft
+
+
+def timed(conversation: Conversation) -> list[Draft]:
+    """The answers that wait for their time, and those that a person has to decide on."""
+    rows = conversation.drafts.select_related("agent__user").prefetch_related("files").order_by("pk")
+    return [draft for draft in rows if draft.send_at or draft.held_why]
