@@ -1,7 +1,7 @@
 """How our client proves who it is at a token endpoint (RFC 6749 section 2.3.1)."""
 
 from base64 import b64encode
-from urllib.parse import quote_plus
+from urllib.parse import quote
 
 from sso.models import SSOProvider
 
@@ -18,8 +18,9 @@ def authenticated(provider: SSOProvider, form: dict[str, str]) -> tuple[dict[str
     """The form and the headers of a token request, with the client in the one or the other, never in both."""
     way, secret = provider.client_authentication, provider.client_secret
     if way == Way.BASIC and secret:
-        # Both are form-encoded before, as they may hold a colon or letters outside of ASCII.
-        pair = f"{quote_plus(provider.client_id)}:{quote_plus(secret)}"
+        # Both are form-encoded before, as they may hold a colon or letters outside of ASCII; a blank as %20,
+        # because some servers decode no plus sign.
+        pair = f"{quote(provider.client_id, safe='')}:{quote(secret, safe='')}"
         return dict(form), {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
     named = {"client_id": provider.client_id}
     if secret and way != Way.NONE:

@@ -27,7 +27,7 @@ def explained(token: ProviderToken, error: NeedsSignIn, now: datetime) -> str:
 
     :param token: as it was read before this claim: `claimed_until` tells of a claim that nobody settled.
     """
-    cause = _cause(token, now) if error.code == SAYS_NOTHING else ""
+    cause = _cause(token, now) if error.cause.name == SAYS_NOTHING else ""
     return f"{error.sentence} {cause}" if cause else error.sentence
 
 

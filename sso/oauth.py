@@ -26,7 +26,7 @@ from sso.causes import UNKNOWN, Cause
 from sso.clients import authenticated, other_way
 from sso.models import SSOProvider
 from sso.providers import endpoints, preset
-from sso.refusals import Cure, quote, refusal, refusals
+from sso.refusals import Cure, quote, refusal
 
 DEFAULT_LIFETIME = 3600
 LONGEST_LIFETIME = 10 * 365 * 24 * 3600
@@ -44,7 +44,6 @@ class SignInError(Exception):
     """Signing in or refreshing failed.
 
     :param sentence: for the administrator.
-    :param code: the provider's error code, where it said nothing more exact.
     :param wait: seconds that the provider wants us to stay away, 0 when it didn't say.
 
     `retry`: time may mend it. `cause`: what to click, as far as it is known.
@@ -53,10 +52,9 @@ class SignInError(Exception):
     retry = False
     cause: Cause = UNKNOWN
 
-    def __init__(self, sentence: str, *, code: str = "", wait: float = 0) -> None:
+    def __init__(self, sentence: str, *, wait: float = 0) -> None:
         super().__init__(sentence)
         self.sentence = sentence
-        self.code = code
         self.wait = wait
 
 
@@ -85,9 +83,12 @@ class Grant:
     lifetime: int
 
 
-def redirect_uri(provider: SSOProvider) -> str:
-    """Where the provider sends the browser back to; it must be registered there letter by letter."""
-    return f"{settings.BASE_URL}/login/oauth2/{callback_name(provider)}"
+def redirect_uri(provider: SSOProvider, callback: str = "") -> str:
+    """Where the provider sends the browser back to; it must be registered there letter by letter.
+
+    :param callback: its end, where that is no longer the provider's own.
+    """
+    return f"{settings.BASE_URL}/login/oauth2/{callback or callback_name(provider)}"
 
 
 def callback_name(provider: SSOProvider) -> str:
@@ -140,15 +141,16 @@ def wanted_scopes(provider: SSOProvider) -> list[str]:
     return provider.scope.split() or preset(provider.type).scope.split()
 
 
-def exchange(provider: SSOProvider, *, code: str, verifier: str) -> Grant:
+def exchange(provider: SSOProvider, *, code: str, verifier: str, callback: str = "") -> Grant:
     """Turn the code of the callback into tokens.
 
+    :param callback: `callback_name` of when the sign-in began, if the provider may have been renamed since.
     :raises SignInError: one of its kinds.
     """
     form = {
         "grant_type": "authorization_code",
         "code": code,
-        "redirect_uri": redirect_uri(provider),
+        "redirect_uri": redirect_uri(provider, callback),
         "code_verifier": verifier,
     }
     return _ask(provider, endpoints(provider).token_url, form, "access token URL")
@@ -212,9 +214,8 @@ def refused(provider: SSOProvider, error: str, description: str, *, of_code: boo
     remedy = known.remedy.format(redirect_uri=redirect_uri(provider), console=preset(provider.type).console)
     if error == "invalid_client" and provider.type == SSOProvider.Type.GENERIC:
         remedy += f"; if both are right, {other_way(provider)}"
-    code = error if known is refusals().get(error) else ""
     kind = {Cure.SIGN_IN: NeedsSignIn, Cure.SETTINGS: ProviderRefused, Cure.WAIT: ProviderDown}[known.cure]
-    found = kind(f"{provider}: {remedy}. (It said “{quote(error, description)}”.)", code=code)
+    found = kind(f"{provider}: {remedy}. (It said “{quote(error, description)}”.)")
     found.cause = known.cause
     return found
 

@@ -14,6 +14,8 @@ NUMBER = re.compile(r"AADSTS\d{4,8}")
 TELLING = (
     (re.compile(r"invalid_rapt|reauth related error", re.IGNORECASE), "invalid_rapt"),
     (re.compile(r"test user|verification process", re.IGNORECASE), "not_a_test_user"),
+    (re.compile(r"account (has been )?(restricted|suspended)", re.IGNORECASE), "account_restricted"),
+    (re.compile(r"account (has been |was )?(disabled|deleted)", re.IGNORECASE), "account_gone"),
 )
 """Words of a description that are more exact than the error code beside them."""
 

@@ -22,11 +22,17 @@ ALL_OF_IT = "/.default"
 
 
 class Waiting(TypedDict):
-    """A sign-in that has begun."""
+    """A sign-in that has begun.
+
+    `callback` is the end of the redirect URI that was asked for, and `client` the mark of who asked: renaming
+    a provider meanwhile does no harm, but a code must not be shown to another server.
+    """
 
     provider: int
     verifier: str
     began_at: float
+    callback: str
+    client: str
 
 
 class SignInLost(SignInError):
@@ -45,13 +51,21 @@ def begin(session: MutableMapping[str, Any], provider: SSOProvider) -> str:
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
     url = oauth.authorise_url(provider, state=state, verifier=verifier)
     waiting = dict(list(_waiting(session).items())[1 - MOST_AT_ONCE :])
-    waiting[state] = {"provider": provider.pk, "verifier": verifier, "began_at": time.time()}
+    waiting[state] = {
+        "provider": provider.pk,
+        "verifier": verifier,
+        "began_at": time.time(),
+        "callback": oauth.callback_name(provider),
+        "client": provider.client_mark,
+    }
     session[SESSION_KEY] = waiting
     return url
 
 
-def take_back(session: MutableMapping[str, Any], kind: str, state: str) -> tuple[SSOProvider, str]:
-    """The provider and the verifier of the sign-in with that state, which can't be used again.
+def take_back(session: MutableMapping[str, Any], kind: str, state: str) -> tuple[SSOProvider, Waiting]:
+    """The provider and the sign-in with that state, which can't be used again.
+
+    The state alone says which provider it is: several may share a redirect URI.
 
     :param kind: the last part of the callback's path, see `oauth.callback_name`.
     :raises SignInLost: there is no such sign-in.
@@ -59,22 +73,25 @@ def take_back(session: MutableMapping[str, Any], kind: str, state: str) -> tuple
     waiting = _waiting(session)
     found = waiting.pop(state, None)
     session[SESSION_KEY] = waiting
-    if found is None or time.time() - found["began_at"] > LIFE_SECONDS:
+    if found is None or found["callback"] != kind or time.time() - found["began_at"] > LIFE_SECONDS:
         raise SignInLost(
             "This sign-in was not begun in this browser within the last ten minutes, or its page was loaded "
             "twice: click 🔑 again."
         )
     provider = SSOProvider.objects.defer("client_secret").filter(pk=found["provider"]).first()
-    if provider is None or oauth.callback_name(provider) != kind:
+    if provider is None:
+        raise SignInLost("The SSO provider of this sign-in was deleted meanwhile.")
+    if provider.client_mark != found["client"]:
         raise SignInLost(
-            "The SSO provider of this sign-in was deleted or renamed meanwhile: click 🔑 in the list again."
+            f"{provider} was given another client, tenant or server while you signed in: click 🔑 again."
         )
-    return provider, found["verifier"]
+    return provider, found
 
 
-def finish(provider: SSOProvider, verifier: str, answer: Mapping[str, str], user_id: int | None) -> str:
+def finish(provider: SSOProvider, begun: Waiting, answer: Mapping[str, str], user_id: int | None) -> str:
     """Fetch the tokens, check whose and what they are, and store them; returns the account.
 
+    :param begun: what `take_back` gave.
     :param answer: the query of the callback.
     :raises SignInError: with nothing stored or overwritten.
     """
@@ -82,7 +99,9 @@ def finish(provider: SSOProvider, verifier: str, answer: Mapping[str, str], user
         raise oauth.refused(provider, answer["error"], answer.get("error_description", ""))
     if not answer.get("code"):
         raise ProviderRefused(f"{provider}: the answer holds no code: check the authorization URL.")
-    grant = oauth.exchange(provider, code=answer["code"], verifier=verifier)
+    grant = oauth.exchange(
+        provider, code=answer["code"], verifier=begun["verifier"], callback=begun["callback"]
+    )
     account = _account(provider, oauth.accounts_of(provider, grant))
     _check_scope(provider, grant)
     _check_refresh_token(provider, grant)
@@ -163,4 +182,5 @@ def _check_refresh_token(provider: SSOProvider, grant: Grant) -> None:
 
 
 def _waiting(session: MutableMapping[str, Any]) -> dict[str, Waiting]:
-    return cast(dict[str, Waiting], dict(session.get(SESSION_KEY) or {}))
+    found = cast(dict[str, Waiting], dict(session.get(SESSION_KEY) or {}))
+    return {state: one for state, one in found.items() if one.keys() >= Waiting.__required_keys__}

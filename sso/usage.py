@@ -1,9 +1,11 @@
 """Which rows sign in with a provider's token, whatever floor they live on."""
 
 from django.db.models import Model
+from django.utils import timezone
 
 from sso import secrets
 from sso.fields import SecretUnreadable
+from sso.health import Health
 from sso.rotation import secret_columns
 
 
@@ -18,6 +20,15 @@ def rows_with_token_of(provider_id: int) -> list[Model]:
         for row in model._default_manager.defer(*names).order_by("pk")
         if any(_means(row, name, provider_id) for name in names)
     ]
+
+
+def wake_users(provider_id: int) -> None:
+    """Let everybody who failed for want of this provider's token try again now: it is there again."""
+    for row in rows_with_token_of(provider_id):
+        state = getattr(row, "state", None)
+        if isinstance(state, Health):
+            rows = type(state)._default_manager.filter(pk=state.pk, failures__gt=0)
+            rows.update(next_attempt_at=timezone.now())
 
 
 def _means(row: Model, name: str, provider_id: int) -> bool:

@@ -20,6 +20,7 @@ from sso.fields import SecretUnreadable
 from sso.marking import mark
 from sso.models import SSOProvider
 from sso.oauth import SignInError
+from sso.usage import wake_users
 
 FROM = "sso_sign_in_from"
 LIST = "admin:sso_ssoprovider_changelist"
@@ -74,8 +75,8 @@ def callback(request: HttpRequest, kind: str) -> HttpResponse:
     _require_administrator(request)
     provider = None
     try:
-        provider, verifier = signin.take_back(request.session, kind, request.GET.get("state", ""))
-        account = signin.finish(provider, verifier, request.GET.dict(), request.user.pk)
+        provider, begun = signin.take_back(request.session, kind, request.GET.get("state", ""))
+        account = signin.finish(provider, begun, request.GET.dict(), request.user.pk)
     except (SignInError, SecretUnreadable) as error:
         messages.error(request, str(error))
         return _back(request, provider)
@@ -95,6 +96,7 @@ def _signed_in(request: HttpRequest, provider: SSOProvider, how: str) -> HttpRes
         change_message=f"{how[0].upper()}{how[1:]}.",
         single_object=True,
     )
+    wake_users(provider.pk)
     messages.success(
         request,
         f"{provider} is {how}. As the password of an email source or sender, give "
