@@ -1,7 +1,15 @@
 """Which of our languages a customer writes."""
 
-import pytest
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import Mock
 
+import pytest
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+from mailcore import language
 from mailcore.language import detect
 
 SAMPLES = {
@@ -15,11 +23,11 @@ SAMPLES = {
 }
 
 
-@pytest.mark.parametrize("language", SAMPLES)
-def test_samples(language: str) -> None:
-    found, confidence = detect(SAMPLES[language], list(SAMPLES))
+@pytest.mark.parametrize("tag", SAMPLES)
+def test_samples(tag: str) -> None:
+    found, confidence = detect(SAMPLES[tag], list(SAMPLES))
 
-    assert found == language
+    assert found == tag
     assert 0.5 < confidence <= 1
 
 
@@ -42,3 +50,40 @@ def test_too_little_to_tell(text: str) -> None:
 @pytest.mark.parametrize("among", [[], ["xx"], [""]])
 def test_nothing_to_choose_from(among: list[str]) -> None:
     assert detect(SAMPLES["en"], among) == ("", 0.0)
+
+
+def test_the_answers_are_those_of_the_package_whose_model_it_is() -> None:
+    theirs = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    theirs.set_languages([*SAMPLES, "sr", "uz"])  # the last two have two columns each
+    for one, other in itertools.product(SAMPLES.values(), repeat=2):
+        for text in (one[:25] + other[:25], f"{one} {other}", one.upper()):
+            told, confidence = theirs.classify(text)
+            ours = detect(text, [*SAMPLES, "sr", "uz"])
+            assert ours[0] == told
+            assert ours[1] == pytest.approx(confidence, abs=1e-3)
+
+
+def test_without_the_model_no_language_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language, "_model", language._Model())
+    monkeypatch.setattr("tempfile.TemporaryFile", Mock(side_effect=OSError("no space left")))
+    assert detect(SAMPLES["en"], list(SAMPLES)) == ("", 0.0)
+    monkeypatch.undo()
+    assert detect(SAMPLES["en"], list(SAMPLES))[0] == "en"
+
+
+PROGRAM = """
+import resource, sys
+from mailcore.language import detect
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert detect("Where is my order, please?", ["cs", "de", "en", "es", "pl"])[0] == "en"
+assert "numpy" not in sys.modules
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS counts octets")
+def test_the_model_takes_little_memory() -> None:
+    command = [sys.executable, "-c", PROGRAM]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root)
+    assert int(done.stdout) < 40 * 1024
