@@ -150,7 +150,5 @@ def _show_codes(request: HttpRequest, codes: list[str], next_url: str) -> HttpRe
 
 def _drawn(address: str) -> SafeString:
     """A QR code as an SVG inside the page, dark on light in both themes, as cameras want it."""
-    svg = segno.make(address, error="m").svg_inline(
-        scale=5, border=4, dark="#000", light="#fff", svgclass="qr"
-    )
+    svg = segno.make(address, error="m").svg_inline(border=4, dark="#000", light="#fff", omitsize=True)
     return mark_safe(svg)  # noqa: S308 - squares only
