@@ -3,7 +3,7 @@
 from typing import Literal
 
 from mailcore.writing import ComposeError, wire_email
-from mailsenders import background, connections
+from mailsenders import abilities, background, connections
 from mailsenders.models import EmailSender
 from mailsenders.sending import why_not
 from mailsenders.smtp import Line, Server, SmtpError
@@ -33,7 +33,10 @@ def test_connection(sender: EmailSender) -> list[Step]:
 
 def _sign_in(sender: EmailSender, server: Server, lines: list[Line]) -> str:
     try:
-        lines.append(connections.connect(server))
+        line = connections.connect(server)
+        lines.append(line)
+        if sender.pk:
+            abilities.note(sender.pk, line)
     except SignInError as error:
         raise StepFailed(error.sentence) from error
     except SmtpError as error:

@@ -7,7 +7,7 @@ slot for as long as it stands.
 import asyncio
 from dataclasses import dataclass
 
-from mailsenders import background, slots
+from mailsenders import abilities, background, slots
 from mailsenders.answers import Phase
 from mailsenders.models import EmailSender
 from mailsenders.smtp import Line, Refused, Server, SmtpError, Unreachable
@@ -54,6 +54,7 @@ def take(sender: EmailSender) -> Line | None:
     except BaseException:
         slots.release(sender.pk, [slot])
         raise
+    abilities.note(sender.pk, line)
     line.slot = slot
     return line
 

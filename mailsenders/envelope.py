@@ -75,7 +75,8 @@ def wire_addresses(emails: Iterable[str]) -> list[str]:
     :raises EnvelopeError: there is none, or one that no server takes.
     """
     try:
-        found = dict.fromkeys(wire_email(email) for email in emails)
+        # Whether its server takes a name in any script, who writes the mail has looked up.
+        found = dict.fromkeys(wire_email(email, utf8=True) for email in emails)
     except ComposeError as error:
         raise EnvelopeError(str(error)) from error
     if not found:

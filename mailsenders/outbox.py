@@ -75,8 +75,11 @@ SETTLED_FIELDS = (
     "alias",
 )  # fmt: skip
 
+LONGEST_HINT = 120  # seconds; a worker keeps in memory what it is told to do later
+
 # By name: the task module imports this one.
-SEND = signature("mailsenders.tasks.send")
+SENDING_TASK = "mailsenders.tasks.send"
+SEND = signature(SENDING_TASK)
 
 
 # ── What the floors above do ──────────────────────────────────────────────────────────────────────────
@@ -108,8 +111,10 @@ def enqueue(envelope: Envelope) -> OutgoingMail:
         OutgoingRecipient.objects.bulk_create(
             OutgoingRecipient(mail=mail, email=email) for email in recipients
         )
-        if not envelope.hold:
-            announce(SEND, sender_id=envelope.sender.pk)
+        # A held mail leaves when its time is over, and not up to a tick later.
+        send = signature(SENDING_TASK, countdown=envelope.hold) if envelope.hold else SEND
+        if envelope.hold <= LONGEST_HINT:
+            announce(send, sender_id=envelope.sender.pk)
     return mail
 
 

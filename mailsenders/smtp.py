@@ -38,6 +38,7 @@ DATA_SECONDS = 120.0
 DOT_SECONDS = 600.0
 RESET_SECONDS = 10.0
 PARTING_SECONDS = 5.0
+NO_UTF8 = Answer(553, "5.6.7 The server takes no addresses with letters outside ASCII (SMTPUTF8).")
 METHODS = ("plain", "login", "cram-md5")
 
 
@@ -150,8 +151,12 @@ class Line:
         size = self._client.esmtp_extensions.get("size", "")
         return int(size) if size.isdigit() else 0
 
+    def takes_utf8(self) -> bool:
+        """Whether it takes addresses in any script (RFC 6531)."""
+        return self._client.supports_extension("smtputf8")
+
     async def envelope(
-        self, mail_from: str, recipients: tuple[str, ...], raw: bytes, seconds: float = COMMAND_SECONDS
+        self, mail_from: str, recipients: tuple[str, ...], raw: bytes, seconds: float | None = None
     ) -> dict[str, Answer | None]:
         """Name the sender and each recipient; recipient → None when taken, or the refusal.
 
@@ -160,9 +165,12 @@ class Line:
         :raises Lost: no answer.
         """
         outcome: dict[str, Answer | None] = {}
+        utf8 = "" if all(each.isascii() for each in (mail_from, *recipients)) else " SMTPUTF8"
+        if utf8 and not self.takes_utf8():
+            return dict.fromkeys(recipients, NO_UTF8)
         try:
-            async with asyncio.timeout(seconds):
-                await self._command(Phase.MAIL, f"MAIL FROM:<{mail_from}>{self._parameters(raw)}")
+            async with asyncio.timeout(COMMAND_SECONDS if seconds is None else seconds):
+                await self._command(Phase.MAIL, f"MAIL FROM:<{mail_from}>{self._parameters(raw)}{utf8}")
                 for recipient in recipients:
                     outcome[recipient] = await self._recipient(recipient)
         except TimeoutError as error:
@@ -289,10 +297,12 @@ class Line:
         return None
 
     async def _command(
-        self, phase: Phase, command: str, *, wanted: int = 250, seconds: float = COMMAND_SECONDS
+        self, phase: Phase, command: str, *, wanted: int = 250, seconds: float | None = None
     ) -> Answer:
-        words = [word.encode("ascii") for word in command.split(" ")]
-        answer = await self._step(phase, self._client.execute_command(*words, timeout=seconds))
+        words = [word.encode() for word in command.split(" ")]
+        answer = await self._step(
+            phase, self._client.execute_command(*words, timeout=seconds or COMMAND_SECONDS)
+        )
         if answer.code // 10 != wanted // 10:
             raise Refused(phase, answer)
         return answer

@@ -78,10 +78,7 @@ function upload(form, file, line, isPicture) {
     else fail(line, request.status === 409 ? request.responseText : "could not be uploaded");
   });
   request.addEventListener("error", () => fail(line, "could not be uploaded"));
-  line.querySelector("button").addEventListener("click", () => {
-    request.abort();
-    line.remove();
-  });
+  line.querySelector("button").addEventListener("click", () => request.abort());
   request.send(body);
 }
 
@@ -111,6 +108,7 @@ function waiting(name) {
   stop.className = "button quiet square";
   stop.textContent = "×";
   stop.setAttribute("aria-label", `Remove ${name}`);
+  stop.addEventListener("click", () => line.remove());
   line.append(words, progress, stop);
   return line;
 }

@@ -51,9 +51,7 @@ def test_a_domain_with_accents_is_written_as_servers_read_it() -> None:
     assert mail.recipients.get().email == "info@xn--hky-ela4t.example"
 
 
-@pytest.mark.parametrize(
-    "recipients", [(), ("charlie",), ("jiří@example.com",), ("a@example.com\r\nRCPT TO:<b@example.com>",)]
-)
+@pytest.mark.parametrize("recipients", [(), ("charlie",), ("a@example.com\r\nRCPT TO:<b@example.com>",)])
 def test_addresses_no_server_takes_are_refused(recipients: tuple[str, ...]) -> None:
     with pytest.raises(outbox.EnvelopeError):
         make_outgoing(recipients=recipients)
