@@ -1,9 +1,13 @@
-"""A text column that is encrypted at rest with the keys of UCS_ENCRYPTION_KEYS."""
+"""A text column that is encrypted at rest with the keys of UCS_ENCRYPTION_KEYS.
+
+A stored value names its key: `fernet:<key id>:<token>`; those of old are `fernet:<token>`.
+"""
 
 from functools import lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.core.exceptions import FieldError
 from django.db import models
@@ -20,14 +24,45 @@ class SecretUnreadable(Exception):
     """A stored secret was written with a key that UCS_ENCRYPTION_KEYS no longer holds."""
 
 
+@lru_cache(maxsize=8)
+def key_id(key: str) -> str:
+    """A short name of a key, which tells nothing of it."""
+    return sha256(b"UCS key " + key.encode()).hexdigest()[:8]
+
+
 @lru_cache(maxsize=4)
-def _box(keys: tuple[str, ...]) -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in keys])
+def _boxes(keys: tuple[str, ...]) -> dict[str, Fernet]:
+    return {key_id(key): Fernet(key) for key in keys}
 
 
-def box() -> MultiFernet:
-    """The lock of this installation: its first key encrypts, every key decrypts."""
-    return _box(tuple(settings.ENCRYPTION_KEYS))
+def boxes() -> dict[str, Fernet]:
+    """The locks of this installation by key id: the first one encrypts, each decrypts its own."""
+    return _boxes(tuple(settings.ENCRYPTION_KEYS))
+
+
+def sealed(text: str) -> str:
+    """Encrypt with the first key."""
+    name, box = next(iter(boxes().items()))
+    return f"{PREFIX}{name}:{box.encrypt(text.encode()).decode()}"
+
+
+def opened(value: str, place: str) -> str:
+    """Decrypt what `sealed` made, with any of the keys.
+
+    :param place: the model and field, for the sentence.
+    :raises SecretUnreadable: in words.
+    """
+    if not value.startswith(PREFIX):
+        raise SecretUnreadable(f"{place} holds clear text: it was never encrypted.")
+    name, _, token = value.removeprefix(PREFIX).rpartition(":")
+    fitting = [boxes()[name]] if name in boxes() else [] if name else boxes().values()
+    for box in fitting:
+        try:
+            return box.decrypt(token.encode()).decode()
+        except InvalidToken:
+            continue
+    which = f"key {name}" if name else "the key it was written with"
+    raise SecretUnreadable(f"{place} cannot be decrypted: add {which} to UCS_ENCRYPTION_KEYS.")
 
 
 class SecretField(TextColumn):
@@ -38,22 +73,10 @@ class SecretField(TextColumn):
 
     def get_prep_value(self, value: Any) -> Any:
         text = super().get_prep_value(value)
-        return PREFIX + box().encrypt(text.encode()).decode() if text else text
+        return sealed(text) if text else text
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
-        if not value:
-            return value
-        if not value.startswith(PREFIX):
-            raise SecretUnreadable(
-                f"{self.model.__name__}.{self.name} holds clear text: it was never encrypted."
-            )
-        try:
-            return box().decrypt(value.removeprefix(PREFIX).encode()).decode()
-        except InvalidToken as error:
-            raise SecretUnreadable(
-                f"{self.model.__name__}.{self.name} cannot be decrypted: add the key it was written with "
-                "to UCS_ENCRYPTION_KEYS."
-            ) from error
+        return opened(value, f"{self.model.__name__}.{self.name}") if value else value
 
     def get_lookup(self, lookup_name: str) -> Any:
         if lookup_name != "isnull":

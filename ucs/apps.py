@@ -18,7 +18,8 @@ class UcsConfig(AppConfig):
     verbose_name = "UCS Email"
 
     def ready(self) -> None:
-        """Report errors to Sentry when an address is set."""
+        """Register our checks; report errors to Sentry when an address is set."""
+        importlib.import_module("ucs.keys")
         if not settings.SENTRY_DSN:
             return
         try:

@@ -24,7 +24,7 @@ from django.db import OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from mailsources.listeners import read_listeners
-from ucs import environment, firststart, supervisor
+from ucs import environment, firststart, keys, supervisor
 from ucs.datafolder import DataFolder, StartError
 from ucs.embedded import Embedded, EmbeddedError, Postgres, Valkey
 from ucs.supervisor import Child, Program, Supervisor
@@ -103,6 +103,7 @@ class Launcher:
         if self.options.demo:
             self._wait_for_world(world)
         migrate()
+        check_keys()
         if self.options.demo:
             firststart.prepare_demo(DEMO_FILE, self.env, say)
         connections.close_all()
@@ -287,6 +288,12 @@ def migrate() -> None:
     if plan:
         say(f"Preparing the database: {len(plan)} steps …")
         call_command("migrate", interactive=False, verbosity=0)
+
+
+def check_keys() -> None:
+    """Raises StartError when what is stored was encrypted with a key that isn't there."""
+    if found := keys.complaints():
+        raise StartError(" ".join([*found, keys.REMEDY]))
 
 
 def answers(url: str) -> bool:

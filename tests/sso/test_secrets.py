@@ -124,5 +124,5 @@ def test_secrets_survive_a_new_key_in_front_and_fail_clearly_without_the_old(set
     assert SSOProvider.objects.get(pk=provider.pk).client_secret == "čanary"
 
     settings.ENCRYPTION_KEYS = [KEY_A]
-    with pytest.raises(SecretUnreadable, match=r"SSOProvider.client_secret cannot be decrypted: add the key"):
+    with pytest.raises(SecretUnreadable, match=r"SSOProvider.client_secret cannot be decrypted: add key"):
         SSOProvider.objects.get(pk=provider.pk)
