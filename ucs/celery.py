@@ -51,6 +51,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "sent-folders-due": every("mailsources.tasks.sent_folders_due", 3 * TICK_SECONDS),
         "refresh-due": every("sso.tasks.refresh_due", 60),
         "look-for-alarms": every("alarms.tasks.look", 60),
+        "tidy-sign-ins": every("staff.tasks.tidy", 3600),
     }
     for app in ("mailsources", "mailsenders", "queues"):
         ticks[f"sweep-{app}"] = every(f"{app}.tasks.sweep", settings.SWEEP_INTERVAL)

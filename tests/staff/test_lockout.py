@@ -4,11 +4,13 @@ import re
 from datetime import timedelta
 
 import pytest
-from axes.models import AccessAttempt
+from axes.models import AccessAttempt, AccessLog
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from staff.tasks import tidy
 from tests.make import make_administrator, make_agent
 from tests.staff.conftest import user_in
 
@@ -48,6 +50,22 @@ def test_trying_on_does_not_prolong_it() -> None:
     client = Client()
     client.post("/login/", {"username": "alice", "password": "alice"})
     assert user_in(client) == "alice"
+
+
+def test_what_no_longer_counts_is_deleted() -> None:
+    make_agent("alice")
+    guess(Client(), "alice", 2)
+    Client().get("/login/")
+    client = Client()
+    client.post("/login/", {"username": "alice", "password": "alice"})
+    guess(Client(), "alice", 1)
+    tidy()
+    assert (AccessAttempt.objects.count(), AccessLog.objects.count(), Session.objects.count()) == (1, 1, 1)
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
+    AccessLog.objects.update(attempt_time=timezone.now() - timedelta(days=91))
+    Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+    tidy()
+    assert (AccessAttempt.objects.count(), AccessLog.objects.count(), Session.objects.count()) == (0, 0, 0)
 
 
 def test_colleagues_at_the_same_address_are_not_locked_out() -> None:
