@@ -11,7 +11,7 @@ from django.utils import timezone
 from mailsenders.models import EmailSender
 from sso.fields import SecretUnreadable
 from sso.models import SSOProvider
-from sso.secrets import token_name
+from sso.secrets import is_token_url
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def _of_senders(now: datetime) -> Iterator[Ending]:
         logger.warning("the calendar leaves senders at Microsoft out: %s", error)
         return
     for sender in senders:
-        if sender.password and token_name(sender.password) is None:
+        if sender.password and not is_token_url(sender.password):
             yield Ending(
                 f"password:{sender.pk}", f"sender {sender.name}", "sending with a password at Microsoft",
                 "make an SSO provider of type Microsoft and put its token URL in place of the password.",

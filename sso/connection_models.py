@@ -102,6 +102,7 @@ class TokenServer(models.Model):
         blank=True, help_text="Sent as Authorization: Bearer, if that server asks for a key."
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         verbose_name = "token server"

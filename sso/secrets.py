@@ -1,7 +1,8 @@
 """A password field into a credential: plain text stays a password, one of our token URLs becomes a token.
 
 A token URL is answered inside the process, whatever loopback host and port it names: in a container
-127.0.0.1 is the worker itself, not the web server. A URL of anybody else is refused.
+127.0.0.1 is the worker itself, not the web server. A URL of another server is asked if an administrator has
+put that server on the list (`sso/foreign.py`), and refused otherwise.
 """
 
 import re
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from sso import tokens
+from sso import foreign, tokens
 from sso.models import ProviderToken
 from sso.tokens import SignInError
 
@@ -40,24 +41,29 @@ def resolve(secret: str, *, fresh: bool = False) -> Credential:
     :raises SignInError: the URL is not ours, or there is no token; its `sentence` says why.
     """
     provider_id = token_provider_id(secret)
+    if provider_id is None and is_web_address(secret):
+        return Credential("xoauth2", foreign.token(secret, fresh=fresh))
     if provider_id is None:
         return Credential("password", secret)
     return Credential("xoauth2", tokens.access_token(provider_id, force=fresh), provider_id)
 
 
 def token_provider_id(secret: str) -> int | None:
-    """The id in a token URL; None for a plain password.
+    """The id in a token URL; None for a plain password, and for a token URL of an allowed server.
 
-    :raises NotATokenURL: a web address that isn't a token URL of this installation.
+    :raises NotATokenURL: another web address.
     """
     text = secret.strip()
-    if not text.lower().startswith(("http://", "https://")):
+    if not is_web_address(text):
         return None
     name = token_name(text)
+    if name is None and foreign.server_of(text):
+        return None
     if name is None:
         raise NotATokenURL(
             "The password is a web address, but not a token URL of this installation: give "
-            f"{token_url('2')} with the ID of the SSO provider at its end, or a plain password."
+            f"{token_url('2')} with the ID of the SSO provider at its end, or a plain password. If another "
+            "server gives the tokens, add it under ☰ System → Token servers first."
         )
     if not (name.isascii() and name.isdigit() and int(name) <= LARGEST_ID):
         raise NotATokenURL(
@@ -65,6 +71,18 @@ def token_provider_id(secret: str) -> int | None:
             "☰ System → SSO providers and put it there."
         )
     return int(name)
+
+
+def is_web_address(secret: str) -> bool:
+    """Whether a secret is a URL, so that it is no password."""
+    return secret.strip().lower().startswith(("http://", "https://"))
+
+
+def is_token_url(secret: str) -> bool:
+    """Whether a secret is a token URL, ours or an allowed server's: then it is none, and may be shown."""
+    return is_web_address(secret) and (
+        token_name(secret) is not None or foreign.server_of(secret) is not None
+    )
 
 
 def token_name(secret: str) -> str | None:
@@ -93,6 +111,8 @@ def describe(secret: str) -> str:
         provider_id = token_provider_id(secret)
     except NotATokenURL as error:
         return error.sentence
+    if provider_id is None and is_web_address(secret):
+        return f"token of the token server “{foreign.server_of(secret)}”"
     if provider_id is None:
         return "password is set"
     token = ProviderToken.objects.select_related("provider").filter(provider=provider_id).first()

@@ -33,7 +33,7 @@ class SecretInput(UnfoldAdminPasswordWidget):  # type: ignore[misc]  # unfold ha
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(name, None, attrs)
         stored = str(value or "")
-        if stored and self.accepts_token_url and secrets.token_name(stored):
+        if stored and self.accepts_token_url and secrets.is_token_url(stored):
             context["widget"] |= {"type": "text", "value": stored}
         elif hint := (KEEP if stored else "") if self.hint is None else self.hint:
             context["widget"]["attrs"]["placeholder"] = hint
@@ -42,7 +42,7 @@ class SecretInput(UnfoldAdminPasswordWidget):  # type: ignore[misc]  # unfold ha
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         value = super().value_from_datadict(data, files, name)
-        return value.strip() if value and secrets.token_name(value) else value
+        return value.strip() if value and secrets.is_token_url(value) else value
 
 
 class TokenOrPasswordInput(SecretInput):

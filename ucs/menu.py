@@ -21,6 +21,7 @@ class Entry:
 MENU: dict[str, list[Entry]] = {
     "☰ System": [
         Entry("SSO providers", "sso.SSOProvider", "key", "Sign-ins whose tokens open mailboxes"),
+        Entry("Token servers", "sso.TokenServer", "dns", "Other servers whose tokens may be used"),
         Entry("Users", "auth.User", "person", "Who may sign in here"),
         Entry("Groups", "auth.Group", "group", "Rights that users share"),
         Entry("Sign-in rules", "staff.SignInRules", "shield_person", "What is demanded of who signs in"),

@@ -52,6 +52,7 @@ def test_our_token_urls_are_recognised(place: str, end: str, settings: Settings)
         "https://",
     ],
 )
+@pytest.mark.django_db
 def test_urls_of_others_are_refused_in_words(url: str, settings: Settings) -> None:
     settings.BASE_URL = "https://ucs.example.com"
     with pytest.raises(SignInError) as caught:

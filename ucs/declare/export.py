@@ -11,7 +11,7 @@ from mailsenders.models import EmailSender
 from mailsources.models import EmailSource
 from queues.models import EmailQueue
 from sso.models import SSOProvider
-from sso.secrets import token_provider_id
+from sso.secrets import is_token_url, token_provider_id
 from ucs.declare.sections import PROVIDER_TEXTS
 
 NAME_IN_URL = re.compile(r"[^/?#\s]+")
@@ -57,7 +57,7 @@ def _token_url(password: str) -> str:
     """A token URL is no secret, a password is; the URL names its provider, whose id is another elsewhere."""
     provider_id = token_provider_id(password)
     if provider_id is None:
-        return ""
+        return password if is_token_url(password) else ""
     name = SSOProvider.objects.filter(pk=provider_id).values_list("name", flat=True).first()
     if not name or name.isdigit() or not NAME_IN_URL.fullmatch(name):
         return password
