@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from mailsenders import check
+from mailsenders import check, parking
 from mailsenders.forms import SenderForm
 from mailsenders.models import EmailSender, OutgoingMail
 from mailsenders.outgoing_admin import OutgoingAdmin
@@ -56,6 +56,10 @@ class SenderAdmin(ConnectionTest, HealthColumns, ProductAdmin):
 
     def test_connection(self, obj: EmailSender) -> list[Step]:
         return check.test_connection(obj)
+
+    def works_again(self, obj: EmailSender) -> None:
+        if obj.state.is_failing:
+            parking.end_pause(obj.pk)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmailSender]:
         rows: QuerySet[EmailSender] = super().get_queryset(request)

@@ -6,6 +6,7 @@ Only `mailsenders/outbox.py` writes an outgoing mail; its life is drawn there.
 from typing import Any
 
 from django.conf import settings
+from django.contrib.contenttypes.fields import GenericRelation
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
@@ -38,6 +39,8 @@ class EmailSender(models.Model):
     password = SecretField("sender password", blank=True)
     email_address = models.EmailField("sender e-mail address", max_length=320)
     display_name = models.CharField(max_length=200, blank=True)
+    former_secrets = GenericRelation("sso.FormerSecret")
+    retests = GenericRelation("sso.Retest")
     aliases = models.TextField(
         "other addresses it may send from",
         blank=True,

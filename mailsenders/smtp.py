@@ -208,6 +208,16 @@ class Line:
         await self._command(Phase.MAIL, f"MAIL FROM:<{mail_from}>")
         await self.reset()
 
+    async def try_recipient(self, mail_from: str, recipient: str) -> Answer | None:
+        """Ask whether an address may send to another, and take the question back; None: it may.
+
+        :raises SmtpError: as `envelope`.
+        """
+        await self._command(Phase.MAIL, f"MAIL FROM:<{mail_from}>")
+        answer = await self._recipient(recipient)
+        await self.reset()
+        return answer
+
     async def reset(self) -> None:
         """Forget a half-made mail, and see that the server is still there."""
         await self._command(Phase.EHLO, "RSET", seconds=RESET_SECONDS)

@@ -82,6 +82,10 @@ class SourceAdmin(ConnectionTest, HealthColumns, ForwardingPages):
     def test_connection(self, obj: EmailSource) -> list[Step]:
         return check.test_connection(obj)
 
+    def works_again(self, obj: EmailSource) -> None:
+        if obj.is_active and not obj.is_forwarding and obj.state.is_failing:
+            look_soon([obj.pk])
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmailSource]:
         counts = {"in_waiting": _count(State.WAITING), "in_quarantine": _count(State.FAILED)}
         found: QuerySet[EmailSource] = super().get_queryset(request).annotate(**counts)

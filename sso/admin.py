@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from sso import oauth, people, providers, secrets, tokens
+from sso import check, oauth, people, providers, secrets, tokens
 from sso.adminbase import HealthColumns, ProductAdmin
 from sso.badges import badge, health_badge, when
 from sso.checklists import page as checklist_page
@@ -24,6 +24,8 @@ from sso.connection import ConnectionTest
 from sso.forms import PEOPLE, SMTP, URLS, ProviderForm
 from sso.generate import allow_sign_in
 from sso.models import ProviderToken, SSOProvider
+from sso.steps import Step
+from sso.tokenservers import TokenServerAdmin
 from sso.usage import rows_with_token_of
 from sso.widgets import SecretInput, SecretsForm, TokenOrPasswordInput
 
@@ -34,6 +36,7 @@ __all__ = [
     "SecretInput",
     "SecretsForm",
     "TokenOrPasswordInput",
+    "TokenServerAdmin",
     "badge",
     "health_badge",
     "people",
@@ -42,7 +45,7 @@ __all__ = [
 
 
 @admin.register(SSOProvider)
-class ProviderAdmin(ChecklistPages, ProductAdmin):
+class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
     """One row for each mailbox that is signed in for; 🔑 signs in."""
 
     form = ProviderForm
@@ -56,6 +59,7 @@ class ProviderAdmin(ChecklistPages, ProductAdmin):
     list_before_template = "admin/checklists_hint.html"
     change_form_after_template = "admin/provider_card.html"
     change_form_outer_after_template = "admin/provider_key.html"
+    tests_saved = True
     fieldsets = (
         (
             None,
@@ -162,6 +166,15 @@ class ProviderAdmin(ChecklistPages, ProductAdmin):
             tokens.settings_changed(obj)
         else:
             ticks.adopt(obj.type, ticks.of_provider(obj))
+
+    def test_connection(self, obj: SSOProvider) -> list[Step]:
+        return check.test_connection(obj)
+
+    def _provider_of(self, row: SSOProvider) -> None:
+        """The page itself has the 🔑."""
+
+    def connection_health(self, obj: SSOProvider) -> ProviderToken:
+        return obj.token
 
     def delete_model(self, request: HttpRequest, obj: SSOProvider) -> None:
         ticks.forget(ticks.of_provider(obj))

@@ -1,16 +1,31 @@
-"""The button “Test connection” on the form of a source or a sender: tries what is typed in, saves nothing."""
+"""What the page of a source, a sender or a provider says and does about its connection.
+
+“Test connection” tries what is typed in and saves nothing. A trouble leads to the field that mends it; one
+that needs time at the provider can be tested again by itself. A replaced sign-in can be gone back to for a
+week.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from django.core.exceptions import PermissionDenied
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.views.decorators.http import require_POST
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from sso import causes, retests, wayback
+from sso.badges import moment
+from sso.clicks import Click, next_click
+from sso.connection_models import FormerSecret, Retest
 from sso.generate import GenerateToken
+from sso.health import Health
 from sso.steps import Step
 from sso.widgets import SecretsForm
 
@@ -18,6 +33,43 @@ TYPE_AGAIN = (
     "The server, its port, its security or the user name was changed: enter the password again, because the "
     "stored one is only sent to where it belongs."
 )
+SHOWN_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """For the template; times are words.
+
+    :param offers_retest: the trouble is of the kind that ends a while after it was mended.
+    :param tries: when and what, the latest first.
+    """
+
+    click: Click | None = None
+    offers_retest: bool = False
+    retest: Retest | None = None
+    next_test: str = ""
+    tries: list[tuple[str, str]] = field(default_factory=list)
+    ways_back: list[tuple[FormerSecret, str]] = field(default_factory=list)
+
+
+def standing_of(row: Model, health: Health | None) -> Standing:
+    """How the connection of a saved row does."""
+    cause = causes.named(health.last_cause) if health and health.is_failing else causes.UNKNOWN
+    retest = retests.of(row)
+    tries = [(_when(each["at"]), each["sentence"]) for each in reversed(retest.tries)] if retest else []
+    return Standing(
+        click=next_click(cause, row, on_its_form=True),
+        offers_retest=cause.takes_time and (retest is None or retest.state != Retest.State.WAITING),
+        retest=retest,
+        next_test=moment(retest.next_test_at) if retest else "",
+        tries=tries[:SHOWN_TRIES],
+        ways_back=[(way, wayback.describe(way)) for way in wayback.ways_back(row)],
+    )
+
+
+def _when(text: str) -> str:
+    at = parse_datetime(text)
+    return f"{timezone.localtime(at):%d %b %H:%M}" if at else ""
 
 
 class ConnectionTest(GenerateToken):
@@ -25,27 +77,169 @@ class ConnectionTest(GenerateToken):
 
     `test_fields` are the form's fields that a test needs; others may still be empty or wrong.
     `test_identity` are those that say where a password goes: only if they equal the stored row's is its
-    password used for an empty field. `test_credential` is the password's name.
+    password used for an empty field. `test_credential` is the password's name. `tests_saved`: not what is
+    typed in is tried, but what is stored.
     """
 
     test_fields: ClassVar[Sequence[str]] = ()
     test_identity: ClassVar[Sequence[str]] = ()
-    test_credential: ClassVar[str] = "password"
+    test_credential: ClassVar[str] = wayback.CREDENTIAL
+    tests_saved: ClassVar[bool] = False
     change_form_after_template = "admin/connection_test.html"
 
     def test_connection(self, obj: Any) -> list[Step]:
         """Climb the ladder with an unsaved row; changes nothing on the server."""
         raise NotImplementedError
 
+    def works_again(self, obj: Any) -> None:
+        """A test that repeats itself has come to a good end: clear the trouble."""
+
+    def connection_health(self, obj: Any) -> Health | None:
+        """The row with the last error."""
+        state: Health | None = getattr(obj, "state", None)
+        return state
+
     def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_test"  # type: ignore[attr-defined]
-        view = self.admin_site.admin_view(require_POST(self.test_view))  # type: ignore[attr-defined]
-        own = [path("test/", view, name=name), path("<path:object_id>/test/", view, name=name)]
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}"  # type: ignore[attr-defined]
+        wrap = self.admin_site.admin_view  # type: ignore[attr-defined]
+        test = wrap(require_POST(self.test_view))
+        former = wrap(require_http_methods(["GET", "POST"])(self.former_view))
+        own = [
+            path("test/", test, name=f"{prefix}_test"),
+            path("<path:object_id>/test/", test, name=f"{prefix}_test"),
+            path("<path:object_id>/retest/", wrap(require_POST(self.retest_view)), name=f"{prefix}_retest"),
+            path(
+                "<path:object_id>/connection/",
+                wrap(require_GET(self.connection_view)),
+                name=f"{prefix}_connection",
+            ),
+            path("<path:object_id>/former/<int:way>/", former, name=f"{prefix}_former"),
+        ]
         return own + super().get_urls()  # type: ignore[misc,no-any-return]
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        obj = self.get_object(request, object_id) if object_id else None  # type: ignore[attr-defined]
+        more = self._connection_context(request, obj) if obj else {}
+        return super().changeform_view(request, object_id, form_url, {**more, **(extra_context or {})})
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        former = self.model._default_manager.get(pk=obj.pk) if change else None  # type: ignore[attr-defined]
+        super().save_model(request, obj, form, change)  # type: ignore[misc]
+        if former is not None and self.test_identity:
+            wayback.keep(obj, former, self.test_identity, request.user.pk)
 
     def test_view(self, request: HttpRequest, object_id: str | None = None) -> HttpResponse:
         """The answer to the button: a fragment with one line for each step."""
         stored = self.get_object(request, object_id) if object_id else None  # type: ignore[attr-defined]
+        self._require_change(request, stored)
+        if self.tests_saved:
+            return self._connection_steps(request, stored, self.test_connection(stored), is_saved=True)
+        where = self._where(stored) if stored else None
+        form: SecretsForm = self.get_form(request, stored, change=bool(stored))(  # type: ignore[attr-defined]
+            request.POST, instance=stored
+        )
+        form.is_valid()
+        errors = self._errors(form, where)
+        if errors:
+            return TemplateResponse(request, "admin/connection_steps.html", {"errors": errors})
+        kept = {self.test_credential} if form.kept(self.test_credential) else set()
+        is_saved = bool(stored) and not (set(form.changed_data) & set(self.test_fields)) - kept
+        return self._connection_steps(
+            request, form.instance, self.test_connection(form.instance), is_saved=is_saved
+        )
+
+    def retest_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """“Test again by itself”, and “Stop”."""
+        obj = self._saved_connection(request, object_id)
+        if "stop" in request.POST:
+            retests.stop(obj)
+            return self._connection_state(request, obj)
+        step = self.test_connection(obj)[-1]
+        if step.ok:
+            retests.stop(obj)
+            self.works_again(obj)
+            return self._connection_state(request, obj, "It works already: nothing needs to be tested again.")
+        retests.start(obj, step, request.user.pk)
+        return self._connection_state(request, obj)
+
+    def connection_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """How it does now: the page asks again while a test repeats itself."""
+        return self._connection_state(request, self._saved_connection(request, object_id))
+
+    def former_view(self, request: HttpRequest, object_id: str, way: int) -> HttpResponse:
+        """Going back to a former sign-in: a question first, then a test, then the change."""
+        obj = self._saved_connection(request, object_id)
+        former = wayback.find(obj, way)
+        if former is None:
+            raise Http404
+        wanted = wayback.describe(former)
+        steps: list[Step] = []
+        if request.method == "POST":
+            present = self._saved_connection(request, object_id)
+            wayback.put_back(obj, former)
+            steps = self.test_connection(obj)
+            if steps[-1].ok or "anyway" in request.POST:
+                return self._go_back(request, obj, present, wanted)
+        context = {
+            **self.admin_site.each_context(request),  # type: ignore[attr-defined]
+            "opts": self.opts,  # type: ignore[attr-defined]
+            "title": f"Go back to the former password of {obj}",
+            "original": obj,
+            "way": former,
+            "wanted": wanted,
+            "steps": steps,
+        }
+        return TemplateResponse(request, "admin/former_password.html", context)
+
+    def _go_back(self, request: HttpRequest, obj: Any, present: Any, wanted: str) -> HttpResponse:
+        try:
+            obj.full_clean()
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+        else:
+            obj.save()
+            wayback.keep(obj, present, self.test_identity, request.user.pk)
+            retests.stop(obj)
+            self.log_change(request, obj, "Went back to the former password.")  # type: ignore[attr-defined]
+            messages.success(request, f"{obj} signs in again as before: {wanted}.")
+        return redirect(self.url("change", obj.pk))  # type: ignore[attr-defined]
+
+    def _connection_steps(
+        self, request: HttpRequest, obj: Any, steps: list[Step], *, is_saved: bool
+    ) -> HttpResponse:
+        last = steps[-1]
+        if last.ok and is_saved:
+            retests.stop(obj)
+            self.works_again(obj)
+        context = {
+            "steps": steps,
+            "errors": [],
+            "opts": self.opts,  # type: ignore[attr-defined]
+            "original": obj,
+            "click": None if last.ok else next_click(last.cause, obj, on_its_form=True),
+            "offers_retest": is_saved and not last.ok and last.cause.takes_time,
+        }
+        return TemplateResponse(request, "admin/connection_steps.html", context)
+
+    def _connection_state(self, request: HttpRequest, obj: Any, said: str = "") -> HttpResponse:
+        context = self._connection_context(request, obj) | {"said": said, "opts": self.opts, "original": obj}  # type: ignore[attr-defined]
+        return TemplateResponse(request, "admin/connection_state.html", context)
+
+    def _connection_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        may_change = self.has_change_permission(request, obj)  # type: ignore[attr-defined]
+        found = standing_of(obj, self.connection_health(obj))
+        return {"connection": found, "may_change_connection": may_change}
+
+    def _saved_connection(self, request: HttpRequest, object_id: str) -> Any:
+        obj = self.get_object(request, object_id)  # type: ignore[attr-defined]
+        if obj is None:
+            raise Http404
+        self._require_change(request, obj)
+        return obj
+
+    def _require_change(self, request: HttpRequest, stored: Any) -> None:
         allowed = (
             self.has_change_permission(request, stored)  # type: ignore[attr-defined]
             if stored
@@ -53,14 +247,6 @@ class ConnectionTest(GenerateToken):
         )
         if not allowed:
             raise PermissionDenied
-        where = self._where(stored) if stored else None
-        form: SecretsForm = self.get_form(request, stored, change=bool(stored))(  # type: ignore[attr-defined]
-            request.POST, instance=stored
-        )
-        form.is_valid()
-        errors = self._errors(form, where)
-        steps = [] if errors else self.test_connection(form.instance)
-        return TemplateResponse(request, "admin/connection_steps.html", {"steps": steps, "errors": errors})
 
     def _where(self, row: Model) -> tuple[Any, ...]:
         return tuple(getattr(row, name) for name in self.test_identity)

@@ -22,7 +22,7 @@ TIMEOUT = 10
 LONGEST_LINE = 2000
 MOST_LINES = 100
 
-Protocol = Literal["IMAP", "POP3", "SMTP"]
+Protocol = Literal["IMAP", "POP3", "SMTP", "HTTPS"]
 
 # What is said in clear before TLS begins: RFC 9051 6.2.1, RFC 2595 4, RFC 3207.
 UPGRADE: dict[Protocol, list[bytes]] = {

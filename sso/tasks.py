@@ -1,11 +1,11 @@
-"""Tokens are refreshed before they end, so that no mail waits for one."""
+"""Tokens are refreshed before they end, so that no mail waits for one; tests that repeat themselves."""
 
 import logging
 
 from celery import shared_task
 from django.utils import timezone
 
-from sso import tokens
+from sso import retests, tokens, wayback
 from sso.models import ProviderToken
 from sso.tokens import SignInError
 from sso.usage import wake_users
@@ -31,3 +31,26 @@ def refresh(provider_id: int) -> None:
     else:
         if was_refused:  # what it was refused for has been mended there or here
             wake_users(provider_id)
+
+
+@shared_task
+def retest_due() -> None:
+    """Start the connection tests whose time has come; runs each minute, and twice does no harm."""
+    now = timezone.now()
+    for pk in retests.due(now):
+        retest.delay(pk=pk)
+
+
+@shared_task
+def retest(pk: int) -> None:
+    """Test one connection again."""
+    retests.run(pk)
+
+
+@shared_task
+def forget_old() -> None:
+    """Delete former secrets and finished tests whose time is over; runs each hour."""
+    now = timezone.now()
+    if deleted := wayback.forget_old(now):
+        logger.info("%s former secrets were deleted, as their week is over", deleted)
+    retests.forget_old(now)

@@ -120,6 +120,24 @@ def access_token(provider_id: int, *, force: bool = False) -> str:
     return _provide(provider_id, Wish(AT_LEAST, not_of))
 
 
+def try_again(provider_id: int) -> None:
+    """Refresh now, because a person asks: also after a refusal for good, as its reason may be gone.
+
+    :raises SignInError: as `access_token`.
+    """
+    token = _load(provider_id)
+    if (token.refresh_token or token.provider.app_only) and not _is_for_another(token):
+        ProviderToken.objects.filter(pk=token.pk, fence=token.fence).update(
+            needs_sign_in=False, next_attempt_at=None, fence=token.fence + 1
+        )
+    access_token(provider_id, force=True)
+
+
+def row_of(provider_id: int) -> ProviderToken:
+    """The token's row, without the secrets, for pages."""
+    return ProviderToken.objects.defer("access_token", "refresh_token").get(provider=provider_id)
+
+
 def keep_fresh(provider_id: int) -> None:
     """Refresh the token if it ends soon, or if its sign-in was not used for a week: the periodic task's work.
 
@@ -168,13 +186,19 @@ def settings_changed(provider: SSOProvider) -> None:
     if is_void(token):
         _end(token)
         return
-    named = provider.mailbox and not provider.shared_mailbox and not provider.app_only
-    if token.account and named and provider.mailbox.lower() != token.account:
+    if _is_for_another(token):
         _ask_again(
             token,
             f"{provider} is now for {provider.mailbox}, but {token.account} is signed in: click 🔑 and "
             f"sign in as {provider.mailbox}.",
         )
+
+
+def _is_for_another(token: ProviderToken) -> bool:
+    """Whether another account has signed in than the mailbox that the settings name."""
+    provider = token.provider
+    named = provider.mailbox and not provider.shared_mailbox and not provider.app_only
+    return bool(token.account and named and provider.mailbox.lower() != token.account)
 
 
 def is_void(token: ProviderToken) -> bool:
@@ -257,6 +281,15 @@ def _check_signed_in(token: ProviderToken) -> None:
         raise _with_cause(
             NeedsSignIn(token.last_error or f"{token.provider} must sign in again: click 🔑."), token
         )
+    _check_begun(token)
+
+
+def check_begun(provider_id: int) -> None:
+    """Raise NotSignedIn when nobody has signed in yet; a sign-in that has ended is let pass."""
+    _check_begun(_load(provider_id))
+
+
+def _check_begun(token: ProviderToken) -> None:
     if not token.refresh_token and not token.provider.app_only:
         raise NotSignedIn(
             f"{token.provider} is not signed in yet: click 🔑 under ☰ System → SSO providers and sign in"

@@ -4,6 +4,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from sso import secrets
+from sso.connection_models import FormerSecret
 from sso.fields import SecretUnreadable
 from sso.health import Health
 from sso.rotation import secret_columns
@@ -17,6 +18,7 @@ def rows_with_token_of(provider_id: int) -> list[Model]:
     return [
         row
         for model, names in secret_columns()
+        if model is not FormerSecret
         for row in model._default_manager.defer(*names).order_by("pk")
         if any(_means(row, name, provider_id) for name in names)
     ]

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
-from sso import secrets, signin
+from sso import retests, secrets, signin
 from sso.fields import SecretUnreadable
 from sso.marking import mark
 from sso.models import SSOProvider
@@ -79,6 +79,8 @@ def callback(request: HttpRequest, kind: str) -> HttpResponse:
         account = signin.finish(provider, begun, request.GET.dict(), request.user.pk)
     except (SignInError, SecretUnreadable) as error:
         messages.error(request, str(error))
+        if provider and isinstance(error, SignInError) and error.cause.takes_time:
+            retests.note_sign_in(provider, error.cause, error.sentence, request.user.pk)
         return _back(request, provider)
     return _signed_in(request, provider, f"signed in as {account}" if account else "signed in")
 
@@ -89,6 +91,7 @@ def _sign_app_in(request: HttpRequest, provider: SSOProvider) -> HttpResponse:
 
 
 def _signed_in(request: HttpRequest, provider: SSOProvider, how: str) -> HttpResponse:
+    retests.stop(provider)
     LogEntry.objects.log_actions(
         request.user.pk or 0,
         [provider],

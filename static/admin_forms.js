@@ -55,7 +55,25 @@
     if (type.value !== kinds[0]?.dataset.kind) choose();
   }
 
+  // A link to a field leads into it, also where it is folded away.
+  function goTo(hash) {
+    const field = hash.length > 1 && document.getElementById(hash.slice(1));
+    if (!field) return false;
+    for (let one = field.closest("details"); one; one = one.parentElement.closest("details")) one.open = true;
+    (field.closest(".field-line, .form-row, fieldset > div") || field).scrollIntoView({ block: "center" });
+    field.focus();
+    field.classList.add("ucs-pointed-at");
+    setTimeout(() => field.classList.remove("ucs-pointed-at"), 4000);
+    return true;
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#id_"], a[href="#key"]');
+    if (link && goTo(link.getAttribute("href"))) event.preventDefault();
+  });
+
   document.addEventListener("DOMContentLoaded", () => {
+    goTo(location.hash);
     const type = document.getElementById("id_type");
     if (type && document.querySelector("[data-kind]")) follow(type);
     document.querySelectorAll("[data-describes]").forEach(watch);

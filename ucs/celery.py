@@ -52,6 +52,8 @@ def schedule() -> dict[str, dict[str, Any]]:
         "refresh-due": every("sso.tasks.refresh_due", 60),
         "look-for-alarms": every("alarms.tasks.look", 60),
         "tidy-sign-ins": every("staff.tasks.tidy", 3600),
+        "retest-due": every("sso.tasks.retest_due", 60),
+        "forget-former-secrets": every("sso.tasks.forget_old", 3600),
     }
     for app in ("mailsources", "mailsenders", "queues"):
         ticks[f"sweep-{app}"] = every(f"{app}.tasks.sweep", settings.SWEEP_INTERVAL)

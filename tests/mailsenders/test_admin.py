@@ -145,7 +145,9 @@ def test_testing_the_connection_sends_and_saves_nothing(admin: Client, make_serv
     assert not EmailSender.objects.exists()
     assert not server.mails
     commands = [command for command in server.seen.commands if command != "QUIT"]
-    assert commands == ["AUTH PLAIN", "MAIL FROM:<mailbox.email@company.com>", "RSET"]
+    asked = "MAIL FROM:<mailbox.email@company.com>"
+    to_itself = "RCPT TO:<mailbox.email@company.com>"
+    assert commands == ["AUTH PLAIN", asked, "RSET", asked, to_itself, "RSET"]
     html = admin.post(url, values | {"password": "wrong"}).content.decode()
     assert "It stops at “Login”." in html
     server.fault("mail", "553 5.7.1 Sender address rejected: not owned by user")

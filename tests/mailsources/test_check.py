@@ -42,7 +42,7 @@ def test_a_good_source_climbs_to_the_top_and_changes_nothing(dovecot: Dovecot, k
         ({"service_port": 9}, "TCP", "refuses connections"),
         ({"password": "wrong"}, "Login", "refused the username or password"),
         ({"folder": "Nowhere"}, "Folder", "it has INBOX"),
-        ({"password": "http://127.0.0.1:8080/api/v1.0/auth/token/4711"}, "Login", "4711"),
+        ({"password": "http://127.0.0.1:8080/api/v1.0/auth/token/4711"}, "Token", "4711"),
     ],
 )
 def test_the_ladder_ends_at_what_is_wrong(
@@ -62,7 +62,7 @@ def test_a_wrong_port_for_ssl_is_named(dovecot: Dovecot) -> None:
 def test_a_folder_still_to_be_made_is_mentioned(dovecot: Dovecot) -> None:
     steps = climb(source_at(dovecot, after_import="move", move_to="Done"))
     assert (
-        steps[-1].detail == "INBOX holds 0 mails; the folder Done will be made when the first mail is moved"
+        steps[-3].detail == "INBOX holds 0 mails; the folder Done will be made when the first mail is moved"
     )
 
 

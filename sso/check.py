@@ -1,0 +1,58 @@
+"""“Test connection” of an SSO provider: is somebody signed in; name, TCP, TLS of its server; a refresh."""
+
+from urllib.parse import urlsplit
+
+from sso import guard, network, tokens
+from sso.badges import moment
+from sso.models import SSOProvider
+from sso.providers import endpoints
+from sso.steps import Place, Step, StepFailed, reach, timed
+from sso.tokens import SignInError
+
+
+def test_connection(provider: SSOProvider) -> list[Step]:
+    """Climb the ladder with a saved provider; when a step fails, it is the last one.
+
+    The token is refreshed for it, also when the last refresh failed for good: what was refused yesterday may
+    be allowed today.
+    """
+    steps = [timed("Sign-in", lambda: _signed_in(provider))]
+    if steps[-1].ok:
+        steps += _reach(provider)
+    if steps[-1].ok:
+        steps.append(timed("Token", lambda: _refresh(provider)))
+    return steps
+
+
+def _signed_in(provider: SSOProvider) -> str:
+    try:
+        tokens.check_begun(provider.pk)
+    except SignInError as error:
+        raise StepFailed(error.sentence, error.cause) from error
+    token = tokens.row_of(provider.pk)
+    if provider.app_only:
+        return f"the app signs in by itself, for {provider.mailbox}"
+    return f"{token.account or 'somebody'} signed in {moment(token.signed_in_at)}"
+
+
+def _reach(provider: SSOProvider) -> list[Step]:
+    url = endpoints(provider).refresh_url
+    try:
+        guard.check_url(url, what=f"The token URL of {provider}")
+    except guard.GuardError as error:
+        found = network.finding("FORBIDDEN ADDRESS", url, 0, reason=str(error))
+        return [Step("Name", False, found.sentence, 0, found.cause)]
+    parts = urlsplit(url)
+    encrypted = parts.scheme == "https"
+    port = parts.port or (443 if encrypted else 80)
+    return reach(Place(parts.hostname or "", port, "HTTPS", "tls" if encrypted else "none"))
+
+
+def _refresh(provider: SSOProvider) -> str:
+    try:
+        tokens.try_again(provider.pk)
+    except SignInError as error:
+        raise StepFailed(error.sentence, error.cause) from error
+    token = tokens.row_of(provider.pk)
+    whose = f" for {token.account}" if token.account else ""
+    return f"a new token was given{whose}, good for {token.lifetime // 60} minutes"
