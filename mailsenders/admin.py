@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
 from django.contrib.admin import display
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -15,7 +14,8 @@ from mailsenders import check, parking
 from mailsenders.forms import SenderForm
 from mailsenders.models import EmailSender, OutgoingMail
 from mailsenders.outgoing_admin import OutgoingAdmin
-from sso.admin import ConnectionTest, HealthColumns, ProductAdmin, badge
+from mailsenders.testsend_admin import TestSendPages
+from sso.admin import ConnectionTest, HealthColumns, badge
 from sso.badges import Tone
 from sso.steps import Step
 
@@ -30,22 +30,25 @@ COUNTED = {
 TONES: dict[str, Tone] = {"queued": "calm", "uncertain": "warn", "failed": "bad"}
 
 
-@admin.register(EmailSender)
-class SenderAdmin(ConnectionTest, HealthColumns, ProductAdmin):
-    """One row for each address that sends; a queue chooses one of them."""
+class SenderAdmin(ConnectionTest, HealthColumns, TestSendPages):
+    """One row for each address that sends; a queue chooses one of them.
+
+    Registered by the floor that knows mailboxes, which adds the Sent folder and the round trip.
+    """
 
     form = SenderForm
+    change_form_after_template = "mailsenders/sender_after.html"
     list_display = ("sender", "server", "health", "outbox", "last_success")
     list_filter = ("server_type", "is_active")
     search_fields = ("name", "email_address", "server_address", "username")
     list_select_related = ("state",)
-    fieldsets = (
+    fieldsets: Any = (
         (
             None,
             {
                 "fields": (
                     *("server_type", "server_address", "service_port", "username", "password"),
-                    *("email_address", "display_name", "name", "is_active"),
+                    *("email_address", "display_name", "aliases", "name", "is_active"),
                 )
             },
         ),

@@ -30,7 +30,7 @@ class SenderForm(SecretsForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if not self.fields:  # of somebody who may only look
+        if "name" not in self.fields:  # of somebody who may only look
             return
         self.fields["name"].required = False
         self.fields["name"].help_text = "Shown in lists and settings files; the e-mail address when empty."

@@ -21,13 +21,14 @@ from mailsources.fetched_admin import FetchedAdmin
 from mailsources.forms import SourceForm
 from mailsources.forwarding_admin import ForwardingPages, card_of
 from mailsources.models import EmailSource, FetchedMail
+from mailsources.sender_admin import SenderPage
 from mailsources.source_page import proof_cell, source_badge, standing_of
 from mailsources.tasks import look_soon
 from sso.admin import ConnectionTest, HealthColumns, badge, when
 from sso.badges import moment
 from sso.steps import Step
 
-__all__ = ["FetchedAdmin", "SourceAdmin"]
+__all__ = ["FetchedAdmin", "SenderPage", "SourceAdmin"]
 
 State = FetchedMail.State
 
