@@ -60,7 +60,7 @@ def sign_of(error: OSError, host: str = "") -> str:
         case ssl.SSLEOFError():
             return "SSL EOF"
         case ssl.SSLError():
-            return f"SSL {error.reason or ''}"
+            return f"SSL {getattr(error, 'reason', '') or ''}"
         case TimeoutError():
             return "ETIMEDOUT"
         case ConnectionRefusedError():
@@ -83,9 +83,9 @@ def _has_ipv6_only(host: str) -> bool:
 
 def _reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        said = getattr(error, "verify_message", "") or error.reason
+        said = getattr(error, "verify_message", "") or getattr(error, "reason", "")
     elif isinstance(error, ssl.SSLError):
-        said = error.reason
+        said = getattr(error, "reason", "")
     else:
         said = error.strerror
     return clean_line(str(said or error))[:200]

@@ -19,8 +19,8 @@ KEYS = ("SECRET_KEY", "UCS_ENCRYPTION_KEYS")
 SERVICES = ("DATABASE_URL", "REDIS_URL")
 # These look at the code, not at the database.
 OFFLINE = {
-    "check", "collectstatic", "compilemessages", "diffsettings", "findstatic", "help", "makemessages",
-    "makemigrations", "startapp", "version", "--help", "-h", "--version",
+    "causes", "check", "collectstatic", "compilemessages", "diffsettings", "findstatic", "help",
+    "makemessages", "makemigrations", "startapp", "version", "--help", "-h", "--version",
 }  # fmt: skip
 
 
