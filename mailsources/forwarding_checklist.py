@@ -34,7 +34,7 @@ def known_of(source: EmailSource) -> Known:
         subject=subject,
         filling=Filling(public_address=source.public_address, forwarding_address=source.address),
         found={
-            "inbound": bool(settings.INBOUND_DOMAIN),
+            "inbound": bool(settings.INBOUND_DOMAIN) or source.collected_by_id is not None,
             "forwarding-source": True,
             "confirmation": source.confirmations.exists() or source.state.last_mail_at is not None,
             "test": last is not None and last.arrived_at is not None,

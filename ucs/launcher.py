@@ -42,6 +42,7 @@ WORLD = "rehearsal"
 PROCESSES = ("web", "worker", "beat", "watch")
 INTAKE = "intake"
 # Where the demo takes forwarded mail, so that this can be tried too.
+DEMO_SETTINGS = "rehearsal.settings"
 DEMO_DOMAIN = "inbound.example.test"
 DEMO_INTAKE_PORT = 2525
 
@@ -124,12 +125,16 @@ class Launcher:
             # On one's own machine an OAuth server on it is no attack.
             "UCS_ALLOW_PRIVATE_HOSTS": os.environ.get("UCS_ALLOW_PRIVATE_HOSTS")
             or ("true" if self.embedded.postgres else "false"),
-            "DJANGO_SETTINGS_MODULE": "rehearsal.settings" if self.options.demo else "ucs.settings",
+            "DJANGO_SETTINGS_MODULE": DEMO_SETTINGS if self.options.demo else self._settings(),
             **self._forwarding(),
         }
         text = "".join(f"{name}={value}\n" for name, value in own.items())
         environment.write_private(self.folder.services, text)
         return dict(os.environ) | own | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": NO_WARNINGS}
+
+    def _settings(self) -> str:
+        """The module with the settings: the product's own, unless somebody names another."""
+        return os.environ.get("DJANGO_SETTINGS_MODULE", "ucs.settings")
 
     def _forwarding(self) -> dict[str, str]:
         """The domain and the place of forwarded mail; a demo that isn't told has both."""

@@ -48,6 +48,8 @@ class Dovecot:
     :param tls: False for a server that knows only clear text.
     :param oauth: where the provider tells whose token it is, such as its userinfo URL.
     :param oauth_name: the name of the address in that answer.
+    :param introspection: `oauth` is where tokens are introspected (RFC 7662), with the name and the secret of
+        this server before the host.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class Dovecot:
         tls: bool = True,
         oauth: str = "",
         oauth_name: str = "email",
+        introspection: bool = False,
     ) -> None:
         self.host = HOST
         self.ports = Ports(*free_ports(4))
         self.tls = tls
         self.oauth = oauth
         self.oauth_name = oauth_name
+        self.introspection = introspection
         self.folder = Path(tempfile.mkdtemp(prefix="dovecot-"))
         self.folder.chmod(0o755)  # its unprivileged children pass through
         self._certificate = authority.certificate(*names)
@@ -74,7 +78,8 @@ class Dovecot:
         (self.folder / "run").mkdir(exist_ok=True)
         self._mail_folder().mkdir(exist_ok=True)
         os.chown(self._mail_folder(), *_mail_owner())
-        (self.folder / "oauth.conf").write_text(OAUTH.format(url=self.oauth, name=self.oauth_name))
+        how = INTROSPECTION if self.introspection else OAUTH
+        (self.folder / "oauth.conf").write_text(how.format(url=self.oauth, name=self.oauth_name))
         (self.folder / "dovecot.conf").write_text(self._configuration())
         self._process = subprocess.Popen(
             [BINARY, "-F", "-c", str(self.folder / "dovecot.conf")],
@@ -233,6 +238,14 @@ OAUTH = """
 introspection_mode = auth
 introspection_url = {url}
 username_attribute = {name}
+"""
+
+INTROSPECTION = """
+introspection_mode = post
+introspection_url = {url}
+username_attribute = {name}
+active_attribute = active
+active_value = true
 """
 
 OAUTH_PASSDB = """
