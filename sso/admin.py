@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from sso import check, oauth, people, providers, secrets, tokens
+from sso import check, oauth, people, providers, secrets, tokens, uses
 from sso.adminbase import HealthColumns, ProductAdmin
 from sso.badges import badge, health_badge, when
 from sso.checklists import page as checklist_page
@@ -23,7 +23,7 @@ from sso.checklists.views import ChecklistPages
 from sso.connection import ConnectionTest
 from sso.forms import PEOPLE, SMTP, URLS, ProviderForm
 from sso.generate import allow_sign_in
-from sso.models import ProviderToken, SSOProvider
+from sso.models import ProviderToken, SSOProvider, TokenUse
 from sso.steps import Step
 from sso.tokenservers import TokenServerAdmin
 from sso.usage import rows_with_token_of
@@ -211,6 +211,31 @@ class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
         return [path("describe/", view, name="sso_describe"), *super().get_urls()]
 
 
+@admin.register(TokenUse)
+class TokenUseAdmin(ProductAdmin):
+    """Written by the token endpoint alone; here people read."""
+
+    list_display = ("when_given", "provider", "caller")
+    list_display_links = None
+    list_filter = ("provider",)
+    actions = None
+    show_full_result_count = False
+    empty_sentence = "No program has fetched a token from the token URL in the last 30 days."
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @display(description="When", ordering="pk")
+    def when_given(self, obj: TokenUse) -> SafeString | str:
+        return when(obj.at)
+
+
 def provider_badge(provider: SSOProvider) -> SafeString:
     """Signed in, not signed in, needs sign-in; with the last error in words and whom to ask."""
     token: ProviderToken = provider.token
@@ -238,6 +263,7 @@ def card(provider: SSOProvider) -> dict[str, Any]:
         "progress": standing,
         "cure": standing.checklist.cure(known.trouble) if known.trouble else None,
         "used_by": rows_with_token_of(provider.pk),
+        "uses": uses.summary(provider.pk),
         "source_url": filled_form(provider, "mailsources_emailsource", "imap"),
         "sender_url": filled_form(provider, "mailsenders_emailsender", "smtp"),
     }

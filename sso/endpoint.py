@@ -4,7 +4,8 @@ Our own workers don't come here: a token URL in a password field is answered in 
 A program on this machine may ask without a key, if it comes straight: anything that a proxy adds to a
 request, or a Host that isn't loopback, makes a key of UCS_TOKEN_KEYS necessary. So does a public
 UCS_BASE_URL: then a proxy stands before us, and one that adds nothing looks like a program on this machine.
-Such a key opens the endpoint from everywhere. Refresh tokens never leave.
+Such a key opens the endpoint from everywhere. Refresh tokens never leave. Each token that is given is a row
+(`sso.uses`), without the token.
 """
 
 import hmac
@@ -15,10 +16,12 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
 
-from sso import tokens
+from sso import tokens, uses
 from sso.models import ProviderToken
 from sso.tokens import SignInError, UnknownProvider
 
@@ -38,6 +41,9 @@ FORWARDED = (
     "HTTP_CDN_LOOP",
 )
 PER_MINUTE = 120
+MINUTE = 60
+SOON = 5  # seconds, when another process is asking the provider at this moment
+TEXT, JSON = "text/plain", "application/json"
 TITLES = {
     401: "Wrong key",
     403: "Not for you",
@@ -50,29 +56,36 @@ TITLES = {
 
 @require_GET
 @never_cache
+@vary_on_headers("Accept", "Authorization")
 def token(request: HttpRequest, provider: str) -> HttpResponse:
     """An access token that is valid for ten more minutes: text/plain, or JSON when Accept asks for it.
 
     404 unknown, 409 not signed in or to be signed in again, 503 the provider is down; 401 and 403 for who may
-    not ask; 429 too often.
+    not ask; 429 too often. 429 and 503 say when to come again (Retry-After).
     """
     refusal = _refusal(request)
     if refusal:
         return refusal
-    if _is_too_often(provider):
-        return _problem(429, "More than two tokens a second: keep the one you have, it lives for minutes.")
+    provider_id = _number(provider)
+    if provider_id is None:
+        return _problem(404, "A token URL ends in the ID of an SSO provider, such as 2.")
+    if _is_too_often(provider_id):
+        sentence = "More than two tokens a second: keep the one you have, it lives for minutes."
+        return _problem(429, sentence, MINUTE)
     try:
-        value = tokens.access_token(_number(provider))
+        value = tokens.access_token(provider_id)
     except SignInError as error:
-        return _problem(_status(error), error.sentence)
-    logger.info("access token of provider %s given to a program", provider)
-    return _answer(request, int(provider), value)
+        status = _status(error)
+        return _problem(status, error.sentence, _pause(provider_id) if status == 503 else None)
+    uses.note(provider_id, _caller(request))
+    logger.info("access token of provider %s given to a program", provider_id)
+    return _answer(request, provider_id, value)
 
 
 def _refusal(request: HttpRequest) -> HttpResponse | None:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme:
-        return None if scheme.lower() == "bearer" and _is_key(key.strip()) else _wrong_key()
+        return None if scheme.lower() == "bearer" and _key_number(key.strip()) else _wrong_key()
     if _is_direct(request):
         return None
     return _problem(
@@ -82,11 +95,19 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
     )
 
 
-def _is_key(given: str) -> bool:
-    found = False
-    for key in settings.TOKEN_KEYS:  # all of them, so that the time tells nothing
-        found |= bool(key) and hmac.compare_digest(key.encode(), given.encode())
+def _key_number(given: str) -> int:
+    """Which of UCS_TOKEN_KEYS this is, 0 for none."""
+    found = 0
+    for number, key in enumerate(settings.TOKEN_KEYS, 1):  # all of them, so that the time tells nothing
+        if hmac.compare_digest(key.encode(), given.encode()) and key:
+            found = number
     return found
+
+
+def _caller(request: HttpRequest) -> str:
+    """Who asks, for the list of uses."""
+    _, _, key = request.headers.get("Authorization", "").partition(" ")
+    return f"key {_key_number(key.strip())}" if key else str(request.META.get("REMOTE_ADDR", ""))
 
 
 def _wrong_key() -> HttpResponse:
@@ -114,19 +135,17 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _is_too_often(provider: str) -> bool:
-    key = f"sso-token-{provider[:20]}"
-    cache.add(key, 0, timeout=60)
+def _is_too_often(provider_id: int) -> bool:
+    key = f"sso-token-{provider_id}"
+    cache.add(key, 0, timeout=MINUTE)
     try:
         return cache.incr(key) > PER_MINUTE
     except ValueError:  # it ran out between the two lines
         return False
 
 
-def _number(provider: str) -> int:
-    if not (provider.isascii() and provider.isdigit() and len(provider) < 19):
-        raise UnknownProvider("A token URL ends in the ID of an SSO provider, such as 2.")
-    return int(provider)
+def _number(provider: str) -> int | None:
+    return int(provider) if provider.isascii() and provider.isdigit() and len(provider) < 19 else None
 
 
 def _status(error: SignInError) -> int:
@@ -135,8 +154,15 @@ def _status(error: SignInError) -> int:
     return 503 if error.retry else 409
 
 
+def _pause(provider_id: int) -> int:
+    """Seconds until it is worth to ask again."""
+    rows = ProviderToken.objects.filter(provider=provider_id)
+    at = rows.values_list("next_attempt_at", flat=True).first()
+    return max(SOON, round((at - timezone.now()).total_seconds()) + 1) if at else SOON
+
+
 def _answer(request: HttpRequest, provider_id: int, value: str) -> HttpResponse:
-    if "application/json" not in request.headers.get("Accept", ""):
+    if request.get_preferred_type([TEXT, JSON]) != JSON:  # text also for who takes neither
         return HttpResponse(value, content_type="text/plain; charset=utf-8")
     row = ProviderToken.objects.only("account", "expires_at").get(provider=provider_id)
     return JsonResponse(
@@ -144,6 +170,7 @@ def _answer(request: HttpRequest, provider_id: int, value: str) -> HttpResponse:
     )
 
 
-def _problem(status: int, sentence: str) -> HttpResponse:
+def _problem(status: int, sentence: str, retry_after: int | None = None) -> HttpResponse:
     body = {"type": "about:blank", "title": TITLES[status], "status": status, "detail": sentence}
-    return JsonResponse(body, status=status, content_type="application/problem+json")
+    headers = {"Retry-After": str(retry_after)} if retry_after else {}
+    return JsonResponse(body, status=status, content_type="application/problem+json", headers=headers)

@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from sso import retests, tokens, wayback
+from sso import retests, tokens, uses, wayback
 from sso.models import ProviderToken
 from sso.tokens import SignInError
 from sso.usage import wake_users
@@ -49,8 +49,9 @@ def retest(pk: int) -> None:
 
 @shared_task
 def forget_old() -> None:
-    """Delete former secrets and finished tests whose time is over; runs each hour."""
+    """Delete former secrets, finished tests and notes on used tokens whose time is over; runs each hour."""
     now = timezone.now()
     if deleted := wayback.forget_old(now):
         logger.info("%s former secrets were deleted, as their week is over", deleted)
     retests.forget_old(now)
+    uses.forget_old(now)

@@ -1,14 +1,16 @@
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from rehearsal.oauth import OAuthServer
-from sso import endpoint
-from sso.models import ProviderToken, SSOProvider
+from rehearsal.oauth import OAuthServer, Refusal
+from sso import endpoint, uses
+from sso.models import ProviderToken, SSOProvider, TokenUse
 from tests.make import make_provider, make_signed_in_provider
 from tests.sso.conftest import MAILBOX
 
@@ -63,6 +65,12 @@ def test_a_program_on_this_machine_gets_the_token(
         {"X-Client-IP": "127.0.0.1"},
         {"True-Client-IP": "127.0.0.1"},
         {"CF-Connecting-IP": "127.0.0.1"},
+        {"Client-IP": "127.0.0.1"},
+        {"Fastly-Client-IP": "127.0.0.1"},
+        {"CDN-Loop": "cloudflare"},
+        {"X-Original-Forwarded-For": "127.0.0.1"},
+        {"X-Forwarded-Prefix": "/"},
+        {"X-Forwarded": "for=127.0.0.1"},
         {"host": "ucs.company.com"},
     ],
 )
@@ -143,6 +151,93 @@ def test_a_provider_that_is_down_is_503_and_no_stale_token(
     response = client.get(path(provider), headers=LOCAL)
     assert response.status_code == 503
     assert ProviderToken.objects.get().access_token not in response.content.decode()
+
+
+def test_503_says_when_to_come_again(
+    client: Client, provider: SSOProvider, oauth_server: OAuthServer
+) -> None:
+    ProviderToken.objects.update(expires_at=None)
+    oauth_server.faults.standing = Refusal("slow", status=503, headers={"Retry-After": "300"})
+    response = client.get(path(provider), headers=LOCAL)
+    assert response.status_code == 503
+    assert 240 < int(response["Retry-After"]) <= 301
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.parametrize("fault", ["", "down", "signed out", "often"])
+def test_no_answer_is_kept_by_anybody(
+    client: Client,
+    provider: SSOProvider,
+    oauth_server: OAuthServer,
+    fault: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if fault == "often":
+        monkeypatch.setattr(endpoint, "PER_MINUTE", 0)
+    if fault in ("down", "signed out"):
+        ProviderToken.objects.update(expires_at=None)
+        oauth_server.stop() if fault == "down" else oauth_server.revoke_all(MAILBOX)
+    response = client.get(path(provider), headers=LOCAL)
+    assert {"no-store", "private"} <= set(response["Cache-Control"].split(", "))
+    assert {"Accept", "Authorization"} <= set(response["Vary"].split(", "))
+    assert not response.has_header("ETag")
+    assert not response.cookies
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_json"),
+    [
+        ("", False), ("*/*", False), ("text/plain", False), ("text/html,*/*;q=0.8", False),
+        ("application/json", True), ("application/json;q=0", False), ("text/*;q=0.1, application/json", True),
+        ("application/json, */*;q=0.5", True), ("image/png", False), ("application/*", True),
+    ],
+)  # fmt: skip
+def test_text_or_json(client: Client, provider: SSOProvider, accept: str, is_json: bool) -> None:
+    header = {"Accept": accept} if accept else {}
+    response = client.get(path(provider), headers=LOCAL | header)
+    wanted = "application/json" if is_json else "text/plain; charset=utf-8"
+    assert (response.status_code, response["Content-Type"]) == (200, wanted)
+
+
+def test_each_use_is_a_row_without_the_token(client: Client, provider: SSOProvider) -> None:
+    token = client.get(path(provider), headers=LOCAL).content.decode()
+    client.get(path(provider), headers=LOCAL | {"Authorization": f"Bearer {KEY}"}, REMOTE_ADDR="10.0.0.7")
+    client.get(path(provider), headers=LOCAL | {"Authorization": "Bearer wrong"})
+    client.get(path(provider), headers=LOCAL | {"Via": "1.1 proxy"})
+    ProviderToken.objects.update(needs_sign_in=True)
+    client.get(path(provider), headers=LOCAL)
+    rows = TokenUse.objects.order_by("pk")
+    assert [(row.provider_id, row.caller) for row in rows] == [
+        (provider.pk, "127.0.0.1"),
+        (provider.pk, "key 2"),
+    ]
+    assert token not in str(list(rows.values()))
+
+
+def test_uses_are_shown_and_forgotten(client: Client, admin_client: Client, provider: SSOProvider) -> None:
+    page = f"/admin/sso/ssoprovider/{provider.pk}/change/"
+    admin_client.defaults["HTTP_HOST"] = LOCAL["host"]
+    assert "Token URL" in (before := admin_client.get(page).content.decode())
+    assert "fetched it" not in before
+    client.get(path(provider), headers=LOCAL)
+    html = admin_client.get(page).content.decode()
+    assert "fetched it</a> 1 time in the last 24 hours" in html
+    shown = admin_client.get(f"/admin/sso/tokenuse/?provider__id__exact={provider.pk}").content.decode()
+    assert "127.0.0.1" in shown
+    uses.forget_old(timezone.now() + timedelta(days=29))
+    assert TokenUse.objects.count() == 1
+    uses.forget_old(timezone.now() + timedelta(days=31))
+    assert TokenUse.objects.count() == 0
+
+
+@pytest.mark.parametrize("way", ["0{}", "00{}"])
+def test_the_limit_counts_a_provider_however_it_is_written(
+    client: Client, provider: SSOProvider, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(endpoint, "PER_MINUTE", 1)
+    assert client.get(path(provider), headers=LOCAL).status_code == 200
+    again = client.get(f"/api/v1.0/auth/token/{way.format(provider.pk)}", headers=LOCAL)
+    assert (again.status_code, again["Retry-After"]) == (429, "60")
 
 
 def test_nothing_but_get(client: Client, provider: SSOProvider) -> None:
