@@ -58,7 +58,7 @@ class AgentAdmin(ProductAdmin):
     ordering = ("user__username",)
     fieldsets = (
         (None, {"fields": (*PERSON[:5], "role")}),
-        ("Work", {"fields": ("capacity", "is_active")}),
+        ("Work", {"fields": ("capacity", "signature", "is_active")}),
     )
     empty_sentence = (
         "Agents answer mail. Each has skills and languages with levels, and works in email queues."

@@ -34,7 +34,7 @@ class AgentForm(SecretsForm):
 
     class Meta:
         model = Agent
-        fields = ("role", "capacity")
+        fields = ("role", "capacity", "signature")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -42,6 +42,7 @@ class AgentForm(SecretsForm):
             "Conversations that routing gives at the same time. 1 is best: each further one lies unbegun "
             "while a colleague might have answered it."
         )
+        self.fields["signature"].widget.attrs["rows"] = 4
         if self.instance.pk:
             user = self.instance.user
             self.initial.update({name: getattr(user, name) for name in PERSON if name != "password"})

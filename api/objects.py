@@ -60,6 +60,9 @@ def _queue(row: EmailQueue) -> dict[str, Any]:
         "reply_to_closed": row.reply_to_closed,
         "changed_subject": row.changed_subject,
         "acknowledgement_limit": row.acknowledgement_limit,
+        "from_name": row.from_name,
+        "quoted": row.quoted,
+        "undo_seconds": row.undo_seconds,
         "first_response_minutes": row.first_response,
         "next_response_minutes": row.next_response,
     }

@@ -4,6 +4,7 @@ import re
 import socket
 from typing import Protocol
 
+from mailcore.writing import ComposeError, wire_email
 from mailsenders.networks import is_inside
 from sso import secrets
 from sso.models import SSOProvider
@@ -21,6 +22,7 @@ class Settings(Protocol):
     username: str
     password: str
     display_name: str
+    aliases: str
 
 
 def problems(sender: Settings) -> dict[str, str]:
@@ -32,6 +34,7 @@ def problems(sender: Settings) -> dict[str, str]:
         "username": _username(sender),
         "password": _password(sender),
         "display_name": _display_name(sender.display_name),
+        "aliases": _aliases(sender.aliases),
     }
     return {name: sentence for name, sentence in found.items() if sentence}
 
@@ -84,6 +87,15 @@ def _password(sender: Settings) -> str:
         return f"There is no SSO provider {provider_id}: look up the ID under ☰ System → SSO providers."
     if sender.username and not sender.password:
         return "Give a password or a token URL, or empty the username if the server wants no sign-in."
+    return ""
+
+
+def _aliases(text: str) -> str:
+    for alias in text.split():
+        try:
+            wire_email(f"name{alias}" if alias.startswith("@") else alias)
+        except ComposeError:
+            return f"“{alias}” is neither an address nor a domain: write sales@example.com or @example.com."
     return ""
 
 

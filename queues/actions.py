@@ -39,6 +39,7 @@ from queues.ownership import (
     lock_for,
     profile,
 )
+from queues.recipients import Mode
 from queues.refusals import ActionRefused, NewMailArrived
 from queues.replies import is_started, mark_sent, reply, resend, start, undo
 from queues.splitting import move_message, split
@@ -46,6 +47,7 @@ from queues.transactions import whole
 
 __all__ = [
     "ActionRefused",
+    "Mode",
     "NewFile",
     "NewMailArrived",
     "Recipients",

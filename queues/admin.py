@@ -15,7 +15,8 @@ from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
 from queues import brakes
-from queues.models import Conversation, EmailQueue, QueueSkill
+from queues.models import AcknowledgementText, Conversation, EmailQueue, QueueSkill
+from queues.texts import OF_AGENT, OF_MATTER, places
 from sso.admin import ProductAdmin, SecretsForm, badge, when
 from sso.badges import Tone
 
@@ -32,7 +33,8 @@ class QueueForm(SecretsForm):
         fields = (
             *("name", "sender", "members", "language_level", "languages", "default_language", "mode"),
             *("wait_rule", "first_response", "next_response", "hours", "reply_to_closed", "changed_subject"),
-            *("signature", "acknowledgement", "acknowledgement_limit"),
+            *("from_name", "quoted", "undo_seconds", "signature", "acknowledgement"),
+            *("acknowledgement_outside", "acknowledgement_limit"),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -46,11 +48,15 @@ class QueueForm(SecretsForm):
             "hours": "Only these minutes count, such as Mo-Fr 08:00-12:00,13:00-17:00; Sa 09:00-12:00.",
             "reply_to_closed": "A new conversation and the closed one name each other.",
             "changed_subject": "“Re:” and the like, [tags] and capitals make no other subject.",
-            "signature": "Stands below each answer.",
+            "from_name": "What customers see beside the address.",
+            "quoted": "What an answer carries below itself.",
+            "signature": f"Stands below each answer. Places: {places((*OF_MATTER, *OF_AGENT))}.",
+            "acknowledgement": "Sent once to who opens a conversation, in languages that have no text of "
+            f"their own; empty for none. Places: {places(OF_MATTER)}.",
         }
         for name, text in helps.items():
             self.fields[name].help_text = text
-        for name in ("signature", "acknowledgement"):
+        for name in ("signature", "acknowledgement", "acknowledgement_outside"):
             self.fields[name].widget.attrs["rows"] = 4
 
 
@@ -65,12 +71,23 @@ class SkillDemands(TabularInline):  # type: ignore[misc]  # unfold has no types
     extra = 0
 
 
+class AcknowledgementTexts(TabularInline):  # type: ignore[misc]
+    """The acknowledgement in the languages of customers."""
+
+    model = AcknowledgementText
+    verbose_name = "acknowledgement in a language"
+    verbose_name_plural = "Acknowledgements by language"
+    hide_title = True
+    autocomplete_fields = ("language",)
+    extra = 0
+
+
 @admin.register(EmailQueue)
 class QueueAdmin(ProductAdmin):
     """Where conversations wait for the agents who can handle them."""
 
     form = QueueForm
-    inlines = (SkillDemands,)
+    inlines = (SkillDemands, AcknowledgementTexts)
     list_display = (
         "queue",
         "sources_list",
@@ -90,7 +107,11 @@ class QueueAdmin(ProductAdmin):
         ("Languages", {"fields": ("language_level", "languages", "default_language", "wait_rule")}),
         ("Times", {"fields": (("first_response", "next_response"), "hours")}),
         ("Threads", {"fields": (("reply_to_closed", "changed_subject"),)}),
-        ("Texts", {"fields": ("signature", "acknowledgement", "acknowledgement_limit")}),
+        ("Answers", {"fields": (("from_name", "quoted", "undo_seconds"), "signature")}),
+        (
+            "Acknowledgement",
+            {"fields": ("acknowledgement", "acknowledgement_outside", "acknowledgement_limit")},
+        ),
     )
     empty_sentence = (
         "In an email queue conversations wait for agents. Email sources deliver to it, and its email sender "

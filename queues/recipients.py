@@ -89,14 +89,15 @@ def _apart(message: Message) -> frozenset[str]:
     """Who must not get an answer to this message: whoever is on the other side of it."""
     if not message.conversation.has_outside:
         return frozenset()
-    sides = {True: set[str](), False: set[str]()}
-    rows = message.conversation.messages.values_list("is_outside", "from_email", "to", "cc", "reply_to")
-    for is_outside, sender, *groups in rows:
-        people = [sender, *(each.get("email", "") for group in groups for each in group)]
-        sides[is_outside].update(email.lower() for email in people if email)
-    customer = message.conversation.contact.addresses.values_list("email", flat=True)
-    sides[False].update(email.lower() for email in customer if email)
-    return frozenset(sides[False] if message.is_outside else sides[True] - sides[False])
+    named: dict[bool, set[str]] = {True: set(), False: set()}
+    customer = set(message.conversation.contact.addresses.values_list("email", flat=True))
+    rows = message.conversation.messages.values_list("is_outside", "direction", "from_email", "to", "cc")
+    for is_outside, direction, sender, to, cc in rows:
+        named[is_outside].update(each.get("email", "").lower() for each in (*to, *cc))
+        named[is_outside].add(sender.lower())
+        if not is_outside and direction == Message.Direction.IN:
+            customer.add(sender.lower())
+    return frozenset((named[False] if message.is_outside else named[True] - customer) - {""})
 
 
 def _list_post(message: Message) -> str:

@@ -3,6 +3,7 @@
 They are names, no code: Django's templates would let who writes a signature read anything.
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 OF_MATTER = ("conversation.number", "conversation.subject", "contact.name", "queue.name", "queue.address")
 OF_AGENT = (*PLACES, "agent.signature")
+
+
+def places(names: Iterable[str]) -> str:
+    """The places as they are written, for people."""
+    return ", ".join(f"{{{{ {name} }}}}" for name in names)
 
 
 def check_signature(text: str) -> None:

@@ -1,0 +1,186 @@
+"""Asking somebody else: what goes there, what comes back, and that the customer learns nothing of it."""
+
+import pytest
+
+from agents.models import Agent
+from crm.models import Communication
+from mailcore.compose import OutFile
+from mailsenders.models import OutgoingMail
+from queues import actions
+from queues.actions import ActionRefused, Reply
+from queues.models import Conversation, Draft, Message
+from queues.outside import files_of
+from queues.recipients import computed_recipients
+from tests.make import make_agent, make_mail, make_queue, receive
+from tests.queues.test_replies import frozen, plain
+
+pytestmark = pytest.mark.django_db
+
+State = Conversation.State
+CARRIER = "depot@carrier.example"
+SECRET = "The driver was drunk."
+
+
+@pytest.fixture
+def alice() -> Agent:
+    return make_agent("alice")
+
+
+@pytest.fixture
+def asked(alice: Agent) -> Message:
+    """A customer's mail with a copy to a friend."""
+    return receive(make_queue([alice], quoted="thread"), make_mail(Cc="eve@customer.example"))
+
+
+def forward(alice: Agent, asked: Message, **more: object) -> Message:
+    values: dict[str, object] = {
+        "text": "Where is it?",
+        "to": (CARRIER,),
+        "is_outside": True,
+        "about_id": asked.pk,
+        "undo_seconds": 0,
+    }
+    return actions.reply(alice.user, asked.conversation, Reply(**(values | more)))  # type: ignore[arg-type]
+
+
+def back(sent: Message, text: str = SECRET, **headers: str) -> Message:
+    """The carrier's answer."""
+    usual = {"From": f"Depot <{CARRIER}>", "In_Reply_To": f"<{sent.message_id}>", "Subject": sent.subject}
+    return receive(sent.conversation.queue, make_mail(text, **(usual | headers)))
+
+
+class TestForwarding:
+    """To whom the agent names, with the mail below."""
+
+    def test_what_goes_out(self, alice: Agent, asked: Message) -> None:
+        sent = forward(alice, asked)
+        mail = frozen(sent)
+        assert (mail["To"], mail["Cc"], mail["Subject"]) == (CARRIER, None, f"Fwd: {asked.subject}")
+        assert mail["In-Reply-To"] is None
+        assert asked.message_id not in mail["References"]
+        text = plain(mail)
+        assert text.startswith("Where is it?")
+        assert "From: Charlie Stone <charlie@customer.example>" in text
+        assert "Where is my parcel?" in text
+        assert sent.is_outside
+
+    def test_the_matter_stays_as_it_is(self, alice: Agent, asked: Message) -> None:
+        forward(alice, asked)
+        row = Conversation.objects.get()
+        assert (row.state, row.agent, row.last_direction, row.has_outside) == (
+            State.ASSIGNED,
+            alice,
+            "in",
+            True,
+        )
+        assert row.due_at is not None
+        assert row.events.get(kind="asked").sentence == f"Alice wrote to {CARRIER} about it."
+        talked = Communication.objects.get(direction="out")
+        assert talked.contact.addresses.get().email == CARRIER
+
+    def test_chosen_files_go_along(self, alice: Agent, asked: Message) -> None:
+        sent = actions.reply(
+            alice.user, asked.conversation, Reply(text="x", files=(OutFile("a.txt", "text/plain", b"abc"),))
+        )
+        files = files_of(asked.conversation, [sent.attachments.get().pk])
+        assert files == (OutFile("a.txt", "text/plain", b"abc"),)
+        other = receive(make_queue([alice]))
+        assert files_of(other.conversation, [sent.attachments.get().pk]) == ()
+
+    @pytest.mark.parametrize(
+        ("more", "words"),
+        [
+            ({"to": ()}, "Nobody would get it"),
+            ({"to": ("charlie@customer.example",)}, "is the customer"),
+            ({"cc": ("Charlie@Customer.example",)}, "is the customer"),
+            ({"about_id": 0}, "not here any more"),
+        ],
+    )
+    def test_refused(self, alice: Agent, asked: Message, more: dict[str, object], words: str) -> None:
+        with pytest.raises(ActionRefused, match=words):
+            forward(alice, asked, **more)
+        assert not OutgoingMail.objects.exists()
+
+    def test_taken_back_it_is_a_draft_to_outside(self, alice: Agent, asked: Message) -> None:
+        sent = forward(alice, asked, undo_seconds=10)
+        assert actions.undo(alice.user, sent)
+        draft = Draft.objects.get()
+        assert (draft.is_outside, draft.about, draft.text, draft.to) == (
+            True,
+            asked,
+            "Where is it?",
+            [CARRIER],
+        )
+        assert actions.draft_of(alice.user, asked.conversation) is None
+
+
+class TestComingBack:
+    """Into the same conversation, apart from the customer."""
+
+    def test_it_joins_and_is_our_turn(self, alice: Agent, asked: Message) -> None:
+        sent = forward(alice, asked)
+        actions.reply(alice.user, asked.conversation, Reply(text="We ask the carrier."))
+        came = back(sent)
+        row = Conversation.objects.get()
+        assert (came.conversation, came.is_outside) == (row, True)
+        assert (row.state, row.agent) == (State.ASSIGNED, alice)
+        assert "who was asked about it, answered" in row.events.get(kind="answered_outside").sentence
+
+    def test_the_customer_learns_nothing(self, alice: Agent, asked: Message) -> None:
+        """Neither whom we asked nor what they said, in any part of the next answer."""
+        back(forward(alice, asked))
+        sent = actions.reply(alice.user, asked.conversation, Reply(text="It comes tomorrow."))
+        assert [each["email"] for each in (*sent.to, *sent.cc)] == [
+            "charlie@customer.example",
+            "eve@customer.example",
+        ]
+        assert sent.outgoing is not None
+        raw = sent.outgoing.raw.as_bytes()
+        assert SECRET.encode() not in raw
+        assert b"carrier.example" not in raw
+        assert b"Where is it?" not in raw
+        assert frozen(sent)["In-Reply-To"] == f"<{asked.message_id}>"
+
+    def test_who_was_asked_gets_the_answer_alone(self, alice: Agent, asked: Message) -> None:
+        came = back(forward(alice, asked), Cc="charlie@customer.example, boss@carrier.example")
+        people = computed_recipients(came)
+        assert [each.email for each in people.to] == [CARRIER]
+        assert [each.email for each in people.cc] == ["boss@carrier.example"]
+        sent = forward(alice, came, to=(), text="Thank you.")
+        assert [each["email"] for each in (*sent.to, *sent.cc)] == [CARRIER, "boss@carrier.example"]
+        assert sent.is_outside
+        assert frozen(sent)["In-Reply-To"] == f"<{came.message_id}>"
+        assert sent.subject.startswith("Re: ")
+
+    def test_the_customer_who_was_copied_in_is_not_written_to_with_them(
+        self, alice: Agent, asked: Message
+    ) -> None:
+        """The customer answers all: who was asked stays out of it until an agent types the address."""
+        sent = forward(alice, asked)
+        raw = make_mail(
+            "What is this?",
+            Cc=CARRIER,
+            In_Reply_To=f"<{sent.message_id}>",
+            References=f"<{asked.message_id}> <{sent.message_id}>",
+        )
+        answer = receive(asked.conversation.queue, raw)
+        assert (answer.conversation, answer.is_outside) == (asked.conversation, False)
+        assert CARRIER not in [each.email for each in computed_recipients(answer).cc]
+
+    def test_a_new_mail_of_theirs_to_the_same_thread_is_theirs(self, alice: Agent, asked: Message) -> None:
+        sent = forward(alice, asked)
+        first = back(sent)
+        again = back(sent, "One thing more.", In_Reply_To=f"<{first.message_id}>")
+        assert (again.conversation, again.is_outside) == (asked.conversation, True)
+
+    def test_a_stranger_with_the_id_does_not_join(self, alice: Agent, asked: Message) -> None:
+        sent = forward(alice, asked)
+        other = back(sent, From="mallory@evil.example")
+        assert other.conversation != asked.conversation
+        assert not other.is_outside
+
+    def test_their_machines_disturb_nobody(self, alice: Agent, asked: Message) -> None:
+        sent = forward(alice, asked)
+        actions.reply(alice.user, asked.conversation, Reply(text="We ask."))
+        back(sent, "Away.", Auto_Submitted="auto-replied")
+        assert Conversation.objects.get().state == State.PENDING
