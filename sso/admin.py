@@ -253,6 +253,7 @@ def card(provider: SSOProvider) -> dict[str, Any]:
     """What to copy into the provider's console, and the token URL once there is an ID."""
     if not provider.pk:
         return {"provider": None, "consoles": [_console(SSOProvider(type=kind)) for kind in SSOProvider.Type]}
+    found = uses.summary(provider.pk)
     known = checklist_page.of_provider(provider)
     standing = checklist_page.progress(checklist_page.chosen(provider, known.ticked), known)
     return {
@@ -263,7 +264,8 @@ def card(provider: SSOProvider) -> dict[str, Any]:
         "progress": standing,
         "cure": standing.checklist.cure(known.trouble) if known.trouble else None,
         "used_by": rows_with_token_of(provider.pk),
-        "uses": uses.summary(provider.pk),
+        "uses": found,
+        "fetched": when(found.last.at if found else None),
         "source_url": filled_form(provider, "mailsources_emailsource", "imap"),
         "sender_url": filled_form(provider, "mailsenders_emailsender", "smtp"),
     }

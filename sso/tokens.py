@@ -95,9 +95,6 @@ class Wish:
         return self.not_of is not None and token.refreshed_at == self.not_of
 
 
-ANY = Wish(timedelta(0))
-
-
 def lasts(expires_at: datetime, lifetime: int, margin: timedelta, now: datetime) -> bool:
     """Whether a token lives for the margin, or for half its life if that is shorter."""
     return expires_at - now >= min(margin, timedelta(seconds=lifetime / 2))
@@ -242,7 +239,7 @@ def _ask_again(token: ProviderToken, sentence: str, **values: object) -> None:
 
 def _provide(provider_id: int, wish: Wish) -> str:
     give_up = time.monotonic() + WAIT_SECONDS
-    pause = 0.02
+    pause, is_ours = 0.02, False
     while True:
         token = _load(provider_id)
         now = timezone.now()
@@ -250,13 +247,12 @@ def _provide(provider_id: int, wish: Wish) -> str:
             _end(token)
             continue
         _check_signed_in(token)
-        if wish.is_met(token, now):
+        if wish.is_met(token, now) or (is_ours and token.access_token):
             return token.access_token
         if token.next_attempt_at and token.next_attempt_at > now:
             return _old_token(token, wish, _backing_off(token))
         if _claim(token):
-            if _refresh(token):
-                wish = ANY  # what was fetched just now is the best there is
+            is_ours = _refresh(token)  # what was fetched just now is the best there is
         elif time.monotonic() > give_up:
             busy = ProviderDown(f"{token.provider}: another process is still asking for a token.")
             return _old_token(token, wish, busy)
