@@ -8,6 +8,8 @@
 
 The first attempt is made in company, where one mail must not delay the others for long. Any later one is made
 alone, with all the time there is: a worker that dies with it takes no other mail's attempts along.
+
+All times here are PostgreSQL's, as the workers' clocks may differ.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,9 +18,9 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F, Q, QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from mailsources.models import MAX_ATTEMPTS, FetchedMail
 from queues.models import Message
@@ -30,11 +32,11 @@ PAUSES = (timedelta(seconds=20), timedelta(minutes=3))
 
 CLAIM = """
 UPDATE mailsources_fetchedmail AS mail
-SET attempts = attempts + 1, fence = fence + 1, lease_until = %(until)s
+SET attempts = attempts + 1, fence = fence + 1, lease_until = statement_timestamp() + %(lease)s
 FROM (
     SELECT id FROM mailsources_fetchedmail
-    WHERE id = ANY(%(ids)s) AND state = 'waiting' AND (lease_until IS NULL OR lease_until < %(now)s)
-      AND attempts < %(most)s
+    WHERE id = ANY(%(ids)s) AND state = 'waiting' AND attempts < %(most)s
+      AND (lease_until IS NULL OR lease_until < statement_timestamp())
     ORDER BY id FOR UPDATE SKIP LOCKED
 ) AS free
 WHERE mail.id = free.id
@@ -44,8 +46,8 @@ RETURNING mail.id, mail.fence, mail.attempts, mail.size
 
 SETTLE = """
 UPDATE mailsources_fetchedmail AS mail
-SET state = 'delivered', message_id = done.message_id, header_id = done.header_id, delivered_at = %(now)s,
-    lease_until = NULL, reason = ''
+SET state = 'delivered', message_id = done.message_id, header_id = done.header_id,
+    delivered_at = statement_timestamp(), lease_until = NULL, reason = ''
 FROM unnest(%(pks)s::bigint[], %(fences)s::bigint[], %(messages)s::bigint[], %(headers)s::text[])
     AS done (pk, fence, message_id, header_id)
 WHERE mail.id = done.pk AND mail.fence = done.fence AND mail.state = 'waiting'
@@ -59,6 +61,10 @@ PASSING = frozenset(
     }
 )
 """What PostgreSQL says in a state of its own, whichever mail is delivered (appendix A of its manual)."""
+
+
+LOST = "08"
+"""The class of a connection that is no more; also when there was nobody left to give a code."""
 
 
 class ClaimLost(Exception):
@@ -84,11 +90,9 @@ def claim(fetched_ids: Sequence[int]) -> list[Claim]:
 
     A mail that was claimed three times and never came back is put into quarantine.
     """
-    now = timezone.now()
     values: dict[str, Any] = {
         "ids": list(fetched_ids),
-        "now": now,
-        "until": now + timedelta(seconds=settings.LEASE),
+        "lease": timedelta(seconds=settings.LEASE),
         "most": MAX_ATTEMPTS if len(fetched_ids) == 1 else 1,
     }
     with connection.cursor() as cursor:
@@ -105,7 +109,6 @@ def settle(delivered: Sequence[tuple[Claim, Message]]) -> None:
     :raises ClaimLost: one of them is no longer ours, so the transaction must be undone.
     """
     values: dict[str, Any] = {
-        "now": timezone.now(),
         "pks": [claim.pk for claim, _ in delivered],
         "fences": [claim.fence for claim, _ in delivered],
         "messages": [message.pk for _, message in delivered],
@@ -124,7 +127,7 @@ def failed(claim: Claim, reason: str) -> None:
     claim.rows().update(
         state=State.FAILED if is_last else State.WAITING,
         reason=told[:1000],
-        lease_until=None if is_last else timezone.now() + PAUSES[claim.attempts - 1],
+        lease_until=None if is_last else Now() + PAUSES[claim.attempts - 1],
     )
 
 
@@ -133,17 +136,30 @@ def is_passing(error: Exception) -> bool:
     return getattr(error.__cause__, "pgcode", None) in PASSING
 
 
+def is_away(error: Exception) -> bool:
+    """Whether the connection to the database is lost, or can't be made."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    return (getattr(error.__cause__, "pgcode", None) or LOST).startswith((LOST, "57P"))
+
+
 def give_back(claims: Iterable[Claim], pause: timedelta | None = None) -> None:
     """These were not begun, or failed for a reason that is no mail's: the attempt doesn't count."""
-    until = timezone.now() + pause if pause else None
+    until = Now() + pause if pause else None
     for each in claims:
         each.rows().update(attempts=F("attempts") - 1, lease_until=until)
 
 
 def claimable() -> QuerySet[FetchedMail]:
     """Mails that wait and are nobody's."""
-    free = Q(lease_until=None) | Q(lease_until__lt=timezone.now())
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
     return FetchedMail.objects.filter(free, state=State.WAITING)
+
+
+def fresh(source_id: int, most: int) -> list[int]:
+    """The next mails of a source that nobody has tried to deliver, in their order."""
+    rows = claimable().filter(source=source_id, attempts=0).order_by("id")
+    return list(rows.values_list("pk", flat=True)[:most])
 
 
 def _park_killers(fetched_ids: Sequence[int]) -> None:

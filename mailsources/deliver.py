@@ -11,21 +11,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
+from django.db import Error as DatabaseError
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from mailcore.parsed import ParsedMail
 from mailsources import apart, claims, forwarding
 from mailsources.claims import Claim, ClaimLost
 from mailsources.models import FetchedMail
+from mailsources.owed import Owed
 from mailsources.parser import Limits, Outcome, ParserUnavailable, Unparsable
+from mailsources.turns import turn
 from mailstore.batch import batch
 from queues import intake
 from queues.models import Message
 
 logger = logging.getLogger(__name__)
+owed = Owed()
 
 State = FetchedMail.State
 
@@ -70,13 +75,58 @@ def deliver_many(fetched_ids: Sequence[int]) -> list[Message]:
     """
     limits = apart.ALONE if len(fetched_ids) == 1 else apart.IN_COMPANY
     until = time.monotonic() + PATIENCE_SECONDS
+    claimed = claims.claim(fetched_ids)
+    left = deque(claimed)
     delivered: list[Message] = []
-    for number, portion in enumerate(_portions(claims.claim(fetched_ids))):
-        if number and time.monotonic() > until:
-            claims.give_back(portion)
-            continue
-        delivered += _deliver_portion(portion, limits, until)
+    try:
+        for number, portion in enumerate(_portions(claimed)):
+            if number and time.monotonic() > until:
+                break
+            delivered += _deliver_portion(portion, left, limits, until)
+        claims.give_back(left)
+    except ParserUnavailable:
+        logger.exception("no mail can be parsed")
+        claims.give_back(left, PARSER_PAUSE)
+    except DatabaseError as error:
+        if not claims.is_away(error):
+            raise
+        logger.warning("%s mails are given back when the database is there again: %s", len(left), error)
+        owed.add(partial(claims.give_back, list(left)))
     return delivered
+
+
+def deliver_in_turn(fetched_ids: Sequence[int], at_once: int) -> list[int]:
+    """Deliver what waits of the sources of these mails, each in its order, unless somebody is at it already.
+
+    Whoever is at it sees these mails, too, as they are stored: they look again after they are ready.
+
+    :param at_once: mails that are claimed together.
+    :return: mails to go on with in another task, as this one has taken its time.
+    """
+    if len(fetched_ids) == 1 and FetchedMail.objects.filter(pk=fetched_ids[0], attempts__gt=0).exists():
+        deliver_many(fetched_ids)  # out of turn, as it is out of order already
+        return []
+    until = time.monotonic() + PATIENCE_SECONDS
+    sources = FetchedMail.objects.filter(pk__in=fetched_ids, state=State.WAITING).order_by("source")
+    left: list[int] = []
+    for source_id in sources.values_list("source", flat=True).distinct():
+        left += _deliver_source(source_id, at_once, until)
+    return left
+
+
+def _deliver_source(source_id: int, at_once: int, until: float) -> list[int]:
+    done = 0
+    while not owed and (ids := claims.fresh(source_id, at_once)) and ids[0] > done:
+        if time.monotonic() > until:
+            return ids
+        with turn(source_id) as is_ours:
+            if not is_ours:
+                break
+            # Asked again, as somebody else may have had a turn meanwhile.
+            ids = claims.fresh(source_id, at_once) or ids
+            deliver_many(ids)
+            done = ids[0]
+    return []
 
 
 def retry(fetched: FetchedMail) -> None:
@@ -103,8 +153,7 @@ def retry(fetched: FetchedMail) -> None:
 
 def waiting(older_than: timedelta, limit: int) -> tuple[list[int], list[int]]:
     """Mails that nobody is delivering, oldest first: those never tried, and those to be tried alone."""
-    now = timezone.now()
-    rows = claims.claimable().filter(Q(fetched_at__lt=now - older_than) | Q(attempts__gt=0))
+    rows = claims.claimable().filter(Q(fetched_at__lt=Now() - older_than) | Q(attempts__gt=0))
     found = list(rows.order_by("id").values_list("pk", "attempts")[:limit])
     return [pk for pk, attempts in found if not attempts], [pk for pk, attempts in found if attempts]
 
@@ -128,23 +177,18 @@ def _portions(claimed: Sequence[Claim]) -> list[list[Claim]]:
     return portions
 
 
-def _deliver_portion(portion: Sequence[Claim], limits: Limits, until: float) -> Iterator[Message]:
+def _deliver_portion(
+    portion: Sequence[Claim], left: deque[Claim], limits: Limits, until: float
+) -> Iterator[Message]:
+    """Deliver these, the first of those that are left, and take what is done away from there."""
     rows = FetchedMail.objects.select_related("raw", "source__queue").in_bulk([each.pk for each in portion])
     raws = [_raw(rows[each.pk]) for each in portion]
-    left = deque(portion)
-    try:
-        with closing(apart.parsers.parse_each(raws, limits)) as outcomes:
-            for group in _groups(outcomes):
-                claimed = [left.popleft() for _ in group]
-                pairs = zip(claimed, group, strict=True)
-                yield from _deliver_together([_Work(each, rows[each.pk], one) for each, one in pairs])
-                if time.monotonic() > until:
-                    break
-    except ParserUnavailable:
-        logger.exception("no mail can be parsed")
-        claims.give_back(left, PARSER_PAUSE)
-    else:
-        claims.give_back(left)
+    with closing(apart.parsers.parse_each(raws, limits)) as outcomes:
+        for group in _groups(outcomes):
+            pairs = zip(left, group, strict=False)
+            yield from _deliver_together([_Work(each, rows[each.pk], one) for each, one in pairs], left)
+            if time.monotonic() > until:
+                break
 
 
 def _groups(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
@@ -163,14 +207,23 @@ def _raw(fetched: FetchedMail) -> bytes:
     return fetched.raw.as_bytes() if fetched.raw else b""
 
 
-def _deliver_together(works: Sequence[_Work]) -> list[Message]:
+def _deliver_together(works: Sequence[_Work], left: deque[Claim]) -> Iterator[Message]:
     """Deliver with one transaction; each by itself if one of them undoes it."""
     if len(works) > 1 and not any(isinstance(work.outcome, Unparsable) for work in works):
         try:
-            return _hand_over(works)
-        except Exception:  # whose fault it is, shows when each is on its own
+            delivered = _hand_over(works)
+        except Exception as error:  # whose fault it is, shows when each is on its own
+            if claims.is_away(error):
+                raise
             logger.warning("%s mails can't be delivered together", len(works), exc_info=True)
-    return [message for work in works for message in _deliver_alone(work)]
+        else:
+            for _ in works:
+                left.popleft()
+            yield from delivered
+            return
+    for work in works:
+        yield from _deliver_alone(work)
+        left.popleft()
 
 
 def _deliver_alone(work: _Work) -> list[Message]:
@@ -183,6 +236,8 @@ def _deliver_alone(work: _Work) -> list[Message]:
     except ClaimLost:
         logger.info("fetched mail %s is in other hands", claim.pk)
     except Exception as error:  # the edge: the next mail must not suffer
+        if claims.is_away(error):
+            raise
         if claims.is_passing(error):
             logger.warning("fetched mail %s waits for the database: %s", claim.pk, error)
             claims.give_back([claim], DATABASE_PAUSE)

@@ -301,6 +301,9 @@ class FetchedMail(models.Model):
         ]
         indexes = [
             models.Index(fields=["id"], name="fetched_waiting", condition=Q(state="waiting")),
+            models.Index(
+                fields=["source", "id"], name="fetched_waiting_of_source", condition=Q(state="waiting")
+            ),
             models.Index(fields=["source", "id"], name="fetched_failed", condition=Q(state="failed")),
             models.Index(
                 fields=["source", "id"], name="fetched_unsettled", condition=Q(settled_at__isnull=True)

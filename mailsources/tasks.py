@@ -10,7 +10,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from mailsources import lease, sentcopies, watched
-from mailsources.deliver import deliver_many, in_portions, waiting
+from mailsources.deliver import deliver_in_turn, in_portions, waiting
 from mailsources.models import SourceState
 from mailsources.polling import Round
 from mailstore.announce import announce
@@ -41,8 +41,8 @@ def poll(source_ids: list[int]) -> None:
 
 @shared_task(ignore_result=True)
 def deliver_waiting(ids: list[int]) -> None:
-    """Deliver stored mails, in order; one that fails doesn't stop the next."""
-    deliver_many(ids)
+    """Deliver stored mails, those of one source in order; one that fails doesn't stop the next."""
+    announce_delivery(deliver_in_turn(ids, MAILS_PER_TASK))
 
 
 @shared_task(ignore_result=True)
@@ -83,7 +83,7 @@ def hand_on(fetched_ids: list[int]) -> None:
     answers begins a conversation of its own. In an old mailbox the two are often neighbours.
     """
     if SourceState.objects.filter(source__fetched__in=fetched_ids, imported_at=None).exists():
-        deliver_many(fetched_ids)
+        announce_delivery(deliver_in_turn(fetched_ids, MAILS_PER_TASK))
     else:
         announce_delivery(fetched_ids)
 

@@ -1,22 +1,31 @@
 """From the ledger into the queue: once, and one bad mail in nobody's way."""
 
+import json
 import logging
+import os
+import subprocess
+import sys
 import time
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from mailsources import apart, tasks
+from mailsources import apart, claims, tasks
 from mailsources import deliver as delivering
 from mailsources.apart import Parsers
 from mailsources.deliver import NotRetryable, deliver, deliver_many, retry
 from mailsources.fetch import ingest
 from mailsources.models import EmailSource, FetchedMail, SourceState
 from mailsources.parser import Limits
+from mailsources.turns import turn
 from queues import actions, brakes, intake
 from queues.models import Conversation, EmailQueue, Message
 from tests.mailsources.conftest import in_threads
@@ -405,6 +414,83 @@ def test_the_sweeper_finds_what_nobody_was_told(source: EmailSource, monkeypatch
     tasks.sweep()
     assert told == [[old[3].pk], *([pk] for pk in tried)]
     assert fresh.state == State.WAITING
+
+
+@pytest.mark.django_db(transaction=True)
+def test_four_workers_keep_the_order_of_one_source(source: EmailSource) -> None:
+    SourceState.objects.update(imported_at=timezone.now())
+    other = make_source()
+    ids = [f"<{number}@customer.example>" for number in range(10)]
+    rows = [ingest(source, make_mail("0", Message_ID=ids[0])).pk]
+    for number in range(1, 10):
+        raw = make_mail(f"{number}", Message_ID=ids[number], In_Reply_To=ids[number - 1])
+        rows.append(ingest(source, raw).pk)
+    elsewhere = ingest(other, make_mail()).pk
+    portions = deque([[pk] for pk in reversed(rows)] + [[elsewhere]])
+
+    def work() -> None:
+        while portions:
+            with suppress(IndexError):
+                tasks.deliver_waiting(portions.popleft())
+
+    in_threads(4, work)
+    assert Conversation.objects.filter(queue=source.queue).count() == 1
+    read = Message.objects.filter(conversation__queue=source.queue).order_by("pk")
+    assert [message.text.strip() for message in read] == [*map(str, range(10))]
+    assert Message.objects.filter(conversation__queue=other.queue).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_source_in_other_hands_is_left_to_them(source: EmailSource) -> None:
+    other = make_source()
+    row, elsewhere = (ingest(each, make_mail()).pk for each in (source, other))
+
+    def hold() -> list[int]:
+        with turn(source.pk) as is_ours:
+            assert is_ours
+            in_threads(1, lambda: tasks.deliver_waiting([row, elsewhere]))
+            return list(FetchedMail.objects.filter(state=State.WAITING).values_list("pk", flat=True))
+
+    assert in_threads(1, hold) == [[row]]
+    tasks.deliver_waiting([row])
+    assert Message.objects.count() == 2
+
+
+def test_a_long_backlog_goes_on_in_another_task(source: EmailSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [ingest(source, make_mail()).pk for _ in range(5)]
+    told: list[list[int]] = []
+    monkeypatch.setattr(tasks, "announce", lambda task, **kwargs: told.append(kwargs["ids"]))
+    monkeypatch.setattr(tasks, "MAILS_PER_TASK", 2)
+    tasks.deliver_waiting(rows[4:])
+    assert Message.objects.count() == 5, "all that waits, from the first on"
+    more = [ingest(source, make_mail()).pk for _ in range(3)]
+    monkeypatch.setattr(delivering, "PATIENCE_SECONDS", -1.0)
+    tasks.deliver_waiting(more)
+    assert told == [more[:2]]
+
+
+def test_a_worker_whose_clock_is_wrong_steals_nothing(source: EmailSource) -> None:
+    row = ingest(source, make_mail()).pk
+    (mine,) = claims.claim([row])
+    with time_machine.travel(timezone.now() + timedelta(minutes=10)):
+        assert claims.claim([row]) == []
+        assert claims.fresh(source.pk, 10) == []
+        assert delivering.waiting(timedelta(0), 10) == ([], [])
+        claims.failed(mine, "It hung.")
+        assert claims.claim([row]) == []
+    FetchedMail.objects.update(lease_until=timezone.now())
+    (again,) = claims.claim([row])
+    assert (again.attempts, again.fence) == (2, mine.fence + 1)
+
+
+def test_a_restart_of_the_database_costs_no_mail_an_attempt(tmp_path: Path) -> None:
+    without = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
+    command = [sys.executable, "-m", "tests.mailsources.restarted", str(tmp_path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=without)
+    before, after, left = json.loads(done.stdout.splitlines()[-1])
+    assert before == {"rows": {"delivered 1 None": 20, "waiting 0 None": 25}, "messages": 20}
+    assert after == {"rows": {"delivered 1 None": 45}, "messages": 45}
+    assert left == []
 
 
 BROKEN = {
