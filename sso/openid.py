@@ -28,6 +28,8 @@ KEYS_LIVE = 3600
 KEYS_ASKED_EVERY = 60  # seconds at least, also when tokens name keys that nobody knows
 DESCRIPTION = "/.well-known/openid-configuration"
 LONGEST_NAME = 150
+LONGEST_SUBJECT = 255
+LONGEST_ADDRESS = 150  # of a user name, which it may become
 
 
 class NotThisPerson(ProviderRefused):
@@ -154,6 +156,9 @@ def _more(provider: SSOProvider, grant: Grant, claims: dict[str, Any]) -> dict[s
 def _person(provider: SSOProvider, claims: dict[str, Any]) -> Person:
     read = {"google": _google, "microsoft": _microsoft}.get(provider.type, _generic)
     subject, email, is_verified = read(provider, claims)
+    # Core section 2: at most 255 ASCII characters. It is kept and compared as it is, so never trimmed.
+    if not subject.isprintable() or not 0 < len(subject) <= LONGEST_SUBJECT or len(email) > LONGEST_ADDRESS:
+        raise ProviderRefused(f"{provider} names the account in a way that can't be kept.")
     return Person(
         issuer=str(claims["iss"]),
         subject=subject,

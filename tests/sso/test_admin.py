@@ -168,7 +168,7 @@ def test_a_form_with_errors_says_that_the_secret_is_to_be_typed_again(admin_clie
 def test_an_agent_is_told_why_the_administration_asks_for_a_password(client: Client) -> None:
     client.force_login(User.objects.create_user("alice"))
     html = client.get("/admin/", follow=True).content.decode()
-    assert "You are signed in as alice , who may not open the administration." in words(html)
+    assert "You are signed in as alice, who may not open the administration." in words(html)
     client.logout()
     assert "You are signed in as" not in client.get("/admin/", follow=True).content.decode()
 

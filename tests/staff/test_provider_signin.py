@@ -214,6 +214,30 @@ def test_an_identity_that_is_not_in_order(
     assert user_in(browser) == ""
 
 
+@pytest.mark.parametrize(
+    "claims",
+    [{"sub": "x" * 256}, {"sub": "a\x00b"}, {"email": "a" * 200 + "@example.com"}, {"sub": ""}],
+    ids=len,
+)
+def test_names_that_cant_be_kept(
+    provider: SSOProvider, alice: User, oauth_server: OAuthServer, claims: dict[str, object]
+) -> None:
+    oauth_server.faults.identity = claims
+    browser = new_browser()
+    _, said = come_in(browser, provider, ALICE)
+    assert said
+    assert user_in(browser) == ""
+
+
+@pytest.mark.parametrize("claims", [{"email": None}, {"email": ["alice@example.com"]}, {"email": 7}], ids=str)
+def test_an_address_that_is_none(
+    provider: SSOProvider, alice: User, oauth_server: OAuthServer, claims: dict[str, object]
+) -> None:
+    oauth_server.faults.identity = claims
+    _, said = come_in(new_browser(), provider, ALICE)
+    assert "may not sign in here" in said
+
+
 def test_a_signature_with_a_key_that_is_not_the_providers(
     provider: SSOProvider, alice: User, oauth_server: OAuthServer
 ) -> None:
