@@ -112,7 +112,7 @@ def _configuration(url: str, accounts: tuple[str, ...], token_life: int) -> dict
     return {
         "issuer": url,
         "httpc_params": {"verify": False},
-        "key_conf": {"key_defs": [RSA, EC]},
+        "key_conf": {"uri_path": "jwks.json", "key_defs": [RSA, EC]},
         "preference": {
             "scopes_supported": ["openid", "email", "profile", MAIL],
             "response_types_supported": ["code"],
@@ -246,6 +246,10 @@ def _application(provider: Provider) -> Flask:
     @app.get("/favicon.ico")
     def favicon() -> AnyResponse:
         return "", 204
+
+    @app.get("/jwks.json")
+    def keys() -> AnyResponse:
+        return server.context.keyjar.export_jwks()
 
     @app.get("/.well-known/openid-configuration")
     def discovery() -> AnyResponse:
