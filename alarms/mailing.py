@@ -90,6 +90,7 @@ def _letters(open_: list[Alarm], new: set[int]) -> dict[str, list[Alarm]]:
 def _working_sender() -> EmailSender | None:
     """One that has sent lately and isn't failing; a switched-off one never."""
     rows = EmailSender.objects.filter(is_active=True, state__failures=0, state__last_success_at__isnull=False)
+    rows = rows.exclude(state__automatic_held_until__gt=timezone.now())
     return rows.order_by("-state__last_success_at").first()
 
 

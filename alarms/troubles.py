@@ -1,7 +1,6 @@
 """What is wrong at this moment, over all floors: the one list that status, banner and mails share."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 
 from django.db.models import Count
@@ -10,13 +9,16 @@ from django.utils import timezone
 
 from alarms.endings import endings
 from alarms.models import ENDING
-from mailsenders.models import EmailSender, OutgoingMail
+from alarms.sender_troubles import sender_troubles
+from alarms.trouble import Trouble
 from mailsources import standing
 from mailsources.models import EmailSource, FetchedMail
 from mailstore.workers import INTAKE, QUEUES, worker_states
 from queues import brakes
 from queues.models import EmailQueue
 from sso.models import SSOProvider
+
+__all__ = ["Trouble", "troubles"]
 
 SILENT_WORKERS = "no worker answers: start one with manage.py up."
 SILENT_INTAKE = (
@@ -25,24 +27,9 @@ SILENT_INTAKE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """One object's trouble. `is_urgent`: mail isn't coming or going."""
-
-    key: str
-    title: str
-    sentence: str
-    link: str = ""
-    owner: str = ""
-    is_urgent: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.title}: {self.sentence}"
-
-
 def troubles() -> list[Trouble]:
-    """Everything that a person should see to; a constant number of queries."""
-    return [*_sources(), *_senders(), *_providers(), *_queues(), *_workers(), *_endings()]
+    """Everything that a person should see to; few queries, but one for each sender with a budget."""
+    return [*_sources(), *sender_troubles(), *_providers(), *_queues(), *_workers(), *_endings()]
 
 
 def _sources() -> Iterator[Trouble]:
@@ -66,32 +53,6 @@ def _sources() -> Iterator[Trouble]:
                 f"{count} mails could not be delivered: look at each, then try again.",
                 f"{ledger}?source__id__exact={source.pk}&state__exact={FetchedMail.State.FAILED}",
             )
-
-
-def _senders() -> Iterator[Trouble]:
-    # What failed for good is for the agent, on the conversation: a mistyped address is no alarm.
-    uncertain = dict(
-        OutgoingMail.objects.filter(state=OutgoingMail.State.UNCERTAIN)
-        .order_by().values_list("sender").annotate(count=Count("pk"))
-    )  # fmt: skip
-    for sender in EmailSender.objects.select_related("state").defer("password"):
-        title, link = f"sender {sender.name}", _change("mailsenders_emailsender", sender.pk)
-        if sender.is_active and sender.state.is_failing:
-            yield Trouble(f"sender:{sender.pk}:failing", title, sender.state.last_error, link)
-        if count := uncertain.get(sender.pk):
-            outgoing = reverse("admin:mailsenders_outgoingmail_changelist")
-            yield Trouble(
-                f"sender:{sender.pk}:unsent",
-                title,
-                unsent(count),
-                f"{outgoing}?sender__id__exact={sender.pk}&state__exact={OutgoingMail.State.UNCERTAIN}",
-            )
-
-
-def unsent(uncertain: int) -> str:
-    """Mails of which nobody knows whether they left."""
-    count = "1 mail" if uncertain == 1 else f"{uncertain} mails"
-    return f"{count} may have left or not: open each, then send it again or mark it as sent."
 
 
 def _providers() -> Iterator[Trouble]:

@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.utils import timezone
 
+from mailsenders import holds
 from mailsenders.models import OutgoingMail
 from queues.models import Attachment, Conversation, EmailQueue, Message
 from queues.siblings import Sibling
@@ -85,12 +87,14 @@ def attachment(row: Attachment) -> dict[str, Any]:
 
 def delivery(mail: OutgoingMail) -> dict[str, Any]:
     """What became of one of our mails."""
+    wait = holds.wait_of(mail, timezone.now())
     return {
         "state": mail.state,
         "attempts": mail.attempts,
         "last_answer": mail.last_answer,
         "last_error": mail.last_error,
-        "next_attempt_at": mail.not_before if mail.state in NEXT_TRY else None,
+        "next_attempt_at": (wait.at if wait else mail.not_before) if mail.state in NEXT_TRY else None,
+        "waits_for": wait.why if wait else "",
         "recipients": [
             {
                 key: getattr(item, key)

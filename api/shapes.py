@@ -90,6 +90,7 @@ class DeliveryOut(Schema):
     last_answer: str
     last_error: str
     next_attempt_at: datetime | None
+    waits_for: str
     recipients: list[RecipientOut]
 
 

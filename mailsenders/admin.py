@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from mailsenders import check, parking
-from mailsenders.forms import SenderForm
+from mailsenders.forms import LIMITS, SenderForm
 from mailsenders.models import EmailSender, OutgoingMail
 from mailsenders.outgoing_admin import OutgoingAdmin
 from mailsenders.testsend_admin import TestSendPages
@@ -52,7 +52,7 @@ class SenderAdmin(ConnectionTest, HealthColumns, TestSendPages):
                 )
             },
         ),
-        ("Limits", {"fields": ("limit_per_minute", "limit_per_day"), "classes": ("collapse",)}),
+        ("Limits", {"fields": LIMITS, "classes": ("collapse",)}),
     )
     test_identity: ClassVar[tuple[str, ...]] = ("server_type", "server_address", "service_port", "username")
     test_fields: ClassVar[tuple[str, ...]] = (*test_identity, "password", "email_address")

@@ -1,11 +1,17 @@
 """The form of an email sender."""
 
+import json
+from dataclasses import asdict
 from typing import Any
 
+from mailsenders.budget import FIELDS
 from mailsenders.models import EmailSender
+from mailsenders.provider_budgets import provider_budgets
 from sso import secrets
 from sso.models import ProviderToken
 from sso.widgets import SecretsForm, TokenOrPasswordInput
+
+LIMITS = (*FIELDS, "recipients_per_message", "connections")
 
 
 class SenderForm(SecretsForm):
@@ -13,17 +19,22 @@ class SenderForm(SecretsForm):
 
     class Meta:
         model = EmailSender
-        fields = (
+        fields: tuple[str, ...] = (
             *("server_type", "server_address", "service_port", "username", "password", "email_address"),
-            *("display_name", "name", "limit_per_minute", "limit_per_day", "is_active"),
+            *("display_name", "aliases", "name", *LIMITS, "is_active"),
         )
         widgets = {"password": TokenOrPasswordInput()}
         labels = {
             "is_active": "Active",
             "limit_per_minute": "Messages per minute",
+            "limit_per_hour": "Messages per hour",
             "limit_per_day": "Messages per day",
+            "connections": "Connections at once",
         }
-        help_texts = {"limit_per_minute": "Empty for no limit.", "limit_per_day": "Empty for no limit."}
+        help_texts = dict.fromkeys(("limit_per_minute", "limit_per_hour"), "Empty for no limit.") | {
+            "limit_per_day": "Empty for no limit. A day is the last 24 hours. Of hour and day, a fifth is "
+            "kept for replies of people: automatic mail waits before."
+        }
 
     class Media:
         js = ("mailsenders/sender_form.js",)
@@ -32,10 +43,20 @@ class SenderForm(SecretsForm):
         super().__init__(*args, **kwargs)
         if "name" not in self.fields:  # of somebody who may only look
             return
-        self.fields["name"].required = False
+        self.fields["name"].required = self.fields["connections"].required = False
         self.fields["name"].help_text = "Shown in lists and settings files; the e-mail address when empty."
         self.fields["display_name"].help_text = "The name beside the address, such as Support of Example Ltd."
+        self.fields["aliases"].help_text = (
+            "An answer comes from the address that the customer wrote to, if it stands here: addresses, or "
+            "domains such as @example.com for all of our addresses there, one in a line. The server must let "
+            "the username send from them."
+        )
+        self.fields["aliases"].widget.attrs["rows"] = 3
         self.fields["server_address"].widget.attrs["placeholder"] = "smtp.gmail.com"
+        # For the script: what providers allow, filled in by a click, and by itself for a new sender.
+        self.fields["server_address"].widget.attrs["data-budgets"] = json.dumps(
+            [asdict(each) for each in provider_budgets()]
+        )
         self.fields["service_port"].help_text = "587 for STARTTLS, 465 for SSL, 25 for None."
         self.fields["password"].help_text = "A password, or the token URL of an SSO provider."
         # For the script: a click fills in user and token of a mailbox that is signed in already.
@@ -45,6 +66,8 @@ class SenderForm(SecretsForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
+        if "connections" in self.fields and not cleaned.get("connections"):
+            cleaned["connections"] = EmailSender._meta.get_field("connections").get_default()
         if not cleaned.get("name") and cleaned.get("email_address"):
             cleaned["name"] = free_name(cleaned["email_address"])
         return cleaned

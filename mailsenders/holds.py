@@ -3,13 +3,14 @@
 For people to see; nobody is kept from sending by it, as only the numbers of the moment decide (`limits`).
 """
 
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 from mailsenders import budget, limits
 from mailsenders.budget import Room, Rule, Weight
 from mailsenders.due import WAITING, due, may_send
 from mailsenders.models import OutgoingMail, SenderState
+from mailsenders.parking import is_parked
 
 State = OutgoingMail.State
 FARTHEST = 2000  # how many mails ahead of one are looked at
@@ -47,6 +48,32 @@ def words(rule: Rule) -> str:
     return str(rule)
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Why a mail that is due has not left, in words that follow “until …: ”; `at` None: nobody knows when."""
+
+    at: datetime | None
+    why: str
+
+
+def wait_of(mail: OutgoingMail, now: datetime) -> Wait | None:
+    """What keeps a waiting mail whose time has come; None when nothing does, or its time has not come."""
+    if mail.state not in WAITING or mail.not_before > now:
+        return None
+    state = mail.sender.state
+    if not mail.sender.is_active:
+        return Wait(None, f"the sender “{mail.sender}” is switched off")
+    if is_parked(state, now):
+        return Wait(state.next_attempt_at, f"the sender “{mail.sender}” pauses")
+    earlier = OutgoingMail.objects.filter(
+        order_key=mail.order_key, pk__lt=mail.pk, state=State.UNCERTAIN, is_automatic=False
+    )
+    if earlier.exists():
+        return Wait(None, "it is not known whether an earlier mail of this conversation was sent")
+    at = release_of(mail, now)
+    return Wait(at, f"the budget of “{mail.sender}” is used up") if at else None
+
+
 def release_of(mail: OutgoingMail, now: datetime) -> datetime | None:
     """When the budget of its sender lets a waiting mail leave; None when it does not hold it back.
 
@@ -73,4 +100,4 @@ def _ahead(mail: OutgoingMail) -> list[Weight]:
     if mail.is_automatic:
         before = before | waiting.filter(is_automatic=False, not_before__lte=mail.not_before)
     rows = before.order_by("not_before").values_list("internal", "external")
-    return [Weight(*row) for row in islice(rows[:FARTHEST], FARTHEST)]
+    return [Weight(*row) for row in rows[:FARTHEST]]

@@ -114,6 +114,10 @@ class EmailSender(models.Model):
         with transaction.atomic():
             super().save(*args, **kwargs)
             SenderState.objects.get_or_create(sender=self)
+            # What the earlier budget held back is looked at anew.
+            SenderState.objects.filter(sender=self).exclude(held_why="").update(
+                held_until=None, automatic_held_until=None, held_why=""
+            )
 
     def clean(self) -> None:
         """Refuse settings that can't work, in words."""

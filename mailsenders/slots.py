@@ -1,8 +1,8 @@
 """Who may hold a connection for a sender: numbered slots, shared by all workers on all machines.
 
 Providers allow few connections at once (Exchange three). A slot is a row with a lease: its holder renews it
-while the connection stands, and what a killed worker held is free when the lease is over. The clock is the
-database's, the same for everybody.
+while the connection stands. What a killed worker held is free when the lease is over, and at once for the
+next one on the same machine, which sees that it is gone. The clock is the database's, the same for everybody.
 """
 
 import os
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from django.db import connection
 
-SECONDS = 120  # a lease; renewed when a third of it has passed
+SECONDS = 45  # a lease; renewed when a third of it has passed
 
 FREE = """
 SELECT number FROM generate_series(1, %(most)s) AS number
@@ -46,13 +46,23 @@ WHERE sender_id = %(sender)s AND number = ANY(%(numbers)s) AND holder = %(holder
 """
 
 
+HELD = """
+SELECT number, holder FROM mailsenders_senderslot
+WHERE sender_id = %(sender)s AND held_until > now() AND starts_with(holder, %(machine)s)
+"""
+BURY = """
+UPDATE mailsenders_senderslot SET held_until = now()
+WHERE sender_id = %(sender)s AND number = %(number)s AND holder = %(dead)s
+"""
+MACHINE = f"{socket.gethostname()[:40]}-{uuid.getnode():x}/"
+
 _holders: dict[int, str] = {}  # by process: after a fork the child is somebody else
 
 
 def holder() -> str:
     """This process; a new one after each start, so that nobody renews what an earlier one held."""
     pid = os.getpid()
-    return _holders.setdefault(pid, f"{socket.gethostname()[:40]}/{pid}/{uuid.uuid4().hex[:12]}")
+    return _holders.setdefault(pid, f"{MACHINE}{pid}/{uuid.uuid4().hex[:12]}")
 
 
 def take(sender_id: int, most: int) -> int | None:
@@ -64,7 +74,7 @@ def take(sender_id: int, most: int) -> int | None:
         found = _run(TAKE, sender_id, most=most, seconds=SECONDS)
         if found:
             return found[0]
-        if not _run(FREE, sender_id, most=most):
+        if not _run(FREE, sender_id, most=most) and not _bury(sender_id):
             break
     return None
 
@@ -78,6 +88,31 @@ def release(sender_id: int, numbers: Sequence[int]) -> None:
     """Let others have these."""
     if numbers:
         _run(RELEASE, sender_id, numbers=list(numbers), returns=False)
+
+
+def _bury(sender_id: int) -> int:
+    """Free what processes of this machine held that are gone; how much that was."""
+    buried = 0
+    with connection.cursor() as cursor:
+        cursor.execute(HELD, {"sender": sender_id, "machine": MACHINE})
+        for number, name in cursor.fetchall():
+            if _is_gone(name):
+                cursor.execute(BURY, {"sender": sender_id, "number": number, "dead": name})
+                buried += 1
+    return buried
+
+
+def _is_gone(name: str) -> bool:
+    pid = int(name.removeprefix(MACHINE).partition("/")[0])
+    if pid == os.getpid():  # an earlier process that had our number
+        return name != holder()
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it runs, as somebody else
+        return False
+    return False
 
 
 def _run(

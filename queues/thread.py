@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from mailcore.folding import new_text
 from mailcore.markup import content_ids
+from mailsenders import holds
 from mailsenders.models import OutgoingMail
 from queues.enclosures import Appointment, Protection, appointments, protection, split_files
 from queues.folds import Part, linked, original, parts, signature_at
@@ -211,7 +212,7 @@ def file(attachment: Attachment) -> File:
 
 
 def delivery(mail: OutgoingMail, now: datetime) -> Delivery:
-    """Say in words where a mail of ours is."""
+    """Say in words where a mail of ours is; only of one that waits, the database is asked why."""
     state = OutgoingMail.State
     answer = mail.last_error or mail.last_answer
     refused = tuple(
@@ -230,6 +231,10 @@ def delivery(mail: OutgoingMail, now: datetime) -> Delivery:
         left = int((mail.not_before - now).total_seconds()) + 1
         until = mail.not_before.isoformat(timespec="milliseconds")
         return Delivery("", "Leaves in", held_until=until, again=left + 1)
+    wait = holds.wait_of(mail, now)
+    if wait is not None:
+        until = f" until {clock(wait.at)}" if wait.at else ""
+        return Delivery("warn", f"Waits{until}: {wait.why}", mail.last_error, again=15, refused=refused)
     if mail.state in (state.HELD, state.QUEUED):
         return Delivery("", "Waiting to be sent", again=soon)
     if mail.state == state.SENDING:

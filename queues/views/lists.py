@@ -16,6 +16,7 @@ from queues.abilities import gap, teams
 from queues.inbox import Counts, Listing, View
 from queues.models import Conversation, EmailQueue
 from queues.presentation import Columns, person, row
+from queues.sender_standing import banner
 from queues.views.account import presence_choices
 from queues.views.gate import DeskRequest, refused, signed_in
 
@@ -148,6 +149,7 @@ def frame(request: DeskRequest, where: Place) -> dict[str, Any]:
         "scope_value": value,
         "may_work": may_work,
         "may_compose": may_work,
+        "banner": banner(where.queue, timezone.now()) if where.queue else "",
     }
 
 

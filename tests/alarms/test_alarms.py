@@ -391,9 +391,13 @@ def test_doubt_is_an_alarm_but_a_refused_address_is_the_agents(clock: time_machi
     mail = OutgoingMail.objects.filter(pk=make_outgoing(sender).pk)
     mail.update(state=OutgoingMail.State.FAILED)
     assert troubles() == []
-    mail.update(state=OutgoingMail.State.UNCERTAIN)
+    mail.update(state=OutgoingMail.State.UNCERTAIN, data_started_at=timezone.now())
+    clock.shift(timedelta(minutes=14))
+    assert troubles() == []  # the Sent folder may show it meanwhile
+    clock.shift(timedelta(minutes=2))
     (trouble,) = troubles()
-    assert trouble.sentence.startswith("1 mail may have left or not")
+    assert trouble.sentence.startswith(f"Outgoing mail {mail.get().pk} may have left or not")
+    assert trouble.link.endswith(f"/outgoingmail/{mail.get().pk}/change/")
 
 
 def test_the_page_says_when_alarms_reach_nobody(admin_client: Client, settings: Settings) -> None:

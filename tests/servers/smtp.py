@@ -44,6 +44,8 @@ class SmtpServer:
 
     :param tokens: user → access token, or a function that is asked with both.
     :param size: the limit in octets announced as SIZE.
+    :param utf8: whether addresses in any script are taken, announced as SMTPUTF8.
+    :param luck: asked at each phase for a fault that nobody has planned.
     """
 
     def __init__(
@@ -55,9 +57,13 @@ class SmtpServer:
         tokens: Tokens | None = None,
         mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN", "XOAUTH2"),
         size: int = SIZE,
+        utf8: bool = False,
         port: int = 0,
+        luck: Callable[[str], Fault | None] = lambda phase: None,
     ) -> None:
         self.tls, self.mechanisms, self.size, self.port = tls, mechanisms, size, port
+        self.luck = luck
+        self.utf8 = utf8
         self.passwords = passwords or {}
         self.tokens: Tokens = tokens if tokens is not None else {}
         self.needs_login = passwords is not None or tokens is not None
@@ -134,7 +140,12 @@ class SmtpServer:
                         self._faults.remove(fault)
                     fault.times -= bool(fault.times)
                     return fault
-        return None
+        return self.luck(phase)
+
+    def is_planned(self, phase: str) -> bool:
+        """Whether a fault waits for this phase; asking leaves it there."""
+        with self._changed:
+            return any(fault.phase == phase for fault in self._faults)
 
     def may_sign_in(self, user: str, secret: str, *, is_token: bool) -> bool:
         """Whether the password or the access token is this user's."""

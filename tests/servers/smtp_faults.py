@@ -4,7 +4,9 @@ import threading
 from dataclasses import dataclass
 from typing import Literal
 
-Phase = Literal["connect", "ehlo", "auth", "mail", "rcpt", "data", "dot"]
+Phase = Literal[
+    "connect", "greeted", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "text", "dot", "quit"
+]
 
 
 class Gate:
@@ -27,14 +29,17 @@ class Gate:
 class Fault:
     """What happens at a phase instead of the usual.
 
-    `answer` replaces the server's answer, `drop` closes the connection without one, `gate` makes the
-    client wait before either. At the dot, a mail is `stored` only when that is said or when there is
-    neither answer nor drop. `recipient` limits a fault of RCPT to one address; `times=0` is for ever.
+    `answer` replaces the server's answer, `drop` closes the connection without one, `silent` gives none and
+    keeps the connection, `gate` makes the client wait before either. "greeted" is after the greeting, "text"
+    in the midst of the text. At the dot, a mail is `stored` only when that is said or when there is
+    neither answer, drop nor silence. `recipient` limits a fault of RCPT to one address; `times=0` is for
+    ever.
     """
 
     phase: Phase
     answer: str = ""
     drop: bool = False
+    silent: bool = False
     stored: bool = False
     recipient: str = ""
     gate: Gate | None = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from tests.servers.smtp_faults import Gate, TakenMail
+from tests.servers.smtp_faults import Fault, Gate, TakenMail
 
 if TYPE_CHECKING:
     from tests.servers.smtp import SmtpServer
@@ -44,6 +44,7 @@ class Protocol(SMTP):
         super().__init__(
             Handler(self),
             data_size_limit=world.size,
+            enable_SMTPUTF8=world.utf8,
             hostname="mail.example.com",
             ident="ready",
             tls_context=world.context if world.tls == "starttls" else None,
@@ -70,6 +71,9 @@ class Protocol(SMTP):
 
     async def _handle_client(self) -> None:
         if not await self._fault("connect"):
+            if self._is_planned("greeted"):
+                await self.push("220 mail.example.com ready")
+                await self._fault("greeted")
             await super()._handle_client()
         elif self.transport is not None:
             self.transport.close()
@@ -77,6 +81,10 @@ class Protocol(SMTP):
     async def smtp_EHLO(self, hostname: str) -> None:
         if not await self._fault("ehlo"):
             await super().smtp_EHLO(hostname)
+
+    async def smtp_STARTTLS(self, arg: str) -> None:
+        if not await self._fault("starttls"):
+            await super().smtp_STARTTLS(arg)
 
     async def smtp_AUTH(self, arg: str) -> None:
         self.world.seen.commands.append(f"AUTH {(arg or '').split(' ')[0]}")
@@ -99,8 +107,14 @@ class Protocol(SMTP):
 
     async def smtp_DATA(self, arg: str) -> None:
         self.world.seen.commands.append("DATA")
-        if not await self._fault("data"):
-            await super().smtp_DATA(arg)
+        if await self._fault("data"):
+            return
+        if self._is_planned("text"):
+            await self.push("354 End data with <CR><LF>.<CR><LF>")
+            await self._reader.read(50)
+            await self._fault("text")
+            self._hang_up()
+        await super().smtp_DATA(arg)
 
     async def smtp_RSET(self, arg: str) -> None:
         self.world.seen.commands.append("RSET")
@@ -108,7 +122,8 @@ class Protocol(SMTP):
 
     async def smtp_QUIT(self, arg: str) -> None:
         self.world.seen.commands.append("QUIT")
-        await super().smtp_QUIT(arg)
+        if not await self._fault("quit"):
+            await super().smtp_QUIT(arg)
 
     async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:
         """As Google does it: a refusal comes as a challenge that wants an empty line in return."""
@@ -122,11 +137,12 @@ class Protocol(SMTP):
     async def at_the_dot(self, envelope: Envelope) -> str:
         """The mail has come in full: store it and say so, unless something else is planned."""
         fault = self.world.next_fault("dot")
-        if fault is None or fault.stored or not (fault.answer or fault.drop):
+        if fault is None or fault.stored or not (fault.answer or fault.drop or fault.silent):
             self._store(envelope)
         if fault is None:
             return TAKEN
         await self._stand_at(fault.gate)
+        await self._keep_silent(fault)
         if fault.drop:
             self._hang_up()
         return fault.answer or TAKEN
@@ -155,6 +171,7 @@ class Protocol(SMTP):
         if fault is None:
             return False
         await self._stand_at(fault.gate)
+        await self._keep_silent(fault)
         if fault.drop:
             self._hang_up()
         if fault.answer:
@@ -168,6 +185,16 @@ class Protocol(SMTP):
             gate.reached.set()
             while not gate.released.is_set():  # the test is another thread
                 await asyncio.sleep(0.005)
+
+    def _is_planned(self, phase: str) -> bool:
+        return self.world.is_planned(phase)
+
+    async def _keep_silent(self, fault: Fault) -> None:
+        """Until the client has had enough."""
+        if fault.silent:
+            while await self._reader.read(1000):
+                pass
+            self._hang_up()
 
     def _hang_up(self) -> None:
         if self.transport is not None:

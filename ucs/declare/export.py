@@ -12,7 +12,7 @@ from mailsources.models import EmailSource
 from queues.models import EmailQueue
 from sso.models import SSOProvider
 from sso.secrets import is_token_url, token_provider_id
-from ucs.declare.sections import PROVIDER_TEXTS
+from ucs.declare.sections import LIMITS, PROVIDER_TEXTS
 
 NAME_IN_URL = re.compile(r"[^/?#\s]+")
 HEADER = "# Secrets are left out: applying this file keeps those that are stored.\n"
@@ -90,8 +90,9 @@ def _agent(row: Agent) -> dict[str, Any]:
 def _sender(row: EmailSender) -> dict[str, Any]:
     keys = ["name", "server_type", "server_address", "service_port", "username", "email_address"]
     values = {key: getattr(row, key) for key in [*keys, "display_name"]}
-    limits = _filled({"per_minute": row.limit_per_minute, "per_day": row.limit_per_day})
+    limits = {key: getattr(row, name) for key, name in LIMITS.items() if getattr(row, name) is not None}
     values |= {"password": _token_url(row.password), "limits": limits}
+    values |= {} if row.connections == 3 else {"connections": row.connections}
     return _filled(values) | ({} if row.is_active else {"active": False})
 
 

@@ -122,19 +122,31 @@ def agent(entry: Entry, changes: Changes) -> None:
     changes.note(f"agent {user.username}", differs, created)
 
 
+LIMITS = {
+    "per_minute": "limit_per_minute",
+    "per_hour": "limit_per_hour",
+    "per_day": "limit_per_day",
+    "recipients_per_day": "recipients_per_day",
+    "internal_per_day": "internal_per_day",
+    "external_per_day": "external_per_day",
+    "recipients_per_message": "recipients_per_message",
+}
+"""What a settings file calls the limits of a sender, and their fields."""
+
+
 def sender(entry: Entry, changes: Changes) -> None:
     """senders: how replies leave."""
     entry.check_keys(
         {
             *("name", "server_type", "server_address", "service_port", "username", "password"),
-            *("email_address", "display_name", "limits", "active"),
+            *("email_address", "display_name", "limits", "connections", "active"),
         },
         {"name", "server_type", "server_address", "email_address"},
     )
     row = existing(EmailSender, name=entry.text("name"))
     created = row.pk is None
     limits = entry.part("limits")
-    limits.check_keys({"per_minute", "per_day"}, set())
+    limits.check_keys(set(LIMITS), set())
     server_type = entry.choice("server_type", EmailSender.ServerType.values, EmailSender.ServerType.STARTTLS)
     port = {"SSL": 465, "STARTTLS": 587, "NONE": 25}[server_type]
     fields = {
@@ -145,10 +157,10 @@ def sender(entry: Entry, changes: Changes) -> None:
         "password": password(entry, row.password),
         "email_address": entry.text("email_address"),
         "display_name": entry.text("display_name"),
-        "limit_per_minute": limits.number("per_minute"),
-        "limit_per_day": limits.number("per_day"),
+        "connections": entry.number("connections", 3),
         "is_active": entry.truth("active", True),
     }
+    fields |= {name: limits.number(key) for key, name in LIMITS.items()}
     changes.note(f"email sender {row.name}", write(entry, row, fields), created)
 
 

@@ -37,10 +37,56 @@
     password.parentElement.append(place);
   }
 
+  function budgetOf(host, budgets) {
+    const name = host.trim().toLowerCase().replace(/\.$/, "");
+    const fits = (ending) => (ending.startsWith(".") ? name.endsWith(ending) : name === ending);
+    return budgets.find((budget) => budget.endings.some(fits));
+  }
+
+  // The figures of the provider: a button, and by themselves for a new sender whose limits nobody has touched.
+  function offerBudget(form, address) {
+    const names = ["limit_per_minute", "limit_per_hour", "limit_per_day", "recipients_per_day",
+      "internal_per_day", "external_per_day", "recipients_per_message"];
+    const budgets = JSON.parse(address.dataset.budgets || "[]");
+    const limits = names.map((name) => form[name]).filter(Boolean);
+    if (!limits.length) return;
+    let touched = !/\/add\/$/.test(location.pathname) || limits.some((field) => field.value);
+    let shown = null;
+    limits.forEach((field) => field.addEventListener("change", () => { touched = true; }));
+    const place = document.createElement("div");
+    place.className = "ucs-offers ucs-budget-offer";
+    place.setAttribute("aria-live", "polite");
+    (limits[0].closest("fieldset") || limits[0].parentElement).append(place);
+
+    function use(budget) {
+      limits.forEach((field) => { field.value = budget.figures[field.name] ?? ""; });
+      if (budget.figures.connections) form.connections.value = budget.figures.connections;
+    }
+
+    function show() {
+      const budget = budgetOf(address.value, budgets);
+      if (budget === shown) return;
+      shown = budget;
+      place.replaceChildren();
+      if (!budget) return;
+      if (!touched) use(budget);
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "ucs-button ucs-copy-button";
+      button.textContent = `Use the figures of ${budget.name}`;
+      button.addEventListener("click", () => use(budget));
+      place.append(touched ? "" : `Filled in: the figures of ${budget.name}. `, button, ` ${budget.note}`);
+    }
+
+    address.addEventListener("change", show);
+    show();
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     const form = document.getElementById("emailsender_form");
     if (!form || !form.server_type) return;
     followType(form.server_type, form.service_port);
     offerMailboxes(form, form.password);
+    offerBudget(form, form.server_address);
   });
 })();
