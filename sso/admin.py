@@ -118,7 +118,9 @@ class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
         return provider_badge(obj)
 
     @display(description="Checklist")
-    def checklist(self, obj: Any) -> SafeString:
+    def checklist(self, obj: Any) -> SafeString | str:
+        if obj.for_people and not obj.scope:
+            return "–"  # people sign in with it, no mailbox does
         return format_html(
             '<a class="ucs-link ucs-firm" href="{}" title="{}">Checklist {}</a>',
             reverse("admin:sso_ssoprovider_checklist", args=[obj.pk]),

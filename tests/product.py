@@ -30,6 +30,8 @@ def eventually(condition: Callable[[], Result], what: str, seconds: float = 30) 
 class Product:
     """A running product with embedded PostgreSQL and Redis in `folder`."""
 
+    command: tuple[str, ...] = ("up",)
+
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
         self.port = free_ports(1)[0]
@@ -49,12 +51,12 @@ class Product:
         self.http = requests.Session()
         self.http.trust_env = False
 
-    def start(self) -> None:
+    def start(self, seconds: float = 60) -> None:
         """Start it and wait until it answers."""
-        command = [sys.executable, "manage.py", "up", "--port", str(self.port)]
+        command = [sys.executable, "manage.py", *self.command, "--port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
-        eventually(self._ready, f"the product answers; it said:\n{self._said()}", 60)
+        eventually(self._ready, f"the product answers; it said:\n{self._said()}", seconds)
 
     def _ready(self) -> bool:
         assert self.process is not None
