@@ -1,7 +1,9 @@
 """Signing in with an account at a provider: away, and back over the redirect URI of the mailboxes."""
 
 import logging
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -35,6 +37,10 @@ def start(request: HttpRequest, provider_id: int) -> HttpResponse:
     if provider is None:
         raise Http404
     next_url = arrival.safe_next(request, request.GET.get("next", ""))
+    if _is_other_loopback(request):
+        place = settings.BASE_URL
+        sentence = f"The provider sends the browser back to {place}: open that address and sign in there."
+        return _refused(request, provider, sentence, next_url)
     try:
         return HttpResponseRedirect(away.begin(request.session, provider, next_url))
     except SignInError as error:
@@ -76,6 +82,12 @@ def done(request: HttpRequest) -> HttpResponse:
     if not isinstance(request.user, User):
         return redirect("login")
     return render(request, "registration/done.html")
+
+
+def _is_other_loopback(request: HttpRequest) -> bool:
+    """Opened by another name of this machine than UCS_BASE_URL has: the session would be lost on the way."""
+    name = urlsplit(f"//{request.get_host()}").hostname or ""
+    return name in mailboxes.LOOPBACK_NAMES and name != urlsplit(settings.BASE_URL).hostname
 
 
 def _refused(request: HttpRequest, provider: SSOProvider, sentence: str, next_url: str) -> HttpResponse:

@@ -10,7 +10,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from rehearsal.oauth import Account, OAuthServer
+from rehearsal.oauth import Account, Faults, OAuthServer
 from sso import openid
 from sso.models import SSOProvider
 from staff import rules
@@ -28,11 +28,18 @@ PEOPLE = (
 )
 
 
-@pytest.fixture
-def oauth_server() -> Iterator[OAuthServer]:
-    """An OAuth server on loopback that knows these people."""
+@pytest.fixture(scope="module")
+def running_server() -> Iterator[OAuthServer]:
     with OAuthServer(accounts=PEOPLE) as server:
         yield server
+
+
+@pytest.fixture
+def oauth_server(running_server: OAuthServer) -> OAuthServer:
+    """An OAuth server on loopback that knows these people, and has given nobody anything yet."""
+    running_server.store.faults = Faults()
+    running_server.store.grants.clear()
+    return running_server
 
 
 @pytest.fixture(autouse=True)

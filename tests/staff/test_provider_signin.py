@@ -5,7 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.messages import get_messages
 from django.core.exceptions import ValidationError
+from django.test import Client
 from pytest_django.fixtures import Settings
 
 from agents.models import Agent
@@ -289,6 +291,17 @@ def test_a_private_issuer_is_not_asked_unless_allowed(
     settings.ALLOW_PRIVATE_HOSTS = False
     _, said = land(browser, decide(url, ALICE))
     assert "private network" in said
+
+
+def test_a_browser_that_came_by_another_name_of_this_machine(
+    provider: SSOProvider, settings: Settings
+) -> None:
+    settings.BASE_URL, settings.ALLOWED_HOSTS = "http://127.0.0.1:8080", ["localhost", "127.0.0.1"]
+    answer = Client(headers={"host": "localhost:8080"}).get(f"/login/with/{provider.pk}")
+    said = " ".join(str(one) for one in get_messages(answer.wsgi_request))
+    assert "open that address and sign in there" in said
+    good = Client(headers={"host": "127.0.0.1:8080"}).get(f"/login/with/{provider.pk}")
+    assert good["Location"].startswith(provider.authorization_url)
 
 
 def test_cancelled_at_the_provider(provider: SSOProvider) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
@@ -293,6 +293,37 @@ def test_an_administrator_resets_it_and_that_is_written_down(alice: User, client
     entry = LogEntry.objects.get()
     assert (entry.object_id, entry.get_change_message()) == (str(alice.pk), "Reset two-factor sign-in.")
     assert client.get(reverse("admin:auth_user_change", args=[alice.pk])).status_code == 200
+
+
+def test_who_is_no_administrator_loosens_no_administrators_sign_in(client: Client) -> None:
+    root = make_administrator()
+    protected(root)
+    clerk = User.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.add(*Permission.objects.filter(codename__in=("view_user", "change_user")))
+    client.force_login(clerk)
+    for action in ("reset_second_factor", "unlink_accounts"):
+        form = {"action": action, "_selected_action": [root.pk]}
+        client.post(reverse("admin:auth_user_changelist"), form)
+    assert second_factor.is_set_up(root)
+
+
+def test_an_unlinked_account_finds_its_user_by_the_address_again(
+    alice: User, oauth_server: OAuthServer, public: None
+) -> None:
+    User.objects.update(email=ALICE)
+    provider = make_people_provider(oauth_server)
+    come_in(new_browser(), provider, ALICE)
+    oauth_server.faults.identity = {"sub": "a-new-account"}
+    assert "linked with another account" in come_in(new_browser(), provider, ALICE)[1]
+    admin = new_browser()
+    admin.force_login(make_administrator())
+    admin.post(
+        reverse("admin:auth_user_changelist"), {"action": "unlink_accounts", "_selected_action": [alice.pk]}
+    )
+    assert LogEntry.objects.get().get_change_message() == "Unlinked the accounts at providers."
+    browser = new_browser()
+    come_in(browser, provider, ALICE)
+    assert user_in(browser) == "alice"
 
 
 def test_the_rules_have_one_page(client: Client) -> None:
