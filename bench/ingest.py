@@ -4,8 +4,9 @@
 
 Each round every contestant empties a mailbox with the same mails over TLS into its own database on the same
 PostgreSQL, one after the other. Counted are the CPU of the contestant's processes and of the database, and
-the wall clock, per mail. Peers, and the floor's quick parser, are installed from the package index into
-FOLDER, a virtual environment made at the first run.
+the wall clock, per mail. Memory is the most that the first process of each ever had, that of its others (our
+parser), and what they share out at the end (PSS). Peers, and the floor's quick parser, are installed from the
+package index into FOLDER, a virtual environment made at the first run.
 """
 
 import argparse
@@ -70,10 +71,12 @@ class Contestant:
         """Seconds that its processes have used."""
         return tree_cpu(psutil.Process(self.process.pid))
 
-    def peak(self) -> float:
-        """Most memory that its processes had together, in MB."""
+    def memory(self) -> tuple[float, float, float]:
+        """In MB: the most that its first process had, the same of its others, and what all share out now."""
         here = psutil.Process(self.process.pid)
-        return sum(_peak(each) for each in [here, *here.children(recursive=True)]) / 1024
+        others = here.children(recursive=True)
+        shares = sum(each.memory_full_info().pss for each in [here, *others])
+        return _peak(here) / 1024, sum(map(_peak, others)) / 1024, shares / 1024**2
 
 
 def tree_cpu(process: psutil.Process) -> float:
@@ -168,13 +171,17 @@ def report(contestants: list[Contestant]) -> None:
     ours = whole["ours"]
     print(
         f"\n{'CPU ms per mail':26}{'client':>9}{'database':>10}"
-        f"{'both':>9}{'mails/s':>9}{'MB':>7}{'ours is':>11}"
+        f"{'both':>9}{'mails/s':>9}{'of it':>7}{'ours is':>11}{'peak MB':>9}{'+':>5}{'PSS':>6}"
     )
+    best = max(statistics.median(each.rate) for each in contestants)
     for each in contestants:
         client, database = statistics.median(each.client), statistics.median(each.database)
+        rate = statistics.median(each.rate)
+        first, others, shares = each.memory()
         print(
             f"{each.name:26}{client:9.2f}{database:10.2f}{whole[each.name]:9.2f}"
-            f"{statistics.median(each.rate):9.0f}{each.peak():7.0f}{_ratio(ours, whole[each.name]):>11}"
+            f"{rate:9.0f}{rate / best:7.2f}{_ratio(ours, whole[each.name]):>11}"
+            f"{first:9.0f}{others:5.0f}{shares:6.0f}"
         )
 
 

@@ -51,7 +51,7 @@ def pieces(text: str, signature_at: int, quote_at: int) -> tuple[Piece, ...]:
     return (*_open_pieces(text[:signature_at]), *(piece for piece in tail if piece.text))
 
 
-@lru_cache(maxsize=4)  # as it is shown, searched and told the language of, one after the other
+@lru_cache(maxsize=24)  # a batch is told the languages of first, then it is shown and searched
 def new_text(text: str, signature_at: int, quote_at: int) -> str:
     """Return what the writer wrote, without quotes and signature; never nothing when there is text."""
     shown = pieces(text, signature_at, quote_at)

@@ -16,7 +16,7 @@ from mailsources.listing import Arrived, Listed, Seen, TooBig, Unreadable, Vanis
 from mailsources.models import MAX_ATTEMPTS, EmailSource, FetchedMail, SourceState
 from mailstore.copying import copy_in, give_ids
 from mailstore.models import RawMail
-from queues.search import words
+from queues.search import Vector, vector
 
 State = FetchedMail.State
 
@@ -64,10 +64,9 @@ def make_ready(source: EmailSource, seen: Iterable[Seen]) -> list[Ready]:
     return [_ready(source, one) for one in seen]
 
 
-def lexemes(heading: Heading) -> str:
-    """The words that a mail is found by, as PostgreSQL takes them; they hold letters and digits only."""
-    found = words(f"{heading.subject}\n{heading.sender}\n{heading.name}")
-    return " ".join(f"'{word}'" for word in found)
+def lexemes(heading: Heading) -> Vector:
+    """The words that a mail is found by."""
+    return vector([heading.subject, heading.sender, heading.name])
 
 
 def _ready(source: EmailSource, one: Seen) -> Ready:
@@ -123,7 +122,8 @@ class Batch:
             row.raw = row.raw  # the raw mail has its id only now
         FetchedMail.objects.filter(pk__in=self._freed).update(uidl=None)
         new = [row for row in rows if row.pk is None]
-        FetchedMail.objects.bulk_create(new)
+        give_ids(new)
+        copy_in(new)
         for row in rows:
             if row.pk in self._old_pks:
                 row.save()

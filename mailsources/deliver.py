@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 from mailcore.parsed import ParsedMail
 from mailsources import apart, claims, forwarding
 from mailsources.claims import Claim, ClaimLost
-from mailsources.models import FetchedMail
+from mailsources.models import EmailSource, FetchedMail
 from mailsources.owed import Owed
 from mailsources.parser import Limits, Outcome, ParserUnavailable, Unparsable
 from mailsources.turns import turn
@@ -45,6 +45,9 @@ DATABASE_PAUSE = timedelta(seconds=20)
 
 TOGETHER = 20
 """Mails in one transaction: it takes a fraction of a second, as agents wait for the rows that it locks."""
+
+AT_FIRST = 6
+"""In the first transaction of a portion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +184,7 @@ def _deliver_portion(
     portion: Sequence[Claim], left: deque[Claim], limits: Limits, until: float
 ) -> Iterator[Message]:
     """Deliver these, the first of those that are left, and take what is done away from there."""
-    rows = FetchedMail.objects.select_related("raw", "source__queue").in_bulk([each.pk for each in portion])
+    rows = _rows(portion)
     raws = [_raw(rows[each.pk]) for each in portion]
     with closing(apart.parsers.parse_each(raws, limits)) as outcomes:
         for group in _groups(outcomes):
@@ -191,14 +194,28 @@ def _deliver_portion(
                 break
 
 
+def _rows(portion: Sequence[Claim]) -> dict[int, FetchedMail]:
+    """The rows with their bytes; those of one source share it, as they only read it."""
+    rows = FetchedMail.objects.select_related("raw").defer("search").in_bulk([each.pk for each in portion])
+    ids = {row.source_id for row in rows.values()}
+    sources = EmailSource.objects.select_related("queue").in_bulk(ids)
+    for row in rows.values():
+        row.source = sources[row.source_id]
+    return rows
+
+
 def _groups(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
-    """Those for one transaction; one that was not parsed ends its group, as it took its time."""
+    """Those for one transaction; one that was not parsed ends its group, as it took its time.
+
+    For the first group the parser is waited for, while the next ones are parsed as that is delivered.
+    """
     group: list[Outcome] = []
+    most = AT_FIRST
     for outcome in outcomes:
         group.append(outcome)
-        if len(group) == TOGETHER or isinstance(outcome, Unparsable):
+        if len(group) == most or isinstance(outcome, Unparsable):
             yield group
-            group = []
+            group, most = [], TOGETHER
     if group:
         yield group
 
