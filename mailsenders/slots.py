@@ -70,7 +70,7 @@ def take(sender_id: int, most: int) -> int | None:
 
     :param most: how many connections the sender allows.
     """
-    for _ in range(most):  # another process may have been quicker with the first free one
+    for _ in range(most + 1):  # another process may have been quicker with the first free one
         found = _run(TAKE, sender_id, most=most, seconds=SECONDS)
         if found:
             return found[0]
