@@ -5,12 +5,14 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import User
 from django.db import connections
+from django.test import Client
 from playwright.sync_api import Browser, Page
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from rehearsal.oauth import OAuthServer
-from sso.models import ProviderToken
+from sso.models import ChecklistTick, ProviderToken
+from tests.make import make_provider
 from tests.sso.conftest import MAILBOX
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,3 +80,28 @@ def test_what_is_beside_the_form_follows_the_type(page: Page) -> None:
     page.get_by_label("Scope").fill("openid")
     page.get_by_label("Type").select_option("google")
     assert page.get_by_label("Scope").input_value() == "openid", "it was typed in"
+
+
+def test_a_step_is_ticked_by_the_keyboard_and_the_focus_stays(
+    page: Page, admin_user: User, live_server: LiveServer, settings: Settings
+) -> None:
+    provider = make_provider()
+    session = Client()
+    session.force_login(admin_user)
+    name = settings.SESSION_COOKIE_NAME
+    page.context.add_cookies([{"name": name, "value": session.cookies[name].value, "url": live_server.url}])
+    page.goto(f"/admin/sso/ssoprovider/{provider.pk}/checklist/")
+    page.wait_for_selector("text=3 of 23 steps are done")
+    tick = page.get_by_role("checkbox", name="Open APIs & Services")
+    tick.focus()
+    page.keyboard.press("Space")
+    page.wait_for_selector("text=4 of 23 steps are done")
+    assert tick.get_attribute("aria-checked") == "true"
+    assert page.evaluate("document.activeElement.id") == "google-project-tick"
+    assert ChecklistTick.objects.get().ticked_by == admin_user
+    page.keyboard.press("Space")
+    page.wait_for_selector("text=3 of 23 steps are done")
+    assert not ChecklistTick.objects.exists()
+    page.emulate_media(media="print")
+    assert not page.locator("#nav-sidebar").is_visible()
+    assert page.locator("#google-redirect code").is_visible()
