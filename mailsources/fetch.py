@@ -85,7 +85,7 @@ def run(held: Lease, told: Told = tell_nobody) -> Fetched:
             _Look(held, mailbox, told, fetched).take()
     except MailboxError as error:
         fetched.failure = error
-        logger.info("source %s: %s: %s", held.source.pk, error.code, error.sentence)
+        logger.info("source %s: %s (%s)", held.source.pk, error.sentence, error.code)
     except LeaseLost as error:
         logger.info("source %s: %s", held.source.pk, error)
     except Exception:  # the edge of the look: other mailboxes go on
