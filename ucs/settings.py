@@ -335,4 +335,7 @@ STORAGES = {
     },
 }
 
+DEFAULT_EXCEPTION_REPORTER = "ucs.errorpages.QuietReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "ucs.errorpages.QuietFilter"
+
 LOGGING = logging_config(debug=DEBUG, as_json=not sys.stderr.isatty())

@@ -1,0 +1,45 @@
+"""Each planted fault breaks at its own rung, and its text names the remedy that the answer sheet has."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from mailsenders import check as senders
+from mailsenders.models import EmailSender
+from sso import check as providers
+from sso.models import SSOProvider
+from sso.steps import Step
+from tests.make import make_queue
+from tests.planted import ANSWERS, Planted
+from tests.planting import LoginService, plant
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def planted(settings: Settings) -> Iterator[Planted]:
+    settings.ALLOW_PRIVATE_HOSTS = True
+    make_queue()
+    found = Planted()
+    plant(found)
+    yield found
+    found.remove()
+
+
+def last_of_sender(number: int) -> Step:
+    return senders.test_connection(EmailSender.objects.get(name=f"planted {number}"))[-1]
+
+
+def test_those_that_need_no_world(planted: Planted) -> None:
+    assert len(ANSWERS) == 10
+    assert len({row.name for row in planted.rows}) == 10
+    expired = providers.test_connection(SSOProvider.objects.get(name="planted 7"))[-1]
+    assert (expired.name, expired.cause.name) == ("Token", "AADSTS7000222")
+    lacking = last_of_sender(8)
+    assert (lacking.name, lacking.cause.name) == ("Token", "scope_missing")
+    assert "SMTP.Send" in lacking.detail
+    off = last_of_sender(9)
+    assert (off.name, off.cause.name, off.cause.takes_time) == ("Login", "smtp_auth_off", True)
+    LoginService.on_switch()
+    assert last_of_sender(9).ok
