@@ -21,10 +21,10 @@ django.setup()
 from django.db import Error, close_old_connections  # noqa: E402 - models can be imported only now
 
 from bench.token_crowd import Order, Result  # noqa: E402
-from sso import oauth, tokens  # noqa: E402
+from sso import oauth, renewal, tokens  # noqa: E402
 from sso.models import SSOProvider  # noqa: E402
 
-CLAIM, REFRESH = tokens.CLAIM, oauth.refresh
+CLAIM, REFRESH = renewal.CLAIM, oauth.refresh
 
 
 def main(ends: list[int]) -> NoReturn:
@@ -59,7 +59,7 @@ def _serve(line: socket.socket) -> None:
     for words in line.makefile("rb"):
         order = Order(**json.loads(words))
         close_old_connections()
-        tokens.CLAIM = timedelta(seconds=order.claim) if order.claim else CLAIM
+        renewal.CLAIM = timedelta(seconds=order.claim) if order.claim else CLAIM
         oauth.refresh = _Deadly(order.dies_once, line) if order.dies_once else REFRESH
         _say(line, _ask(order))
 

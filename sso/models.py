@@ -1,6 +1,7 @@
 """SSO providers and their tokens.
 
-A provider's settings are edited by administrators; its token row is written by `sso/tokens.py` alone.
+A provider's settings are edited by administrators; its token row by `sso/tokens.py` and
+`sso/renewal.py` alone.
 
     not signed in ──🔑──▶ signed in ──refresh fails for good──▶ needs sign-in ──🔑──▶ signed in
                             │    ▲

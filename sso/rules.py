@@ -61,12 +61,17 @@ def resources(scope: str) -> set[str]:
 
 
 def _google(provider: Settings) -> dict[str, str]:
-    return {"client_secret": _secret(provider), "app_only": _app_only(provider)}
+    return {
+        "client_secret": _secret(provider),
+        "client_authentication": _in_the_form(provider),
+        "app_only": _app_only(provider),
+    }
 
 
 def _microsoft(provider: Settings) -> dict[str, str]:
     return {
         "client_secret": _secret(provider),
+        "client_authentication": _in_the_form(provider),
         "tenant": _tenant(provider),
         "scope": _one_resource(provider),
         "mailbox": _mailbox(provider),
@@ -119,6 +124,12 @@ def _domains(provider: Settings) -> str:
 
 def _secret(provider: Settings) -> str:
     return "" if provider.client_secret else "Copy the client secret from the provider's console."
+
+
+def _in_the_form(provider: Settings) -> str:
+    if provider.client_authentication == "client_secret_post":
+        return ""
+    return "Only a generic server may want the client otherwise than in the form: leave this key out."
 
 
 def _tenant(provider: Settings) -> str:

@@ -1,4 +1,4 @@
-"""Access tokens that are always fresh; the only writer of `ProviderToken`.
+"""Access tokens that are always fresh; with `sso/renewal.py` the only writer of `ProviderToken`.
 
 Who needs a token calls `access_token`. When the stored one is about to end, one process claims the row
 (conditional update, committed), asks the provider outside any transaction, and writes the answer if the
@@ -12,21 +12,20 @@ runs out by itself.
                      └──another has the claim──▶ wait for it
 """
 
-import logging
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import InterfaceError, OperationalError, close_old_connections
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from sso import causes, deaths, oauth
+from sso import causes
 from sso.causes import Cause
 from sso.fields import SecretUnreadable
 from sso.models import ProviderToken, SSOProvider
 from sso.oauth import Grant, NeedsSignIn, ProviderDown, ProviderRefused, SignInError
+from sso.renewal import claim, renew, token_values
 
 __all__ = [
     "NeedsSignIn",
@@ -41,19 +40,10 @@ __all__ = [
     "settings_changed",
 ]
 
-logger = logging.getLogger(__name__)
-
 AT_LEAST = timedelta(minutes=10)
 EARLIER = timedelta(seconds=90)  # the task looks each minute and must come before anybody has to wait
 ALMOST_OVER = timedelta(seconds=30)
-CLAIM = timedelta(seconds=90)  # longer than one request may take (`guard`), by the database's clock
 WAIT_SECONDS = 30.0
-WRITE_PAUSES = (0.1, 0.5, 1, 2, 4, 8)
-FIRST_PAUSE = timedelta(seconds=15)
-LONGEST_PAUSE = timedelta(minutes=5)
-LAST_CHANCE = timedelta(minutes=1)  # before the old token ends, whatever the pause would be
-LONGEST_ASKED_PAUSE = timedelta(hours=1)
-SETTINGS_PAUSE = timedelta(hours=1)
 IDLE = timedelta(days=7)  # providers forget a refresh token that nobody uses for months
 
 
@@ -164,7 +154,7 @@ def keep_sign_in(provider: SSOProvider, grant: Grant, account: str, user_id: int
     """Store what a sign-in gave, in the place of all that was there before."""
     now = timezone.now()
     ProviderToken.objects.filter(provider=provider).update(
-        **_token_values(grant, now),
+        **token_values(grant, now),
         refresh_token=grant.refresh_token,
         account=account,
         signed_in_at=now,
@@ -251,8 +241,8 @@ def _provide(provider_id: int, wish: Wish) -> str:
             return token.access_token
         if token.next_attempt_at and token.next_attempt_at > now:
             return _old_token(token, wish, _backing_off(token))
-        if _claim(token):
-            is_ours = _refresh(token)  # what was fetched just now is the best there is
+        if claim(token):
+            is_ours = renew(token)  # what was fetched just now is the best there is
         elif time.monotonic() > give_up:
             busy = ProviderDown(f"{token.provider}: another process is still asking for a token.")
             return _old_token(token, wish, busy)
@@ -310,102 +300,3 @@ def _old_token(token: ProviderToken, wish: Wish, error: SignInError) -> str:
     if token.access_token and lives and not wish.is_refused(token):
         return token.access_token
     raise error
-
-
-def _claim(token: ProviderToken) -> bool:
-    """Be the one who refreshes; only if nothing has changed since the row was read.
-
-    The database's clock decides: a machine whose own runs ahead steals no claim.
-    """
-    free = Q(claimed_until__isnull=True) | Q(claimed_until__lte=Now())
-    rows = ProviderToken.objects.filter(free, pk=token.pk, fence=token.fence)
-    if not rows.update(claimed_until=Now() + CLAIM, fence=token.fence + 1):
-        return False
-    token.fence += 1
-    return True
-
-
-def _refresh(token: ProviderToken) -> bool:
-    """Ask the provider once and settle the claim; whether it gave a token."""
-    provider = token.provider
-    try:
-        app_only = provider.app_only
-        grant = oauth.app_token(provider) if app_only else oauth.refresh(provider, token.refresh_token)
-    except NeedsSignIn as error:
-        error.sentence = deaths.explained(token, error, timezone.now())
-        _settle_failure(token, error, needs_sign_in=True)
-    except ProviderRefused as error:
-        _settle_failure(token, error, settings_refused=True, next_attempt_at=timezone.now() + SETTINGS_PAUSE)
-    except ProviderDown as error:
-        _settle_failure(token, error, next_attempt_at=_next_attempt(token, error, timezone.now()))
-    else:
-        values = _token_values(grant, timezone.now())
-        if grant.refresh_token:  # most providers give none; the old one stays good then
-            values["refresh_token"] = grant.refresh_token
-        if app_only:  # nobody need have clicked 🔑
-            values |= {
-                "signed_in_at": token.signed_in_at or timezone.now(),
-                "account": provider.mailbox.lower(),
-            }
-        values["given_to"] = provider.client_mark
-        _settle(token, **values)
-        logger.info("token of provider %s refreshed", provider.pk)
-        return True
-    return False
-
-
-def _next_attempt(token: ProviderToken, error: ProviderDown, now: datetime) -> datetime:
-    """Later after each failure, but once more before the old token ends, if the provider asks for no more."""
-    at = now + min(FIRST_PAUSE * float(2 ** min(token.failures, 10)), LONGEST_PAUSE)
-    if token.expires_at and token.expires_at - LAST_CHANCE > now + FIRST_PAUSE:
-        at = min(at, token.expires_at - LAST_CHANCE)
-    return max(at, now + min(timedelta(seconds=error.wait), LONGEST_ASKED_PAUSE))
-
-
-def _token_values(grant: Grant, now: datetime) -> dict[str, object]:
-    values: dict[str, object] = {
-        "access_token": grant.access_token,
-        "lifetime": grant.lifetime,
-        "expires_at": now + timedelta(seconds=grant.lifetime),
-        "refreshed_at": now,
-        "last_success_at": now,
-        "last_error": "",
-        "last_cause": "",
-        "failures": 0,
-        "next_attempt_at": None,
-        "needs_sign_in": False,
-        "settings_refused": False,
-    }
-    if grant.scope:
-        values["granted_scope"] = grant.scope
-    return values
-
-
-def _settle_failure(token: ProviderToken, error: SignInError, **values: object) -> None:
-    logger.warning("token of provider %s: %s", token.provider_id, type(error).__name__)
-    _settle(
-        token,
-        last_error=error.sentence,
-        last_cause=error.cause.name,
-        last_error_at=timezone.now(),
-        failures=F("failures") + 1,
-        **values,
-    )
-
-
-def _settle(token: ProviderToken, **values: object) -> None:
-    """Write the outcome and let the claim go, unless a sign-in or a later claim came between.
-
-    The fence rises here as well: who read the row during the claim must read it again.
-    """
-    rows = ProviderToken.objects.filter(pk=token.pk, fence=token.fence)
-    for pause in WRITE_PAUSES:  # a refresh token that was replaced can't be asked for again
-        try:
-            rows.update(claimed_until=None, fence=token.fence + 1, **values)
-        except (OperationalError, InterfaceError):
-            logger.warning("the new token of provider %s can't be written yet", token.provider_id)
-            close_old_connections()
-            time.sleep(pause)
-        else:
-            return
-    rows.update(claimed_until=None, fence=token.fence + 1, **values)

@@ -205,3 +205,30 @@ def test_who_waits_for_the_token_need_not_wait_longer(
     monkeypatch.setattr(tasks.refresh, "delay", tasks.refresh)
     tasks.refresh_due()
     assert is_now_due(source)
+
+
+def test_the_form_asks_it_of_generic_servers_alone(admin_client: Client, settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = ["testserver"]
+    add = "/admin/sso/ssoprovider/add/"
+    values = {
+        "type": "generic", "name": "House mail", "client_id": "c", "client_secret": "s", "scope": "mail",
+        "authorization_url": "https://127.0.0.1/a", "token_url": "https://127.0.0.1/t",
+        "client_authentication": BASIC,
+    }  # fmt: skip
+    refused = admin_client.post(add, values | {"client_secret": ""}).content.decode()
+    assert "HTTP Basic needs the client secret" in refused
+    assert admin_client.post(add, values).status_code == 302
+    first = SSOProvider.objects.get()
+    assert first.client_authentication == BASIC
+    assert f'value="{BASIC}" selected' in admin_client.get(f"{add}?copy={first.pk}").content.decode()
+    assert admin_client.post(add, values | {"type": "google", "name": ""}).status_code == 302
+    assert SSOProvider.objects.get(type="google").client_authentication == POST
+
+
+@pytest.mark.parametrize("kind", ["google", "microsoft"])
+def test_a_settings_file_may_ask_it_of_generic_servers_alone(kind: str) -> None:
+    provider = SSOProvider(
+        name="x", type=kind, client_id="c", client_secret="s", tenant="t.example", client_authentication=NONE
+    )
+    with pytest.raises(ValidationError, match="Only a generic server"):
+        provider.clean()

@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from rehearsal.oauth import OAuthServer
-from sso import guard, oauth, tasks, tokens
+from sso import guard, oauth, renewal, tasks, tokens
 from sso.models import ProviderToken, SSOProvider
 from sso.oauth import Grant
 from tests.make import make_provider, make_signed_in_provider
@@ -200,7 +200,7 @@ def test_a_sign_in_during_a_failing_refresh_wins(
         tokens.keep_sign_in(provider, Grant("new", "new refresh", "", "", 3600), MAILBOX, None)
         raise tokens.NeedsSignIn("dead")
 
-    monkeypatch.setattr("sso.tokens.oauth.refresh", sign_in_meanwhile)
+    monkeypatch.setattr("sso.oauth.refresh", sign_in_meanwhile)
 
     assert tokens.access_token(provider.pk) == "new"
     assert not stored(provider).needs_sign_in
@@ -242,7 +242,7 @@ def test_a_sign_in_is_good_for_its_client_and_its_server_only(
     """Neither is the old access token given, nor does another server get to see the refresh token."""
     provider = make_signed_in_provider(oauth_server, MAILBOX)
     asked: list[str] = []
-    monkeypatch.setattr("sso.tokens.oauth.refresh", lambda _, token: asked.append(token))
+    monkeypatch.setattr("sso.oauth.refresh", lambda _, token: asked.append(token))
     setattr(provider, name, "generic" if name == "type" else "https://else.example/token")
     provider.save()
     if is_told:  # the form tells; a settings file or a program perhaps doesn't
@@ -273,7 +273,7 @@ def test_a_person_s_token_is_not_the_app_s(
     oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = make_signed_in_provider(oauth_server, MAILBOX, type="microsoft", tenant="company.com")
-    monkeypatch.setattr("sso.tokens.oauth.app_token", lambda _: Grant("of the app", "", "", "", 3600))
+    monkeypatch.setattr("sso.oauth.app_token", lambda _: Grant("of the app", "", "", "", 3600))
     provider.app_only = True
     provider.save()
     tokens.settings_changed(provider)
@@ -288,7 +288,7 @@ def test_a_person_s_token_is_not_the_app_s(
 
 def test_an_app_s_token_is_kept_fresh_though_nobody_clicked(monkeypatch: pytest.MonkeyPatch) -> None:
     provider = make_provider(type="microsoft", tenant="company.com", app_only=True, mailbox=MAILBOX)
-    monkeypatch.setattr("sso.tokens.oauth.app_token", lambda _: Grant("of the app", "", "", "", 3600))
+    monkeypatch.setattr("sso.oauth.app_token", lambda _: Grant("of the app", "", "", "", 3600))
     tokens.access_token(provider.pk)
     age(provider, timedelta(minutes=5))
     assert tokens.due(timezone.now()) == [provider.pk]
@@ -382,7 +382,7 @@ def test_who_read_the_row_during_a_refresh_must_read_it_again(oauth_server: OAut
     tokens.access_token(provider.pk)
     read_before.fence = stored(provider).fence - 1  # as it stood while the claim was open
 
-    assert not tokens._claim(read_before)
+    assert not renewal.claim(read_before)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -287,8 +287,17 @@ def test_providers_of_other_types(tmp_path: Path) -> None:
         "     mailbox: box@example.com, app_only: true, prompt: unsent}\n"
         "  - {name: house, type: generic, client_id: i, scope: mail, validity: 600, smtp_port: 25,\n"
         "     authorization_url: 'https://sso.example.com/a', token_url: 'https://sso.example.com/t'}\n"
+        "  - {name: yard, type: generic, client_id: i, client_secret: s, scope: mail,\n"
+        "     client_authentication: client_secret_basic, authorization_url: 'https://sso.example.com/a',\n"
+        "     token_url: 'https://sso.example.com/t'}\n"
     )
     apply_file(path)
+    ways = dict(SSOProvider.objects.values_list("name", "client_authentication"))
+    assert ways == {
+        "office": "client_secret_post",
+        "house": "client_secret_post",
+        "yard": "client_secret_basic",
+    }
     office, house = SSOProvider.objects.get(name="office"), SSOProvider.objects.get(name="house")
     assert (office.tenant, office.app_only, office.prompt) == ("example.com", True, "unsent")
     assert (house.validity, house.smtp_port, house.client_secret) == (600, 25, "")
