@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.http import content_disposition_header
 from ninja import Header, Query, Router
 from ninja.errors import HttpError
@@ -32,6 +33,7 @@ from crm.models import ContactAddress
 from mailcore.compose import OutFile
 from mailcore.parse import PartNotFound, part_bytes
 from queues import actions, inbox
+from queues.losses import losses
 from queues.models import Conversation, EmailQueue, Message
 from queues.siblings import siblings
 
@@ -105,6 +107,17 @@ def start_conversation(
     return 201, detail(user, message.conversation_id)
 
 
+def returned(conversation: Conversation) -> list[dict[str, Any]]:
+    """What is known of the people who would get an answer, if a mail to them was lost."""
+    people = actions.recipients(conversation)
+    emails = [person.email for person in (*people.to, *people.cc)]
+    found = losses(emails, timezone.now(), conversation).values()
+    return [
+        {"email": loss.email, "at": loss.at, "reason": loss.reason, "sentence": loss.sentence}
+        for loss in found
+    ]
+
+
 def detail(user: Any, conversation_id: int) -> dict[str, Any]:
     """A conversation with its messages, notes and history; one that was merged is the one it is in now."""
     conversation = inbox.followed(user, conversation_id)
@@ -114,6 +127,7 @@ def detail(user: Any, conversation_id: int) -> dict[str, Any]:
     return shown(user, conversation_id) | {
         "messages": messages_of(conversation),
         "notes": [note_shape(note) for note in notes],
+        "returned": returned(conversation),
         "events": [
             {
                 "kind": e.kind,

@@ -91,6 +91,8 @@ def delivery(mail: OutgoingMail) -> dict[str, Any]:
     return {
         "state": mail.state,
         "attempts": mail.attempts,
+        "copy_state": mail.copy,
+        "folder_note": mail.folder_note,
         "last_answer": mail.last_answer,
         "last_error": mail.last_error,
         "next_attempt_at": (wait.at if wait else mail.not_before) if mail.state in NEXT_TRY else None,

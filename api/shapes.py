@@ -89,6 +89,8 @@ class DeliveryOut(Schema):
     attempts: int
     last_answer: str
     last_error: str
+    copy_state: str = Field(description="In the Sent folder: wanted, done, failed; empty when none is wanted.")
+    folder_note: str = Field(description="What came of looking into the Sent folder.")
     next_attempt_at: datetime | None
     waits_for: str
     recipients: list[RecipientOut]
@@ -147,12 +149,22 @@ class SiblingOut(Schema):
     agent: str | None
 
 
+class ReturnedOut(Schema):
+    """An address of an answer that did not take our last mail."""
+
+    email: str
+    at: datetime
+    reason: str
+    sentence: str
+
+
 class ConversationDetail(ConversationOut):
     """A conversation with all that was said and done."""
 
     messages: list[MessageOut]
     notes: list[NoteOut]
     events: list[EventOut]
+    returned: list[ReturnedOut] = Field(description="Of those who would get an answer.")
     siblings: list[SiblingOut]
 
 

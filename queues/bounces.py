@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailcore.compose import read_message_id
-from mailcore.parsed import Bounce
+from mailcore.parsed import Automatic, Bounce, Failure, ParsedMail, Reason
+from mailcore.reasons import reason_of
 from mailsenders import returned
 from mailsenders.models import OutgoingRecipient
 from mailstore.models import RawMail
@@ -20,6 +21,7 @@ from queues.models import Conversation, EmailQueue, Message
 from queues.naming import ids_inside, renamed, signed, together
 from queues.posting import ANCHOR, message_id_key
 
+CHALLENGED = "it asks whether a person wrote, and holds the mail until then: open its mail and follow it"
 LATELY = timedelta(days=6)  # servers try for five days (RFC 5321 4.5.4.1)
 
 
@@ -38,6 +40,21 @@ class Loss:
     message: Message
     recipients: list[str]
     sentence: str
+
+
+def implied(mail: ParsedMail) -> Bounce | None:
+    """What a machine's mail tells of a mail of ours that did not arrive, in a report or in words of its own.
+
+    A filter that wants to know whether a person wrote holds our mail until then; some mailboxes answer
+    themselves that they are full.
+    """
+    if mail.bounce is not None or mail.automatic not in (Automatic.CHALLENGE, Automatic.AUTO_REPLY):
+        return mail.bounce
+    if mail.automatic == Automatic.CHALLENGE:
+        return Bounce((Failure(mail.from_.email, answer=CHALLENGED),))
+    if reason_of(mail.subject) != Reason.MAILBOX_FULL:
+        return None
+    return Bounce((Failure(mail.from_.email, reason=Reason.MAILBOX_FULL, answer=mail.subject[:200]),))
 
 
 def about(bounce: Bounce | None, ids: Iterable[str], raw: RawMail) -> About | None:

@@ -178,8 +178,9 @@ def _join(
         _answered(conversation, message, mail)
     else:
         track(conversation, message, conversation.contact)
-        if match.bounced_id is not None and mail.bounce is not None:
-            _returned(conversation, message, mail.bounce, match.bounced_id)
+        bounce = bounces.implied(mail)
+        if match.bounced_id is not None and bounce is not None:
+            _returned(conversation, message, bounce, match.bounced_id)
     _announce(conversation)
     return message
 

@@ -88,9 +88,10 @@ def decide(found: Sequence[Found]) -> Match:
 def find(queue: EmailQueue, mail: ParsedMail, raw: RawMail) -> Match:
     """Look up what the mail names, and decide."""
     if mail.automatic != Automatic.NO:
-        ours = bounces.about(mail.bounce, ids_of(mail), raw)
+        bounce = bounces.implied(mail)
+        ours = bounces.about(bounce, ids_of(mail), raw)
         if ours is not None:
-            bounced_id = ours.message_id if mail.bounce else None
+            bounced_id = ours.message_id if bounce else None
             return Match(conversation_id=ours.conversation_id, bounced_id=bounced_id)
     match = decide(_found(queue, mail))
     if match != Match():

@@ -1,6 +1,7 @@
 """A conversation as people read it: mails, notes, events, each formatted once. As pure as `presentation`."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from django.utils.safestring import SafeString
 from mailcore.folding import new_text
 from mailcore.markup import content_ids
 from mailsenders import holds
-from mailsenders.models import OutgoingMail
+from mailsenders.models import OutgoingMail, OutgoingRecipient
 from queues.enclosures import Appointment, Protection, appointments, protection, split_files
 from queues.folds import Part, linked, original, parts, signature_at
 from queues.happenings import NO_LINKS, Happening, Links, happening
@@ -33,6 +34,8 @@ MACHINE = {
     "list": "Mailing list",
     "report": "Report of a mail system",
 }
+TRYING = timedelta(days=6)  # servers give up after five (RFC 5321 4.5.4.1)
+NOBODY: Mapping[str, datetime] = {}
 _COLOURED = re.compile(r"bgcolor=|\bcolor=|background|[\s\";]color:", re.IGNORECASE)
 
 
@@ -120,11 +123,12 @@ def items(entries: list[Entry], subject: str, now: datetime, links: Links = NO_L
 
     :param subject: of the conversation; a mail with another one shows its own.
     """
-    newest = _open(entries)
+    newest, heard = _open(entries), _heard(entries)
     told: list[Item] = []
     for entry in entries:
         if isinstance(entry.item, Message):
-            told.append(letter(entry.item, now, is_open=entry.item.pk in newest, subject=subject))
+            is_open = entry.item.pk in newest
+            told.append(letter(entry.item, now, is_open=is_open, subject=subject, heard=heard))
         elif isinstance(entry.item, Note):
             told.append(_remark(entry.item, now))
         elif entry.item.kind not in SILENT and entry.item.sentence:
@@ -140,6 +144,13 @@ def why(entries: list[Entry]) -> str:
     return sentences[-1] if sentences else ""
 
 
+def _heard(entries: list[Entry]) -> dict[str, datetime]:
+    """When each person last wrote here: whoever writes gets mail, so a delay before that is over."""
+    came = [entry.item for entry in entries if isinstance(entry.item, Message)]
+    rows = [each for each in came if each.direction == "in" and each.automatic == "no"]
+    return {each.from_email.lower(): each.created_at for each in sorted(rows, key=lambda one: one.created_at)}
+
+
 def _open(entries: list[Entry]) -> set[int]:
     messages = [entry.item for entry in entries if isinstance(entry.item, Message)]
     since: set[int] = set()
@@ -151,8 +162,18 @@ def _open(entries: list[Entry]) -> set[int]:
     return since | {each.pk for each in messages if each.outgoing and each.outgoing.state in troubled}
 
 
-def letter(message: Message, now: datetime, *, is_open: bool = True, subject: str = "") -> Letter:
-    """Format one mail of `inbox.timeline`."""
+def letter(
+    message: Message,
+    now: datetime,
+    *,
+    is_open: bool = True,
+    subject: str = "",
+    heard: Mapping[str, datetime] = NOBODY,
+) -> Letter:
+    """Format one mail of `inbox.timeline`.
+
+    :param heard: when each person last wrote.
+    """
     name = message.from_name or message.from_email or "Unknown sender"
     if message.agent is not None:
         name = str(message.agent)
@@ -183,7 +204,7 @@ def letter(message: Message, now: datetime, *, is_open: bool = True, subject: st
         message_id=message.message_id,
         has_raw=message.raw_id is not None,
         outside=message.is_outside,
-        delivery=delivery(message.outgoing, now) if message.outgoing else None,
+        delivery=delivery(message.outgoing, now, heard) if message.outgoing else None,
         open=is_open,
     )
 
@@ -211,7 +232,7 @@ def file(attachment: Attachment) -> File:
     return File(attachment.pk, attachment.name or "without a name", size(attachment.size), picture)
 
 
-def delivery(mail: OutgoingMail, now: datetime) -> Delivery:
+def delivery(mail: OutgoingMail, now: datetime, heard: Mapping[str, datetime] = NOBODY) -> Delivery:
     """Say in words where a mail of ours is; only of one that waits, the database is asked why."""
     state = OutgoingMail.State
     answer = mail.last_error or mail.last_answer
@@ -225,7 +246,9 @@ def delivery(mail: OutgoingMail, now: datetime) -> Delivery:
         for each in mail.recipients.all()
         if each.returned_at
     )
-    delayed = tuple(f"{each.email}: {each.delay}" for each in mail.recipients.all() if each.delay)
+    delayed = tuple(
+        f"{each.email}: {each.delay}" for each in mail.recipients.all() if _is_late(each, mail, now, heard)
+    )
     soon = 2 if now - mail.created_at < timedelta(minutes=1) else 15
     if mail.state == state.HELD and mail.not_before > now:
         left = int((mail.not_before - now).total_seconds()) + 1
@@ -256,6 +279,15 @@ def delivery(mail: OutgoingMail, now: datetime) -> Delivery:
             return Delivery("bad", "Came back", can_resend=True, refused=refused, back=back)
         return Delivery("bad", "Could not be sent", answer, can_resend=True, refused=refused)
     return Delivery("", "Taken back")
+
+
+def _is_late(
+    row: OutgoingRecipient, mail: OutgoingMail, now: datetime, heard: Mapping[str, datetime]
+) -> bool:
+    """Whether a server may still be trying: not when the person wrote since, nor after its days of trying."""
+    sent_at = mail.sent_at or mail.created_at
+    spoke = heard.get(row.email.lower())
+    return bool(row.delay) and now - sent_at < TRYING and (spoke is None or spoke < sent_at)
 
 
 def _remark(note: Note, now: datetime) -> Remark:

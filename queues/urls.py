@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from queues.views import account, acts, conversations, first, held, lists, mails, threads, timed, writing
+from queues.views import account, acts, conversations, first, held, lists, losses, mails, threads, timed, writing
 
 urlpatterns = [
     path("", lists.desk, name="desk"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("compose", first.compose, name="compose"),
     path("compose/draft", first.first_draft, name="first-draft"),
     path("people", first.people, name="people"),
+    path("losses", losses.losses_of, name="losses"),
     path("conversations/<int:pk>/", conversations.conversation, name="conversation"),
     path("conversations/<int:pk>/parts", conversations.parts, name="parts"),
     path("conversations/<int:pk>/take", acts.take, name="take"),

@@ -38,7 +38,12 @@ class Editor {
     this.saving = null;
     this.sending = false;
     this.restore();
-    for (const box of form.querySelectorAll("[data-chips]")) makeChips(box, () => this.changed());
+    for (const box of form.querySelectorAll("[data-chips]")) {
+      makeChips(box, () => {
+        this.changed();
+        form.dispatchEvent(new Event("people"));
+      });
+    }
     this.text.addEventListener("input", () => this.changed());
     form.elements.subject?.addEventListener("input", () => this.changed());
     form.elements.queue?.addEventListener?.("change", () => this.changed());

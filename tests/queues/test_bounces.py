@@ -2,14 +2,16 @@
 "is lost."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from agents.models import Agent
 from mailsenders import outbox
 from mailsenders.models import OutgoingMail, OutgoingRecipient
-from queues import actions, thread
+from queues import actions, losses, thread
 from queues.models import Conversation, Message
 from tests.mailcore.test_bounce import (
     DOMINO,
@@ -279,6 +281,40 @@ def test_a_challenge_holds_our_mail_back(answered: Answered) -> None:
     assert answered.conversation.state == State.ASSIGNED
 
 
+def test_a_challenge_in_words_of_its_own(answered: Answered) -> None:
+    raw = make_mail(
+        "Your message is being held. Prove that you are human: https://filter.example/x",
+        From=f"Max <{MAX}>",
+        Subject="Verify: Re: Parcel",
+        Auto_Submitted="auto-replied",
+        In_Reply_To=f"<{answered.sent.message_id}>",
+    )
+    back = receive(answered.sent.conversation.queue, raw)
+
+    assert back.automatic == "challenge"
+    assert answered.recipient(MAX).state == "refused"
+    assert answered.recipient(EVA).state == "accepted"
+    assert answered.conversation.state == State.ASSIGNED
+    assert "asks whether a person wrote" in answered.conversation.events.get(kind="bounced").sentence
+
+
+@pytest.mark.parametrize(("subject", "is_lost"), [
+    ("Automatic reply: mailbox full", True), ("Automatic reply: I am on holiday", False),
+])  # fmt: skip
+def test_a_mailbox_that_answers_that_it_is_full(answered: Answered, subject: str, is_lost: bool) -> None:
+    raw = make_mail(
+        "Your message could not be taken.",
+        From=f"Max <{MAX}>",
+        Subject=subject,
+        Auto_Submitted="auto-replied",
+        In_Reply_To=f"<{answered.sent.message_id}>",
+    )
+    receive(answered.sent.conversation.queue, raw)
+
+    assert (answered.recipient(MAX).reason == "mailbox_full") is is_lost
+    assert (answered.conversation.state == State.ASSIGNED) is is_lost
+
+
 def test_an_acknowledgement_that_came_back_bothers_nobody() -> None:
     queue = make_queue(acknowledgement="We have got your mail.")
     message = receive(queue, make_mail(From=f"Max <{MAX}>"))
@@ -298,3 +334,69 @@ def test_who_a_report_names_is_no_party(answered: Answered) -> None:
     raw = make_mail("Me too.", From="eve@evil.example", In_Reply_To=f"<{answered.sent.message_id}>")
 
     assert receive(answered.sent.conversation.queue, raw).conversation != answered.conversation
+
+
+def known(row: Conversation | None, *emails: str) -> dict[str, losses.Loss]:
+    return losses.losses(emails, timezone.now(), row)
+
+
+def test_who_writes_again_is_warned(answered: Answered, client: Client) -> None:
+    answered.report(fields(MAX, "552 5.2.2 mailbox full"))
+    client.force_login(answered.alice.user)
+    asked = {
+        "to": f"Max <{MAX.upper()}>, someone@else.example",
+        "cc": EVA,
+        "conversation": str(answered.sent.conversation_id),
+    }
+    shown = client.get("/losses", asked).content.decode()
+
+    assert shown.count("hint warned") == 1
+    assert f"{MAX} bounced on " in shown
+    assert "the recipient&#x27;s mailbox is full" in shown or "the recipient's mailbox is full" in shown
+    assert "Another address" not in shown  # it may have room tomorrow
+    assert Client().get("/losses", asked).status_code == 302  # nobody else is told
+
+
+def test_the_warning_ends_when_the_address_shows_that_it_works(answered: Answered) -> None:
+    answered.report(fields(MAX))
+    row = answered.conversation
+    assert list(known(row, MAX, EVA)) == [MAX]
+    assert known(row, MAX)[MAX].is_hard
+
+    receive(
+        row.queue, make_mail("Here I am.", From=f"Max <{MAX}>", In_Reply_To=f"<{answered.sent.message_id}>")
+    )
+    assert known(row, MAX) == {}
+    assert list(known(None, MAX)) == [MAX]  # for who writes to him elsewhere
+
+
+def test_a_later_mail_that_stayed_there_ends_it_too(answered: Answered) -> None:
+    answered.report(fields(MAX))
+    days_ago = timezone.now() - timedelta(days=2)
+    OutgoingRecipient.objects.update(returned_at=days_ago)
+    Message.objects.update(created_at=days_ago - timedelta(hours=1))
+    later = actions.reply(answered.alice.user, answered.conversation, actions.Reply(text="More.", to=(MAX,)))
+    taken(later)
+    assert list(known(answered.conversation, MAX)) == [MAX]  # it may still come back
+
+    OutgoingMail.objects.filter(message=later).update(sent_at=timezone.now() - timedelta(hours=2))
+    assert known(answered.conversation, MAX) == {}
+
+
+def test_a_refusal_at_the_door_counts_and_an_old_one_does_not(answered: Answered) -> None:
+    rows = answered.mail.recipients.filter(email=MAX)
+    rows.update(state="refused", answer="550 5.1.1 No such user")
+    assert "550 5.1.1 No such user" in known(answered.conversation, MAX)[MAX].sentence
+
+    OutgoingMail.objects.update(created_at=timezone.now() - timedelta(days=200))
+    assert known(answered.conversation, MAX) == {}
+
+
+def test_a_delay_is_over_when_the_person_wrote_or_the_days_of_trying_have_passed(answered: Answered) -> None:
+    answered.report(fields(MAX, "451 4.3.0 try later", action="delayed"), Subject="Delayed Mail")
+    now = timezone.now()
+
+    assert thread.delivery(answered.mail, now).delayed
+    assert not thread.delivery(answered.mail, now, {MAX: now}).delayed
+    assert thread.delivery(answered.mail, now, {MAX: now - timedelta(days=1)}).delayed
+    assert not thread.delivery(answered.mail, now + timedelta(days=7)).delayed
