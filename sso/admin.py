@@ -19,6 +19,7 @@ from sso.checklists import page as checklist_page
 from sso.checklists import ticks
 from sso.checklists.going import filled_form
 from sso.checklists.lists import of_kind
+from sso.checklists.values import CALLBACK
 from sso.checklists.views import ChecklistPages
 from sso.connection import ConnectionTest
 from sso.forms import PEOPLE, SMTP, URLS, ProviderForm
@@ -141,7 +142,7 @@ class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
         # A button of the list's own form: a form inside it would not be valid HTML.
         return format_html(
             '<button type="submit" class="ucs-key" formaction="{}" formmethod="post" '
-            'title="Sign in with the mailbox user" aria-label="Sign in: {}">🔑</button>',
+            'title="Generate Token: sign in with the mailbox user" aria-label="Sign in: {}">🔑</button>',
             reverse("sso:start", args=[obj.pk]),
             obj,
         )
@@ -281,7 +282,7 @@ def _console(provider: SSOProvider) -> dict[str, Any]:
     return {
         "kind": provider.type,
         "title": titles.get(provider.type, "For another OAuth 2.0 server"),
-        "redirect_label": "Authorized redirect URI" if is_google else "Redirect URI",
+        "redirect_label": "Authorized redirect URI" if is_google else CALLBACK,
         "redirect_uri": oauth.redirect_uri(provider) if named else f"{settings.BASE_URL}/login/oauth2/…",
         "origin": settings.BASE_URL if is_google else "",
         "scope": providers.preset(provider.type).scope,

@@ -8,6 +8,8 @@ from django.conf import settings
 from sso import oauth, providers, secrets
 from sso.models import SSOProvider
 
+CALLBACK = "Redirect URI (callback URL)"
+
 PERMISSIONS = {
     "imap-permission": ("To read by IMAP", "IMAP.AccessAsUser.All"),
     "pop-permission": ("To read by POP3 instead", "POP.AccessAsUser.All"),
@@ -86,9 +88,9 @@ def _values(known: Filling) -> Iterator[tuple[str, Value]]:
 
 def _redirect_uri(provider: SSOProvider) -> Value:
     if provider.type == SSOProvider.Type.GENERIC and not provider.name:
-        return Value("Redirect URI", f"{settings.BASE_URL}/login/oauth2/‹name›", "The name in small letters.")
+        return Value(CALLBACK, f"{settings.BASE_URL}/login/oauth2/‹name›", "The name in small letters.")
     is_google = provider.type == SSOProvider.Type.GOOGLE
-    return Value("Authorized redirect URI" if is_google else "Redirect URI", oauth.redirect_uri(provider))
+    return Value("Authorized redirect URI" if is_google else CALLBACK, oauth.redirect_uri(provider))
 
 
 def _powershell(provider: SSOProvider) -> Iterator[tuple[str, Value]]:
