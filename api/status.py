@@ -6,7 +6,7 @@ from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
 from alarms.troubles import troubles
-from mailsenders.models import EmailSender, OutgoingMail
+from mailsenders.models import EmailSender, OutgoingMail, SenderState
 from mailsources import standing
 from mailsources.models import EmailSource, FetchedMail
 from mailstore.workers import INTAKE, QUEUES, worker_states
@@ -95,9 +95,18 @@ def senders() -> list[dict[str, Any]]:
     )
     nothing = {"queued": 0, "retrying": 0, "uncertain": 0, "failed": 0}
     return [
-        {"name": sender.name, **_health(sender.state, sender.is_active)} | held.get(sender.pk, nothing)
+        {"name": sender.name, **_health(sender.state, sender.is_active), **_held(sender.state)}
+        | held.get(sender.pk, nothing)
         for sender in EmailSender.objects.select_related("state")
     ]
+
+
+def _held(state: SenderState) -> dict[str, Any]:
+    """Until when the budget holds mail back; None for what leaves."""
+    now = timezone.now()
+    times = {"held_until": state.held_until, "automatic_held_until": state.automatic_held_until}
+    held = {name: at if at and at > now else None for name, at in times.items()}
+    return held | {"held_for": state.held_why if any(held.values()) else ""}
 
 
 def providers() -> list[dict[str, Any]]:

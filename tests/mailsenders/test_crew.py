@@ -176,7 +176,12 @@ def test_what_a_killed_process_of_this_machine_held_is_free_at_once() -> None:
 
 def test_two_workers_together_have_no_more_connections_than_allowed(make_server: MakeServer) -> None:
     most: list[int] = []
-    server = make_server(luck=lambda phase: most.append(server.seen.open))
+    server: SmtpServer = make_server()
+
+    def luck(phase: str) -> None:
+        most.append(server.seen.open)
+
+    server.luck = luck
     sender = sender_for(server, connections=1)
     assert slots.take(sender.pk, 1) == 1
     SenderSlot.objects.update(holder="another-machine/7/abc")  # it sends at this moment
