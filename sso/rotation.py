@@ -78,6 +78,11 @@ def stale(model: type[models.Model], names: list[str]) -> "QuerySet[models.Model
     return _written_otherwise(model, names, [key_id(settings.ENCRYPTION_KEYS[0])])
 
 
+def as_stored(names: list[str]) -> dict[str, Cast]:
+    """Annotations `raw_NAME` with the cipher texts of secret columns."""
+    return {f"raw_{name}": Cast(name, models.TextField()) for name in names}
+
+
 def _foreign(model: type[models.Model], names: list[str]) -> "QuerySet[models.Model]":
     """The rows in which a secret names none of our keys; one of old names none at all."""
     return _written_otherwise(model, names, [key_id(key) for key in settings.ENCRYPTION_KEYS])
@@ -86,7 +91,7 @@ def _foreign(model: type[models.Model], names: list[str]) -> "QuerySet[models.Mo
 def _written_otherwise(
     model: type[models.Model], names: list[str], keys: list[str]
 ) -> "QuerySet[models.Model]":
-    raw = {f"raw_{name}": Cast(name, models.TextField()) for name in names}  # as it is stored
+    raw = as_stored(names)
     wanted = Q()
     for name in raw:
         ours = Q(**{name: ""}) | Q(**{f"{name}__isnull": True})
@@ -135,7 +140,7 @@ def _stored(model: type[models.Model], names: list[str], pk: object, *, lock: bo
     """The cipher texts of a row, without the empty ones; nothing if it is gone."""
     rows = model._default_manager.filter(pk=pk)
     rows = rows.select_for_update(of=("self",)) if lock else rows
-    raw = {f"raw_{name}": Cast(name, models.TextField()) for name in names}
+    raw = as_stored(names)
     row = rows.annotate(**raw).values(*raw).first() or {}
     return {name: row[f"raw_{name}"] for name in names if row.get(f"raw_{name}")}
 

@@ -4,24 +4,31 @@ from django.db.models import Model
 from django.utils import timezone
 
 from sso import secrets
-from sso.connection_models import FormerSecret
-from sso.fields import SecretUnreadable
+from sso.fields import SecretUnreadable, opened
 from sso.health import Health
-from sso.rotation import secret_columns
+from sso.models import SSOProvider
+from sso.rotation import as_stored, secret_columns
 
 
 def rows_with_token_of(provider_id: int) -> list[Model]:
     """All rows with a secret that is this provider's token URL.
 
-    Secrets can't be searched, so each is looked at: there are as many as mailboxes, not as mails.
+    Secrets can't be searched, so each is opened: there are as many as mailboxes, not as mails. Those of this
+    app are clients', servers' and former ones.
     """
     return [
         row
         for model, names in secret_columns()
-        if model is not FormerSecret
-        for row in model._default_manager.defer(*names).order_by("pk")
-        if any(_means(row, name, provider_id) for name in names)
+        if model._meta.app_label != SSOProvider._meta.app_label
+        for row in _rows(model, names, provider_id)
     ]
+
+
+def _rows(model: type[Model], names: list[str], provider_id: int) -> list[Model]:
+    stored = as_stored(names)
+    rows = model._default_manager.annotate(**stored).order_by("pk").values_list("pk", *stored)
+    pks = [pk for pk, *values in rows if any(_means(value, provider_id) for value in values)]
+    return list(model._default_manager.filter(pk__in=pks).defer(*names).order_by("pk")) if pks else []
 
 
 def wake_users(provider_id: int) -> None:
@@ -33,8 +40,8 @@ def wake_users(provider_id: int) -> None:
             rows.update(next_attempt_at=timezone.now())
 
 
-def _means(row: Model, name: str, provider_id: int) -> bool:
+def _means(value: str | None, provider_id: int) -> bool:
     try:
-        return secrets.token_name(getattr(row, name) or "") == str(provider_id)
+        return bool(value) and secrets.token_name(opened(value or "", "a password")) == str(provider_id)
     except SecretUnreadable:
         return False

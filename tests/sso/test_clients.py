@@ -7,7 +7,9 @@ from urllib.parse import unquote_plus
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -17,7 +19,8 @@ from rehearsal.oauth import Client as StoredClient
 from sso import clients, guard, tasks, tokens
 from sso.models import ProviderToken, SSOProvider
 from sso.secrets import token_url
-from tests.make import make_provider, make_signed_in_provider, make_source
+from sso.usage import rows_with_token_of
+from tests.make import make_provider, make_sender, make_signed_in_provider, make_source
 from tests.sso.conftest import MAILBOX
 from tests.sso.test_signin import BASE, click_key, come_back, decide
 
@@ -223,6 +226,19 @@ def test_the_form_asks_it_of_generic_servers_alone(admin_client: Client, setting
     assert f'value="{BASIC}" selected' in admin_client.get(f"{add}?copy={first.pk}").content.decode()
     assert admin_client.post(add, values | {"type": "google", "name": ""}).status_code == 302
     assert SSOProvider.objects.get(type="google").client_authentication == POST
+
+
+def test_who_uses_a_token_is_found_in_a_few_queries() -> None:
+    provider = make_provider()
+    url = token_url(str(provider.pk))
+    used = [make_source(password=url) for _ in range(20)] + [make_sender(password=url)]
+    lost, _ = make_source(password=url), make_sender(password="a plain one")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE mailsources_emailsource SET password = 'fernet:x' WHERE id = %s", [lost.pk])
+    with CaptureQueriesContext(connection) as asked:
+        found = rows_with_token_of(provider.pk)
+    assert {str(each) for each in found} == {str(each) for each in used}
+    assert len(asked) < 8
 
 
 @pytest.mark.parametrize("kind", ["google", "microsoft"])
