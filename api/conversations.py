@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
@@ -16,23 +17,26 @@ from api import present
 from api.auth import caller
 from api.paging import page
 from api.shapes import (
+    AnswerIn,
     AssignIn,
     ConversationDetail,
     ConversationFilter,
     ConversationIn,
     ConversationOut,
     ConversationPage,
+    FileIn,
     MessageOut,
     NoteIn,
     NoteOut,
     ReplyIn,
     SnoozeIn,
+    TimedOut,
     TransferIn,
 )
 from crm.models import ContactAddress
 from mailcore.compose import OutFile
 from mailcore.parse import PartNotFound, part_bytes
-from queues import actions, inbox
+from queues import actions, inbox, later
 from queues.losses import losses
 from queues.models import Conversation, EmailQueue, Message
 from queues.siblings import siblings
@@ -139,6 +143,7 @@ def detail(user: Any, conversation_id: int) -> dict[str, Any]:
             for e in events
         ],
         "siblings": [present.sibling(each) for each in siblings(user, conversation)],
+        "timed": [present.timed(each, conversation) for each in later.timed(conversation)],
     }
 
 
@@ -165,30 +170,41 @@ def reply_of(payload: ReplyIn, key: str) -> actions.Reply:
         html=payload.html,
         to=tuple(payload.to),
         cc=tuple(payload.cc),
-        files=tuple(_file(item.name, item.type, item.content) for item in payload.attachments),
+        files=tuple(map(file_of, payload.attachments)),
         close=payload.close,
         undo_seconds=payload.undo if payload.undo is not None else 0,
         token=key,
+        mode=actions.Mode(payload.mode),
     )
 
 
-def _file(name: str, type_: str, content: str) -> OutFile:
+def file_of(item: FileIn) -> OutFile:
+    """A file of a request, in clear bytes."""
     try:
-        return OutFile(name=name, type=type_, data=base64.b64decode(content, validate=True))
+        data = base64.b64decode(item.content, validate=True)
     except binascii.Error as error:
-        raise HttpError(422, f"attachments: the content of {name!r} is not base64.") from error
+        raise HttpError(422, f"attachments: the content of {item.name!r} is not base64.") from error
+    return OutFile(name=item.name, type=item.type, data=data, content_id=item.content_id)
 
 
-@router.post("conversations/{int:conversation_id}/replies", response={201: MessageOut}, by_alias=True)
+@router.post(
+    "conversations/{int:conversation_id}/replies", response={201: MessageOut, 202: TimedOut}, by_alias=True
+)
 def reply(
     request: HttpRequest,
     conversation_id: int,
-    payload: ReplyIn,
+    payload: AnswerIn,
     idempotency_key: Header[str] = "",
 ) -> tuple[int, dict[str, Any]]:
-    """Answer the customer. The same Idempotency-Key gives the same message again, and one mail."""
+    """Answer the customer. The same Idempotency-Key gives the same message again, and one mail.
+
+    With `send_at` the answer waits (202), and there is no message before it leaves.
+    """
     user = caller(request)
     conversation = inbox.conversation(user, conversation_id)
+    if payload.send_at is not None:
+        answer = replace(reply_of(payload, idempotency_key), send_at=payload.send_at)
+        return 202, present.timed(actions.schedule(user, conversation, answer), conversation)
     sent = actions.reply(user, conversation, reply_of(payload, idempotency_key))
     return 201, present.message(sent)
 

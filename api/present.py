@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from mailsenders import holds
 from mailsenders.models import OutgoingMail
-from queues.models import Attachment, Conversation, EmailQueue, Message
+from queues import later
+from queues.models import Attachment, Conversation, Draft, EmailQueue, Message
 from queues.siblings import Sibling
 
 BASE = "/api/v1.0"
@@ -71,6 +72,7 @@ def message(row: Message) -> dict[str, Any]:
         "attachments": [attachment(item) for item in row.attachments.all()],
         "invitations": row.invitations,
         "protection": row.protection,
+        "outside": row.is_outside,
         "message_id": row.message_id,
         "in_reply_to": row.in_reply_to,
         "defects": row.defects,
@@ -110,3 +112,17 @@ def delivery(mail: OutgoingMail) -> dict[str, Any]:
 def name_of(user: User | None) -> str | None:
     """A user's name for sign-in, or None for the system."""
     return user.get_username() if user else None
+
+
+def timed(row: Draft, conversation: Conversation) -> dict[str, Any]:
+    """An answer that waits for its time, or for a word of its author."""
+    return {
+        "id": row.pk,
+        "agent": row.agent.user.get_username(),
+        "send_at": row.send_at,
+        "held_why": row.held_why or later.why_held(row, conversation),
+        "to": row.to,
+        "cc": row.cc,
+        "text": row.text,
+        "outside": row.is_outside,
+    }

@@ -1,13 +1,17 @@
 """The JSON shapes of the API: what programs rely on."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
 from pydantic import StringConstraints
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """A text that is looked up as it is: PostgreSQL has no NUL."""
+
+CONTENT_ID = r"^([A-Za-z0-9._-]+@[A-Za-z0-9.-]+)?$"
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+"""The id of a row."""
 
 
 class Person(Schema):
@@ -89,7 +93,9 @@ class DeliveryOut(Schema):
     attempts: int
     last_answer: str
     last_error: str
-    copy_state: str = Field(description="In the Sent folder: wanted, done, failed; empty when none is wanted.")
+    copy_state: str = Field(
+        description="In the Sent folder: wanted, done, failed; empty when none is wanted."
+    )
     folder_note: str = Field(description="What came of looking into the Sent folder.")
     next_attempt_at: datetime | None
     waits_for: str
@@ -113,6 +119,7 @@ class MessageOut(Schema):
     attachments: list[AttachmentOut]
     invitations: list[InvitationOut]
     protection: str = Field(description="signed or encrypted (S/MIME, PGP), not checked; empty for neither.")
+    outside: bool = Field(description="Between us and somebody who was asked; the customer never sees it.")
     message_id: str
     in_reply_to: str
     defects: list[str]
@@ -149,6 +156,28 @@ class SiblingOut(Schema):
     agent: str | None
 
 
+class TimedOut(Schema):
+    """An answer that waits: for its time, or, if somebody wrote meanwhile, for a person."""
+
+    id: int
+    agent: str
+    send_at: datetime | None
+    held_why: str
+    to: list[str]
+    cc: list[str]
+    text: str
+    outside: bool
+
+
+class RecipientsOut(Schema):
+    """Who would get an answer, and from whom."""
+
+    from_: Person = Field(serialization_alias="from")
+    to: list[Person]
+    cc: list[Person]
+    warning: str
+
+
 class ReturnedOut(Schema):
     """An address of an answer that did not take our last mail."""
 
@@ -166,6 +195,7 @@ class ConversationDetail(ConversationOut):
     events: list[EventOut]
     returned: list[ReturnedOut] = Field(description="Of those who would get an answer.")
     siblings: list[SiblingOut]
+    timed: list[TimedOut]
 
 
 class ConversationPage(Schema):
@@ -200,6 +230,9 @@ class FileIn(Schema):
     name: str = Field(min_length=1, max_length=300)
     type: str = "application/octet-stream"
     content: str
+    content_id: str = Field(
+        "", max_length=100, pattern=CONTENT_ID, description="Of a picture that the html shows as cid:…."
+    )
 
 
 class ReplyIn(Schema):
@@ -211,6 +244,24 @@ class ReplyIn(Schema):
     cc: list[str] = []
     attachments: list[FileIn] = []
     close: bool = False
+    mode: Literal["reply", "all"] = Field("all", description="Whom it goes to if `to` is left out.")
+    undo: int | None = Field(None, ge=0, le=3600, description="Seconds in which it can be taken back.")
+
+
+class AnswerIn(ReplyIn):
+    """A reply to a conversation, now or later."""
+
+    send_at: datetime | None = Field(None, description="When it is to leave, with its time zone.")
+
+
+class ForwardIn(Schema):
+    """A message for somebody who is not the customer."""
+
+    to: list[str] = []
+    cc: list[str] = []
+    text: str = ""
+    attachments: list[FileIn] = []
+    enclosed: list[Id] = Field([], description="Ids of the message's own attachments that go along.")
     undo: int | None = Field(None, ge=0, le=3600, description="Seconds in which it can be taken back.")
 
 
@@ -232,10 +283,6 @@ class AssignIn(Schema):
     """Who is to have it."""
 
     agent: Text
-
-
-Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
-"""The id of a row."""
 
 
 class MergeIn(Schema):

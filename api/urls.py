@@ -2,7 +2,7 @@
 
 from ninja import NinjaAPI
 
-from api import conversations, deliveries, objects, problems, threads
+from api import answers, conversations, deliveries, objects, problems, threads
 from api.auth import KeyAuth
 
 api = NinjaAPI(
@@ -14,6 +14,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", conversations.router)
+api.add_router("", answers.router)
 api.add_router("", deliveries.router)
 api.add_router("", threads.router)
 api.add_router("", objects.router)

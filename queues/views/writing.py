@@ -15,7 +15,7 @@ from queues.actions import NewFile, NewMailArrived, Reply
 from queues.capacity import MOST_BYTES
 from queues.forms import DraftForm, NoteForm, ReplyForm
 from queues.models import Conversation, Message
-from queues.presentation import clock, contact_name, person
+from queues.presentation import contact_name, person
 from queues.refusals import ActionRefused
 from queues.thread import letter
 from queues.views.conversations import retold
@@ -42,7 +42,7 @@ def reply(request: DeskRequest, pk: int) -> HttpResponse:
     answer = _reply(request, row, form.cleaned_data)
     if answer.send_at is not None:
         draft = actions.schedule(request.user, row, answer)
-        toast = {"text": f"The answer leaves on {clock(answer.send_at)}.", "seconds": 6}
+        toast = {"text": "The answer waits for its time.", "seconds": 6}
         return retold(
             request, draft.conversation_id, composer="desk/bar.html", composer_reset=True, toast=toast
         )
@@ -122,7 +122,10 @@ def note(request: DeskRequest, pk: int) -> HttpResponse:
 @signed_in
 def bar(request: DeskRequest, pk: int) -> HttpResponse:
     """The buttons that open the editors."""
-    row = inbox.conversation(request.user, pk)
+    return _bar(request, inbox.conversation(request.user, pk))
+
+
+def _bar(request: DeskRequest, row: Conversation) -> HttpResponse:
     return render(
         request, "desk/bar.html", {"conversation": row, "contact": {"who": person(contact_name(row.contact))}}
     )
@@ -135,7 +138,7 @@ def draft(request: DeskRequest, pk: int) -> HttpResponse:
     row = inbox.conversation(request.user, pk)
     if request.method == "DELETE":
         actions.discard_draft(request.user, row, is_outside="outside" in request.GET)
-        return bar(request, pk)
+        return _bar(request, row)
     form = DraftForm(request.POST)
     form.check()
     data = form.cleaned_data

@@ -45,7 +45,7 @@ def _agents() -> Any:
 
 def _queues() -> Any:
     return EmailQueue.objects.select_related("sender").prefetch_related(
-        "members__user", "skill_demands__skill", "languages"
+        "members__user", "skill_demands__skill", "languages", "acknowledgement_texts"
     )
 
 
@@ -83,6 +83,7 @@ def _agent(row: Agent) -> dict[str, Any]:
             "skills": {level.skill.name: level.level for level in row.skill_levels.all()},
             "languages": {level.language_id: level.level for level in row.language_levels.all()},
             "capacity": row.capacity,
+            "signature": row.signature,
         }
     )
 
@@ -90,7 +91,10 @@ def _agent(row: Agent) -> dict[str, Any]:
 def _sender(row: EmailSender) -> dict[str, Any]:
     keys = ["name", "server_type", "server_address", "service_port", "username", "email_address"]
     values = {key: getattr(row, key) for key in [*keys, "display_name"]}
+    values["aliases"] = row.aliases.split()
     limits = {key: getattr(row, name) for key, name in LIMITS.items() if getattr(row, name) is not None}
+    copies = row.sent_copy if row.sent_copy != EmailSender.SentCopy.NONE else ""
+    values |= {"sent_copy": copies, "sent_folder": row.sent_folder}
     values |= {"password": _token_url(row.password), "limits": limits}
     values |= {} if row.connections == 3 else {"connections": row.connections}
     return _filled(values) | ({} if row.is_active else {"active": False})
@@ -100,6 +104,7 @@ def _queue(row: EmailQueue) -> dict[str, Any]:
     languages = [language.tag for language in row.languages.all()]
     # The first language is the one assumed when in doubt.
     languages.sort(key=lambda tag: (tag != row.default_language_id, tag))
+    texts = sorted(row.acknowledgement_texts.all(), key=lambda each: each.language_id)
     return _filled(
         {
             "name": row.name,
@@ -115,7 +120,15 @@ def _queue(row: EmailQueue) -> dict[str, Any]:
             "reply_to_closed": row.reply_to_closed,
             "changed_subject": row.changed_subject,
             "signature": row.signature,
+            "from_name": row.from_name,
+            "quoted": row.quoted,
+            "undo": row.undo_seconds,
             "acknowledgement": row.acknowledgement,
+            "acknowledgement_outside_hours": row.acknowledgement_outside,
+            "acknowledgements": {each.language_id: each.text for each in texts if each.text},
+            "acknowledgements_outside_hours": {
+                each.language_id: each.outside_text for each in texts if each.outside_text
+            },
             "acknowledgement_limit": row.acknowledgement_limit,
         }
     )

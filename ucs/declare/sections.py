@@ -11,7 +11,7 @@ from agents.models import Agent, Language, Skill
 from mailsenders.models import EmailSender
 from mailsources import addressing
 from mailsources.models import EmailSource
-from queues.models import EmailQueue
+from queues.models import AcknowledgementText, EmailQueue
 from sso import tokens
 from sso.models import SSOProvider
 from ucs.declare.changes import Changes, set_levels, set_members, write
@@ -83,7 +83,8 @@ def sso_provider(entry: Entry, changes: Changes) -> None:
 def agent(entry: Entry, changes: Changes) -> None:
     """agents: who can sign in, and what they can do."""
     entry.check_keys(
-        {"username", "password", "email", "name", "role", "skills", "languages", "capacity"}, {"username"}
+        {"username", "password", "email", "name", "role", "skills", "languages", "capacity", "signature"},
+        {"username"},
     )
     user = existing(User, username=entry.text("username"))
     created = user.pk is None
@@ -107,7 +108,8 @@ def agent(entry: Entry, changes: Changes) -> None:
         user.save(update_fields=["password"])
     differs += write(entry, user, fields)
     profile = existing(Agent, user=user)
-    differs += write(entry, profile, {"role": role, "capacity": entry.number("capacity", 1)})
+    work = {"role": role, "capacity": entry.number("capacity", 1), "signature": entry.text("signature")}
+    differs += write(entry, profile, work)
     add = "add it under {}"
     skills = {
         find(entry, "skills", Skill, "name", name, add.format("skills")): level
@@ -139,7 +141,8 @@ def sender(entry: Entry, changes: Changes) -> None:
     entry.check_keys(
         {
             *("name", "server_type", "server_address", "service_port", "username", "password"),
-            *("email_address", "display_name", "limits", "connections", "active"),
+            *("email_address", "display_name", "aliases", "limits", "connections", "active"),
+            *("sent_copy", "sent_folder"),
         },
         {"name", "server_type", "server_address", "email_address"},
     )
@@ -157,6 +160,9 @@ def sender(entry: Entry, changes: Changes) -> None:
         "password": password(entry, row.password),
         "email_address": entry.text("email_address"),
         "display_name": entry.text("display_name"),
+        "sent_copy": entry.choice("sent_copy", EmailSender.SentCopy.values, EmailSender.SentCopy.NONE),
+        "sent_folder": entry.text("sent_folder"),
+        "aliases": "\n".join(entry.names("aliases")),
         "connections": entry.number("connections", 3),
         "is_active": entry.truth("active", True),
     }
@@ -170,7 +176,8 @@ def queue(entry: Entry, changes: Changes) -> None:
         {
             *("name", "sender", "members", "skills", "languages", "language_level", "mode", "wait_rule"),
             *("sla", "hours", "reply_to_closed", "changed_subject", "pci", "signature"),
-            *("acknowledgement", "acknowledgement_limit"),
+            *("from_name", "quoted", "undo", "acknowledgement", "acknowledgement_outside_hours"),
+            *("acknowledgements", "acknowledgements_outside_hours", "acknowledgement_limit"),
         },
         {"name"},
     )
@@ -195,7 +202,11 @@ def queue(entry: Entry, changes: Changes) -> None:
         "reply_to_closed": entry.choice("reply_to_closed", EmailQueue.ReplyToClosed.values, "reopen"),
         "changed_subject": entry.choice("changed_subject", EmailQueue.ChangedSubject.values, "join"),
         "signature": entry.text("signature"),
+        "from_name": entry.choice("from_name", EmailQueue.FromName.values, EmailQueue.FromName.SENDER),
+        "quoted": entry.choice("quoted", EmailQueue.Quoted.values, EmailQueue.Quoted.LAST),
+        "undo_seconds": entry.number("undo"),
         "acknowledgement": entry.text("acknowledgement"),
+        "acknowledgement_outside": entry.text("acknowledgement_outside_hours"),
         "acknowledgement_limit": entry.number("acknowledgement_limit", 100),
     }
     differs = write(entry, row, fields)
@@ -210,7 +221,24 @@ def queue(entry: Entry, changes: Changes) -> None:
     differs += set_levels(row, "skill_demands", "skill", skills)
     differs += set_members(row.languages, languages, "languages")
     differs += set_members(row.members, members, "members")
+    differs += _acknowledgements(entry, row)
     changes.note(f"email queue {row.name}", differs, created)
+
+
+def _acknowledgements(entry: Entry, row: EmailQueue) -> list[str]:
+    """The texts by language: what the file doesn't name is taken away."""
+    usual, outside = entry.part("acknowledgements"), entry.part("acknowledgements_outside_hours")
+    tags = [*usual.values, *(tag for tag in outside.values if tag not in usual.values)]
+    differs: list[str] = []
+    for tag in tags:
+        language = find(entry, "acknowledgements", Language, "tag", tag, "add it under languages")
+        text = existing(AcknowledgementText, queue=row, language=language)
+        fields = {"text": usual.text(tag), "outside_text": outside.text(tag)}
+        differs += [f"acknowledgement {tag}" for _ in write(entry, text, fields)[:1]]
+    for text in row.acknowledgement_texts.exclude(language__in=tags):
+        differs.append(f"acknowledgement {text.language_id}")
+        text.delete()
+    return differs
 
 
 def _sender_of(entry: Entry) -> EmailSender | None:
