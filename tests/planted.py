@@ -7,6 +7,7 @@ lacks, until Ctrl-C, and then takes the objects away again. ``--answers`` prints
 
 import argparse
 import os
+import signal
 import sys
 import threading
 import time
@@ -37,15 +38,13 @@ ANSWERS = (
 
 @dataclass
 class Planted:
-    """What was made, to be taken away again, and the servers that are played."""
+    """What was made, and the servers that are played."""
 
     rows: list[Any] = field(default_factory=list)
     stops: list[Callable[[], object]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def remove(self) -> None:
-        for row in reversed(self.rows):
-            row.delete()
+    def stop(self) -> None:
         for stop in reversed(self.stops):
             stop()
 
@@ -65,8 +64,10 @@ def main() -> int:
     import django  # noqa: PLC0415 - the environment must be complete first
 
     django.setup()
-    from tests.planting import plant  # noqa: PLC0415 - models want the settings
+    from tests.planting import clear, plant  # noqa: PLC0415 - models want the settings
 
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     planted = Planted()
     try:
         plant(planted)
@@ -77,7 +78,8 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        planted.remove()
+        clear()
+        planted.stop()
 
 
 def serve_in_thread(server: Any) -> Callable[[], None]:

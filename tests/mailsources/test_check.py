@@ -6,9 +6,11 @@ import pytest
 from pytest_django import Settings
 
 from mailsources.check import test_connection as climb
+from mailsources.faults import MailboxError
 from mailsources.models import SourceState
+from mailsources.rights import folder_rights
 from tests.mailsources.conftest import KINDS, source_at
-from tests.make import make_mail
+from tests.make import make_mail, make_source
 from tests.servers.dovecot import Dovecot
 
 pytestmark = pytest.mark.django_db
@@ -70,3 +72,67 @@ def test_an_unsaved_source_can_be_tested(dovecot: Dovecot) -> None:
     source = source_at(dovecot)
     source.pk = None
     assert all(step.ok for step in climb(source))
+
+
+def test_a_folder_for_reading_only_is_told() -> None:
+    source = make_source(after_import="delete", folder="Shared")
+    answers: dict[bytes, Any] = {b"READ-ONLY": [b""]}
+    client = Client(answers, rights="")
+    with pytest.raises(MailboxError, match="for reading only") as told:
+        folder_rights(client, source)
+    assert told.value.cause.name == "read_only"
+
+
+@pytest.mark.parametrize(
+    ("choice", "flags", "rights", "lacks"),
+    [
+        ("read", (rb"\Seen",), "lrs", ""),
+        ("read", (rb"\Deleted",), "", "mark mails as read"),
+        ("read", (rb"\Seen",), "lr", "mark mails as read"),
+        ("delete", (rb"\Deleted",), "lrste", ""),
+        ("delete", (rb"\Deleted",), "lrst", "remove deleted mails"),
+        ("delete", (rb"\Deleted",), "lrsd", ""),
+        ("delete", (), "", "delete mails"),
+    ],
+)
+def test_rights_are_asked_for_before_they_are_needed(
+    choice: str, flags: tuple[bytes, ...], rights: str, lacks: str
+) -> None:
+    source = make_source(after_import=choice)
+    client = Client({b"PERMANENTFLAGS": flags}, rights)
+    if not lacks:
+        assert "may be changed" in folder_rights(client, source)
+        return
+    with pytest.raises(MailboxError, match=lacks) as told:
+        folder_rights(client, source)
+    assert told.value.cause.field == "after_import"
+
+
+class Client:
+    """As much of an IMAP client as says what may be done in a folder."""
+
+    def __init__(self, answers: dict[bytes, Any], rights: str) -> None:
+        self.answers, self.rights = answers, rights
+        self._imap = self
+
+    def select_folder(self, name: str) -> dict[bytes, Any]:
+        return self.answers
+
+    def has_capability(self, name: str) -> bool:
+        return bool(self.rights)
+
+    def _normalise_folder(self, name: str) -> str:
+        return name
+
+    def myrights(self, name: str) -> tuple[str, list[bytes]]:
+        return "OK", [f"INBOX {self.rights}".encode()]
+
+
+def test_a_forwarding_source_is_tested_as_well(settings: Settings) -> None:
+    settings.INBOUND_DOMAIN = ""
+    (step,) = climb(make_source(server_type="FORWARDING", public_address="support@example.com"))
+    assert (step.name, step.cause.name) == ("Address", "forwarding_domain")
+    settings.INBOUND_DOMAIN = "inbound.example.com"
+    steps = climb(make_source(server_type="FORWARDING", public_address="help@example.com"))
+    assert [step.name for step in steps] == ["Address", "Intake"]
+    assert steps[-1].cause.name == "intake_silent"

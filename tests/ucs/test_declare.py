@@ -14,6 +14,7 @@ from mailsenders.models import EmailSender
 from mailsources.models import EmailSource
 from queues.models import EmailQueue
 from sso import tokens
+from sso.connection_models import FormerSecret
 from sso.models import ProviderToken, SSOProvider
 from sso.oauth import Grant
 from ucs.declare.apply import apply_file
@@ -96,6 +97,8 @@ def test_a_changed_value_is_told_but_a_secret_is_not(settings_file: Path) -> Non
     changes = apply_file(settings_file)
     assert changes.lines == ["changed email sender support-out: service_port: 587 → 25, password (secret)"]
     assert EmailSender.objects.get().password == "secret-2"
+    way = FormerSecret.objects.get()  # one can go back to it for a week
+    assert (way.secret, way.values["service_port"]) == ("secret-1", 587)
 
 
 def test_export_can_be_applied_again_and_holds_no_secret(settings_file: Path) -> None:

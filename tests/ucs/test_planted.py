@@ -12,7 +12,7 @@ from sso.models import SSOProvider
 from sso.steps import Step
 from tests.make import make_queue
 from tests.planted import ANSWERS, Planted
-from tests.planting import LoginService, plant
+from tests.planting import LoginService, clear, plant
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +24,9 @@ def planted(settings: Settings) -> Iterator[Planted]:
     found = Planted()
     plant(found)
     yield found
-    found.remove()
+    clear()
+    found.stop()
+    assert not EmailSender.objects.filter(name__startswith="planted").exists()
 
 
 def last_of_sender(number: int) -> Step:
