@@ -35,7 +35,7 @@ def detect(text: str, among: Sequence[str]) -> tuple[str, float]:
         ("", 0.0) when there is too little text, or no language to choose from that can be told.
     """
     text = text[:_LONGEST]
-    if sum(map(str.isalpha, text)) < _SHORTEST:
+    if not among or sum(map(str.isalpha, text)) < _SHORTEST:
         return "", 0.0
     tags = {tag.replace("_", "-").partition("-")[0].lower(): tag for tag in reversed(among)}
     try:

@@ -119,7 +119,9 @@ class Batch:
         give_ids(self._new_raws)
         copy_in(self._new_raws)
         for row in rows:
-            row.raw = row.raw  # the raw mail has its id only now
+            row.raw = raw = row.raw  # the raw mail has its id only now
+            if raw is not None:
+                raw.forget_who_names_it()
         FetchedMail.objects.filter(pk__in=self._freed).update(uidl=None)
         new = [row for row in rows if row.pk is None]
         give_ids(new)

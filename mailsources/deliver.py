@@ -34,7 +34,7 @@ owed = Owed()
 
 State = FetchedMail.State
 
-PORTION_OCTETS = 8 * 1024 * 1024
+PORTION_OCTETS = 4 * 1024 * 1024
 """Of raw mail in memory at once; a bigger mail comes alone."""
 
 PATIENCE_SECONDS = 60.0
@@ -201,6 +201,8 @@ def _rows(portion: Sequence[Claim]) -> dict[int, FetchedMail]:
     sources = EmailSource.objects.select_related("queue").in_bulk(ids)
     for row in rows.values():
         row.source = sources[row.source_id]
+        if row.raw is not None:
+            row.raw.forget_who_names_it()
     return rows
 
 

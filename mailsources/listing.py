@@ -8,7 +8,7 @@ LONGEST_HEADERS = 256 * 1024
 """Octets; what is taken of a mail that is too big."""
 
 BATCH_MAILS = 50
-BATCH_OCTETS = 8 * 1024 * 1024
+BATCH_OCTETS = 4 * 1024 * 1024
 _MOST_OCTETS = 2**62  # a column holds
 
 

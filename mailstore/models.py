@@ -45,6 +45,10 @@ class RawMail(models.Model):
     def __str__(self) -> str:
         return f"raw mail {self.pk} ({self.size} octets)"
 
+    def forget_who_names_it(self) -> None:
+        """Let go of rows in memory that hold this one: in a circle the bytes stay until it is collected."""
+        self._state.fields_cache.clear()
+
     def as_bytes(self) -> bytes:
         """The mail exactly as it was received or as it was frozen for sending."""
         # A process of the earlier version may have stored it while, or after, the migration ran.
