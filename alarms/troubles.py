@@ -1,6 +1,7 @@
 """What is wrong at this moment, over all floors: the one list that status, banner and mails share."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from hashlib import sha256
 
 from django.db.models import Count
@@ -12,7 +13,7 @@ from alarms.models import ENDING
 from alarms.sender_troubles import sender_troubles
 from alarms.trouble import Trouble
 from mailsources import standing
-from mailsources.models import EmailSource, FetchedMail
+from mailsources.models import EmailSource, FetchedMail, SentFolder
 from mailstore.workers import INTAKE, QUEUES, worker_states
 from queues import brakes
 from queues.models import EmailQueue
@@ -20,6 +21,7 @@ from sso.models import SSOProvider
 
 __all__ = ["Trouble", "troubles"]
 
+ANSWERS_FOR = timedelta(days=1)
 SILENT_WORKERS = "no worker answers: start one with manage.py up."
 SILENT_INTAKE = (
     "there are forwarding sources, but no process takes their mail: set UCS_INTAKE_BIND and start "
@@ -29,7 +31,8 @@ SILENT_INTAKE = (
 
 def troubles() -> list[Trouble]:
     """Everything that a person should see to; few queries, but one for each sender with a budget."""
-    return [*_sources(), *sender_troubles(), *_providers(), *_queues(), *_workers(), *_endings()]
+    parts = (_sources(), sender_troubles(), _sent_folders(), _providers(), _queues(), _workers(), _endings())
+    return [each for part in parts for each in part]
 
 
 def _sources() -> Iterator[Trouble]:
@@ -64,6 +67,17 @@ def _providers() -> Iterator[Trouble]:
             yield Trouble(
                 f"provider:{provider.pk}:failing", f"provider {provider.name}", sentence, link, provider.owner
             )
+
+
+def _sent_folders() -> Iterator[Trouble]:
+    """Copies that can't be made, and mails in doubt that can't be looked for."""
+    failing = SentFolder.objects.filter(failures__gt=0, sender__is_active=True)
+    lately = failing.filter(last_error_at__gt=timezone.now() - ANSWERS_FOR)  # it is opened only when needed
+    for folder in lately.select_related("sender"):
+        link = _change("mailsenders_emailsender", folder.sender_id)
+        title = f"Sent folder of {folder.sender.name}"
+        key = f"sender:{folder.sender_id}:sent-folder"
+        yield Trouble(key, title, folder.last_error, link, is_urgent=False)
 
 
 def _queues() -> Iterator[Trouble]:

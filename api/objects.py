@@ -117,6 +117,8 @@ def _sender(row: EmailSender) -> dict[str, Any]:
         "username",
         "email_address",
         "display_name",
+        "sent_copy",
+        "sent_folder",
     ]
     return {"id": row.pk, **{key: getattr(row, key) for key in plain}} | {
         "password": describe(row.password),

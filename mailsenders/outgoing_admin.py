@@ -48,7 +48,7 @@ class OutgoingAdmin(ProductAdmin):
 
     fields = (
         *("sender", "mail_from", "answers", "message_id", "is_automatic", "created", "created_by"),
-        *("attempts", "due", "sent", "last_answer"),
+        *("attempts", "due", "sent", "last_answer", "sent_folder", "alias"),
     )
     readonly_fields = fields
 
@@ -105,6 +105,10 @@ class OutgoingAdmin(ProductAdmin):
     @display(description="Sent", ordering="sent_at")
     def sent(self, obj: OutgoingMail) -> SafeString | str:
         return when(obj.sent_at)
+
+    @display(description="Sent folder")
+    def sent_folder(self, obj: OutgoingMail) -> str:
+        return obj.folder_note or obj.get_copy_display()
 
     @display(description="Recipients")
     def answers(self, obj: OutgoingMail) -> SafeString:

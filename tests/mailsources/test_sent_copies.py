@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from alarms.troubles import troubles
 from mailsenders import connections, filing, outbox, sending
 from mailsenders.envelope import Envelope
 from mailsenders.models import EmailSender, OutgoingMail, OutgoingRecipient
@@ -357,3 +358,13 @@ def test_a_provider_that_saves_has_time_to(settings: Settings, source: EmailSour
 
     mail.refresh_from_db()
     assert (mail.copy, mail.folder_tries) == (Copy.WANTED, 0)
+
+
+def test_a_folder_that_can_not_be_opened_is_an_alarm(source: EmailSource) -> None:
+    EmailSource.objects.update(service_port=9)
+    mail = sent(sender_of(source))
+    work(mail.sender)
+
+    assert [each.title for each in troubles() if "sent-folder" in each.key] == [
+        f"Sent folder of {mail.sender}"
+    ]
