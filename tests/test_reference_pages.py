@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from rehearsal.oauth.microsoft import MAIL_SCOPES
 from tests import product as products
@@ -144,15 +144,19 @@ def product(
 
 @pytest.fixture
 def page(chromium: Browser, product: Product) -> Iterator[Page]:
-    """A browser at the product; errors on its console fail the test."""
+    """A browser at the product; errors of its pages fail the test, those of the providers' pages don't."""
     errors: list[str] = []
+
+    def is_ours(said: ConsoleMessage) -> bool:
+        return said.type == "error" and said.location["url"].startswith(product.url)
+
     context = chromium.new_context(
         base_url=product.url, viewport={"width": 1280, "height": 900}, ignore_https_errors=True
     )
     page = context.new_page()
     page.set_default_timeout(20_000)
     page.on("pageerror", lambda one: errors.append(str(one)))
-    page.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
+    page.on("console", lambda one: errors.append(f"{one.text} {one.location}") if is_ours(one) else None)
     yield page
     context.close()
     assert errors == []
