@@ -102,6 +102,9 @@ def move_messages(messages: list[Message], before: Conversation, after: Conversa
     taken = after.messages.exclude(compose_token=None).values("compose_token")
     rows.filter(compose_token__in=taken).update(compose_token=None)  # the same key was used in both
     rows.update(conversation=after)
+    if any(message.is_outside for message in messages):
+        after.has_outside = True
+        after.save(update_fields=["has_outside"])
     outbox.reorder([message.outgoing_id for message in messages if message.outgoing_id], after.pk)
     tracking.move(map(crm_reference, messages), after.pk, after.number)
 

@@ -27,18 +27,9 @@ from queues.drafted import Draft, DraftFile, FirstDraft
 from queues.texts import check_acknowledgement, check_signature
 
 __all__ = [
-    "AcknowledgementText",
-    "Attachment",
-    "Conversation",
-    "Draft",
-    "DraftFile",
-    "EmailQueue",
-    "Event",
-    "FirstDraft",
-    "Message",
-    "Note",
-    "QueueSkill",
-]
+    "AcknowledgementText", "Attachment", "Conversation", "Draft", "DraftFile", "EmailQueue", "Event",
+    "FirstDraft", "Message", "Note", "QueueSkill",
+]  # fmt: skip
 
 
 class EmailQueue(models.Model):
@@ -111,11 +102,7 @@ class EmailQueue(models.Model):
         "name in From", max_length=10, choices=FromName, default=FromName.SENDER, db_default=FromName.SENDER
     )
     quoted = models.CharField(
-        "quoted below an answer",
-        max_length=10,
-        choices=Quoted,
-        default=Quoted.LAST,
-        db_default=Quoted.LAST,
+        "quoted below an answer", max_length=10, choices=Quoted, default=Quoted.LAST, db_default=Quoted.LAST
     )
     undo_seconds = models.PositiveSmallIntegerField(
         null=True,

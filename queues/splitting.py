@@ -55,6 +55,10 @@ def split(
     now = timezone.now()
     new = _begin(row, messages, subject, now)
     _carry(messages, row, new)
+    if all(message.is_outside for message in messages):  # a matter of their own, with whoever was asked
+        new.messages.update(is_outside=False)
+        new.has_outside = False
+        new.save(update_fields=["has_outside"])
     had = row.due_at
     _rest_of(row, now)
     _begin_turn(new, messages, had if row.due_at is None else None, now)

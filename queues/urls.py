@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from queues.views import account, acts, conversations, first, held, lists, losses, mails, threads, timed, writing
+from queues.views import (
+    account,
+    acts,
+    conversations,
+    first,
+    held,
+    lists,
+    losses,
+    mails,
+    threads,
+    timed,
+    writing,
+)
 
 urlpatterns = [
     path("", lists.desk, name="desk"),

@@ -184,3 +184,25 @@ class TestComingBack:
         actions.reply(alice.user, asked.conversation, Reply(text="We ask."))
         back(sent, "Away.", Auto_Submitted="auto-replied")
         assert Conversation.objects.get().state == State.PENDING
+
+
+class TestMoving:
+    """Merged, split, moved: the two sides stay apart."""
+
+    def test_merged(self, alice: Agent, asked: Message) -> None:
+        came = back(forward(alice, asked))
+        other = receive(asked.conversation.queue)
+        merged = actions.merge(alice.user, asked.conversation, other.conversation)
+        assert merged.has_outside
+        again = back(Message.objects.get(direction="out"), "More.", In_Reply_To=f"<{came.message_id}>")
+        assert (again.conversation, again.is_outside) == (merged, True)
+        assert CARRIER not in [each.email for each in computed_recipients(other).cc]
+
+    def test_split_off_it_is_a_matter_with_who_was_asked(self, alice: Agent, asked: Message) -> None:
+        came = back(forward(alice, asked))
+        new = actions.split(alice.user, asked.conversation, [came.pk])
+        came.refresh_from_db()
+        assert (came.is_outside, new.has_outside) == (False, False)
+        assert new.contact.addresses.get().email == CARRIER
+        answer = actions.reply(alice.user, new, Reply(text="Thanks."))
+        assert ([each["email"] for each in answer.to], answer.is_outside) == ([CARRIER], False)
