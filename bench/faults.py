@@ -125,7 +125,7 @@ def machines(authority: Authority, mails: int) -> Verdict:
             if number % 3 == 2:
                 _restart_database(hard=number % 2 == 0)
             print(f"  {sum(sink.taken().values())} of {mails} taken", flush=True)
-        done = wait_until(lambda: is_settled(sender), 120)
+        done = wait_until(lambda: is_settled(sender), 240)
         print(f"  all settled: {done}", flush=True)
         time_passes(sender)
         return judge(rows, sink.taken())

@@ -46,6 +46,7 @@ def take(sender: EmailSender) -> Line | None:
         if has_slot and kept.server == server and background.run(_is_alive(kept)):
             return kept
         drop(sender.pk, kept)
+    slots.release_all(sender.pk)  # of a turn that broke off while the database was away
     slot = slots.take(sender.pk, sender.connections)
     if slot is None:
         return None

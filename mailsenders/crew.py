@@ -9,6 +9,7 @@ So what several connections want noted goes into one statement, a slow server ke
 a connection begins its next mail only when the answer to the last one is committed.
 """
 
+import asyncio
 import logging
 import threading
 import time
@@ -20,7 +21,7 @@ from functools import partial
 from queue import Empty
 from typing import Any, TypeVar
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
 from mailsenders import background, claims, connections, outbox, parking, slots
@@ -92,6 +93,7 @@ class Crew:
         self.idle: list[Line] = []
         self.flights: dict[int, Flight] = {}
         self.dials: dict[int, Future[None]] = {}
+        self.is_home = False
 
     def run(self, line: Line) -> bool:
         """Send until nothing is due, the time is over or the process is to end.
@@ -262,7 +264,11 @@ class Crew:
 
     async def _dial(self, slot: int, dialling: Any) -> None:
         try:
-            self.inbox.put(Opened(slot, await dialling))
+            line = await dialling
+            if self.is_home:
+                await line.close()
+            else:
+                self.inbox.put(Opened(slot, line))
         except SmtpError as error:
             self.inbox.put(Opened(slot, None, str(error)))
         except Exception:
@@ -301,16 +307,38 @@ class Crew:
         for flight in self.flights.values():
             flight.work.cancel()
             connections.close(flight.line, politely=False)
-        for dial in self.dials.values():
-            dial.cancel()
+        self._stop_dialling()
+        kept = self.idle.pop(0) if self.idle and self.idle[0].slot else None
+        for line in self.idle:
+            connections.close(line)
+        others = [*self.idle, *(flight.line for flight in self.flights.values())]
         try:
             self._give_back()
-            if self.idle and self.idle[0].slot:
-                connections.keep(self.sender_id, self.idle.pop(0))
-            slots.release(self.sender_id, [*self.dials, *(each.line.slot for each in self.flights.values())])
-        finally:
-            for line in self.idle:
-                connections.drop(self.sender_id, line, politely=True)
+            slots.release(self.sender_id, [*self.dials, *(line.slot for line in others)])
+            if kept:
+                connections.keep(self.sender_id, kept)
+        except DatabaseError:
+            if kept:
+                connections.close(kept)
+            raise
+
+    def _stop_dialling(self) -> None:
+        """A connection that came too late is closed; who has come meanwhile is still to be seen."""
+        self.is_home = True
+        for dial in self.dials.values():
+            dial.cancel()
+        if self.dials:
+            background.run(asyncio.sleep(0))  # from here on none of them says anything
+        others = []
+        while not self.inbox.empty():
+            event = self.inbox.get_nowait()
+            if isinstance(event, Opened):
+                if event.line:
+                    connections.close(event.line)
+            else:
+                others.append(event)
+        for event in others:
+            self.inbox.put(event)
 
 
 def _is_usual(report: Report) -> bool:

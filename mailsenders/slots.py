@@ -46,6 +46,10 @@ WHERE sender_id = %(sender)s AND number = ANY(%(numbers)s) AND holder = %(holder
 """
 
 
+RELEASE_ALL = """
+UPDATE mailsenders_senderslot SET held_until = now()
+WHERE sender_id = %(sender)s AND holder = %(holder)s AND held_until > now()
+"""
 HELD = """
 SELECT number, holder FROM mailsenders_senderslot
 WHERE sender_id = %(sender)s AND held_until > now() AND starts_with(holder, %(machine)s)
@@ -88,6 +92,11 @@ def release(sender_id: int, numbers: Sequence[int]) -> None:
     """Let others have these."""
     if numbers:
         _run(RELEASE, sender_id, numbers=list(numbers), returns=False)
+
+
+def release_all(sender_id: int) -> None:
+    """Let others have what this process still holds, though it has no connection to the sender's server."""
+    _run(RELEASE_ALL, sender_id, returns=False)
 
 
 def _bury(sender_id: int) -> int:

@@ -114,6 +114,30 @@ def test_a_server_that_takes_no_second_connection_is_not_blamed(server: SmtpServ
     assert not sender.state.is_failing
 
 
+def test_a_connection_that_comes_too_late_is_closed(server: SmtpServer) -> None:
+    sender = sender_for(server, connections=3)
+    make_outgoing(sender)
+    sending.send_due_mail(sender.pk)
+    for _ in range(12):
+        make_outgoing(sender)
+    gate = server.gate("connect")
+    sending.send_due_mail(sender.pk)
+    assert set(states(sender)) == {State.SENT}
+    gate.release()
+    eventually(lambda: server.seen.open == 1, "only the kept connection is open")
+    make_outgoing(sender)
+    sending.send_due_mail(sender.pk)
+    assert set(states(sender)) == {State.SENT}
+
+
+def test_slots_of_a_turn_that_broke_off_are_free_for_the_next(server: SmtpServer) -> None:
+    sender = sender_for(server, connections=1)
+    assert slots.take(sender.pk, 1) == 1  # ours, but no connection goes with it
+    make_outgoing(sender)
+    sending.send_due_mail(sender.pk)
+    assert states(sender) == [State.SENT]
+
+
 def test_a_pause_of_one_connection_outlasts_the_success_of_another() -> None:
     sender = make_sender()
     began = timezone.now() - timedelta(seconds=1)
