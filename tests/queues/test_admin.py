@@ -52,9 +52,15 @@ class TestQueues:
             "reply_to_closed": "new",
             "changed_subject": "join",
             "acknowledgement_limit": "100",
+            "from_name": "both",
+            "quoted": "thread",
+            "signature": "{{ agent.name }}",
         }
         billing = Skill.objects.create(name="billing")
-        return usual | inline("skill_demands", {"skill": str(billing.pk), "level": "4"}) | overrides
+        czech = Language.objects.create(tag="cs")
+        inlines = inline("skill_demands", {"skill": str(billing.pk), "level": "4"})
+        inlines |= inline("acknowledgement_texts", {"language": czech.pk, "text": "Máme to."})
+        return usual | inlines | overrides
 
     def test_insert(self, admin_client: Client) -> None:
         page = words(admin_client, f"{QUEUES}add/")
@@ -64,9 +70,16 @@ class TestQueues:
             "Support was inserted. Now add an email source that delivers to it." in response.content.decode()
         )
         queue = EmailQueue.objects.get()
+        assert queue.acknowledgement_texts.get().text == "Máme to."
         assert (queue.mode, queue.first_response, queue.reply_to_closed) == ("push", 60, "new")
         assert [str(member) for member in queue.members.all()] == ["Alice"]
         assert [(row.skill.name, row.level) for row in queue.skill_demands.all()] == [("billing", 4)]
+
+    def test_a_signature_with_an_unknown_place_is_refused_in_words(self, admin_client: Client) -> None:
+        form = self.form(signature="{{ agent.password }}")
+        page = admin_client.post(f"{QUEUES}add/", form, follow=True).content.decode()
+        assert "“{{ agent.password }}” is not known" in page
+        assert not EmailQueue.objects.exists()
 
     def test_hours_that_cannot_be_read_are_refused_in_words(self, admin_client: Client) -> None:
         response = admin_client.post(f"{QUEUES}add/", self.form(hours="Mo-Fr 8-18"))
