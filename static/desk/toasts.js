@@ -49,3 +49,10 @@ document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const undone = detail.xhr?.status === 200 && /^\/messages\/(\d+)\/undo/.exec(path);
   if (undone) settled(undone[1]);
 });
+
+// When a live update has taken the button away whose answer this is, htmx looks for the shelf where the button is now: nowhere.
+document.body.addEventListener("htmx:oobErrorNoTarget", ({ detail }) => {
+  const toasts = [...(detail.content?.children ?? [])].filter((each) => each.matches(".toast"));
+  shelf.append(...toasts);
+  toasts.forEach((each) => htmx.process(each));
+});
