@@ -5,6 +5,7 @@ one asks for a name and an address, and keeps nothing.
 """
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ DESCRIPTION = "/.well-known/openid-configuration"
 LONGEST_NAME = 150
 LONGEST_SUBJECT = 255
 LONGEST_ADDRESS = 150  # of a user name, which it may become
+# Written as nobody can misread: letters of other scripts may become plain ones when addresses are compared
+# (the Kelvin sign a k, a dotless ı an I), and then one person would come in as another.
+PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 
 
 class NotThisPerson(ProviderRefused):
@@ -159,17 +163,23 @@ def _person(provider: SSOProvider, claims: dict[str, Any]) -> Person:
     # Core section 2: at most 255 ASCII characters. It is kept and compared as it is, so never trimmed.
     if not subject.isprintable() or not 0 < len(subject) <= LONGEST_SUBJECT or len(email) > LONGEST_ADDRESS:
         raise ProviderRefused(f"{provider} names the account in a way that can't be kept.")
+    if email and not PLAIN_ADDRESS.fullmatch(email):
+        raise NotThisPerson(
+            f"{provider} gives this account an address with unusual characters, which could be taken for another "
+            "address, so nobody is signed in by it: ask an administrator."
+        )
     return Person(
         issuer=str(claims["iss"]),
         subject=subject,
-        email=clean_text(email).strip().lower(),
+        email=email.lower(),
         name=clean_text(str(claims.get("name") or "")).strip()[:LONGEST_NAME],
         is_verified=is_verified,
     )
 
 
 def _generic(provider: SSOProvider, claims: dict[str, Any]) -> tuple[str, str, bool]:
-    return str(claims["sub"]), str(claims.get("email") or ""), claims.get("email_verified") is True
+    email = claims.get("email")
+    return str(claims["sub"]), email if isinstance(email, str) else "", claims.get("email_verified") is True
 
 
 def _google(provider: SSOProvider, claims: dict[str, Any]) -> tuple[str, str, bool]:

@@ -65,7 +65,9 @@ def _link(provider: SSOProvider, person: Person) -> User:
             f"The provider does not vouch for the address {person.email}, so nobody is signed in by it: "
             f"confirm the address there, or {ASK}."
         )
-    found = list(User.objects.filter(email__iexact=person.email)[:2])
+    # What the database takes for the same in other letters need not be: to it, ı and i are both an I.
+    rows = User.objects.filter(email__iexact=person.email)
+    found = [user for user in rows if user.email.lower() == person.email]
     if len(found) > 1:
         raise NotThisPerson(
             f"Several users have the address {person.email}: {ASK} to give it to one of them."
@@ -88,7 +90,7 @@ def _link(provider: SSOProvider, person: Person) -> User:
 
 def _new_user(person: Person) -> User:
     """An agent without queues, who has no password."""
-    if User.objects.filter(username=person.email).exists():
+    if User.objects.filter(username__iexact=person.email).exists():
         raise NotThisPerson(f"The user name {person.email} is taken by another user: {ASK}.")
     first, _, last = person.name.partition(" ")
     user = User(username=person.email, email=person.email, first_name=first, last_name=last)

@@ -116,6 +116,42 @@ def test_who_may_not_come_in_is_told_why(
     assert 'role="alert"' in page
 
 
+ODD_ADDRESSES = [
+    "\u212aarl@example.com",  # the Kelvin sign, in small letters a k
+    "m\u0131ke@example.com",  # in capital letters MIKE
+    "ka\x00rl@example.com",
+    "karl@example.com\n",
+    "karl@evil.example@example.com",
+    "karl x@example.com",
+    '"karl"@example.com',
+]
+
+
+@pytest.mark.parametrize("create_people", [False, True])
+@pytest.mark.parametrize("address", ODD_ADDRESSES, ids=ascii)
+def test_an_address_that_looks_like_somebody_elses(
+    oauth_server: OAuthServer, address: str, create_people: bool
+) -> None:
+    for name in ("karl", "mike"):
+        make_agent(name)
+        User.objects.filter(username=name).update(email=f"{name}@example.com")
+    provider = make_people_provider(oauth_server, create_people=create_people)
+    oauth_server.faults.identity = {"email": address}
+    browser = new_browser()
+    _, said = come_in(browser, provider, ALICE)
+    assert "unusual characters" in said
+    assert user_in(browser) == ""
+    assert User.objects.count() == 2
+
+
+def test_a_listed_address_that_only_the_database_takes_for_the_same(
+    provider: SSOProvider, alice: User
+) -> None:
+    User.objects.update(email="al\u0131ce@example.com")
+    _, said = come_in(new_browser(), provider, ALICE)
+    assert "There is no account for alice@example.com here" in said
+
+
 def test_a_google_account_with_the_address_but_of_no_organisation(
     provider: SSOProvider, alice: User, oauth_server: OAuthServer
 ) -> None:
