@@ -9,6 +9,7 @@ from threading import Barrier
 from typing import TypeVar
 
 import pytest
+from celery import Signature
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
@@ -158,15 +159,21 @@ def test_a_reply_is_announced_when_it_is_committed_and_sent_by_the_task(
 ) -> None:
     sender = sender_for(server)
     announced: list[dict[str, object]] = []
-    monkeypatch.setattr("mailstore.announce.publish", lambda task, kwargs: announced.append(kwargs))
+    countdowns: list[object] = []
+
+    def publish(task: Signature[None], kwargs: dict[str, object]) -> None:
+        announced.append(kwargs)
+        countdowns.append(task.options.get("countdown") if isinstance(task, Signature) else None)
+
+    monkeypatch.setattr("mailstore.announce.publish", publish)
     with transaction.atomic():
         make_outgoing(sender)
         assert announced == []
     assert announced == [{"sender_id": sender.pk}]
     make_outgoing(sender, hold=10)
-    assert len(announced) == 1
+    assert countdowns == [None, 10]
     tasks.send_due()
-    assert announced[1:] == [{"sender_id": sender.pk}]
+    assert announced[2:] == [{"sender_id": sender.pk}]
     tasks.send(sender_id=sender.pk)
     assert len(server.mails) == 1
 
