@@ -165,8 +165,8 @@ def _person(provider: SSOProvider, claims: dict[str, Any]) -> Person:
         raise ProviderRefused(f"{provider} names the account in a way that can't be kept.")
     if email and not PLAIN_ADDRESS.fullmatch(email):
         raise NotThisPerson(
-            f"{provider} gives this account an address with unusual characters, which could be taken for another "
-            "address, so nobody is signed in by it: ask an administrator."
+            f"{provider} gives this account an address with unusual characters, which could be taken for "
+            "another one, so nobody is signed in by it: ask an administrator."
         )
     return Person(
         issuer=str(claims["iss"]),

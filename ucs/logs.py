@@ -70,6 +70,7 @@ def logging_config(*, debug: bool, as_json: bool) -> dict[str, Any]:
         "mailstore",
         "queues",
         "sso",
+        "staff",
         "ucs",
     )
     level = "DEBUG" if debug else "INFO"

@@ -4,8 +4,11 @@ import io
 import json
 import logging
 import logging.config
+from pathlib import Path
 
 import pytest
+from django.apps import apps
+from django.conf import settings
 
 from ucs.logs import logging_config, redact
 
@@ -66,3 +69,11 @@ def test_line_is_json_without_secrets() -> None:
     assert event["level"] == "error"
     assert event["logger"] == "sso.oauth"
     assert "ValueError" in event["exception"]
+
+
+def test_each_of_our_apps_is_heard() -> None:
+    """Who came in stands at INFO; a library's INFO would drown it."""
+    known = logging_config(debug=False, as_json=True)["loggers"]
+    ours = [app.name for app in apps.get_app_configs() if Path(app.path).parent == settings.BASE_DIR]
+    assert "staff" in ours
+    assert [name for name in ours if known.get(name, {}).get("level") != "INFO"] == []
