@@ -2,6 +2,7 @@
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path
+from django.views.generic import RedirectView
 
 from staff.views import account, login, provider
 
@@ -18,4 +19,5 @@ urlpatterns = [
     path("account/two-factor/off", account.switch_off, name="two-factor-off"),
     path("account/recovery-codes", account.recovery_codes, name="recovery-codes"),
     path("account/password", account.Password.as_view(), name="account-password"),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account-password")),
 ]

@@ -6,6 +6,7 @@ import segno
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse
@@ -16,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods
 
-from staff import arrival, rules, second_factor
+from staff import arrival, lockout, rules, second_factor
 from staff.models import LinkedAccount, SecondFactor
 
 GROUP = 4
@@ -28,13 +29,13 @@ class Proof(forms.Form):
     password = forms.CharField(strip=False, required=False)
     code = forms.CharField(max_length=40)
 
-    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.user = user
+        self.request, self.user = request, cast(User, request.user)
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
-        if self.user.has_usable_password() and not self.user.check_password(password):
+        if self.user.has_usable_password() and not lockout.is_password(self.request, self.user, password):
             raise forms.ValidationError("That is not your password.")
         return password
 
@@ -101,7 +102,7 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     if not second_factor.is_set_up(user):
         return redirect("account")
-    proof = Proof(user, request.POST or None)
+    proof = Proof(request, request.POST or None)
     if request.method == "POST" and proof.is_valid():
         return _show_codes(request, second_factor.renew_codes(user), "")
     context = {"proof": proof, "has_password": user.has_usable_password()}
@@ -118,7 +119,7 @@ def switch_off(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     if not second_factor.is_set_up(user):
         return redirect("account")
-    proof = Proof(user, request.POST or None)
+    proof = Proof(request, request.POST or None)
     if request.method == "POST" and proof.is_valid():
         second_factor.remove(user)
         request.session[arrival.HAS_FACTOR] = False
@@ -132,11 +133,29 @@ def switch_off(request: HttpRequest) -> HttpResponse:
     return render(request, "account/switch_off.html", context)
 
 
+class NewPassword(PasswordChangeForm):
+    """The old password first; guessing at it counts."""
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean_old_password(self) -> str:
+        password: str = self.cleaned_data["old_password"]
+        if not lockout.is_password(self.request, self.user, password):
+            raise forms.ValidationError("That is not your password.")
+        return password
+
+
 class Password(PasswordChangeView):
     """A new password; other browsers are signed out by it."""
 
+    form_class = NewPassword
     template_name = "account/password.html"
     success_url = reverse_lazy("account")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"request": self.request}
 
     def form_valid(self, form: Any) -> HttpResponse:
         messages.success(self.request, "Your password is changed; other browsers are signed out.")

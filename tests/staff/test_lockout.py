@@ -10,9 +10,11 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from staff import second_factor
 from staff.tasks import tidy
 from tests.make import make_administrator, make_agent
 from tests.staff.conftest import user_in
+from tests.staff.test_second_factor import code_of
 
 pytestmark = pytest.mark.django_db
 
@@ -88,3 +90,58 @@ def test_the_administration_is_entered_through_the_same_door() -> None:
     assert "You are signed in as alice, who may not open the administration." in page
     answer = agent.post("/admin/login/?next=/admin/", {"username": "alice", "password": "alice"}, follow=True)
     assert "may not open the administration" in answer.content.decode()
+
+
+def test_who_has_a_whole_network_of_addresses_gains_nothing() -> None:
+    make_agent("alice")
+    for number in range(10):
+        guess(Client(REMOTE_ADDR=f"2001:db8:1:2::{number:x}"), "alice", 1)
+    form = {"username": "alice", "password": "alice"}
+    neighbour = Client(REMOTE_ADDR="2001:db8:1:2:ffff::1")
+    answer = neighbour.post("/login/", form)
+    assert answer.status_code == 429
+    assert "for 15 minutes" in answer.content.decode()
+    for elsewhere in ("2001:db8:1:3::1", "::ffff:192.0.2.7", "192.0.2.8"):
+        client = Client(REMOTE_ADDR=elsewhere)
+        client.post("/login/", form)
+        assert user_in(client) == "alice", elsewhere
+    guess(Client(REMOTE_ADDR="::ffff:192.0.2.9"), "alice", 10)
+    assert Client(REMOTE_ADDR="192.0.2.9").post("/login/", form).status_code == 429
+
+
+@pytest.mark.parametrize(
+    "headers", [{"user-agent": "x{}"}, {"x-forwarded-for": "192.0.2.{}"}, {"forwarded": "for=192.0.2.{}"}]
+)
+@pytest.mark.parametrize("username", ["alice", " alice ", "\uff41lice"], ids=ascii)
+def test_what_a_browser_says_of_itself_is_not_counted_by(username: str, headers: dict[str, str]) -> None:
+    make_agent("alice")
+    for number in range(10):
+        guess(Client(), username, 1, **{name: text.format(number) for name, text in headers.items()})
+    assert Client().post("/login/", {"username": "alice", "password": "alice"}).status_code == 429
+
+
+@pytest.mark.parametrize(
+    "address", ["/account/password", "/account/two-factor/off", "/account/recovery-codes"]
+)
+def test_a_browser_that_was_found_open_is_no_place_to_guess_at(address: str) -> None:
+    alice = make_agent("alice").user
+    second_factor.confirm(alice, code_of(second_factor.begin(alice).user))
+    client = Client()
+    client.force_login(alice)
+    new = {"new_password1": "correct-horse-7", "new_password2": "correct-horse-7"}
+    for number in range(10):
+        client.post(
+            address, {"password": f"x{number}", "old_password": f"x{number}", "code": "000000", **new}
+        )
+    form = {"password": "alice", "old_password": "alice", "code": code_of(alice, 1), **new}
+    assert client.post(address, form).status_code == 429
+    alice.refresh_from_db()
+    assert alice.check_password("alice")
+    assert second_factor.is_set_up(alice)
+    assert client.get("/account/").status_code == 200, "the owner stays signed in"
+
+
+def test_the_administration_has_no_other_page_for_ones_password() -> None:
+    client = Client()
+    client.force_login(make_administrator())
+    assert client.get("/admin/password_change/")["Location"] == "/account/password"
