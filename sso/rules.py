@@ -12,7 +12,10 @@ RESERVED_NAMES = ("google", "microsoft", "start", "paste")
 RESERVED_SCOPES = frozenset(("openid", "profile", "email", "offline_access"))
 TENANT = re.compile(r"^[A-Za-z0-9.-]+$")
 DOMAIN = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
-OPEN_TENANTS = ("common", "organizations", "consumers")
+CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
+"""The tenant of all personal accounts at Microsoft, by its ID."""
+
+OPEN_TENANTS = ("common", "organizations", "consumers", CONSUMERS)
 GUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 
 

@@ -62,6 +62,7 @@ def arrive(request: HttpRequest, user: User, how: str, next_url: str) -> bool:
         "at": time.time(),
         "wrong": 0,
     }
+    request.session.cycle_key()  # whoever knew the old one, or planted it, is not past the password now
     request.session[HELD] = kept
     return False
 

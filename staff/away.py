@@ -20,13 +20,14 @@ MOST_AT_ONCE = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trip:
-    """One sign-in that has begun."""
+    """One sign-in that has begun. `client` marks who asked: a code is not shown to another server."""
 
     provider: int
     verifier: str
     nonce: str
     began_at: float
     next: str
+    client: str = ""
 
 
 def begin(session: MutableMapping[str, Any], provider: SSOProvider, next_url: str) -> str:
@@ -41,6 +42,7 @@ def begin(session: MutableMapping[str, Any], provider: SSOProvider, next_url: st
         nonce=secrets.token_urlsafe(32),
         began_at=time.time(),
         next=next_url,
+        client=provider.client_mark,
     )
     url = openid.sign_in_url(provider, state=state, verifier=trip.verifier, nonce=trip.nonce)
     kept = dict(list((session.get(SESSION_KEY) or {}).items())[1 - MOST_AT_ONCE :])
@@ -67,5 +69,7 @@ def take_back(session: MutableMapping[str, Any], kind: str, state: str) -> tuple
     is_late = time.time() - trip.began_at > LIFE_SECONDS
     provider = SSOProvider.objects.filter(pk=trip.provider, for_people=True).first()
     if provider is None or oauth.callback_name(provider) != kind or is_late:
+        return None
+    if provider.client_mark != trip.client:
         return None
     return provider, trip

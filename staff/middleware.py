@@ -42,7 +42,7 @@ def _must_set_up(request: HttpRequest) -> bool:
     if not request.user.is_authenticated or not arrival.came_by_password(request.session):
         return False
     user = request.user
-    if not rules.demands_second_factor(user) or request.session.get(arrival.HAS_FACTOR):
+    if request.session.get(arrival.HAS_FACTOR) or not rules.demands_second_factor(user):
         return False
     has_factor = second_factor.is_set_up(user)
     if has_factor:

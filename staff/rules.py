@@ -4,6 +4,7 @@ import time
 
 from django.contrib.auth.models import User
 
+from agents.rights import is_administrator
 from staff.models import SignInRules
 
 REMEMBERED = 10.0  # seconds
@@ -18,7 +19,7 @@ def demands_second_factor(user: User) -> bool:
     """Whether a password alone is not enough for this user."""
     demanded = _two_factor()
     if demanded == SignInRules.TwoFactor.ADMINISTRATORS:
-        return user.is_staff or user.is_superuser
+        return user.is_staff or is_administrator(user)
     return demanded == SignInRules.TwoFactor.EVERYBODY
 
 

@@ -24,8 +24,8 @@ from staff.views.login import provider_label
 logger = logging.getLogger(__name__)
 
 LOST = (
-    "This sign-in was not begun in this browser within the last ten minutes, or its page was loaded twice: "
-    "begin it again."
+    "This sign-in was not begun in this browser within the last ten minutes, its page was loaded twice, or "
+    "the provider was changed meanwhile: begin it again."
 )
 
 

@@ -340,6 +340,16 @@ def test_a_browser_that_came_by_another_name_of_this_machine(
     assert good["Location"].startswith(provider.authorization_url)
 
 
+def test_a_provider_that_was_changed_meanwhile(provider: SSOProvider, alice: User) -> None:
+    """The code is good at the server that gave it, and is not shown to another one."""
+    browser = new_browser()
+    back = decide(click(browser, provider), ALICE)
+    SSOProvider.objects.update(token_url="https://another.example/token")
+    _, said = land(browser, back)
+    assert "was changed meanwhile" in said
+    assert user_in(browser) == ""
+
+
 def test_cancelled_at_the_provider(provider: SSOProvider) -> None:
     browser = new_browser()
     _, said = land(browser, decide(click(browser, provider), ALICE, "deny"))
@@ -384,6 +394,7 @@ def test_only_providers_for_people_have_a_button(oauth_server: OAuthServer) -> N
         ("allowed_domains", {"allowed_domains": ""}),
         ("allowed_domains", {"allowed_domains": "example.com, not a domain"}),
         ("tenant", {"type": "microsoft", "tenant": "common"}),
+        ("tenant", {"type": "microsoft", "tenant": "9188040D-6c67-4c5b-b112-36a304b66dad"}),
         ("issuer", {"type": "generic", "name": "keycloak", "issuer": "", "authorization_url": "https://id.example.com/a",
                     "token_url": "https://id.example.com/t", "scope": "mail"}),
         ("for_people", {"type": "microsoft", "tenant": "example.com", "app_only": True, "mailbox": BOB}),

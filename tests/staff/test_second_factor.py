@@ -17,6 +17,7 @@ from django.utils import timezone
 from django_otp.oath import TOTP
 from pytest_django.fixtures import Settings
 
+from agents.models import Agent
 from api.models import APIKey
 from rehearsal.oauth import OAuthServer
 from sso.rotation import rotate
@@ -89,6 +90,20 @@ def test_setting_it_up_and_signing_in_with_it(alice: User, client: Client) -> No
     assert answer["Location"] == "/?view=all"
     assert user_in(again) == "alice"
     assert again.session.session_key != before
+
+
+def test_a_session_that_somebody_planted_is_not_past_the_password(alice: User, client: Client) -> None:
+    protected(alice)
+    session = client.session
+    session["planted"] = True
+    session.save()
+    client.cookies["ucs_session"] = planted = str(session.session_key)
+    with_password(client)
+    stranger = Client()
+    stranger.cookies["ucs_session"] = planted
+    assert stranger.get("/login/code")["Location"] == "/login/"
+    client.post("/login/code", {"code": code_of(alice)})
+    assert user_in(client) == "alice"
 
 
 def test_a_code_is_good_once(alice: User, client: Client) -> None:
@@ -268,6 +283,14 @@ def test_who_must_have_it_can_do_nothing_else(alice: User, of_whom: str, led: se
         assert "required here" in browser.get("/account/two-factor").content.decode()
         browser.post("/account/two-factor", {"code": code_of(User.objects.get(username=name))})
         assert browser.get("/?view=all").status_code == 200
+
+
+def test_an_administrator_of_the_desk_alone_is_an_administrator(alice: User, client: Client) -> None:
+    """Whose user has lost the administration's own marks, and still sees everything."""
+    Agent.objects.update(role=Agent.Role.ADMINISTRATOR)
+    demand("administrators")
+    with_password(client)
+    assert client.get("/")["Location"].startswith("/account/two-factor")
 
 
 def test_who_comes_from_a_provider_or_by_a_key_is_not_led(
