@@ -10,10 +10,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
-from agents.forms import PERSON, AgentForm
+from agents.forms import PERSON, AgentForm, enters_administration
 from agents.models import Agent, AgentLanguage, AgentSkill, Language, Skill
 from agents.people import save_person
-from sso.admin import ProductAdmin, badge, when
+from sso.admin import ProductAdmin, badge, is_administrator, when
 from sso.badges import Tone
 
 PRESENCE: dict[str, Tone] = {
@@ -69,6 +69,14 @@ class AgentAdmin(ProductAdmin):
         busy = Count("conversations", filter=Q(conversations__state="assigned"), distinct=True)
         found: QuerySet[Agent] = rows.annotate(open_count=busy)
         return found.prefetch_related("skill_levels__skill", "language_levels", "queues")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may = bool(super().has_change_permission(request, obj))
+        return may and (is_administrator(request) or obj is None or not enters_administration(obj.user))
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        return type("AgentForm", (form,), {"by_administrator": is_administrator(request)})
 
     def save_model(self, request: HttpRequest, obj: Agent, form: Any, change: bool) -> None:
         save_person(obj, form.person)

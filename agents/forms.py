@@ -1,6 +1,6 @@
 """The form of an agent: the person and the work profile on one page."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.auth.models import User
@@ -16,7 +16,12 @@ PERSON = ("username", "first_name", "last_name", "email", "password", "is_active
 
 
 class AgentForm(SecretsForm):
-    """Names and password are the user's; role and capacity are the agent's."""
+    """Names and password are the user's; role and capacity are the agent's.
+
+    `by_administrator`: whether the form is filled in by somebody who may make administrators.
+    """
+
+    by_administrator: ClassVar[bool] = True
 
     username = forms.CharField(
         max_length=150,
@@ -58,7 +63,15 @@ class AgentForm(SecretsForm):
         own = self.instance.user_id if self.instance.pk else None
         if holder and holder.pk != own and (own or Agent.objects.filter(user=holder).exists()):
             raise forms.ValidationError(f"The username “{username}” is taken: choose another one.")
+        if holder and enters_administration(holder) and not self.by_administrator:
+            raise forms.ValidationError(f"“{username}” enters the administration: ask an administrator.")
         return username
+
+    def clean_role(self) -> str:
+        role: str = self.cleaned_data["role"]
+        if role == Agent.Role.ADMINISTRATOR and not self.by_administrator:
+            raise forms.ValidationError("Only an administrator makes administrators: choose another role.")
+        return role
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -96,3 +109,8 @@ class AgentForm(SecretsForm):
     def person(self) -> Person:
         """The user's part of what was typed in."""
         return Person(**{name: self.cleaned_data[name] for name in PERSON})
+
+
+def enters_administration(user: User) -> bool:
+    """Whether only administrators may change this user."""
+    return user.is_staff or user.is_superuser

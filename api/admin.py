@@ -4,11 +4,13 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin import display
+from django.contrib.auth.models import User
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from api.models import APIKey
-from sso.admin import ProductAdmin, when
+from sso.admin import ProductAdmin, is_administrator, when
 
 
 @admin.register(APIKey)
@@ -25,6 +27,14 @@ class APIKeyAdmin(ProductAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A key is taken away and made anew."""
         return False
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A key acts with the rights of its user: those of administrators are theirs to make."""
+        if db_field.name == "user" and not is_administrator(request):
+            kwargs["queryset"] = User.objects.filter(
+                Q(pk=request.user.pk) | Q(is_staff=False, is_superuser=False)
+            )
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: APIKey, form: Any, change: bool) -> None:
         key = obj.cut()

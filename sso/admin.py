@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from sso import check, oauth, people, providers, secrets, tokens, uses
-from sso.adminbase import HealthColumns, ProductAdmin
+from sso.adminbase import HealthColumns, ProductAdmin, is_administrator
 from sso.badges import badge, health_badge, when
 from sso.checklists import page as checklist_page
 from sso.checklists import ticks
@@ -40,6 +40,7 @@ __all__ = [
     "TokenServerAdmin",
     "badge",
     "health_badge",
+    "is_administrator",
     "people",
     "when",
 ]
@@ -150,6 +151,15 @@ class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
     def next_step(self, obj: SSOProvider) -> str:
         who = f"as {obj.mailbox}" if obj.mailbox else "with the e-mail mailbox user account"
         return f"Now click 🔑 in its row and sign in {who}."
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever changes a provider that people sign in with decides who they are."""
+        may = bool(super().has_change_permission(request, obj))
+        return may and (is_administrator(request) or obj is None or not obj.for_people)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        found = super().get_fieldsets(request, obj)
+        return found if is_administrator(request) else [one for one in found if one[1]["fields"] != PEOPLE]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin import display
+from django.contrib.auth.models import User
 from django.db.models import BooleanField, Case, Model, QuerySet, URLField, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -105,6 +106,11 @@ class ProductAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     def message_user(self, request: HttpRequest, message: Any, *args: Any, **kwargs: Any) -> None:
         # Django's own sentence doesn't say what comes next.
         super().message_user(request, getattr(request, "sentence", message), *args, **kwargs)
+
+
+def is_administrator(request: HttpRequest) -> bool:
+    """Whether who asks may do everything: others could give themselves every right by single ones."""
+    return isinstance(request.user, User) and request.user.is_superuser
 
 
 def _secret_names(model: type[Model]) -> list[str]:

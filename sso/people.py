@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from sso.adminbase import ProductAdmin
+from sso.adminbase import ProductAdmin, is_administrator
 from sso.badges import when
 
 admin.site.unregister(User)
@@ -33,6 +33,16 @@ class PersonAdmin(UserAdmin, ProductAdmin):  # type: ignore[misc,type-arg]  # un
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
     )
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(super().has_change_permission(request, obj)) and _may_touch(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(super().has_delete_permission(request, obj)) and _may_touch(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        found = super().get_readonly_fields(request, obj)
+        return found if is_administrator(request) else (*found, "is_staff", "is_superuser", "groups")
+
     @display(description="Name", ordering="last_name")
     def full_name(self, obj: User) -> str:
         return obj.get_full_name() or "–"
@@ -50,6 +60,12 @@ class PeopleGroupAdmin(GroupAdmin, ProductAdmin):  # type: ignore[misc]  # unfol
     """Rights that several users share."""
 
     filter_horizontal = ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(super().has_add_permission(request)) and is_administrator(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(super().has_change_permission(request, obj)) and is_administrator(request)
 
 
 @admin.register(LogEntry)
@@ -80,3 +96,8 @@ class AuditAdmin(ProductAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def _may_touch(request: HttpRequest, user: User | None) -> bool:
+    """Only administrators change the users who enter the administration."""
+    return is_administrator(request) or user is None or not (user.is_staff or user.is_superuser)

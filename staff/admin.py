@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.safestring import SafeString
 
-from sso.admin import ProductAdmin, badge
+from sso.admin import ProductAdmin, badge, is_administrator
 from sso.people import PersonAdmin
 from staff import rules, second_factor
 from staff.models import LinkedAccount, SecondFactor, SignInRules
@@ -67,9 +67,8 @@ class StaffAdmin(PersonAdmin):
         self._tell(request, freed, "has no account at a provider any more", "Nobody of them had one linked.")
 
     def _mine(self, request: HttpRequest, chosen: QuerySet[User]) -> QuerySet[User]:
-        """Only an administrator may loosen the sign-in of administrators."""
-        is_superuser = isinstance(request.user, User) and request.user.is_superuser
-        return chosen if is_superuser else chosen.filter(is_superuser=False)
+        """Only an administrator may loosen the sign-in of who enters the administration."""
+        return chosen if is_administrator(request) else chosen.filter(is_staff=False, is_superuser=False)
 
     def _tell(self, request: HttpRequest, done: list[User], what: str, nobody: str) -> None:
         for one in done:
