@@ -289,6 +289,11 @@ LOGOUT_REDIRECT_URL = "/"
 AXES_LOCKOUT_CALLABLE = "staff.lockout.locked"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_CLIENT_IP_CALLABLE = "staff.lockout.place"
+# What was sent is kept beside each wrong password, without these; `password` it leaves out by itself.
+AXES_SENSITIVE_PARAMETERS = [
+    *("username", "ip_address", "csrfmiddlewaretoken"),
+    *("old_password", "new_password1", "new_password2", "code"),
+]
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # so that the time that is told stays true

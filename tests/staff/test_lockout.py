@@ -141,6 +141,21 @@ def test_a_browser_that_was_found_open_is_no_place_to_guess_at(address: str) -> 
     assert client.get("/account/").status_code == 200, "the owner stays signed in"
 
 
+def test_nothing_secret_is_kept_of_a_wrong_password() -> None:
+    alice = make_agent("alice").user
+    second_factor.confirm(alice, code_of(second_factor.begin(alice).user))
+    client = Client()
+    client.force_login(alice)
+    canary = "canary-secret-7"
+    new = {"old_password": canary, "new_password1": f"{canary}a", "new_password2": f"{canary}b"}
+    client.post("/account/password", {**new, "csrfmiddlewaretoken": canary})
+    client.post("/account/two-factor/off", {"password": canary, "code": canary})
+    client.post("/login/", {"username": "alice", "password": canary})
+    kept = str(AccessAttempt.objects.values_list())
+    assert "alice" in kept
+    assert "canary" not in kept
+
+
 def test_the_administration_has_no_other_page_for_ones_password() -> None:
     client = Client()
     client.force_login(make_administrator())
