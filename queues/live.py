@@ -76,7 +76,8 @@ def changed(conversation_id: int, queue_id: int, agent_id: int | None = None) ->
 def stream_token(user: AbstractBaseUser) -> str:
     """What opens `/sse` for this user, and for which queues."""
     queues = list(inbox.queues_for(user).values_list("pk", flat=True))
-    return signing.dumps({"user": user.pk, "queues": queues}, salt=SALT, compress=True)
+    grant = {"user": user.pk, "queues": queues, "until": time.time() + TOKEN_SECONDS}
+    return signing.dumps(grant, salt=SALT, compress=True)
 
 
 def channel() -> str:
@@ -183,7 +184,7 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     hub.join(listener)
     gone = asyncio.create_task(_disconnected(receive))
     try:
-        await _serve(listener, send, gone)
+        await _serve(listener, send, gone, grant.get("until", 0) - time.time())
     finally:
         gone.cancel()
         hub.leave(listener)
@@ -200,7 +201,7 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def _serve(listener: Listener, send: Send, gone: "asyncio.Task[None]") -> None:
+async def _serve(listener: Listener, send: Send, gone: "asyncio.Task[None]", seconds: float) -> None:
     headers = [
         (b"content-type", b"text/event-stream"),
         (b"cache-control", b"no-store"),
@@ -208,7 +209,7 @@ async def _serve(listener: Listener, send: Send, gone: "asyncio.Task[None]") -> 
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"retry: 2000\n\n", "more_body": True})
-    end = time.monotonic() + TOKEN_SECONDS
+    end = time.monotonic() + seconds
     while time.monotonic() < end and not gone.done():
         event = await _next(listener, gone, min(PING_SECONDS, end - time.monotonic()))
         if gone.done():

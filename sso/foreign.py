@@ -23,6 +23,9 @@ UNTOLD = timedelta(minutes=1)
 """How long a token is kept whose server doesn't say when it ends: such a URL promises some minutes."""
 
 LONGEST_TOKEN = 20_000
+UPWARDS = ("..", "%", "\\")
+"""What may lead out of the listed address at its server, which then would be asked with our key elsewhere."""
+
 NOT_ALLOWED = (
     "The password is a web address of another server: if tokens are to be fetched there, add that server "
     "under ☰ System → Token servers."
@@ -44,7 +47,7 @@ _lock = threading.Lock()
 def server_of(url: str) -> TokenServer | None:
     """The entry of the list under which a URL falls; None when it is nobody's we trust."""
     text = url.strip()
-    if ".." in text or not text.isprintable():
+    if any(step in text for step in UPWARDS) or not text.isprintable():
         return None
     found = TokenServer.objects.defer("service_key").order_by("-url")
     return next((each for each in found if text.startswith(each.url) and len(text) > len(each.url)), None)

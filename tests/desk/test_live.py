@@ -154,3 +154,15 @@ def test_a_slow_desk_is_told_to_read_everything_again() -> None:
         listener.offer(b"%d" % number)
     assert listener.line.get_nowait() == live.RESYNC
     assert listener.line.qsize() == 2
+
+
+@pytest.mark.django_db
+def test_a_stream_ends_with_the_token_and_not_later(orders: EmailQueue) -> None:
+    """Who signs out, or loses a queue, hears of it as long as the token lives."""
+    with patch.object(live, "TOKEN_SECONDS", 1):
+        token = token_of("alice")
+
+    async def story(desk: Desk) -> None:
+        await desk.until("event: expired")
+
+    assert listening(token, story).status == 200

@@ -254,7 +254,7 @@ def test_what_a_token_server_answers_is_explained(reply: Reply, words: str, late
     assert isinstance(told.value, ProviderDown) is later
 
 
-@pytest.mark.parametrize("end", ["../../other", "", "\n7"])
+@pytest.mark.parametrize("end", ["../../other", "%2e%2e/other", "%2E./other", "x\\..\\other", "", "\n7"])
 def test_only_what_follows_the_listed_address_is_taken(end: str) -> None:
     TokenServer.objects.create(name="old", url="https://tokens.example.com/v1/")
     assert foreign.server_of(f"https://tokens.example.com/v1/{end}") is None
