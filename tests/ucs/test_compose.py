@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -85,6 +86,16 @@ def test_every_setting_can_be_set(compose: dict[str, Any]) -> None:
         assert read <= set(compose["services"][name]["environment"]), name
     example = (PRODUCT / ".env.example").read_text()
     assert read <= set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE))
+
+
+def test_only_the_proxy_says_for_whom_it_asks(compose: dict[str, Any]) -> None:
+    """Of a trusted range each member may write what it likes, and so pass the lock-out of wrong passwords."""
+    trusted = compose["services"]["web"]["environment"]["FORWARDED_ALLOW_IPS"].partition(":-")[2].rstrip("}")
+    example = (PRODUCT / ".env.example").read_text()
+    assert f"\nFORWARDED_ALLOW_IPS={trusted}\n" in example
+    (network,) = compose["networks"]["default"]["ipam"]["config"]
+    assert trusted.split(",") == ["127.0.0.1", network["gateway"]]
+    assert ip_address(network["gateway"]) in ip_network(network["subnet"])
 
 
 def test_values_come_from_the_environment(compose: dict[str, Any]) -> None:
