@@ -47,14 +47,14 @@ VICTIMS = ("worker", "parser", "postgres", "backend", "redis", "beat", "watch")
 class Rounds(Product):
     """The product, and who can be killed in it."""
 
-    def start(self) -> None:
+    def start(self, seconds: float = 90) -> None:
         """Start it and wait until it answers."""
         command = [sys.executable, "-c", UP, "up", "--port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, env=self.environment, stdout=log, stderr=log, cwd=Path(__file__).parent.parent
             )
-        eventually(self._ready, "the product answers", 90)
+        eventually(self._ready, "the product answers", seconds)
 
     def victims(self, kind: str) -> list[psutil.Process]:
         """The processes of one kind that live now."""

@@ -154,4 +154,3 @@ def _envelope(test: ForwardingTest, sender: EmailSender, user_id: int | None) ->
         is_automatic=True,
         created_by_id=user_id,
     )
-
