@@ -16,6 +16,15 @@ CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant of all personal accounts at Microsoft, by its ID."""
 
 OPEN_TENANTS = ("common", "organizations", "consumers", CONSUMERS)
+OPEN_DOMAINS = frozenset(
+    (
+        *("gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "yahoo.com"),
+        *("icloud.com", "me.com", "aol.com", "gmx.com", "gmx.net", "gmx.de", "web.de", "mail.com", "mail.ru"),
+        *("proton.me", "protonmail.com", "seznam.cz", "yandex.com", "yandex.ru", "zoho.com"),
+    )
+)
+"""Where anybody gets an address; the best known."""
+
 GUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 
 
@@ -35,6 +44,7 @@ class Settings(Protocol):
     issuer: str
     for_people: bool
     allowed_domains: str
+    create_people: bool
 
 
 def problems(provider: Settings) -> dict[str, str]:
@@ -104,6 +114,7 @@ def _people(provider: Settings) -> dict[str, str]:
     elsewhere = provider.type == "generic" or provider.token_url or provider.authorization_url
     return {
         "allowed_domains": _domains(provider),
+        "create_people": _newcomers(provider),
         "for_people": "An app that signs in by itself is nobody: choose another provider for people."
         if provider.app_only
         else "",
@@ -123,6 +134,16 @@ def _domains(provider: Settings) -> str:
         return "Name the domains whose people may sign in: without, everybody with such an account could."
     wrong = next((domain for domain in found if not DOMAIN.fullmatch(domain)), "")
     return f"“{wrong}” is no domain: write them like example.com, separated by commas." if wrong else ""
+
+
+def _newcomers(provider: Settings) -> str:
+    opened = sorted(OPEN_DOMAINS.intersection(domains_in(provider.allowed_domains)))
+    if not (provider.create_people and opened):
+        return ""
+    return (
+        f"Anybody gets an address at {' or '.join(opened)} and would be an agent here: list the people under "
+        "☰ System → Users instead, or leave that domain out."
+    )
 
 
 def _secret(provider: Settings) -> str:

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.safestring import SafeString
 
+from agents.models import Agent
 from sso.admin import ProductAdmin, badge, is_administrator
 from sso.people import PersonAdmin
 from staff import rules, second_factor
@@ -39,6 +40,15 @@ class StaffAdmin(PersonAdmin):
         factor = Exists(SecondFactor.objects.filter(user=OuterRef("pk"), confirmed=True))
         found: QuerySet[User] = super().get_queryset(request).annotate(has_factor=factor)
         return found.prefetch_related("linked_accounts")
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Who is no administrator any more must not see everything in the desk either."""
+        super().save_model(request, obj, form, change)
+        administrates = Agent.objects.filter(user=obj, role=Agent.Role.ADMINISTRATOR)
+        if not obj.is_superuser and administrates.update(role=Agent.Role.AGENT):
+            messages.warning(
+                request, f"{obj.get_username()} was an administrator in the desk and is an agent now."
+            )
 
     @display(description="Two-factor")
     def second_step(self, obj: Any) -> SafeString:

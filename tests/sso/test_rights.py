@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
 from agents.models import Agent
+from agents.rights import is_administrator, is_supervisor
 from api.models import APIKey
 from mailsenders.models import EmailSender
 from mailsources.models import EmailSource
@@ -76,6 +77,17 @@ def test_who_may_change_users_changes_nobody_of_the_administration(client: Clien
     assert client.post(f"/admin/auth/user/{alice.pk}/change/", form).status_code == 302
     alice.refresh_from_db()
     assert (alice.first_name, alice.is_staff, alice.is_superuser) == ("Alice", False, False)
+
+
+def test_who_is_no_administrator_any_more_is_none_in_the_desk(client: Client, root: User) -> None:
+    client.force_login(root)
+    bob = make_agent("bob", role=Agent.Role.ADMINISTRATOR).user
+    User.objects.filter(pk=bob.pk).update(is_staff=True, is_superuser=True)
+    client.post(f"/admin/auth/user/{bob.pk}/change/", {"username": "bob", "is_active": "on"})
+    bob = User.objects.get(pk=bob.pk)
+    assert not bob.is_superuser
+    assert not is_administrator(bob)
+    assert not is_supervisor(bob)
 
 
 def test_who_may_change_groups_gets_no_rights_by_that(client: Client) -> None:

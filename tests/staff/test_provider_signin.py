@@ -395,6 +395,7 @@ def test_only_providers_for_people_have_a_button(oauth_server: OAuthServer) -> N
         ("allowed_domains", {"allowed_domains": "example.com, not a domain"}),
         ("tenant", {"type": "microsoft", "tenant": "common"}),
         ("tenant", {"type": "microsoft", "tenant": "9188040D-6c67-4c5b-b112-36a304b66dad"}),
+        ("create_people", {"allowed_domains": "example.com, Gmail.com", "create_people": True}),
         ("issuer", {"type": "generic", "name": "keycloak", "issuer": "", "authorization_url": "https://id.example.com/a",
                     "token_url": "https://id.example.com/t", "scope": "mail"}),
         ("for_people", {"type": "microsoft", "tenant": "example.com", "app_only": True, "mailbox": BOB}),
