@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from mailsenders import limits
 from mailsenders.budget import Room, Weight
@@ -19,11 +19,15 @@ UNSETTLED = (*WAITING, State.SENDING, State.UNCERTAIN)
 def due(now: datetime) -> QuerySet[OutgoingMail]:
     """Mails whose time has come, unless an earlier one of their key is not settled: none overtakes it.
 
-    An automatic mail in doubt keeps nobody waiting: no person looks after it.
+    An automatic mail keeps nobody waiting unless it is under way: in doubt no person looks after it, and for
+    its next try or its share of the budget it may have to wait for a day.
     """
     earlier = OutgoingMail.objects.filter(
-        order_key=OuterRef("order_key"), id__lt=OuterRef("id"), state__in=UNSETTLED
-    ).exclude(state=State.UNCERTAIN, is_automatic=True)
+        Q(state=State.SENDING) | Q(is_automatic=False),
+        order_key=OuterRef("order_key"),
+        id__lt=OuterRef("id"),
+        state__in=UNSETTLED,
+    )
     return OutgoingMail.objects.filter(~Exists(earlier), state__in=WAITING, not_before__lte=now)
 
 

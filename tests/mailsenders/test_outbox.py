@@ -165,10 +165,30 @@ def test_a_conversation_keeps_its_order() -> None:
 def test_an_automatic_mail_in_doubt_keeps_no_reply_waiting() -> None:
     sender = make_sender()
     make_outgoing(sender, order_key=7, is_automatic=True)
-    reply = make_outgoing(sender, order_key=7)
     found = claim(sender)
+    reply = make_outgoing(sender, order_key=7)
     assert outbox.claim(sender.pk, timezone.now()) is None
     outbox.finish_uncertain(found, Outcome({}))
+    assert claim(sender).mail_id == reply.pk
+
+
+def test_an_automatic_mail_refused_for_now_keeps_no_reply_waiting() -> None:
+    sender = make_sender()
+    make_outgoing(sender, order_key=7, is_automatic=True)
+    found = claim(sender)
+    outbox.finish(found, refused(found))
+    reply = make_outgoing(sender, order_key=7)
+    assert claim(sender).mail_id == reply.pk
+
+
+def test_an_automatic_mail_without_budget_keeps_no_reply_waiting() -> None:
+    sender = make_sender(limit_per_day=5)
+    for _ in range(4):
+        make_outgoing(sender)
+        claim(sender)
+    make_outgoing(sender, order_key=7, is_automatic=True)
+    assert outbox.claim(sender.pk, timezone.now()) is None
+    reply = make_outgoing(sender, order_key=7)
     assert claim(sender).mail_id == reply.pk
 
 
