@@ -167,7 +167,7 @@ def _join(
     message = _message(mail, raw, received_at)
     if conversation.has_outside:
         flush(f"conversation {conversation.pk}")
-    message.is_outside = outside.is_from_outside(conversation, mail)
+    message.is_outside = outside.is_from_outside(conversation, mail, match.about_id)
     _keep(conversation, message, mail)
     _show(conversation, message, mail)
     amend(conversation, SHOWN)

@@ -4,13 +4,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from html import escape
 
+from django.db.models import Q
 from django.utils import timezone
 
 from agents.models import Agent
 from mailcore.clean import clean_text
 from mailcore.compose import OutFile, reply_references, reply_subject
 from mailcore.folding import new_text
-from mailcore.parsed import Address
+from mailcore.parsed import Address, Automatic
 from mailcore.quotation import Quotation, Said, quotation
 from mailcore.text import html_to_text, sanitise, text_to_html
 from mailsenders.models import OutgoingMail
@@ -143,10 +144,15 @@ def write_answer(conversation: Conversation, reply: Reply, agent: Agent | None =
     """The answer to the conversation's last mail."""
     message = answered(conversation)
     people = chosen_recipients(reply, message)
-    letter = body(reply, people, texts.signature(conversation, agent), _quote(conversation, message))
+    read = None if message and _is_taken_back(message) else message  # nobody has got it, so nobody knows it
+    letter = body(reply, people, texts.signature(conversation, agent), _quote(conversation, read))
     subject = reply_subject(conversation.subject or (message.subject if message else ""))
     letter = replace(letter, subject=subject, from_=from_whom(conversation, message, agent))
-    return replace(threaded(letter, message), language=conversation.language)
+    return replace(threaded(letter, read), language=conversation.language)
+
+
+def _is_taken_back(message: Message) -> bool:
+    return message.outgoing is not None and message.outgoing.state == OutgoingMail.State.CANCELLED
 
 
 def write_first(conversation: Conversation, people: Recipients, reply: Reply, agent: Agent) -> Letter:
@@ -214,6 +220,8 @@ def _quote(conversation: Conversation, message: Message | None) -> Quotation:
     rows = conversation.messages.filter(is_outside=False, pk__lte=message.pk).exclude(
         outgoing__state=OutgoingMail.State.CANCELLED
     )
+    by_machine = Q(direction=Message.Direction.IN) & ~Q(automatic__in=(Automatic.NO, Automatic.LIST))
+    rows = rows.exclude(by_machine)  # reports and the like came to us alone
     mails = rows.order_by("-pk")[:MOST_THREAD]
     return quotation([said(each, _own_words(each)) for each in mails], conversation.language)
 

@@ -52,7 +52,8 @@ class Match:
     """What was decided: the conversation to join, or None for a new one.
 
     The new one continues `continues_id`, for the reason `ended`; or `hint` tells people that it may belong to
-    `hint_id`. `bounced_id` is the message of ours that could not be delivered.
+    `hint_id`. A machine's mail is about our message `about_id`; that could not be delivered if it is
+    `bounced_id` too.
     """
 
     conversation_id: int | None = None
@@ -61,6 +62,7 @@ class Match:
     hint_id: int | None = None
     continues_id: int | None = None
     ended: str = ""
+    about_id: int | None = None
     bounced_id: int | None = None
 
 
@@ -92,7 +94,9 @@ def find(queue: EmailQueue, mail: ParsedMail, raw: RawMail) -> Match:
         ours = bounces.about(bounce, ids_of(mail), raw)
         if ours is not None:
             bounced_id = ours.message_id if bounce else None
-            return Match(conversation_id=ours.conversation_id, bounced_id=bounced_id)
+            return Match(
+                conversation_id=ours.conversation_id, about_id=ours.message_id, bounced_id=bounced_id
+            )
     match = decide(_found(queue, mail))
     if match != Match():
         return match

@@ -94,7 +94,9 @@ def files_of(conversation: Conversation, attachment_ids: Sequence[int]) -> tuple
     if not attachment_ids:
         return ()
     rows = Attachment.objects.filter(pk__in=attachment_ids, message__conversation=conversation)
-    found = rows.select_related("message__raw").order_by("pk")
+    found = list(rows.select_related("message__raw").order_by("pk"))
+    if len(found) != len(set(attachment_ids)):
+        raise ActionRefused("A file that was to go along is not here any more: load the page again.")
     return tuple(_file(each) for each in found)
 
 
@@ -107,14 +109,20 @@ def _file(attachment: Attachment) -> OutFile:
     return OutFile(attachment.name or "file", attachment.type, data)
 
 
-def is_from_outside(conversation: Conversation, mail: ParsedMail) -> bool:
-    """Whether a mail that joins the conversation comes from who was asked, not from the customer."""
+def is_from_outside(conversation: Conversation, mail: ParsedMail, about_id: int | None = None) -> bool:
+    """Whether a mail that joins the conversation comes from who was asked, not from the customer.
+
+    :param about_id: the message of ours that a machine's mail is about, whatever its headers name.
+    """
     if not conversation.has_outside:
         return False
     sender = mail.from_.email.lower()
     ours = [pair[1] for each in ids_of(mail) if (pair := read_message_id(each, message_id_key()))]
     rows = conversation.messages.filter(is_outside=True)
-    if rows.filter(pk__in=ours).exists() or rows.filter(message_id=mail.in_reply_to[:1000]).exists():
+    if (
+        rows.filter(pk__in=[*ours, about_id or 0]).exists()
+        or rows.filter(message_id=mail.in_reply_to[:1000]).exists()
+    ):
         return not _is_customer(conversation, sender)
     asked = {
         each.get("email", "").lower() for to, cc in rows.values_list("to", "cc") for each in (*to, *cc)

@@ -9,7 +9,7 @@ from mailcore.addresses import addresses
 from mailcore.headers import read_headers
 from mailcore.parsed import Address, Automatic
 from mailcore.recipients import Asked, Mode, Ours, Recipients, can_be_answered, recipients, sender_address
-from mailsenders.models import EmailSender
+from mailsenders.models import EmailSender, OutgoingMail
 from mailstore.batch import once
 from queues.models import Conversation, EmailQueue, Message
 from queues.refusals import ActionRefused
@@ -32,11 +32,14 @@ _MAILTO = re.compile(r"<mailto:([^>?]+)", re.IGNORECASE)
 def answered(conversation: Conversation) -> Message | None:
     """The message that an answer answers: the last one by a person outside, else the last of all.
 
-    What somebody else was asked about the matter, and said, the customer isn't part of.
+    What somebody else was asked about the matter, and said, the customer isn't part of. One that was taken
+    back tells only whom it was for, and only when there is no other.
     """
     rows = conversation.messages.filter(is_outside=False).order_by("-pk")
     by_person = rows.filter(direction=Message.Direction.IN, automatic="no").first()
-    return by_person or rows.filter(automatic="no").first() or rows.first()
+    by_us = rows.filter(automatic="no")
+    left = by_us.exclude(outgoing__state=OutgoingMail.State.CANCELLED)
+    return by_person or left.first() or by_us.first() or rows.first()
 
 
 @once
@@ -86,18 +89,28 @@ def _asked(message: Message) -> Asked:
 
 
 def _apart(message: Message) -> frozenset[str]:
-    """Who must not get an answer to this message: whoever is on the other side of it."""
+    """Who must not get an answer to this message: whoever is on the other side of it.
+
+    Being copied in on the one side makes nobody of the other one who wrote or was asked there.
+    """
     if not message.conversation.has_outside:
         return frozenset()
     named: dict[bool, set[str]] = {True: set(), False: set()}
-    customer = set(message.conversation.contact.addresses.values_list("email", flat=True))
+    own = {
+        True: set[str](),
+        False: set(message.conversation.contact.addresses.values_list("email", flat=True)),
+    }
     rows = message.conversation.messages.values_list("is_outside", "direction", "from_email", "to", "cc")
     for is_outside, direction, sender, to, cc in rows:
-        named[is_outside].update(each.get("email", "").lower() for each in (*to, *cc))
-        named[is_outside].add(sender.lower())
-        if not is_outside and direction == Message.Direction.IN:
-            customer.add(sender.lower())
-    return frozenset((named[False] if message.is_outside else named[True] - customer) - {""})
+        people = {each.get("email", "").lower() for each in (*to, *cc)}
+        named[is_outside] |= people | {sender.lower()}
+        if direction == Message.Direction.IN:
+            own[is_outside].add(sender.lower())
+        elif is_outside:  # whom an agent has asked
+            own[True] |= people
+    if message.is_outside:
+        return frozenset(named[False] - (own[True] - own[False]) - {""})
+    return frozenset(named[True] - own[False] - {""})
 
 
 def _list_post(message: Message) -> str:

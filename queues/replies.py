@@ -11,6 +11,7 @@ from django.utils.dateparse import parse_datetime
 from agents.models import Agent
 from crm import tracking
 from mailsenders import outbox
+from mailsenders.models import OutgoingMail
 from queues import drafts, live, states
 from queues.history import MOVED_FROM, Kind, note_event
 from queues.letters import (
@@ -97,6 +98,11 @@ def _written(row: Conversation, answer: Reply, agent: Agent) -> Letter:
 
 def _repeated(sent: Message, answer: Reply) -> Message:
     """The message that was sent already, unless this is another answer, which must not vanish unseen."""
+    if sent.outgoing is not None and sent.outgoing.state == OutgoingMail.State.CANCELLED:
+        raise ActionRefused(
+            "This answer was sent and taken back, so nothing leaves now: load the page again, "
+            "or use a new key."
+        )
     if not sent.text.startswith(typed_text(answer)):
         raise ActionRefused(
             "An answer with another text was sent from another window already, or with the same key; "

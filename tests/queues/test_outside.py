@@ -12,6 +12,7 @@ from queues.models import Conversation, Draft, Message
 from queues.outside import files_of
 from queues.recipients import computed_recipients
 from tests.make import make_agent, make_mail, make_queue, receive
+from tests.queues.test_bounces import fields, report, taken
 from tests.queues.test_replies import frozen, plain
 
 pytestmark = pytest.mark.django_db
@@ -85,7 +86,8 @@ class TestForwarding:
         files = files_of(asked.conversation, [sent.attachments.get().pk])
         assert files == (OutFile("a.txt", "text/plain", b"abc"),)
         other = receive(make_queue([alice]))
-        assert files_of(other.conversation, [sent.attachments.get().pk]) == ()
+        with pytest.raises(ActionRefused, match="not here any more"):
+            files_of(other.conversation, [sent.attachments.get().pk])
 
     @pytest.mark.parametrize(
         ("more", "words"),
@@ -184,6 +186,30 @@ class TestComingBack:
         actions.reply(alice.user, asked.conversation, Reply(text="We ask."))
         back(sent, "Away.", Auto_Submitted="auto-replied")
         assert Conversation.objects.get().state == State.PENDING
+
+    def test_a_report_about_the_question_is_not_for_the_customer(self, alice: Agent, asked: Message) -> None:
+        """Its text names whom we asked, and no thread header says what it is about."""
+        sent = forward(alice, asked)
+        taken(sent)
+        returned = f"Message-ID: <{sent.message_id}>\r\n"
+        came = receive(asked.conversation.queue, report(fields(CARRIER), returned))
+        assert (came.conversation, came.is_outside) == (asked.conversation, True)
+
+    def test_no_machines_words_are_quoted_to_the_customer(self, alice: Agent, asked: Message) -> None:
+        sent = actions.reply(alice.user, asked.conversation, Reply(text="We look.", undo_seconds=0))
+        taken(sent)
+        returned = f"Message-ID: <{sent.message_id}>\r\n"
+        receive(asked.conversation.queue, report(fields("eve@customer.example"), returned))
+        receive(asked.conversation.queue, make_mail("And?", In_Reply_To=f"<{sent.message_id}>"))
+        text = plain(frozen(actions.reply(alice.user, asked.conversation, Reply(text="It comes."))))
+        assert "> And?" in text
+        assert "This is the mail system" not in text
+
+    def test_who_is_copied_in_by_the_customer_is_still_answered(self, alice: Agent, asked: Message) -> None:
+        came = back(forward(alice, asked))
+        copied = make_mail("Ask them again!", Cc=CARRIER, In_Reply_To=f"<{asked.message_id}>")
+        assert not receive(asked.conversation.queue, copied).is_outside
+        assert [each.email for each in computed_recipients(came).to] == [CARRIER]
 
 
 class TestMoving:

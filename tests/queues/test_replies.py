@@ -304,6 +304,28 @@ class TestUndo:
         assert (row.state, row.agent, row.messages_count) == (State.ASSIGNED, alice, 2)
         assert row.preview == "More."
 
+    def test_sent_again_from_another_window_it_is_not_taken_for_sent(
+        self, alice: Agent, asked: Message
+    ) -> None:
+        """That window still has the old token: its text must not seem to be on its way."""
+        sent = actions.reply(alice.user, asked.conversation, Reply(text="Hello.", token=TOKEN))
+        assert actions.undo(alice.user, sent)
+        with pytest.raises(ActionRefused, match="taken back"):
+            actions.reply(alice.user, asked.conversation, Reply(text="Hello.", token=TOKEN))
+
+    def test_what_was_taken_back_is_neither_quoted_nor_named(self, alice: Agent) -> None:
+        """Of a first mail too, where there is nothing else to answer."""
+        queue = make_queue([alice])
+        wanted = Reply(text="Your password is 1234.", to=("charlie@customer.example",))
+        first = actions.start(alice.user, queue, "Order 7", wanted)
+        assert actions.undo(alice.user, first)
+        second = actions.reply(alice.user, first.conversation, Reply(text="Your order is ready."))
+        mail = frozen(second)
+        assert mail["To"] == "charlie@customer.example"
+        assert "1234" not in mail.as_string()
+        assert mail["In-Reply-To"] is None
+        assert first.message_id not in mail["References"]
+
     def test_only_by_who_wrote_it(self, alice: Agent, asked: Message) -> None:
         dora = make_agent("dora", queues=[asked.conversation.queue])
         sent = actions.reply(alice.user, asked.conversation, Reply(text="Hello."))
