@@ -75,6 +75,11 @@ class SecondFactor(ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp
         return float(min(1.0, LONGEST_PAUSE / 2 ** max(0, self.throttling_failure_count - 1)))
 
     @property
+    def moment(self) -> str:
+        """When the key was made, as a mark of it that tells nothing."""
+        return str(self.made_at.isoformat())
+
+    @property
     def address(self) -> str:
         """What the QR code says to the app."""
         label = quote(f"{ISSUER}:{self.user.get_username()}")

@@ -32,13 +32,18 @@ def codes_left(user: User) -> int:
 
 
 @transaction.atomic
-def begin(user: User) -> SecondFactor:
-    """The key to scan, not asked for before it is confirmed. A page that is loaded again shows the same."""
+def begin(user: User, shown: str | None = None) -> SecondFactor:
+    """The key to scan, not asked for before it is confirmed. A page that is loaded again shows the same.
+
+    :param shown: the `moment` of the key that this browser has seen, "" for none: one that another browser
+        has seen is thrown away, as it may be a stranger's. None: this is not about a browser.
+    """
     factor: SecondFactor
-    factor, _ = SecondFactor.objects.select_for_update().get_or_create(
+    factor, is_new = SecondFactor.objects.select_for_update().get_or_create(
         user=user, defaults={"name": "authenticator app", "confirmed": False}
     )
-    if not factor.confirmed and timezone.now() - factor.made_at > UNCONFIRMED_LIVES:
+    is_anothers = not is_new and shown is not None and shown != factor.moment
+    if not factor.confirmed and (is_anothers or timezone.now() - factor.made_at > UNCONFIRMED_LIVES):
         factor.key, factor.made_at = new_key(), timezone.now()
         factor.save(update_fields=["key", "made_at"])
     return factor

@@ -21,6 +21,7 @@ from staff import arrival, lockout, rules, second_factor
 from staff.models import LinkedAccount, SecondFactor
 
 GROUP = 4
+SHOWN = "staff_shown_key"
 
 
 class Proof(forms.Form):
@@ -84,9 +85,10 @@ def two_factor(request: HttpRequest) -> HttpResponse:
         else:
             request.session[arrival.HAS_FACTOR] = True
             return _show_codes(request, codes, next_url)
-    factor = second_factor.begin(user)
+    factor = second_factor.begin(user, request.session.get(SHOWN, ""))
     if factor.confirmed:
         return redirect("account")
+    request.session[SHOWN] = factor.moment
     groups = [factor.key[at : at + GROUP] for at in range(0, len(factor.key), GROUP)]
     context |= {"qr": _drawn(factor.address), "groups": groups, "address": factor.address}
     return render(request, "account/two_factor.html", context)

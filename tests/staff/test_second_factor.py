@@ -92,6 +92,25 @@ def test_setting_it_up_and_signing_in_with_it(alice: User, client: Client) -> No
     assert again.session.session_key != before
 
 
+def test_a_key_that_another_browser_has_seen_is_not_used(alice: User, client: Client) -> None:
+    """A stranger at an open browser may have looked at it, and would know the codes for ever."""
+    stranger = Client()
+    stranger.force_login(alice)
+    stranger.get("/account/two-factor")
+    seen = SecondFactor.objects.get().key
+    with_password(client)
+    client.get("/account/two-factor")
+    mine = SecondFactor.objects.get().key
+    assert mine != seen
+    client.post("/account/two-factor", {"code": "000000"})
+    SecondFactor.objects.update(throttling_failure_count=0)
+    assert SecondFactor.objects.get().key == mine
+    client.post("/account/two-factor", {"code": code_of(alice)})
+    assert second_factor.is_set_up(alice)
+    stranger.get("/account/two-factor")
+    assert SecondFactor.objects.get().key == mine
+
+
 def test_a_session_that_somebody_planted_is_not_past_the_password(alice: User, client: Client) -> None:
     protected(alice)
     session = client.session
