@@ -42,7 +42,8 @@ class Mail:
     def minutes_of(self, agent: "Agent") -> float:
         """How long this agent works on it."""
         known = OWN if self.last is agent else 1.0
-        return self.issue.works[self.step] * self.kind.works[agent.id] * known
+        pace = agent.person.paces.get(self.kind.need.skill, 1.0)
+        return self.issue.works[self.step] * self.kind.works[agent.id] * known * pace
 
 
 class Line:

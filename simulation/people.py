@@ -34,12 +34,16 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody of the team; no level is the same as not able. The shifts are in order."""
+    """Somebody of the team; no level is the same as not able. The shifts are in order.
+
+    :ivar paces: by skill, how much longer it really takes this person than the levels say; no rule knows it.
+    """
 
     id: int
     skills: Mapping[str, int]
     languages: Mapping[str, int]
     shifts: tuple[Shift, ...]
+    paces: Mapping[str, float] = field(default_factory=dict)
 
     def can(self, need: Need) -> bool:
         """Whether both levels suffice."""

@@ -6,7 +6,8 @@ another team, other shifts and other mail.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import exp
 from random import Random
 
 from simulation.demand import Habits, Stream, draw
@@ -84,8 +85,11 @@ def streams(load: float) -> list[Stream]:
     ]
 
 
-def team(seed: int, days: int = DAYS) -> list[Person]:
-    """As many for each skill and language as its mail needs, then trained until no kind hangs on a few."""
+def team(seed: int, days: int = DAYS, unknown: float = 0.0) -> list[Person]:
+    """As many for each skill and language as its mail needs, then trained until no kind hangs on a few.
+
+    :param unknown: how far speed lies from what the levels say, as standard deviation of its logarithm.
+    """
     random = Random(f"team {seed}")
     first_languages = _dealt(LANGUAGES, random)
     first_skills = _dealt({skill.name: skill.share * skill.work for skill in SKILLS}, random)
@@ -101,12 +105,12 @@ def team(seed: int, days: int = DAYS) -> list[Person]:
             )
         made.append(Person(number, skills, languages, tuple(_shifts(days, random))))
     _train(made, random)
-    return made
+    return [replace(person, paces=_paces(person, seed, unknown)) for person in made] if unknown else made
 
 
-def world(load: float, seed: int, days: int = DAYS) -> World:
+def world(load: float, seed: int, days: int = DAYS, unknown: float = 0.0) -> World:
     """Team and mail of one seed; the team is the same at every load."""
-    people, mail = team(seed, days), streams(load)
+    people, mail = team(seed, days, unknown), streams(load)
     kinds = kinds_for(people, [stream.need for stream in mail])
     return World(people, kinds, draw(mail, HABITS, days, f"mail {seed}"), days * DAY)
 
@@ -140,6 +144,12 @@ def _shifts(days: int, random: Random) -> Iterator[Shift]:
         ]
         if random.random() >= ABSENT:
             yield Shift(start, start + SHIFT, tuple(pauses))
+
+
+def _paces(person: Person, seed: int, unknown: float) -> dict[str, float]:
+    """As fast as the levels say in the mean over the team."""
+    random = Random(f"pace {seed} {person.id}")
+    return {skill: exp(random.gauss(-(unknown**2) / 2, unknown)) for skill in sorted(person.skills)}
 
 
 def _train(people: Sequence[Person], random: Random) -> None:

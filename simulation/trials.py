@@ -27,6 +27,7 @@ class Plan:
     :param loads: 1 is 100 %.
     :param runs: seeds 0, 1, …: each another team and other mail.
     :param capacity: of an agent, and ``knobs``: both for our rule alone.
+    :param unknown: how far people's speed lies from what their levels say, see `reference.team`.
     """
 
     loads: Sequence[float]
@@ -35,6 +36,7 @@ class Plan:
     days: int = reference.DAYS
     capacity: int = 1
     knobs: Knobs = USUAL
+    unknown: float = 0.0
 
     def rule(self, name: str) -> Rule:
         """A fresh one: some remember whose turn it is."""
@@ -85,7 +87,7 @@ def rows(plan: Plan, processes: int = 1) -> Iterator[Row]:
 
 def trial(plan: Plan, load: float, seed: int) -> list[Measures]:
     """Every rule of the plan on one team and its mail."""
-    world = reference.world(load, seed, plan.days)
+    world = reference.world(load, seed, plan.days, plan.unknown)
     return [measure(Run(world, plan.rule(name)).play(), reference.WARM_UP) for name in plan.rules]
 
 

@@ -17,10 +17,10 @@ from ucs.datafolder import DataFolder, StartError
 PRODUCT = Path(__file__).resolve().parent.parent
 KEYS = ("SECRET_KEY", "UCS_ENCRYPTION_KEYS")
 SERVICES = ("DATABASE_URL", "REDIS_URL")
-# These look at the code, not at the database.
+# These need no database.
 OFFLINE = {
     "causes", "check", "collectstatic", "compilemessages", "diffsettings", "findstatic", "help",
-    "makemessages", "makemigrations", "startapp", "version", "--help", "-h", "--version",
+    "makemessages", "makemigrations", "simulate", "startapp", "version", "--help", "-h", "--version",
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """What happens in the simulated office, mail by mail."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -29,6 +30,11 @@ def test_a_mail_is_worked_on_as_long_as_the_level_says() -> None:
     [mail] = play([make_person(billing=3)], [make_issue(5, [10])])
     assert mail.begun == 5
     assert mail.answered == pytest.approx(5 + 12.4)
+
+
+def test_a_pace_that_nobody_knows_counts_too() -> None:
+    [mail] = play([replace(make_person(), paces={"billing": 1.5, "technical": 3})], [make_issue(0, [10])])
+    assert mail.answered == pytest.approx(15)
 
 
 def test_who_finishes_takes_the_one_with_the_fewest_minutes_left() -> None:

@@ -1,8 +1,12 @@
 """Comparing rules, the table, and the command."""
 
 import json
+import os
+import subprocess
+import sys
 from io import StringIO
 from pathlib import Path
+from statistics import fmean, stdev
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -13,6 +17,7 @@ from simulation.rules import RULES
 from simulation.run import Run
 from simulation.table import NoPlace, write
 from simulation.trials import Interval, Plan, rows, trial
+from ucs.environment import PRODUCT
 
 
 def test_the_same_seed_is_the_same_run() -> None:
@@ -34,6 +39,14 @@ def test_the_team_is_as_large_as_it_says_and_nobody_is_the_only_one() -> None:
     assert min(len(kind.ratios) for kind in world.kinds) >= reference.ENOUGH
     mails = sum(len(issue.works) for issue in world.issues)
     assert 15_500 < mails < 16_500
+
+
+def test_an_unknown_pace_is_nobodys_advantage_in_the_mean() -> None:
+    known, unknown = reference.team(1), reference.team(1, unknown=0.3)
+    paces = [pace for person in unknown for pace in person.paces.values()]
+    assert fmean(paces) == pytest.approx(1, abs=0.06)
+    assert 0.2 < stdev(paces) < 0.4
+    assert [person.skills for person in known] == [person.skills for person in unknown]
 
 
 def test_work_and_presence_are_counted() -> None:
@@ -99,6 +112,20 @@ def test_a_document_without_marks_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="no place"):
         call_command("simulate", "--runs", "1", "--days", "2", "--policy", "due-first", "--load", "0.5",
                      "--write", str(page), stdout=StringIO())  # fmt: skip
+
+
+def test_the_command_needs_no_database(tmp_path: Path) -> None:
+    arguments = ["simulate", "--load", "0.5", "--runs", "1", "--days", "2", "--policy", "due-first"]
+    known = {"PATH": os.environ["PATH"], "UCS_DATA_DIR": str(tmp_path)}
+    answer = subprocess.run(
+        [sys.executable, PRODUCT / "manage.py", *arguments],
+        env=known,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "| due first |" in answer.stdout
 
 
 def test_the_command_speaks_json_and_turns_the_knobs() -> None:

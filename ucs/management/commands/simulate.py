@@ -31,6 +31,8 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=_whole(2, 365), default=DAYS, help="The first is not judged.")
         parser.add_argument("--policy", choices=RULES, nargs="+", default=list(RULES), metavar="RULE",
                             help=f"Some of: {', '.join(RULES)}.")  # fmt: skip
+        parser.add_argument("--unknown", type=_between(0, 2), default=0.0,
+                            help="How far speed lies from what the levels say; 0.3 is much.")  # fmt: skip
         parser.add_argument("--processes", type=_whole(1, 64), default=1, help="How many at once.")
         parser.add_argument("--json", action="store_true", help="The figures for a program.")
         parser.add_argument("--write", type=Path, metavar="DOCUMENT", help="Put the table between its marks.")
@@ -53,6 +55,7 @@ class Command(BaseCommand):
             options["days"],
             options["capacity"],
             Knobs(options["exponent"], options["own_share"], options["halving"]),
+            options["unknown"],
         )
         found = list(rows(plan, options["processes"]))
         if options["json"]:
