@@ -1,5 +1,6 @@
 """The second step of a password sign-in: set up, ask, recover, switch off. The only writer of its rows."""
 
+import logging
 import secrets
 from base64 import b32encode
 from datetime import timedelta
@@ -9,12 +10,19 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from sso.fields import SecretUnreadable
 from staff.models import RecoveryCode, SecondFactor, new_key
 
 UNCONFIRMED_LIVES = timedelta(minutes=15)
 RECOVERY_CODES = 10
 RECOVERY_BYTES = 10
 GROUP = 4
+GONE = "There is no authenticator app any more."
+UNREADABLE = (
+    "Codes can't be checked here now: use a recovery code, or ask an administrator to look into the log."
+)
+
+logger = logging.getLogger(__name__)
 
 
 class CodeRefused(Exception):
@@ -70,9 +78,13 @@ def check(user: User, code: str) -> None:
 
     :raises CodeRefused: it isn't right, was used before, or comes too soon after wrong ones.
     """
-    with transaction.atomic():
-        factor = SecondFactor.objects.select_for_update().filter(user=user, confirmed=True).first()
-        refusal = _refusal(factor, code) if factor else CodeRefused("There is no authenticator app any more.")
+    try:
+        with transaction.atomic():
+            factor = SecondFactor.objects.select_for_update().filter(user=user, confirmed=True).first()
+            refusal = _refusal(factor, code) if factor else CodeRefused(GONE)
+    except SecretUnreadable as error:
+        logger.error("Second factor of user %s: %s", user.pk, error)
+        raise CodeRefused(UNREADABLE) from error
     if refusal:
         raise refusal
 

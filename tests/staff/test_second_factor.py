@@ -389,6 +389,16 @@ def test_the_way_back_in_for_an_only_administrator(capsys: pytest.CaptureFixture
         call_command("reset-second-factor", "nobody")
 
 
+def test_a_key_that_nobody_can_read_is_said_in_words(alice: User, client: Client, settings: Settings) -> None:
+    codes = protected(alice)
+    settings.ENCRYPTION_KEYS = ["HqoJkD0lvqUcrv8p0DQjn2wtVQZS4rzkT9QNNqbK5ek="]
+    with_password(client)
+    page = client.post("/login/code", {"code": "123456"}).content.decode()
+    assert "use a recovery code" in page
+    client.post("/login/code", {"code": codes[0], "with": "recovery"})
+    assert user_in(client) == "alice"
+
+
 def test_the_key_is_encrypted_and_rotates(alice: User, settings: Settings) -> None:
     protected(alice)
 
