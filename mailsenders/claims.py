@@ -195,6 +195,7 @@ def _claimed(
     raws = RawMail.objects.in_bulk([mail.raw_id for mail, _, _ in admitted])
     for mail, to_do, _ in admitted:
         _let_wait(mail, to_do, recipients[mail.pk])
+        _begin_anew(mail, to_do, recipients[mail.pk])
     return [
         Claim(
             mail_id=mail.pk,
@@ -225,6 +226,15 @@ def _count_again(mails: Sequence[OutgoingMail]) -> None:
             ],
             ignore_conflicts=True,
         )  # fmt: skip
+
+
+def _begin_anew(mail: OutgoingMail, to_do: tuple[str, ...], recipients: list[tuple[str, str]]) -> None:
+    """Nothing is known any more of those who were refused before: should this try end in doubt, they are in
+    doubt as well, and whoever settles it settles it for them.
+    """
+    before = [email for email, state in recipients if state == RecipientState.RETRY and email in to_do]
+    if before:
+        mail.recipients.filter(email__in=before).update(state=RecipientState.PENDING)
 
 
 def _let_wait(mail: OutgoingMail, to_do: tuple[str, ...], recipients: list[tuple[str, str]]) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from mailsenders import outbox, parking
+from mailsenders import outbox, parking, returned
 from mailsenders.due import ready_sender, senders_with_due_mail
 from mailsenders.models import EmailSender, OutgoingMail, OutgoingRecipient
 from mailsenders.outbox import Claim, Outcome
@@ -361,3 +361,34 @@ def test_limits_hold_at_once_when_changed_and_slide() -> None:
 def test_the_raw_mail_of_a_claim_is_not_in_its_repr() -> None:
     envelope = outbox.Envelope(make_sender(), make_raw(), "x@example.com", "", ("a@example.com",), 1)
     assert "dot" not in repr(envelope)
+
+
+def test_doubt_after_a_refusal_is_settled_for_good() -> None:
+    """Refused for now, tried again, and then no answer: who says that it was sent sends nothing more."""
+    sender = make_sender()
+    mail = make_outgoing(sender)
+    first = claim(sender)
+    outbox.finish(first, refused(first))
+    for settle in (outbox.mark_sent, lambda one: returned.had_left(one, "It was found.")):
+        OutgoingMail.objects.filter(pk=mail.pk).update(not_before=timezone.now(), state=State.RETRY)
+        mail.recipients.update(state=Recipient.RETRY)
+        again = claim(sender)
+        assert outbox.start_data(again)
+        outbox.finish_uncertain(again, Outcome({}))
+        assert settle(mail)
+        assert state(mail) == State.SENT
+        assert mail.recipients.get().state == Recipient.ACCEPTED
+
+
+def test_a_worker_lost_after_a_refusal_leaves_doubt_that_can_be_settled() -> None:
+    sender = make_sender()
+    mail = make_outgoing(sender)
+    first = claim(sender)
+    outbox.finish(first, refused(first))
+    OutgoingMail.objects.filter(pk=mail.pk).update(not_before=timezone.now())
+    assert outbox.start_data(claim(sender))
+    OutgoingMail.objects.filter(pk=mail.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    outbox.sweep(timezone.now())
+    assert state(mail) == State.UNCERTAIN
+    assert outbox.mark_sent(mail)
+    assert state(mail) == State.SENT
