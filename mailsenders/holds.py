@@ -6,9 +6,11 @@ For people to see; nobody is kept from sending by it, as only the numbers of the
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from mailsenders import budget, limits
 from mailsenders.budget import Room, Rule, Weight
-from mailsenders.due import WAITING, due, may_send
+from mailsenders.due import UNSETTLED, WAITING, due, may_send
 from mailsenders.models import OutgoingMail, SenderState
 from mailsenders.parking import is_parked
 
@@ -65,13 +67,23 @@ def wait_of(mail: OutgoingMail, now: datetime) -> Wait | None:
         return Wait(None, f"the sender “{mail.sender}” is switched off")
     if is_parked(state, now):
         return Wait(state.next_attempt_at, f"the sender “{mail.sender}” pauses")
-    earlier = OutgoingMail.objects.filter(
-        order_key=mail.order_key, pk__lt=mail.pk, state=State.UNCERTAIN, is_automatic=False
-    )
-    if earlier.exists():
+    earlier = _earlier(mail, now)
+    if earlier is not None and earlier.state == State.UNCERTAIN:
         return Wait(None, "it is not known whether an earlier mail of this conversation was sent")
+    if earlier is not None:
+        return Wait(earlier.not_before, "an earlier mail of this conversation is tried again then")
     at = release_of(mail, now)
     return Wait(at, f"the budget of “{mail.sender}” is used up") if at else None
+
+
+def _earlier(mail: OutgoingMail, now: datetime) -> OutgoingMail | None:
+    """What a mail of the same conversation, which has to leave before, waits for: a person, or a time."""
+    before = OutgoingMail.objects.filter(order_key=mail.order_key, pk__lt=mail.pk, is_automatic=False)
+    doubt_or_later = Q(state=State.UNCERTAIN) | Q(state=State.RETRY, not_before__gt=now)
+    rows = before.filter(doubt_or_later, state__in=UNSETTLED)
+    return min(
+        rows, key=lambda row: (row.state != State.UNCERTAIN, -row.not_before.timestamp()), default=None
+    )
 
 
 def release_of(mail: OutgoingMail, now: datetime) -> datetime | None:

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection
+from django.utils import timezone
 
 from mailsenders.budget import DAY, FIELDS, HOUR, MINUTE, Room, Rule, Use, Weight, rules
-from mailsenders.models import EmailSender
+from mailsenders.models import EmailSender, OutgoingMail, SenderUse
 
 DOUBT = timedelta(minutes=13)  # an uncertain mail was taken that long after its text began to leave, at most
 
@@ -66,6 +67,18 @@ def uses(sender_id: int, now: datetime, window: timedelta = DAY) -> list[Use]:
     with connection.cursor() as cursor:
         cursor.execute(USES + "ORDER BY at", _values(sender_id, now, window))
         return [Use(at, Weight(internal, external)) for at, internal, external in cursor.fetchall()]
+
+
+def count_doubt(mail: OutgoingMail) -> None:
+    """An uncertain mail is about to be sent again: that it may have been taken before goes on counting."""
+    if mail.state == OutgoingMail.State.UNCERTAIN and mail.data_started_at:
+        SenderUse.objects.get_or_create(
+            mail=mail,
+            at=min(mail.data_started_at + DOUBT, timezone.now()),
+            defaults={
+                "sender_id": mail.sender_id, "internal": mail.internal, "external": mail.external
+            },
+        )  # fmt: skip
 
 
 def _values(sender_id: int, now: datetime, window: timedelta) -> dict[str, float | datetime]:

@@ -29,6 +29,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from mailsenders import limits
 from mailsenders.answers import delay
 from mailsenders.claims import OPEN, alias, claim_many, finish_sent, is_late, start_many
 from mailsenders.domains import own_domains, weigh
@@ -145,6 +146,7 @@ def resend(mail: OutgoingMail) -> bool:
         if not open_ones.exists():
             open_ones = locked.recipients.filter(state=RecipientState.REFUSED)
         open_ones.update(state=RecipientState.PENDING, answer="", reason="", returned_at=None, delay="")
+        limits.count_doubt(locked)
         OutgoingMail.objects.filter(pk=mail.pk).update(
             state=State.QUEUED,
             fence=F("fence") + 1,

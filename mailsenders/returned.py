@@ -41,12 +41,11 @@ def _note(
         locked = OutgoingMail.objects.select_for_update().get(pk=mail.pk)
         if locked.state == State.UNCERTAIN:
             _had_left(locked, REPORTED)
-        if locked.state != State.SENT:
-            return []
         pairs = whom(list(locked.recipients.order_by("id")), list(failures))
         for row, failure in pairs:
             write(row, failure)
-        if any(row.state == RecipientState.REFUSED for row, _ in pairs):
+        # While others are still tried, the next answer of a server settles the mail.
+        if locked.state == State.SENT and any(row.state == RecipientState.REFUSED for row, _ in pairs):
             locked.last_error = f"It came back: {pairs[0][0].answer}"
             outbox.settle(locked)
     return pairs

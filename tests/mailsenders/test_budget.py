@@ -230,6 +230,21 @@ def test_a_mail_handed_over_twice_counts_twice() -> None:
 
 
 @database
+def test_a_mail_in_doubt_that_is_sent_again_counts_twice() -> None:
+    """The server may have taken it the first time: its own count goes on."""
+    sender = make_sender(limit_per_day=3)
+    mail = make_outgoing(sender)
+    (claim,) = claim_many(sender.pk, timezone.now(), 1)
+    assert outbox.start_data(claim)
+    outbox.finish_uncertain(claim, Outcome({}))
+    assert limits.room(sender, timezone.now()).used == [1]
+    assert outbox.resend(mail)
+    assert limits.room(sender, timezone.now()).used == [1]
+    take(claim_many(sender.pk, timezone.now(), 1)[0])
+    assert limits.room(sender, timezone.now()).used == [2]
+
+
+@database
 def test_what_came_back_had_been_sent_all_the_same() -> None:
     sender = make_sender(limit_per_day=1)
     mail = make_outgoing(sender)
@@ -312,6 +327,12 @@ def test_a_mail_tells_what_else_it_waits_for() -> None:
     wait = holds.wait_of(mail, timezone.now())
     assert wait
     assert wait.at is None
+    assert "earlier mail of this conversation" in wait.why
+    later = timezone.now() + timedelta(hours=1)
+    OutgoingMail.objects.filter(pk=doubt.pk).update(state=State.RETRY, not_before=later)
+    wait = holds.wait_of(mail, timezone.now())
+    assert wait
+    assert wait.at == later
     assert "earlier mail of this conversation" in wait.why
     sender.is_active = False
     sender.save()

@@ -137,6 +137,18 @@ def test_a_report_that_returns_nothing_is_a_hint(answered: Answered) -> None:
     assert back.conversation.events.get(kind="hint").data["conversation"] == answered.sent.conversation_id
 
 
+def test_a_failure_is_noted_though_others_are_still_tried(answered: Answered) -> None:
+    """Max’s server has taken it and returns it, while Eva’s is to be asked again."""
+    OutgoingMail.objects.filter(pk=answered.mail.pk).update(state=Sent.RETRY, sent_at=timezone.now())
+    answered.mail.recipients.filter(email=EVA).update(state=OutgoingRecipient.State.RETRY)
+    back = answered.report(fields(MAX))
+    assert (answered.recipient(MAX).state, answered.recipient(MAX).returned_at) == (
+        "refused",
+        back.created_at,
+    )
+    assert (answered.recipient(EVA).state, answered.mail.state) == ("retry", Sent.RETRY)
+
+
 def test_what_the_desk_shows(answered: Answered) -> None:
     answered.report(fields(MAX))
     shown = thread.delivery(answered.mail, timezone.now())
