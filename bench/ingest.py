@@ -26,6 +26,7 @@ from bench.intake.mailbag import mails
 from tests import services
 from tests.servers.authority import Authority
 from tests.servers.dovecot import PASSWORD, Dovecot, running
+from ucs.environment import THRIFT
 
 PACKAGES = (
     "django>=5.2,<5.3",
@@ -131,7 +132,7 @@ def start(name: str, number: int, python: Path, authority: Authority) -> Contest
     environment = {**os.environ, "BENCH_DATABASE": url, "BENCH_CA": str(authority.bundle)}
     if kind == "own":
         command = [sys.executable, "-m", program]
-        environment["DATABASE_URL"] = url
+        environment = THRIFT | environment | {"DATABASE_URL": url}  # as its workers are started
     else:
         command = [str(python), str(HERE / "intake" / program), argument]
     process = subprocess.Popen(

@@ -17,6 +17,12 @@ from ucs.datafolder import DataFolder, StartError
 PRODUCT = Path(__file__).resolve().parent.parent
 KEYS = ("SECRET_KEY", "UCS_ENCRYPTION_KEYS")
 SERVICES = ("DATABASE_URL", "REDIS_URL")
+# To glibc: give memory back that a big mail took, and share it among threads. Others don't know these.
+THRIFT = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+}
 # These need no database.
 OFFLINE = {
     "causes", "check", "collectstatic", "compilemessages", "diffsettings", "findstatic", "help",

@@ -130,7 +130,12 @@ class Launcher:
         }
         text = "".join(f"{name}={value}\n" for name, value in own.items())
         environment.write_private(self.folder.services, text)
-        return dict(os.environ) | own | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": NO_WARNINGS}
+        return (
+            environment.THRIFT
+            | dict(os.environ)
+            | own
+            | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": NO_WARNINGS}
+        )
 
     def _settings(self) -> str:
         """The module with the settings: the product's own, unless somebody names another."""

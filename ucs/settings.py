@@ -5,6 +5,7 @@ A value that cannot be used stops the start with a sentence that names the varia
 
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -218,7 +219,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "axes",
-    "ninja",
     "mailstore",
     "sso",
     "agents",
@@ -251,10 +251,13 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "ucs.urls"
+# Not among the apps: of all processes only web needs it, and its import costs memory (api/urls.py).
+NINJA = Path(str(find_spec("ninja").origin)).parent  # type: ignore[union-attr]
+
 TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [BASE_DIR / "templates", NINJA / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -325,7 +328,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 USE_TZ = True
 USE_I18N = True
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [BASE_DIR / "static", NINJA / "static"]
 # An image collects its static files once and serves them for ever under hashed names;
 # everywhere else they are served from where they lie.
 COLLECTED_FILES = BASE_DIR / "staticfiles"

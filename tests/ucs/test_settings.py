@@ -1,6 +1,9 @@
 """A value that can't be used stops the start with a sentence that names the variable."""
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -93,3 +96,14 @@ def test_database_keeps_options_of_the_address(monkeypatch: pytest.MonkeyPatch) 
 def test_database_socket_with_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://postgres:@/ucs?host=/a%20b/run")
     assert settings.database()["OPTIONS"]["host"] == "/a b/run"
+
+
+def test_workers_load_nothing_that_only_the_web_needs() -> None:
+    """Each process of a worker would pay for it in memory."""
+    code = "import django, sys; django.setup(); import mailsources.tasks; print(*sys.modules)"
+    root = Path(settings.__file__).parent.parent
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
+    loaded = set(done.stdout.split())
+    assert "mailsources.deliver" in loaded
+    assert not loaded & {"ninja", "pydantic", "numpy", "api.urls"}
