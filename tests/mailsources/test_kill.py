@@ -33,9 +33,9 @@ def test_a_killed_fetch_is_finished_by_the_next(
         command, env=product_env | {"UCS_CA_BUNDLE": str(authority.bundle)}, stdout=subprocess.DEVNULL
     )
     if stored:
-        eventually(lambda: FetchedMail.objects.count() >= stored, "mails are being stored")
+        eventually(lambda: FetchedMail.objects.count() >= stored, "mails are being stored", 90)
     else:
-        eventually(lambda: SourceState.objects.exclude(lease_owner="").exists(), "the mailbox is held")
+        eventually(lambda: SourceState.objects.exclude(lease_owner="").exists(), "the mailbox is held", 90)
     process.send_signal(signal.SIGKILL)
     process.wait()
     SourceState.objects.update(lease_until=timezone.now())  # the time of its leases has run out
