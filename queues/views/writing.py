@@ -14,7 +14,7 @@ from queues import actions, inbox, outside
 from queues.actions import NewFile, NewMailArrived, Reply
 from queues.capacity import MOST_BYTES
 from queues.forms import DraftForm, NoteForm, ReplyForm
-from queues.models import Conversation, Message
+from queues.models import Conversation, Draft, Message
 from queues.presentation import contact_name, person
 from queues.refusals import ActionRefused
 from queues.thread import letter
@@ -65,8 +65,7 @@ def _number(text: str) -> int | None:
 
 
 def _reply(request: DeskRequest, row: Conversation, data: dict[str, Any]) -> Reply:
-    draft = actions.draft_of(request.user, row, is_outside=data["outside"])
-    files = actions.out_files(draft) if draft and str(draft.token) == str(data["token"]) else ()
+    files = _files(actions.draft_of(request.user, row, is_outside=data["outside"]), str(data["token"]))
     if data["outside"]:
         chosen = filter(None, map(_number, request.POST.getlist("enclosed")))
         files = (*files, *outside.files_of(row, list(chosen)))
@@ -82,6 +81,18 @@ def _reply(request: DeskRequest, row: Conversation, data: dict[str, Any]) -> Rep
         about_id=data["about"],
         send_at=data["send_at"],
     )
+
+
+def _files(draft: Draft | None, token: str) -> tuple[OutFile, ...]:
+    """The files of the answer with this token: none are left out unseen when another window has them now."""
+    if draft is None:
+        return ()
+    if str(draft.token) != token and draft.files.exists():
+        raise ActionRefused(
+            "Another window of yours has saved a draft with files here: copy this text, load the page again "
+            "and send it from there."
+        )
+    return actions.out_files(draft) if str(draft.token) == token else ()
 
 
 def _new_mail(request: DeskRequest, message: Message, *, is_closing: bool) -> HttpResponse:

@@ -231,3 +231,23 @@ def test_contacts_of_other_queues_are_not_told(orders: EmailQueue) -> None:
     assert client.get("/people?q=c").json() == {"people": []}
     assert len(client.get("/people?q=CHARLIE").json()["people"]) == 1
     assert Conversation.objects.count() == 2
+
+
+def test_no_file_is_left_out_for_another_window(client: Client, orders: EmailQueue) -> None:
+    """Both windows save into one draft; the files go with the answer that saved last."""
+    message = receive(orders)
+    alice = orders.members.get()
+    actions.add_draft_file(
+        alice.user,
+        message.conversation,
+        actions.NewFile(name="a.pdf", type="application/pdf", data=b"%PDF"),
+        token="7f4f6a52-6f5e-4a55-9d0a-0c4a3e6f6b11",
+    )
+    client.force_login(alice.user)
+    fields = {"text": "Attached.", "to": "charlie@customer.example", "seen": message.pk}
+    url = f"/conversations/{message.conversation_id}/reply"
+    other = client.post(url, fields | {"token": "0b9f8a52-6f5e-4a55-9d0a-0c4a3e6f6b22"}, headers=HTMX)
+    assert "Another window" in other.content.decode()
+    assert not OutgoingMail.objects.exists()
+    client.post(url, fields | {"token": "7f4f6a52-6f5e-4a55-9d0a-0c4a3e6f6b11"}, headers=HTMX)
+    assert Message.objects.get(direction="out").attachments.get().name == "a.pdf"
