@@ -19,12 +19,19 @@ def test_connection(provider: SSOProvider) -> list[Step]:
     steps = [timed("Sign-in", lambda: _signed_in(provider))]
     if steps[-1].ok:
         steps += _reach(provider)
-    if steps[-1].ok:
+    if steps[-1].ok and not _serves_people_only(provider):
         steps.append(timed("Token", lambda: _refresh(provider)))
     return steps
 
 
+def _serves_people_only(provider: SSOProvider) -> bool:
+    """Whether it is there for the sign-in page, and no mailbox was ever to be signed in."""
+    return provider.for_people and not provider.mailbox and not tokens.has_begun(provider.pk)
+
+
 def _signed_in(provider: SSOProvider) -> str:
+    if _serves_people_only(provider):
+        return "people sign in with it; no mailbox does"
     try:
         tokens.check_begun(provider.pk)
     except SignInError as error:

@@ -77,7 +77,13 @@ def explained(step: Step, sign_in: SignIn) -> Step:
     if not name:
         return step
     more = _named(name, sign_in, provider)
-    return replace(step, detail=f"{more} {step.detail}", cause=more.cause)
+    return replace(step, detail=f"{more} {without_advice(step.detail)}", cause=more.cause)
+
+
+def without_advice(refused: str) -> str:
+    """What the server said, without the guesses that follow: our rows know better."""
+    heard, found, _ = refused.partition("): ")
+    return f"{heard})." if found else refused
 
 
 def policy_step(notes: list[str]) -> Step:

@@ -212,7 +212,7 @@ def refused(provider: SSOProvider, error: str, description: str, *, of_code: boo
     """
     known = refusal(error, description, of_code=of_code)
     remedy = known.remedy.format(redirect_uri=redirect_uri(provider), console=preset(provider.type).console)
-    if error == "invalid_client" and provider.type == SSOProvider.Type.GENERIC:
+    if known.cause.name == "invalid_client" and provider.type == SSOProvider.Type.GENERIC:
         remedy += f"; if both are right, {other_way(provider)}"
     kind = {Cure.SIGN_IN: NeedsSignIn, Cure.SETTINGS: ProviderRefused, Cure.WAIT: ProviderDown}[known.cure]
     found = kind(f"{provider}: {remedy}. (It said “{quote(error, description)}”.)")

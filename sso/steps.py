@@ -30,6 +30,14 @@ UPGRADE: dict[Protocol, list[bytes]] = {
     "POP3": [b"STLS\r\n"],
     "SMTP": [b"EHLO ucs.invalid\r\n", b"STARTTLS\r\n"],
 }
+USUAL_PORT: dict[tuple[Protocol, str], tuple[str, int]] = {
+    ("IMAP", "tls"): ("IMAP with SSL", 993),
+    ("IMAP", "starttls"): ("IMAP without SSL", 143),
+    ("POP3", "tls"): ("POP3 with SSL", 995),
+    ("POP3", "starttls"): ("POP3 without SSL", 110),
+    ("SMTP", "tls"): ("SMTP with SSL", 465),
+    ("SMTP", "starttls"): ("SMTP with STARTTLS", 587),
+}
 UPGRADE_NAME: dict[Protocol, str] = {"IMAP": "STARTTLS", "POP3": "STLS", "SMTP": "STARTTLS"}
 
 
@@ -89,7 +97,7 @@ def reach(place: Place) -> list[Step]:
     """Name look-up, TCP and TLS, as far as it goes: the last step is the failed one."""
     steps = [resolve_host(place.host, place.port)]
     if steps[-1].ok:
-        steps.append(open_port(place.host, place.port))
+        steps.append(_with_usual_port(open_port(place.host, place.port), place))
     if steps[-1].ok and place.mode != "none":
         steps.append(start_tls(place))
     return steps
@@ -122,6 +130,14 @@ def open_port(host: str, port: int) -> Step:
         return f"port {port} is open"
 
     return timed("TCP", work)
+
+
+def _with_usual_port(step: Step, place: Place) -> Step:
+    """A port at which nobody answers: which one it usually is."""
+    what, port = USUAL_PORT.get((place.protocol, place.mode), ("", 0))
+    if not port or port == place.port or step.cause.name not in ("port_refused", "timeout"):
+        return step
+    return replace(step, detail=f"{step.detail} {what} is usually at {port}.")
 
 
 def start_tls(place: Place) -> Step:

@@ -275,6 +275,15 @@ def check_begun(provider_id: int) -> None:
     _check_begun(_load(provider_id))
 
 
+def has_begun(provider_id: int) -> bool:
+    """Whether somebody has ever signed a mailbox in; a sign-in that has ended counts."""
+    try:
+        check_begun(provider_id)
+    except NotSignedIn:
+        return False
+    return True
+
+
 def _check_begun(token: ProviderToken) -> None:
     if not token.refresh_token and not token.provider.app_only:
         raise NotSignedIn(

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from pytest_django.fixtures import Settings
 
-from sso import steps
+from sso import ladder, steps
 from sso.steps import Place, Protocol
 from tests.servers.authority import Authority
 
@@ -133,7 +133,8 @@ def test_a_closed_port_and_an_unknown_name() -> None:
     found = steps.reach(Place("127.0.0.1", port, "IMAP", "tls"))
     assert [step.name for step in found] == ["Name", "TCP"]
     assert found[-1].detail == (
-        f"127.0.0.1:{port} refuses connections: nothing listens there. Check the service port."
+        f"127.0.0.1:{port} refuses connections: nothing listens there. Check the service port. "
+        "IMAP with SSL is usually at 993."
     )
     (step,) = steps.reach(Place("no-such-host.invalid", 993, "IMAP", "tls"))
     assert not step.ok
@@ -152,3 +153,13 @@ def test_without_tls_the_ladder_ends_at_tcp(authority: Authority) -> None:
             "Name",
             "TCP",
         ]
+
+
+def test_what_the_server_said_stays_and_its_usual_advice_goes() -> None:
+    said = (
+        "mail.example.com:993 refused the token ([AUTHENTICATIONFAILED] No): sign in again, and check IMAP."
+    )
+    assert (
+        ladder.without_advice(said) == "mail.example.com:993 refused the token ([AUTHENTICATIONFAILED] No)."
+    )
+    assert ladder.without_advice("It hung up.") == "It hung up."

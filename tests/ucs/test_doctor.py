@@ -45,5 +45,19 @@ def test_each_is_examined_and_the_broken_rung_named() -> None:
         assert f"127.0.0.1:{port} refuses connections" in said
         assert "is not signed in yet: click 🔑" in said
         well, code = doctor("good")
-        assert (code, "All 1 connections work." in well) == (0, True)
+        assert (code, "The connection works." in well) == (0, True)
         assert server.mails == []
+
+
+def test_a_provider_for_the_sign_in_page_needs_no_mailbox() -> None:
+    with SmtpServer(tls="none") as server:
+        make_provider(
+            name="staff",
+            type="generic",
+            for_people=True,
+            authorization_url="http://127.0.0.1:1/authorize",
+            token_url=f"http://127.0.0.1:{server.port}/token",
+        )
+        said, code = doctor("staff")
+    assert "people sign in with it; no mailbox does" in said
+    assert (code, "Token" in said) == (0, False)

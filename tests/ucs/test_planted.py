@@ -38,6 +38,7 @@ def test_those_that_need_no_world(planted: Planted) -> None:
     assert len({row.name for row in planted.rows}) == 10
     expired = providers.test_connection(SSOProvider.objects.get(name="planted 7"))[-1]
     assert (expired.name, expired.cause.name) == ("Token", "AADSTS7000222")
+    assert "HTTP Basic" not in expired.detail
     lacking = last_of_sender(8)
     assert (lacking.name, lacking.cause.name) == ("Token", "scope_missing")
     assert "SMTP.Send" in lacking.detail

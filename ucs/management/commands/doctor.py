@@ -97,9 +97,12 @@ class Command(BaseCommand):
             return 0
         ill = sum(not self._show(each) for each in findings)
         if ill:
-            self.stdout.write(self.style.ERROR(f"{ill} of {number} connections don't work."))
+            self.stdout.write(
+                self.style.ERROR(f"{ill} of {number} connections {'does' if ill == 1 else 'do'}n't work.")
+            )
         else:
-            self.stdout.write(self.style.SUCCESS(f"All {number} connections work."))
+            all_well = "The connection works." if number == 1 else f"All {number} connections work."
+            self.stdout.write(self.style.SUCCESS(all_well))
         return ill
 
     def _show(self, found: Finding) -> bool:
