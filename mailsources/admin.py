@@ -25,7 +25,7 @@ from mailsources.sender_admin import SenderPage
 from mailsources.source_page import proof_cell, source_badge, standing_of
 from mailsources.tasks import look_soon
 from sso.admin import ConnectionTest, HealthColumns, badge, when
-from sso.badges import moment
+from sso.badges import breakable, moment
 from sso.steps import Step
 
 __all__ = ["FetchedAdmin", "SenderPage", "SourceAdmin"]
@@ -95,7 +95,8 @@ class SourceAdmin(ConnectionTest, HealthColumns, ForwardingPages):
     @display(description="Source → queue", ordering="name")
     def source(self, obj: EmailSource) -> SafeString:
         box = obj.public_address if obj.is_forwarding else obj.mailbox or obj.username
-        return _lines(obj, f"{box} → {obj.queue}" if box != obj.name else f"→ {obj.queue}")
+        where = f"→ {obj.queue}"
+        return _lines(breakable(obj), breakable(f"{box} {where}") if box != obj.name else where)
 
     @display(description="Server", ordering="server_address")
     def server(self, obj: EmailSource) -> SafeString:
@@ -104,7 +105,7 @@ class SourceAdmin(ConnectionTest, HealthColumns, ForwardingPages):
         kind = f"{obj.get_server_type_display()} {'with SSL' if obj.use_ssl else 'with STARTTLS'}"
         in_clear = obj.allow_clear_text and not obj.use_ssl
         clear = badge("bad", "clear text allowed") if in_clear else SafeString("")
-        return _lines(f"{obj.server_address}:{obj.service_port}", kind, clear)
+        return _lines(breakable(f"{obj.server_address}:{obj.service_port}"), kind, clear)
 
     @display(description="Health")
     def health(self, obj: EmailSource) -> SafeString:

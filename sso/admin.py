@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from sso import check, oauth, people, providers, secrets, tokens, uses
 from sso.adminbase import HealthColumns, ProductAdmin, is_administrator
-from sso.badges import badge, health_badge, when
+from sso.badges import badge, breakable, health_badge, when
 from sso.checklists import page as checklist_page
 from sso.checklists import ticks
 from sso.checklists.going import filled_form
@@ -51,7 +51,7 @@ class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
     """One row for each mailbox that is signed in for; 🔑 signs in."""
 
     form = ProviderForm
-    list_display = ("provider", "kind", "account", "expiry", "health", "checklist", "key")
+    list_display = ("provider", "account", "expiry", "health", "checklist", "key")
     search_fields = ("name", "client_id", "mailbox", "token__account")
     ordering = ("id",)
     empty_sentence = (
@@ -101,15 +101,15 @@ class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
             obj.name,
         )
 
-    @display(description="Type", ordering="type")
-    def kind(self, obj: SSOProvider) -> SafeString:
-        return format_html('<span class="ucs-firm">{}</span>', obj.get_type_display())
-
     @display(description="Account", ordering="token__account")
     def account(self, obj: SSOProvider) -> SafeString | str:
         if obj.token.account:
-            return obj.token.account
-        return format_html('<span class="ucs-quiet">for {}</span>', obj.mailbox) if obj.mailbox else "–"
+            return breakable(obj.token.account)
+        return (
+            format_html('<span class="ucs-quiet">for {}</span>', breakable(obj.mailbox))
+            if obj.mailbox
+            else "–"
+        )
 
     @display(description="Expiry", ordering="token__expires_at")
     def expiry(self, obj: SSOProvider) -> SafeString | str:

@@ -1,11 +1,12 @@
 """Small pieces of the admin's lists: health badges and times as people say them."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Literal
 
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
 from sso.health import Health
 
@@ -34,6 +35,15 @@ def health_badge(state: Health, *, active: bool = True) -> SafeString:
     if state.last_success_at is None:
         return badge("calm", "not tried yet")
     return badge("good", "working")
+
+
+def breakable(words: object) -> SafeString:
+    """Addresses that may break where people read them apart: after the @, before the port."""
+    return mark_safe(re.sub(r"@|:(?=\d+$)", _break, escape(words)))  # noqa: S308 - escaped here
+
+
+def _break(found: re.Match[str]) -> str:
+    return "@<wbr>" if found[0] == "@" else "<wbr>:"
 
 
 def moment(at: datetime | None, now: datetime | None = None) -> str:

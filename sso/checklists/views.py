@@ -163,7 +163,7 @@ class ChecklistPages:
 
 
 def _providers() -> list[tuple[SSOProvider, page.Progress]]:
-    rows = list(SSOProvider.objects.defer("client_secret"))
+    rows = list(SSOProvider.objects.defer("client_secret").exclude(for_people=True, scope=""))
     known = page.of_providers(rows)
     return [(row, page.progress(page.chosen(row, known[row.pk].ticked), known[row.pk])) for row in rows]
 

@@ -13,6 +13,7 @@ from pytest_django.fixtures import Settings
 
 from mailsenders.models import EmailSender
 from rehearsal.oauth import OAuthServer
+from sso.badges import breakable
 from sso.models import ProviderToken, SSOProvider
 from sso.secrets import token_url
 from sso.steps import Step
@@ -380,3 +381,8 @@ def test_an_incomplete_form_is_told_what_is_missing(admin_client: Client) -> Non
     said = words(response.content.decode())
     assert "Complete the form first." in said
     assert "Server address: This field is required." in said
+
+
+def test_an_address_breaks_where_it_is_read_apart_and_is_escaped() -> None:
+    assert breakable("alice@mail.example.com:993") == "alice@<wbr>mail.example.com<wbr>:993"
+    assert breakable("<b>@example.com") == "&lt;b&gt;@<wbr>example.com"

@@ -20,12 +20,14 @@
     const place = document.createElement("div");
     place.className = "ucs-offers";
     place.append("Signed in already: ");
+    const accounts = mailboxes.map((entry) => entry.split(" ")[0]);
     mailboxes.forEach((entry) => {
       const [account, url] = entry.split(" ");
       const button = document.createElement("button");
       button.type = "button";
       button.className = "ucs-button ucs-copy-button";
-      button.textContent = account;
+      const isOnlyOne = accounts.indexOf(account) === accounts.lastIndexOf(account);
+      button.textContent = isOnlyOne ? account : `${account}, provider ${url.split("/").pop()}`;
       button.title = "Fill in this mailbox and its token";
       button.addEventListener("click", () => {
         fill(password, url);
