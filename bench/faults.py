@@ -67,6 +67,7 @@ from bench.outbox_trials import (  # noqa: E402
     time_passes,
     wait_until,
 )
+from mailsenders.models import OutgoingMail  # noqa: E402
 from tests.make import make_outgoing  # noqa: E402
 from tests.servers.authority import Authority  # noqa: E402
 from tests.servers.smtp import SmtpServer  # noqa: E402
@@ -205,6 +206,8 @@ def main() -> int:
     wrong = 0
     try:
         for name in chosen.trials or TRIALS:
+            # A reply waits for an earlier one of its key in doubt, and the trials count their keys from 1.
+            OutgoingMail.objects.all().delete()
             began = time.monotonic()
             verdict = trials[name]()
             wrong += len(verdict.faults)
