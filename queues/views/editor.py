@@ -50,10 +50,13 @@ def file_row(file: DraftFile) -> DraftFileRow:
     return DraftFileRow(file.pk, file.name, size(file.size), file.size, mark)
 
 
-def editor(request: DeskRequest, row: Conversation, about_id: int | None = None) -> dict[str, Any]:
+def editor(
+    request: DeskRequest, row: Conversation, about_id: int | None = None, shown_id: int | None = None
+) -> dict[str, Any]:
     """The user's draft; else nothing typed yet, to the people who would get an answer.
 
     :param about_id: the mail that is forwarded to somebody else, or theirs that is answered.
+    :param shown_id: the newest mail on the page that asks, as another may have come since.
     """
     is_outside = about_id is not None
     draft = actions.draft_of(request.user, row, is_outside=is_outside)
@@ -61,7 +64,8 @@ def editor(request: DeskRequest, row: Conversation, about_id: int | None = None)
     choices = _choices(draft, about, is_forward=is_outside and about is not None and not about.is_outside)
     people = next((each for each in choices if each.is_chosen), None)
     typed = _typed(draft)
-    newest = row.messages.order_by("-pk").values_list("pk", flat=True).first()
+    on_page = row.messages.filter(pk__lte=shown_id) if shown_id else row.messages
+    newest = on_page.order_by("-pk").values_list("pk", flat=True).first()
     agent = working_agent(request.user)
     signature = texts.signature(row, agent)
     sender = from_whom(row, about, agent)

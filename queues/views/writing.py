@@ -35,7 +35,8 @@ def reply(request: DeskRequest, pk: int) -> HttpResponse:
     if request.method == "GET":
         about = _number(request.GET.get("about", ""))
         check_not_timed(request, row, is_outside=about is not None)
-        context = {"conversation": row, "editor": editor(request, row, about)}
+        on_page = _number(request.GET.get("shown", ""))
+        context = {"conversation": row, "editor": editor(request, row, about, on_page)}
         return render(request, "desk/reply.html", context)
     form = ReplyForm(request.POST)
     form.check()

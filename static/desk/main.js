@@ -90,6 +90,8 @@ function announce(mail) {
   if (below < mail.offsetHeight + NEAR) timeline.scrollTop = mail.offsetTop - timeline.offsetTop - 16;
 }
 
+const newestShown = () => Math.max(0, ...[...document.querySelectorAll('#items > [id^="mail-"]')].map((mail) => Number(mail.id.slice(5))));
+
 /* Live updates */
 
 const refreshList = throttled(() => htmx.trigger("#refresh", "desk:list"), THROTTLE);
@@ -118,6 +120,7 @@ addEventListener("pagehide", () => saveAll({ keepalive: true }));
 document.body.addEventListener("htmx:configRequest", (event) => {
   const { elt, parameters } = event.detail;
   if (elt.id === "refresh") parameters.rows = String(document.querySelectorAll("#rows .row").length);
+  if ("writes" in elt.dataset) parameters.shown = String(newestShown()); // what comes while the editor loads was not read
   if (elt.matches(".tools form") && parameters.local) parameters.until = new Date(parameters.local).toISOString();
 });
 

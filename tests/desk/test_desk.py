@@ -164,6 +164,22 @@ def test_new_mail_appears_by_itself(sign_in: SignIn, orders: EmailQueue) -> None
     expect(page.locator("#items .out")).to_have_count(1)
 
 
+def test_a_mail_that_comes_while_the_editor_loads_holds_it(sign_in: SignIn, orders: EmailQueue) -> None:
+    first = receive(orders)
+    page = sign_in("alice", f"/conversations/{first.conversation_id}/")
+
+    def late(route: Route) -> None:
+        receive(orders, make_mail("One more thing.", In_Reply_To=f"<{first.message_id}>"))
+        route.continue_()
+
+    page.route("**/reply?*", late)
+    page.keyboard.press("r")
+    page.locator("#reply-text").fill("I am looking")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("#warning")).to_contain_text("One more thing.")
+    assert not Message.objects.filter(direction="out").exists()
+
+
 def test_a_hostile_mail_runs_nothing_and_asks_nobody(sign_in: SignIn, orders: EmailQueue) -> None:
     now = timezone.now()
     row = take_in(orders, hostile("Nobody Good", "You have won", now), now).conversation
