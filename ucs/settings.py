@@ -227,6 +227,7 @@ INSTALLED_APPS = [
     "mailsenders",
     "queues",
     "mailsources",
+    "reports",
     "alarms",
     "api",
     "ucs",

@@ -10,5 +10,6 @@ urlpatterns = [
     path("", include("sso.urls")),
     path("api/v1.0/", api.urls),
     path("admin/", admin.site.urls),
+    path("", include("reports.urls")),
     path("", include("queues.urls")),
 ]

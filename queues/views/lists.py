@@ -153,12 +153,13 @@ def frame(request: DeskRequest, where: Place) -> dict[str, Any]:
     }
 
 
-def navigation(request: DeskRequest, where: Place) -> dict[str, list[dict[str, Any]]]:
+def navigation(request: DeskRequest, where: Place) -> dict[str, Any]:
     """The links on the left with their numbers."""
     counts = inbox.counts(request.user)
     return {
         "views": [_view_link(view, counts, where) for view in LABELS if _is_linked(view, counts, where)],
         "queues": [_queue_link(queue, counts, where) for queue in inbox.queues_for(request.user)],
+        "team": is_supervisor(request.user),
     }
 
 

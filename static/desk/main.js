@@ -6,13 +6,14 @@ import { within } from "./dom.js";
 import { fitFrames, showImages } from "./frames.js";
 import { onKey } from "./keys.js";
 import { startLive, throttled } from "./live.js";
+import { startPage } from "./page.js";
 import { remember } from "./patch.js";
-import { ask } from "./session.js";
+import { beat, startPresence } from "./presence.js";
+import "./session.js";
 import { setSnoozeTimes } from "./snooze.js";
 import { tellTimes } from "./times.js";
 import { toast } from "./toasts.js";
 
-const HEARTBEAT = 30_000;
 const THROTTLE = 500;
 const NEAR = 160; // this close to the end, a reader wants to see what comes
 const desk = document.getElementById("desk");
@@ -124,61 +125,15 @@ document.body.addEventListener("htmx:configRequest", (event) => {
   if (elt.matches(".tools form") && parameters.local) parameters.until = new Date(parameters.local).toISOString();
 });
 
-/* Presence: a sign of life while the page is seen */
-
-async function beat() {
-  if (!document.body.dataset.agent || document.hidden) return;
-  try {
-    const answer = await ask("/presence/seen", { method: "POST" });
-    if (answer.ok) showPresence(...(await answer.text()).split("|"));
-  } catch {
-    /* no connection: the live updates say so, and the next beat tries again */
-  }
-}
-
-function showPresence(presence, label) {
-  const dot = document.getElementById("presence-dot");
-  if (!dot || dot.classList.contains(presence)) return;
-  dot.className = `dot ${presence}`;
-  document.body.dataset.presence = presence;
-  document.getElementById("presence-label").textContent = label;
-  for (const choice of document.querySelectorAll("#presence button")) choice.setAttribute("aria-pressed", String(choice.value === presence));
-}
-
-document.body.addEventListener("desk:presence", (event) => showPresence(event.detail.presence, event.detail.label));
-
-/* Failures */
-
-document.body.addEventListener("htmx:sendError", (event) => {
-  if (event.detail.elt.id.startsWith("refresh")) return;
-  toast("The server can’t be reached. What you wrote is kept; try again in a moment.", { error: true });
-});
-document.body.addEventListener("htmx:responseError", (event) => {
-  const { status } = event.detail.xhr;
-  if (status === 401 || event.detail.elt.id.startsWith("refresh")) return;
-  if (status === 404) toast("This is not here any more, or you may not see it now.", { error: true });
-  else if (status === 403) toast("The page is too old: load it again. What you wrote is kept.", { error: true });
-  else toast("Something went wrong on our side. It has been written to the log.", { error: true });
-});
-
 /* Buttons that only concern this page */
 
 const ACTS = {
-  theme() {
-    const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
-    localStorage.setItem("ucs:theme", theme);
-    document.documentElement.dataset.theme = theme;
-  },
-  keys: () => document.getElementById("keys").showModal(),
-  nav: () => (desk.dataset.nav = "open"),
   side() {
     const side = document.getElementById("side");
     desk.dataset.side = side.checkVisibility() ? "closed" : "open";
   },
-  dismiss: (button) => button.closest(".toast").remove(),
   images: showImages,
   shut,
-  leave: (button) => button.closest("dialog").close(),
   cc(button) {
     const line = button.closest("form").querySelector("[data-cc]");
     line.hidden = false;
@@ -200,17 +155,6 @@ const ACTS = {
   },
 };
 
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-act]");
-  if (button) ACTS[button.dataset.act](button, event);
-  const refused = event.target.closest('[aria-disabled="true"][data-reason]');
-  if (refused) {
-    event.preventDefault();
-    toast(refused.dataset.reason);
-  }
-  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
-  if (desk.dataset.nav && !event.target.closest("[data-act=nav]") && (event.target.closest(".nav-link") || !event.target.closest(".nav"))) delete desk.dataset.nav;
-});
 document.body.addEventListener("htmx:beforeRequest", (event) => {
   event.detail.elt.closest?.(".tools")?.querySelector("details.menu[open]")?.removeAttribute("open");
   if (document.activeElement?.closest(".tools")) document.activeElement.blur();
@@ -227,6 +171,6 @@ document.addEventListener("keydown", onKey);
 remember(document.body);
 markOpened();
 arrive();
+startPage(ACTS);
 startLive(onChange);
-beat();
-setInterval(beat, HEARTBEAT);
+startPresence();

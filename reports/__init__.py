@@ -1,0 +1,1 @@
+"""What supervisors see and do: the live board, skills and languages, and what figures tell."""

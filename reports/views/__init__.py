@@ -1,0 +1,1 @@
+"""Pages for supervisors: read through `reports`, act through `queues.actions`, show the result."""

@@ -1,0 +1,57 @@
+"""What every page for supervisors shares: who may open it, and what stands around it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+from agents.rights import agent_of, is_administrator, is_supervisor
+from queues.presentation import person
+from queues.views.account import presence_choices
+from queues.views.gate import DeskRequest, signed_in
+
+P = ParamSpec("P")
+View = Callable[Concatenate[DeskRequest, P], HttpResponse]
+Guarded = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page in the navigation; `key` is what is pressed after g."""
+
+    name: str
+    label: str
+    url: str
+    icon: str
+    key: str
+
+
+PAGES = (Entry("board", "Board", "/board/", "board", "b"),)
+"""All pages for supervisors, in the order of the navigation."""
+
+
+def supervisors(view: View[P]) -> Guarded[P]:
+    """Let supervisors and administrators in; for everybody else there is no such page."""
+
+    @wraps(view)
+    def guarded(request: DeskRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not is_supervisor(request.user):
+            raise Http404("There is nothing here that you may see.")
+        return view(request, *args, **kwargs)
+
+    return signed_in(cast(View[P], guarded))
+
+
+def frame(request: DeskRequest, page: str) -> dict[str, Any]:
+    """What `reports/base.html` needs; `page` is the name of one of `PAGES`."""
+    return {
+        "pages": [{"entry": entry, "current": entry.name == page} for entry in PAGES],
+        "title": next(entry.label for entry in PAGES if entry.name == page),
+        "page": page,
+        "me": person(request.user.get_full_name() or request.user.get_username()),
+        "agent": agent_of(request.user),
+        "is_administrator": is_administrator(request.user),
+        "presences": presence_choices(),
+    }

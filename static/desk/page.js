@@ -1,0 +1,44 @@
+// What every page around a desk shares: the theme, the menus, the key help, and how failures are told.
+import { toast } from "./toasts.js";
+
+const desk = document.getElementById("desk");
+
+document.body.addEventListener("htmx:sendError", (event) => {
+  if (event.detail.elt.id.startsWith("refresh")) return;
+  toast("The server can’t be reached. What you wrote is kept; try again in a moment.", { error: true });
+});
+document.body.addEventListener("htmx:responseError", (event) => {
+  const { status } = event.detail.xhr;
+  if (status === 401 || event.detail.elt.id.startsWith("refresh")) return;
+  if (status === 404) toast("This is not here any more, or you may not see it now.", { error: true });
+  else if (status === 403) toast("The page is too old: load it again. What you wrote is kept.", { error: true });
+  else toast("Something went wrong on our side. It has been written to the log.", { error: true });
+});
+
+const ACTS = {
+  theme() {
+    const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+    localStorage.setItem("ucs:theme", theme);
+    document.documentElement.dataset.theme = theme;
+  },
+  keys: () => document.getElementById("keys").showModal(),
+  nav: () => (desk.dataset.nav = "open"),
+  dismiss: (button) => button.closest(".toast").remove(),
+  leave: (button) => button.closest("dialog").close(),
+};
+
+/** Let buttons with data-act do what `acts` says, beside what all pages know. */
+export function startPage(acts = {}) {
+  const known = { ...ACTS, ...acts };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-act]");
+    if (button) known[button.dataset.act](button, event);
+    const refused = event.target.closest('[aria-disabled="true"][data-reason]');
+    if (refused) {
+      event.preventDefault();
+      toast(refused.dataset.reason);
+    }
+    for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+    if (desk.dataset.nav && !event.target.closest("[data-act=nav]") && (event.target.closest(".nav-link") || !event.target.closest(".nav"))) delete desk.dataset.nav;
+  });
+}

@@ -1,0 +1,49 @@
+// Pages for supervisors: what all of them share. What a page does beyond that is a module of its own.
+import "../desk/patch.js";
+import "../desk/dialogs.js";
+import { startPage } from "../desk/page.js";
+import { remember } from "../desk/patch.js";
+import { startPresence } from "../desk/presence.js";
+import "../desk/session.js";
+import { tellTimes } from "../desk/times.js";
+
+const PAIR = 1200;
+let gPressedAt = 0;
+const keys = new Map();
+export const isTyping = (target) => target.closest?.("input, textarea, select, [contenteditable]");
+
+/** Let a key do something while nobody types: "x" → act(event). */
+export function onKey(key, act) {
+  keys.set(key, act);
+}
+
+function leave(event) {
+  const menu = document.querySelector("details.menu[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  } else if (isTyping(event.target)) event.target.blur();
+  delete document.getElementById("desk").dataset.nav;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") return leave(event);
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || event.defaultPrevented) return;
+  if (document.querySelector("dialog[open]")) return;
+  if (Date.now() - gPressedAt < PAIR) {
+    gPressedAt = 0;
+    const goal = document.querySelector(`#page-keys [data-go="${CSS.escape(event.key)}"]`);
+    if (goal) return location.assign(goal.dataset.url);
+  }
+  if (event.key === "g") gPressedAt = Date.now();
+  else if (event.key === "?") document.getElementById("keys").showModal();
+  else if (keys.has(event.key)) {
+    event.preventDefault();
+    keys.get(event.key)(event);
+  }
+});
+
+document.body.addEventListener("htmx:load", (event) => tellTimes(event.target));
+remember(document.body);
+startPage();
+startPresence();
