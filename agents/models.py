@@ -79,6 +79,12 @@ class Agent(models.Model):
     )
     presence = models.CharField(max_length=20, choices=Presence, default=Presence.OFFLINE, editable=False)
     presence_at = models.DateTimeField(null=True, blank=True, editable=False)
+    away_reason = models.CharField(
+        max_length=100, blank=True, default="", db_default="", editable=False, help_text="Such as lunch."
+    )
+    missed_offers = models.PositiveSmallIntegerField(
+        default=0, db_default=0, editable=False, help_text="In a row, not opened in time."
+    )
     seen_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Last sign of life of the agent's browser."
     )

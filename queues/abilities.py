@@ -9,7 +9,9 @@ from datetime import datetime
 from django.db.models import Count
 
 from agents.models import Agent, Language
+from queues import steps
 from queues.models import Conversation, EmailQueue
+from queues.steps import Step
 
 READING_LEVEL = 2  # enough to understand a mail and answer with help
 
@@ -64,10 +66,17 @@ class Team:
     language_level: int
     wait_rule: str
     members: tuple[Candidate, ...]
+    steps: tuple[Step, ...] = ()
 
-    def demand(self, language: str) -> Demand:
-        """What a conversation in that language demands here."""
-        return Demand(self.skills, language, self.language_level)
+    def demand(self, language: str, own: Iterable[tuple[str, int]] = ()) -> Demand:
+        """What a conversation in that language demands here.
+
+        :param own: skills that the conversation demands beyond the queue.
+        """
+        wanted = dict(self.skills)
+        for name, level in own:
+            wanted[name] = max(level, wanted.get(name, 0))
+        return Demand(tuple(sorted(wanted.items())), language, self.language_level if language else 0)
 
     def member(self, agent_id: int) -> Candidate | None:
         """The member with this id."""
@@ -166,6 +175,7 @@ def _team(queue: EmailQueue, counts: Mapping[int, int]) -> Team:
         language_level=queue.language_level,
         wait_rule=queue.wait_rule,
         members=tuple(candidate(member, counts.get(member.pk, 0)) for member in active),
+        steps=steps.parse(queue.steps) if queue.wait_rule == EmailQueue.WaitRule.STEPS else (),
     )
 
 

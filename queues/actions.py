@@ -15,6 +15,7 @@ from agents.models import Agent
 from agents.rights import is_supervisor
 from mailcore.clean import clean_text
 from queues import live, nudges, routing, states, waking
+from queues.demands import demand, demanded
 from queues.drafts import (
     NewFile,
     add_draft_file,
@@ -57,6 +58,8 @@ __all__ = [
     "cancel",
     "close",
     "close_all",
+    "demand",
+    "demanded",
     "discard_draft",
     "draft_of",
     "is_started",

@@ -22,7 +22,19 @@ from mailcore.parsed import AttachmentPart, Automatic, Bounce, ParsedMail
 from mailstore.announce import announce
 from mailstore.batch import amend, flush, note, noted, once, touch
 from mailstore.models import RawMail
-from queues import acknowledging, ahead, bounces, brakes, live, matching, naming, outside, states, tasks
+from queues import (
+    acknowledging,
+    ahead,
+    bounces,
+    brakes,
+    kinds,
+    live,
+    matching,
+    naming,
+    outside,
+    states,
+    tasks,
+)
 from queues.enclosures import keep, split_files
 from queues.history import Kind, note_event
 from queues.letters import own_addresses, write_acknowledgement
@@ -111,11 +123,13 @@ def _open(
     seen, confidence = _seen_language(mail)
     contact = tracking.contact_for(mail.from_, seen)
     before = _continued(match)
+    tag = seen or contact.language or _assumed_language(queue)
     conversation = Conversation(
         queue=queue,
         contact=before.contact if before else contact,
         subject=mail.subject[:1000],
-        language=seen or contact.language or _assumed_language(queue),
+        language=tag,
+        kind_id=kinds.usual(queue.pk, tag),
         language_confidence=confidence,
         created_at=received_at,
         last_message_at=received_at,
@@ -269,7 +283,8 @@ def _answered(conversation: Conversation, message: Message, mail: ParsedMail) ->
         return
     if seen and conversation.language_confidence < SURE:
         conversation.language, conversation.language_confidence = seen, confidence
-        conversation.save(update_fields=["language", "language_confidence"])
+        conversation.kind = None
+        conversation.save(update_fields=["language", "language_confidence", "kind"])
     before = State(conversation.state)
     _our_turn(conversation, message.created_at)
     if before not in (State.WAITING, State.ASSIGNED, State.HELD):

@@ -24,27 +24,24 @@ from mailsenders.models import EmailSender, OutgoingMail
 from mailstore.models import RawMail
 from queues import hours
 from queues.drafted import Draft, DraftFile, FirstDraft
+from queues.routed import (
+    WAITING_INDEXES,
+    AgentKind,
+    ConversationSkill,
+    Kind,
+    RoutedConversation,
+    RoutedQueue,
+)
 from queues.texts import check_acknowledgement, check_signature
 
 __all__ = [
-    "AcknowledgementText", "Attachment", "Conversation", "Draft", "DraftFile", "EmailQueue", "Event",
-    "FirstDraft", "Message", "Note", "QueueSkill",
+    "AcknowledgementText", "AgentKind", "Attachment", "Conversation", "ConversationSkill", "Draft",
+    "DraftFile", "EmailQueue", "Event", "FirstDraft", "Kind", "Message", "Note", "QueueSkill",
 ]  # fmt: skip
 
 
-class EmailQueue(models.Model):
+class EmailQueue(RoutedQueue):
     """Where conversations wait for the agents who can handle them."""
-
-    class Mode(models.TextChoices):
-        PUSH = "push", "Push: conversations are given to free agents"
-        PICK = "pick", "Pick: agents take the next one from the list"
-
-    class WaitRule(models.TextChoices):
-        OFF = "off", "Off: wait for an able agent"
-        UNCOVERED = (
-            "uncovered",
-            "Uncovered: when no able agent is on duty, readers of the language may answer",
-        )
 
     class ReplyToClosed(models.TextChoices):
         REOPEN = "reopen", "Reopens the conversation"
@@ -79,8 +76,6 @@ class EmailQueue(models.Model):
     language_level = models.PositiveSmallIntegerField(
         "wanted language proficiency", default=3, validators=LEVEL
     )
-    mode = models.CharField(max_length=10, choices=Mode, default=Mode.PICK)
-    wait_rule = models.CharField(max_length=20, choices=WaitRule, default=WaitRule.UNCOVERED)
     first_response = models.PositiveIntegerField(default=240, help_text="Minutes of opening hours.")
     next_response = models.PositiveIntegerField(default=480, help_text="Minutes of opening hours.")
     hours = models.CharField(
@@ -176,7 +171,7 @@ class AcknowledgementText(models.Model):
         return f"acknowledgement in {self.language_id}"
 
 
-class Conversation(models.Model):
+class Conversation(RoutedConversation):
     """Everything that one contact and we say about one matter."""
 
     class State(models.TextChoices):
@@ -240,6 +235,7 @@ class Conversation(models.Model):
             models.Index(
                 fields=["queue", "due_tick", "id"], name="conversation_waiting", condition=Q(state="waiting")
             ),
+            *WAITING_INDEXES,
             models.Index(fields=["agent", "state", "due_at"], name="conversation_mine"),
             models.Index(fields=["contact", "-last_message_at"], name="conversation_contact"),
             models.Index(fields=["snoozed_until"], name="conversation_snoozed", condition=Q(state="snoozed")),

@@ -23,6 +23,9 @@ from queues import states
 from queues.abilities import Candidate, Fit, Team, languages_of, teams
 from queues.history import Kind, note_event
 from queues.models import Conversation, EmailQueue
+from queues.reasons import explain, replay
+
+__all__ = ["AtCapacity", "choose", "choose_agent", "dispatch", "explain", "next_for", "offer", "replay"]
 
 RULE = "due-first-1"
 HEADS = 10  # read from each queue: as many dispatchers can be busy with one queue at once

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from agents.models import Agent
-from queues import hours, live
+from queues import hours, kinds, live
 from queues.models import Conversation, EmailQueue
 
 State = Conversation.State
@@ -36,6 +36,15 @@ MOVED = [
     "snoozed_until",
     "assigned_at",
     "closed_at",
+    "kind",
+    "target",
+    "answered_by",
+    "reserved_for",
+    "reserved_until",
+    "offered_at",
+    "accept_by",
+    "accepted_at",
+    "missed_by",
 ]
 
 
@@ -111,7 +120,7 @@ def start_clock(conversation: Conversation, start: datetime, minutes: int) -> No
     if conversation.due_at is not None:
         return
     target = minutes * TARGET_PERCENT[Conversation.Priority(conversation.priority)] // 100
-    conversation.waiting_since = start
+    conversation.waiting_since, conversation.target = start, target
     conversation.due_at, conversation.due_tick = hours.due(conversation.queue.hours, start, target)
 
 
@@ -126,6 +135,7 @@ def give_back(conversation: Conversation, now: datetime) -> None:
     conversation.last_agent_id = freed or conversation.last_agent_id
     conversation.state, conversation.agent = State.WAITING, None
     conversation.snoozed_until = conversation.assigned_at = conversation.closed_at = None
+    conversation.kind_id = kinds.of(conversation)
     start_clock(conversation, now, conversation.queue.next_response)
     save(conversation, MOVED)
     _idle(now, freed=freed)

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from agents import presence
-from queues import later, routing, waking
+from queues import kinds, later, routing, waking
 from queues.models import Conversation, EmailQueue
 
 
@@ -14,6 +14,7 @@ def sweep() -> None:
     presence.expire()
     waking.return_unbegun()
     later.send_due(timezone.now())
+    kinds.refresh()
     waking.wake_due()
     waiting = Conversation.objects.filter(state=Conversation.State.WAITING, queue__mode=EmailQueue.Mode.PUSH)
     for queue_id in waiting.order_by().values_list("queue", flat=True).distinct():
@@ -24,6 +25,12 @@ def sweep() -> None:
 def dispatch(queue_id: int) -> None:
     """Something waits in a push queue."""
     routing.dispatch(queue_id)
+
+
+@shared_task
+def refresh_kinds() -> None:
+    """Levels, demands or members may have changed."""
+    kinds.refresh()
 
 
 @shared_task

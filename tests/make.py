@@ -180,6 +180,7 @@ def make_conversation(
 ) -> Conversation:
     """A conversation that a mail has opened; `overrides` are written over its fields."""
     conversation = receive(queue or make_queue(), at=at).conversation
-    Conversation.objects.filter(pk=conversation.pk).update(**overrides)
+    changes = overrides | ({"kind": None} if {"queue", "language"} & overrides.keys() else {})
+    Conversation.objects.filter(pk=conversation.pk).update(**changes)
     conversation.refresh_from_db()
     return conversation

@@ -1,0 +1,252 @@
+"""Who can do which kind of mail, worked out ahead: a decision reads rows and compares nothing.
+
+A conversation points to its kind: the queue, the language, what is demanded. Each kind has a row for every
+agent who can do it, or may under the queue's wait rule. Rows are written anew when levels, demands, members
+or wait rules have changed, which a mark over all of these tells, whoever changed them and by what means.
+
+Everything here takes one lock, so that two processes never work out the same kinds at once; so call it
+outside of transactions that hold other locks.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.db.models import Exists
+from django.utils.translation import get_language_info
+
+from mailstore.batch import note, noted
+from queues import abilities, staffing
+from queues.abilities import Demand, Team
+from queues.models import AgentKind, Conversation, ConversationSkill, EmailQueue, Kind
+
+State = Conversation.State
+LOCK = 0x6B696E64  # "kind"
+BATCH = 2000
+
+MARKS = """
+WITH skilled AS (
+    SELECT l.agent_id, string_agg(s.name || l.level, ',' ORDER BY s.name) AS levels
+    FROM agents_agentskill l JOIN agents_skill s ON s.id = l.skill_id GROUP BY 1
+), spoken AS (
+    SELECT agent_id, string_agg(language_id || level, ',' ORDER BY language_id) AS levels
+    FROM agents_agentlanguage GROUP BY 1
+), people AS (
+    SELECT m.emailqueue_id AS queue_id,
+           string_agg(concat_ws(' ', m.agent_id, s.levels, '/', p.levels), ';' ORDER BY m.agent_id) AS able
+    FROM queues_emailqueue_members m
+    JOIN agents_agent a ON a.id = m.agent_id
+    JOIN auth_user u ON u.id = a.user_id AND u.is_active
+    LEFT JOIN skilled s ON s.agent_id = a.id
+    LEFT JOIN spoken p ON p.agent_id = a.id
+    GROUP BY 1
+), demanded AS (
+    SELECT d.queue_id, string_agg(s.name || d.level, ',' ORDER BY s.name) AS levels
+    FROM queues_queueskill d JOIN agents_skill s ON s.id = d.skill_id GROUP BY 1
+)
+SELECT q.id, q.kinds_mark,
+       left(md5(concat_ws('|', q.name, q.language_level, d.levels)), 15),
+       left(md5(concat_ws('|', q.wait_rule, q.steps::text, people.able)), 16)
+FROM queues_emailqueue q
+LEFT JOIN people ON people.queue_id = q.id
+LEFT JOIN demanded d ON d.queue_id = q.id
+WHERE %s::bigint[] IS NULL OR q.id = ANY(%s::bigint[])
+"""
+
+
+def usual(queue_id: int, language: str) -> int | None:
+    """The kind of what demands nothing beyond its queue; None while there is none: `fill` will make it."""
+    topic = f"queues.kinds: {queue_id} {language}"
+    known: int | None = noted(topic)
+    if known is None:
+        rows = Kind.objects.filter(queue=queue_id, language=language, is_usual=True)
+        known = rows.values_list("pk", flat=True).first()
+        note(topic, known)
+    return known
+
+
+def of(conversation: Conversation) -> int | None:
+    """The kind of a conversation as it is now; None: `fill` will find it."""
+    own = ConversationSkill.objects.filter(conversation=conversation.pk)
+    rows = Kind.objects.filter(queue=conversation.queue_id, language=conversation.language, is_usual=True)
+    return rows.filter(~Exists(own)).values_list("pk", flat=True).first()
+
+
+def rebuild(queue_ids: Iterable[int] | None = None, agent_ids: Iterable[int] = ()) -> None:
+    """Work out anew who can do what in these queues, and in those that these agents are a member of.
+
+    :param queue_ids: None for all queues, unless agents are named.
+    """
+    wanted = set(queue_ids or ())
+    if agent_ids:
+        wanted |= set(EmailQueue.objects.filter(members__in=list(agent_ids)).values_list("pk", flat=True))
+    everything = queue_ids is None and not agent_ids
+    with _alone():
+        marks = _marks(None if everything else wanted)
+        _rebuild(marks)
+    fill(None if everything else wanted)
+
+
+def refresh(queue_ids: Iterable[int] | None = None) -> list[int]:
+    """Do the same for those of the queues where something has changed, and fill in; return which."""
+    marks = [mark for mark in _marks(queue_ids) if mark.is_stale]
+    if marks:
+        with _alone():
+            marks = [mark for mark in _marks([mark.queue_id for mark in marks]) if mark.is_stale]
+            _rebuild(marks)
+    fill(queue_ids)
+    return [mark.queue_id for mark in marks]
+
+
+def fill(queue_ids: Iterable[int] | None = None) -> int:
+    """Give waiting conversations that have no kind the one they are of; return how many."""
+    rows = Conversation.objects.filter(state=State.WAITING, kind=None)
+    if queue_ids is not None:
+        rows = rows.filter(queue__in=list(queue_ids))
+    filled = 0
+    while True:
+        found = list(rows.order_by("queue", "pk").values_list("pk", "queue", "language")[:BATCH])
+        done = _fill(found) if found else 0
+        filled += done
+        if len(found) < BATCH or not done:
+            return filled
+
+
+def unfit(queue_ids: Iterable[int] | None = None) -> int:
+    """Forget kinds that are not those of their conversations, as when rows were changed by other means."""
+    with connection.cursor() as cursor:
+        wanted = None if queue_ids is None else list(queue_ids)
+        cursor.execute(UNFIT, [wanted, wanted])
+        return int(cursor.rowcount)
+
+
+UNFIT = """
+UPDATE queues_conversation SET kind_id = NULL WHERE id IN (
+    SELECT c.id FROM queues_conversation c JOIN queues_kind k ON k.id = c.kind_id
+    WHERE c.state = 'waiting' AND (%s::bigint[] IS NULL OR c.queue_id = ANY(%s::bigint[]))
+      AND (k.queue_id <> c.queue_id OR k.language <> c.language OR NOT k.is_live)
+    FOR NO KEY UPDATE OF c SKIP LOCKED
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    queue_id: int
+    stored: str
+    demands: str
+    people: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.demands}:{self.people}"
+
+    @property
+    def is_stale(self) -> bool:
+        return self.stored != self.text
+
+    @property
+    def demands_changed(self) -> bool:
+        return self.stored.partition(":")[0] != self.demands
+
+
+def _marks(queue_ids: Iterable[int] | None) -> list[_Mark]:
+    wanted = None if queue_ids is None else list(queue_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(MARKS, [wanted, wanted])
+        return [_Mark(*row) for row in cursor.fetchall()]
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """A transaction that no other of these runs beside."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        yield
+
+
+def _rebuild(marks: Sequence[_Mark]) -> None:
+    found = abilities.teams(mark.queue_id for mark in marks)
+    for mark in marks:
+        team = found.get(mark.queue_id)
+        if team is None:
+            continue
+        if mark.demands_changed:
+            _demand_anew(team)
+        rows = [kind for kind in Kind.objects.filter(queue=team.queue_id) if _is_needed(kind)]
+        staffing.write(team, rows)
+        EmailQueue.objects.filter(pk=team.queue_id).update(kinds_mark=mark.text)
+    staffing.weigh()
+
+
+def _is_needed(kind: Kind) -> bool:
+    return kind.is_usual or Conversation.objects.filter(kind=kind, state=State.WAITING).exists()
+
+
+def _demand_anew(team: Team) -> None:
+    """The queue demands something else: what waits is looked at again, and the old kinds rest."""
+    Kind.objects.filter(queue=team.queue_id).update(is_usual=False, is_live=False)
+    AgentKind.objects.filter(kind__queue=team.queue_id).delete()
+    unfit([team.queue_id])
+
+
+def _fill(found: Sequence[tuple[int, int, str]]) -> int:
+    own: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    ids = [pk for pk, _, _ in found]
+    extra = ConversationSkill.objects.filter(conversation__in=ids).order_by("skill__name")
+    for pk, name, level in extra.values_list("conversation", "skill__name", "level"):
+        own[pk].append((name, level))
+    alike: dict[tuple[int, str, tuple[tuple[str, int], ...]], list[int]] = defaultdict(list)
+    for pk, queue_id, language in found:
+        alike[queue_id, language, tuple(own.get(pk, ()))].append(pk)
+    with _alone():
+        teams = abilities.teams({queue_id for queue_id, _, _ in alike})
+        made = {key: _kind(teams[key[0]], key[1], key[2]) for key in alike if key[0] in teams}
+        fresh = {kind.pk: (teams[key[0]], kind) for key, kind in made.items() if not kind.is_live}
+        for team, kind in fresh.values():
+            staffing.write(team, [kind])
+        if fresh:
+            staffing.weigh()
+    return sum(_put(alike[key], key, kind) for key, kind in made.items())
+
+
+def _put(ids: list[int], key: tuple[int, str, object], kind: Kind) -> int:
+    """Write the kind, unless the conversation has changed meanwhile or somebody holds it."""
+    rows = Conversation.objects.filter(
+        pk__in=ids, queue=key[0], language=key[1], state=State.WAITING, kind=None
+    )
+    with transaction.atomic():
+        free = rows.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True)
+        return Conversation.objects.filter(pk__in=list(free)).update(kind=kind)
+
+
+def _kind(team: Team, language: str, own: Sequence[tuple[str, int]]) -> Kind:
+    demand = team.demand(language, own)
+    kind, _ = Kind.objects.get_or_create(
+        queue_id=team.queue_id,
+        language=language,
+        language_level=demand.language_level,
+        demands=[list(each) for each in demand.skills],
+        defaults={"words": _words(team, demand)},
+    )
+    if not own and not kind.is_usual:
+        Kind.objects.filter(queue=team.queue_id, language=language, is_usual=True).update(is_usual=False)
+        Kind.objects.filter(pk=kind.pk).update(is_usual=True)
+        kind.is_usual = True
+    return kind
+
+
+def _words(team: Team, demand: Demand) -> str:
+    what = " and ".join(name for name, _ in demand.skills) or team.name
+    return f"{what} in {language_name(demand.language)}"[:500] if demand.language else what[:500]
+
+
+def language_name(tag: str) -> str:
+    """Such as "Czech"; the tag when we don't know it."""
+    try:
+        return str(get_language_info(tag)["name"])
+    except KeyError:
+        return tag

@@ -1,0 +1,235 @@
+"""Why an agent got a conversation: what the decision looked at, stored with it, told and replayed from that.
+
+    rule now agent name queue       what decided, in minutes of the queue's hours, and for whom
+    kind words level                what was demanded, and the agent's lowest level that counts
+    left target ratio own scarcity effective
+                                    of the one that was given; `own`: the agent answered it last
+    knobs                           [exponent, own share, halving] of its queue
+    heads                           the first in line, the given one before all: see `HEAD`
+    considered                      how many heads there were
+    runner_up                       words, minutes left, and how many others fit it better than this agent
+    able                            how many can do it, how many of these were free, and how many of those who
+                                    fit better were full or away
+    free                            of a mail that has come: [agent, ratio, idle since], the chosen one first
+    reserved, eased, lacks          that it was kept for this agent; after how many minutes the wait rule let
+                                    them (0: uncovered), and what they lack
+
+Pure. Nothing here reads a row, so what is told today is what was true then.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from queues import policy
+from queues.policy import Free, Head, Knobs
+
+HEADS_KEPT = 4
+FREE_KEPT = 6
+HEAD = ("conversation", "left", "target", "ratio", "own", "scarcity", "since", "exponent", "halving")
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Where an agent stands among those who can do a kind, `people` in number."""
+
+    people: int = 0
+    free: int = 0
+    better_full: int = 0
+    better_away: int = 0
+    better_free: int = 0
+
+
+NO_RANK = Rank()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A head with what is told of it: its kind, and how this agent fits."""
+
+    head: Head
+    kind_id: int
+    words: str
+    queue_id: int
+    level: int = policy.TOP_LEVEL
+    is_own: bool = False
+    is_reserved: bool = False
+    is_eased: bool = False
+    after: int = 0
+    lacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """A decision. `line` was given, `others` came after it; `tick` is the queue's now."""
+
+    agent_id: int
+    name: str
+    tick: int
+    line: Line
+    others: Sequence[Line] = ()
+    considered: int = 1
+    rank: Rank = NO_RANK
+    fit_better: int = 0
+    free: Sequence[Free] = field(default=())
+
+    def data(self) -> dict[str, Any]:
+        """Everything, as it is stored with the event; at most about 1 KB."""
+        head, knobs = self.line.head, self.line.head.knobs
+        found: dict[str, Any] = {
+            "rule": policy.VERSION,
+            "now": self.tick,
+            "agent": self.agent_id,
+            "name": self.name,
+            "queue": self.line.queue_id,
+            "kind": self.line.kind_id,
+            "words": self.line.words[:120],
+            "level": self.line.level,
+            "left": head.minutes_left,
+            "target": head.target,
+            "ratio": _base(self.line),
+            "own": self.line.is_own,
+            "scarcity": head.scarcity,
+            "effective": round(head.effective, 1),
+            "knobs": [knobs.exponent, knobs.own_share, knobs.halving],
+            "heads": [_head(line) for line in (self.line, *self.others)[:HEADS_KEPT]],
+            "considered": self.considered,
+            "able": asdict(self.rank),
+        }
+        if self.others:
+            second = self.others[0]
+            found["runner_up"] = {
+                "words": second.words[:120], "left": second.head.minutes_left, "better": self.fit_better,
+            }  # fmt: skip
+        if self.free:
+            found["free"] = [
+                [each.agent_id, each.ratio, _seconds(each.idle_since)] for each in self.free[:FREE_KEPT]
+            ]
+        if self.line.is_reserved:
+            found["reserved"] = True
+        if self.line.is_eased:
+            found |= {"eased": self.line.after, "lacks": list(self.line.lacks)}
+        return found
+
+
+def _base(line: Line) -> float:
+    """The ratio as it is written down; what one's own customer takes off it is the rule's."""
+    return round(line.head.ratio / (policy.OWN if line.is_own else 1), 4)
+
+
+def _head(line: Line) -> list[Any]:
+    head = line.head
+    return [
+        head.conversation_id,
+        head.minutes_left,
+        head.target,
+        _base(line),
+        int(line.is_own),
+        head.scarcity,
+        _seconds(head.waiting_since),
+        head.knobs.exponent,
+        head.knobs.halving,
+    ]
+
+
+def _seconds(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp())
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+class Replayed(NamedTuple):
+    """What the rule gives for what was stored; `agent_id` is None where no agent was chosen."""
+
+    conversation_id: int
+    agent_id: int | None
+
+
+def replay(data: dict[str, Any]) -> Replayed:
+    """Decide again, by the rule as it is now, from what was stored with a decision.
+
+    Raises:
+        ValueError: the decision was made by another rule, which stored other things.
+    """
+    if data.get("rule") != policy.VERSION:
+        raise ValueError(f"decided by the rule {data.get('rule')!r}, not by {policy.VERSION}")
+    heads = [_read(values) for values in data["heads"]]
+    free = [Free(pk, ratio, _moment(idle)) for pk, ratio, idle in data.get("free", [])]
+    order = policy.choose_agent(free)
+    return Replayed(policy.choose(heads)[0].conversation_id, order[0].agent_id if order else None)
+
+
+def _read(values: Sequence[Any]) -> Head:
+    stored = dict(zip(HEAD, values, strict=True))
+    return Head(
+        stored["conversation"],
+        stored["left"],
+        stored["target"],
+        policy.ratio(stored["ratio"], 1.0, is_own=bool(stored["own"])),
+        stored["scarcity"],
+        _moment(stored["since"]) or policy.NEVER,
+        Knobs(exponent=stored["exponent"], halving=stored["halving"]),
+    )
+
+
+def explain(data: dict[str, Any], *, to_agent: bool = False) -> str:
+    """Why, in a few sentences; "" for a decision of another rule.
+
+    :param to_agent: whether the reader is who got it.
+    """
+    if data.get("rule") != policy.VERSION:
+        return ""
+    who = "You" if to_agent else str(data["name"])
+    parts = [f"{who} got it: {due_in(data['left'])}.", _fit(data, to_agent), _team(data), _next(data)]
+    return " ".join(part for part in parts if part)
+
+
+def due_in(left: float) -> str:
+    """Such as "due in 90 min", in minutes of the queue's hours."""
+    return f"due in {left:.0f} min" if left >= 0 else f"{-left:.0f} min late"
+
+
+def _fit(data: dict[str, Any], to_agent: bool) -> str:
+    who, has = ("You", "have") if to_agent else (str(data["name"]), "has")
+    if "lacks" in data:
+        why = (
+            f"It had waited {data['eased']} min, so less is demanded"
+            if data["eased"]
+            else "Nobody able is on duty, or comes on duty in time"
+        )
+        return f"{why}; {who} {'lack' if to_agent else 'lacks'} {', '.join(data['lacks'])}."
+    fit = f"for {data['words']} ({data['level']} of {policy.TOP_LEVEL})"
+    if data.get("reserved"):
+        return f"It was kept for {'you' if to_agent else who}, who answered last, {fit}."
+    if data["own"]:
+        return f"{who} answered it last, and can do it {fit}."
+    best = (
+        "the best" if data["ratio"] <= 1 else "among the best" if data["ratio"] <= policy.NEARLY_BEST else ""
+    )
+    if best:
+        return f"{who} {'are' if to_agent else 'is'} {best} {fit}."
+    return f"{who} {has} what it takes {fit}; the best would be {data['ratio'] - 1:.0%} quicker."
+
+
+def _team(data: dict[str, Any]) -> str:
+    able = data["able"]
+    if not able["people"]:
+        return ""
+    people = "1 person can" if able["people"] == 1 else f"{able['people']} people can"
+    words = f"{people} do it, {able['free']} {'was' if able['free'] == 1 else 'were'} free"
+    busy = [
+        f"{able[key]} {word}" for key, word in (("better_full", "full"), ("better_away", "away")) if able[key]
+    ]
+    return f"{words}; of those who fit better, {' and '.join(busy)}." if busy else f"{words}."
+
+
+def _next(data: dict[str, Any]) -> str:
+    second = data.get("runner_up")
+    if not second:
+        return ""
+    better = second["better"]
+    fits = f": {better} {'other fits' if better == 1 else 'others fit'} it better" if better else ""
+    return f"Next in line was “{second['words']}”, {due_in(second['left'])}{fits}."
