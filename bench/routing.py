@@ -41,7 +41,8 @@ def crowd(random: Random) -> Floor:
         kind, target = random.choice(kinds), 240.0
         arrived = floor.now - random.uniform(0, 2 * target)
         issue = Issue(arrived, kind.id, target, (10.0,))
-        floor.wait(Mail(number, issue, 0, kind, arrived, arrived + target, moment(arrived)))
+        due = arrived + target
+        floor.wait(Mail(number, issue, 0, kind, arrived, due, due, moment(arrived)))
     return floor
 
 

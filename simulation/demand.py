@@ -16,8 +16,12 @@ class Issue:
     """A conversation as the customer brings it.
 
     :param need: number of what it demands, in the list of needs.
+    :param target: minutes its first answer may take, priority included, and ``next_target`` each further one;
+        None is the same.
     :param works: for the first mail and each follow-up, the minutes of somebody with the top levels.
     :param delays: after how many minutes the customer comes back, one for each follow-up.
+    :param last: who answered it before the run began.
+    :param number: for people to find it by.
     """
 
     arrived: float
@@ -25,6 +29,9 @@ class Issue:
     target: float
     works: tuple[float, ...]
     delays: tuple[float, ...] = ()
+    next_target: float | None = None
+    last: int | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,10 @@ def moment(at: float) -> datetime:
 
 @dataclass(eq=False, slots=True)
 class Mail:
-    """A mail that somebody has to answer: the first of its conversation, or a follow-up (step 1, 2, …)."""
+    """A mail that somebody has to answer: the first of its conversation, or a follow-up (step 1, 2, …).
+
+    :ivar due: in minutes of the run; ``due_tick`` in open minutes of its queue.
+    """
 
     id: int
     issue: Issue
@@ -27,6 +30,7 @@ class Mail:
     kind: Kind
     arrived: float
     due: float
+    due_tick: float
     since: datetime
     last: "Agent | None" = None
     holder: "Agent | None" = None
@@ -36,8 +40,14 @@ class Mail:
 
     @property
     def target(self) -> float:
-        """Minutes it may take."""
-        return self.issue.target
+        """Open minutes it may take."""
+        later = self.issue.next_target
+        return self.issue.target if self.step == 0 or later is None else later
+
+    def waited(self, until: float) -> float:
+        """Open minutes until that minute of the run."""
+        clock = self.kind.terms.clock
+        return clock.tick(until) - clock.tick(self.arrived)
 
     def minutes_of(self, agent: "Agent") -> float:
         """How long this agent works on it."""
@@ -62,17 +72,17 @@ class Line:
 
     def add(self, mail: Mail) -> None:
         """It waits."""
-        insort(self.by_due, (mail.due, mail.id))
+        insort(self.by_due, (mail.due_tick, mail.id))
         insort(self.by_age, mail.id)
 
     def remove(self, mail: Mail) -> None:
         """It waits no longer."""
-        del self.by_due[bisect_left(self.by_due, (mail.due, mail.id))]
+        del self.by_due[bisect_left(self.by_due, (mail.due_tick, mail.id))]
         del self.by_age[bisect_left(self.by_age, mail.id)]
 
     def heads(self, now: float) -> Iterator[int]:
         """The first that can still be in time, and the first of those that can't."""
-        savable = bisect_left(self.by_due, (now + SAVABLE, -1))
+        savable = bisect_left(self.by_due, (self.kind.terms.clock.tick(now) + SAVABLE, -1))
         if savable < len(self.by_due):
             yield self.by_due[savable][1]
         if savable:
@@ -101,6 +111,15 @@ class Agent:
     busy: float = 0.0
     present: float = 0.0
     present_since: float | None = None
+    starts: list[float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.starts = [shift.start for shift in self.person.shifts]
+
+    def comes(self, since: float, until: float) -> bool:
+        """Whether a shift begins from the one minute on and before the other."""
+        following = bisect_left(self.starts, since)
+        return following < len(self.starts) and self.starts[following] < until
 
     @property
     def id(self) -> int:
@@ -125,11 +144,11 @@ class Floor:
     :ivar waiting: what waits for anybody or for one agent alone, by number.
     """
 
-    def __init__(self, people: Sequence[Person], capacity: float) -> None:
+    def __init__(self, people: Sequence[Person], capacity: float | None) -> None:
         self.now = 0.0
         self.waiting: dict[int, Mail] = {}
         self.lines: dict[tuple[int, float], Line] = {}
-        self.agents = {person.id: Agent(person, capacity) for person in people}
+        self.agents = {person.id: Agent(person, capacity or person.capacity or 1) for person in people}
         self.free: dict[int, Agent] = {}
 
     def settle(self, agent: Agent) -> None:
@@ -167,11 +186,7 @@ class Floor:
 
     def is_covered(self, kind: Kind, due: float) -> bool:
         """Whether somebody able is on duty, or comes on duty before the mail is due."""
-        return any(
-            self.agents[who].here
-            or any(self.now <= shift.start < due for shift in self.agents[who].person.shifts)
-            for who in kind.ratios
-        )
+        return any(self.agents[who].here or self.agents[who].comes(self.now, due) for who in kind.ratios)
 
     def _line(self, mail: Mail) -> Line:
         key = (mail.kind.id, mail.target)

@@ -13,7 +13,8 @@ class Measures:
     """A run in numbers.
 
     :ivar in_time: percent of the mails that were answered before they were due.
-    :ivar wait: mean minutes until begun; `p95` of that is exceeded by one mail in twenty.
+    :ivar wait: mean open minutes until begun; `p50` of that is exceeded by every other mail, `p95` by one in
+        twenty.
     :ivar work: minutes of work for a conversation, follow-ups included.
     :ivar busy: percent of the minutes on duty and not away in which somebody worked; the rest is idle.
     :ivar weaker: percent of the answers by somebody below the language level that was wanted.
@@ -27,6 +28,8 @@ class Measures:
     busy: float
     weaker: float
     longest: float
+    p50: float
+    mails: int
 
 
 def measure(run: Run, since: float = 0.0) -> Measures:
@@ -46,13 +49,15 @@ def measure(run: Run, since: float = 0.0) -> Measures:
         work=_work(answered),
         busy=100 * sum(agent.busy for agent in agents) / max(sum(agent.present for agent in agents), 1.0),
         weaker=_percent([_is_weaker(mail) for mail in answered]),
-        longest=max((waited(mail, until) / mail.target for mail in judged), default=0.0),
+        longest=max((waited(mail, until) / max(mail.target, 1.0) for mail in judged), default=0.0),
+        p50=waits[len(waits) // 2] if waits else 0.0,
+        mails=len(judged),
     )
 
 
 def waited(mail: Mail, until: float) -> float:
-    """Minutes until somebody began, or until now."""
-    return (until if mail.begun is None else mail.begun) - mail.arrived
+    """Open minutes until somebody began, or until now."""
+    return mail.waited(until if mail.begun is None else mail.begun)
 
 
 def _work(answered: Sequence[Mail]) -> float:
@@ -64,7 +69,8 @@ def _work(answered: Sequence[Mail]) -> float:
 def _is_weaker(mail: Mail) -> bool:
     assert mail.holder is not None
     need = mail.kind.need
-    return mail.holder.person.languages.get(need.language, 0) < need.language_level
+    known = mail.holder.person.languages.get(need.language, 0)
+    return bool(need.language) and known < need.language_level
 
 
 def _percent(found: Sequence[bool]) -> float:

@@ -17,11 +17,11 @@ from simulation.floor import Agent, Floor, Mail, moment
 class Rule:
     """The least: an arriving mail goes to nobody, and whoever is free takes the oldest they can do.
 
-    :cvar capacity: how many mails an agent may hold, begun or not.
+    :cvar capacity: how many mails an agent may hold, begun or not; None: as many as their own says.
     """
 
     name = "oldest"
-    capacity: float = 1
+    capacity: float | None = 1
 
     def keep_until(self, floor: Floor, mail: Mail) -> float | None:
         """Until when a mail that has come is kept for who answered last; None: it is not."""
@@ -46,19 +46,19 @@ class TimeLeft(Rule):
 
     name = "time-left"
 
-    def __init__(self, capacity: float = 1, knobs: policy.Knobs = policy.USUAL) -> None:
+    def __init__(self, capacity: float | None = 1, knobs: policy.Knobs = policy.USUAL) -> None:
         self.capacity = capacity
         self.knobs = knobs
 
     def keep_until(self, floor: Floor, mail: Mail) -> float | None:
         """For its share of the target, while the agent is on duty and has no room."""
-        last, share = mail.last, self.knobs.own_share
+        last, share = mail.last, self._knobs(mail).own_share
         if last is None or last.id in floor.free or last.id not in mail.kind.ratios:
             return None
-        passed = floor.now - mail.arrived
+        passed = mail.waited(floor.now)
         if not policy.is_reserved(passed, mail.target, on_duty=last.here, share=share):
             return None
-        return mail.arrived + share * mail.target
+        return mail.kind.terms.clock.after(mail.arrived, share * mail.target)
 
     def give(self, floor: Floor, mail: Mail) -> Agent | None:
         """Of those who fit nearly best, the one idle longest."""
@@ -86,13 +86,16 @@ class TimeLeft(Rule):
     def _head(self, floor: Floor, mail: Mail, agent: Agent) -> policy.Head:
         return policy.Head(
             mail.id,
-            mail.due - floor.now,
+            mail.due_tick - mail.kind.terms.clock.tick(floor.now),
             mail.target,
             self._ratio(mail, agent),
             mail.kind.scarcity,
             mail.since,
-            self.knobs,
+            self._knobs(mail),
         )
+
+    def _knobs(self, mail: Mail) -> policy.Knobs:
+        return mail.kind.terms.knobs or self.knobs
 
     @staticmethod
     def _ratio(mail: Mail, agent: Agent) -> float:

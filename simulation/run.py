@@ -15,6 +15,11 @@ from simulation.people import Kind, Person
 from simulation.rules import Rule
 
 ROUNDING = 1e-6
+LOOKS_UP = 2_000  # events between two questions whether to go on
+
+
+class Stopped(Exception):
+    """Whoever asked for the run doesn't want it any longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +42,20 @@ class Run:
         self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._order = count()
 
-    def play(self) -> "Run":
-        """All of it."""
+    def play(self, go_on: Callable[[], bool] = lambda: True) -> "Run":
+        """All of it.
+
+        :raises Stopped: `go_on`, asked now and then, said no.
+        """
         self._plan()
         events, floor, until = self._events, self.floor, self.world.until
+        passed = 0
         while events and events[0][0] <= until:
             floor.now, _, happen, what = heappop(events)
             happen(*what)
+            passed += 1
+            if passed % LOOKS_UP == 0 and not go_on():
+                raise Stopped
         floor.now = until
         for agent in floor.agents.values():
             if agent.present_since is not None:
@@ -59,7 +71,8 @@ class Run:
                     self._at(end, self._come, agent)
                 self._at(shift.end, self._go, agent)
         for issue in self.world.issues:
-            self._at(issue.arrived, self._arrive, issue, 0, None)
+            last = None if issue.last is None else self.floor.agents.get(issue.last)
+            self._at(issue.arrived, self._arrive, issue, 0, last)
 
     def _at(self, at: float, happen: Callable[..., None], *what: object) -> None:
         heappush(self._events, (at, next(self._order), happen, what))
@@ -117,8 +130,13 @@ class Run:
     def _arrive(self, issue: Issue, step: int, last: Agent | None) -> None:
         now = self.floor.now
         kind = self.world.kinds[issue.need]
-        mail = Mail(len(self.mails), issue, step, kind, now, now + issue.target, moment(now), last)
+        clock = kind.terms.clock
+        mail = Mail(len(self.mails), issue, step, kind, now, now, 0.0, moment(now), last)
+        mail.due_tick = clock.tick(now) + mail.target
+        mail.due = max(clock.at(mail.due_tick), now)
         self.mails.append(mail)
+        for after, later in kind.later:
+            self._at(clock.after(now, after), self._relax, mail, later)
         if kind.eased and not self.floor.is_covered(kind, mail.due):
             mail.kind = kind.eased
         self._offer(mail)
@@ -141,6 +159,13 @@ class Run:
         """Nobody waits for the last agent any longer."""
         if mail.reserved:
             self.floor.pull(mail)
+            self._offer(mail)
+
+    def _relax(self, mail: Mail, later: Kind) -> None:
+        """It has waited so long that less is demanded."""
+        if mail.id in self.floor.waiting and mail.kind.need == later.need:
+            self.floor.pull(mail)
+            mail.kind = later
             self._offer(mail)
 
     def _assign(self, mail: Mail, agent: Agent) -> None:

@@ -1,5 +1,6 @@
 """The rule *time left*, against worked examples and what must hold for all numbers."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,6 +22,7 @@ from queues.policy import (
     work,
 )
 
+SKILLED = Knobs(exponent=6)
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 ratios = st.floats(0.5, 1.6)
@@ -43,10 +45,17 @@ def test_the_one_able_agent_of_a_team_has_the_ratio_one() -> None:
 
 @pytest.mark.parametrize(("left", "goes_first"), [(20, 2), (15, 1)])
 def test_a_worse_fit_waits_unless_it_presses(left: int, goes_first: int) -> None:
+    found = choose([Head(1, left, 240, ratio=1.12, knobs=SKILLED), Head(2, 35, 240, knobs=SKILLED)])
+    assert found[0].conversation_id == goes_first
+    assert minutes(20, 240) * stretch(1.12, 1, SKILLED.exponent) == pytest.approx(39.5, abs=0.05)
+    assert minutes(15, 240) * stretch(1.12, 1, SKILLED.exponent) == pytest.approx(29.6, abs=0.05)
+
+
+@pytest.mark.parametrize(("left", "goes_first"), [(26, 2), (24, 1)])
+def test_as_it_is_set_it_waits_less(left: int, goes_first: int) -> None:
     found = choose([Head(1, left, 240, ratio=1.12), Head(2, 35, 240)])
     assert found[0].conversation_id == goes_first
-    assert minutes(20, 240) * stretch(1.12, 1) == pytest.approx(39.5, abs=0.05)
-    assert minutes(15, 240) * stretch(1.12, 1) == pytest.approx(29.6, abs=0.05)
+    assert stretch(1.25, 1) == pytest.approx(1.95, abs=0.005)
 
 
 @pytest.mark.parametrize(("late", "counted"), [(0, 600), (60, 300), (540, 1.171875)])
@@ -86,9 +95,12 @@ def test_the_worked_example() -> None:
     assert [round(rare, 2), round(common, 2)] == [0.71, 1.41]
     ana = [Head(1, 90, 240, work([5, 5]), rare), Head(2, 70, 240, work([4, 4]), common)]
     ben = [Head(1, 90, 240, work([3, 4]), rare), Head(2, 70, 240, work([5, 5]), common)]
-    assert [round(head.effective, 1) for head in ana] == [63.6, 195.4]
-    assert [round(head.effective, 1) for head in ben] == [231.3, 99.0]
+    assert [round(head.effective, 1) for head in ana] == [63.6, 139.1]
+    assert [round(head.effective, 1) for head in ben] == [121.3, 99.0]
     assert (choose(ana)[0].conversation_id, choose(ben)[0].conversation_id) == (1, 2)
+    skilled = [[replace(head, knobs=SKILLED) for head in heads] for heads in (ana, ben)]
+    assert [round(head.effective, 1) for heads in skilled for head in heads] == [63.6, 195.4, 231.3, 99.0]
+    assert [choose(heads)[0].conversation_id for heads in skilled] == [1, 2]
 
 
 def test_few_able_people_bring_mail_forward_within_bounds() -> None:
