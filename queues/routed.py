@@ -62,10 +62,10 @@ class RoutedQueue(models.Model):
     )
     exponent = models.FloatField(
         "speed ↔ skill",
-        default=6,
-        db_default=6,
+        default=3,
+        db_default=3,
         validators=[MinValueValidator(2), MaxValueValidator(12)],
-        help_text="2: whoever is free; 12: only who fits best. 6 is the usual.",
+        help_text="2: whoever is free; 12: only who fits best. 3 is the usual.",
     )
     late_halving = models.FloatField(
         default=1,
