@@ -10,11 +10,10 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from agents import presence
 from agents.models import Agent
 from agents.rights import is_supervisor
 from mailcore.clean import clean_text
-from queues import live, nudges, routing, states, waking
+from queues import directing, live, nudges, routing, states
 from queues.demands import demand, demanded
 from queues.drafts import (
     NewFile,
@@ -269,17 +268,10 @@ def snooze(actor: User, conversation: Conversation, until: datetime) -> Conversa
     return row
 
 
-def set_presence(actor: User, wanted: str) -> None:
+def set_presence(actor: User, wanted: str, reason: str = "") -> None:
     """Say whether the user is there; who becomes available is given something, who leaves gives it back.
 
     Raises:
         ActionRefused: `wanted` is no presence.
     """
-    agent = profile(actor)
-    if wanted not in Agent.Presence.values:
-        raise ActionRefused(f"“{wanted}” is not a presence: choose {', '.join(Agent.Presence.values)}.")
-    presence.set_presence(agent, wanted)
-    if wanted == Agent.Presence.OFFLINE:
-        waking.return_unbegun(agent.pk)
-    elif wanted == Agent.Presence.AVAILABLE:
-        nudges.freed(agent)
+    directing.say(profile(actor), wanted, reason)

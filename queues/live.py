@@ -14,8 +14,9 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -26,6 +27,7 @@ from django.db import transaction
 from redis import RedisError
 from redis import asyncio as aioredis
 
+from agents.models import Agent
 from mailstore import hints
 from queues import inbox
 
@@ -49,7 +51,7 @@ class Publisher:
     def __init__(self) -> None:
         self._quiet_until = 0.0
 
-    def publish(self, event: dict[str, int | None]) -> None:
+    def publish(self, event: Mapping[str, int | None]) -> None:
         """Send one hint; a Redis that is down is logged, and left alone for some seconds."""
         if time.monotonic() < self._quiet_until:
             return
@@ -71,6 +73,13 @@ def changed(conversation_id: int, queue_id: int, agent_id: int | None = None) ->
     """
     event = {"conversation": conversation_id, "queue": queue_id, "agent": agent_id}
     transaction.on_commit(lambda: publisher.publish(event), robust=True)
+
+
+def presence_changed(agent: Agent) -> None:
+    """Tell the boards of the agent's queues that they came or went, once the transaction is committed."""
+    for queue_id in agent.queues.values_list("pk", flat=True):
+        event = {"presence": agent.pk, "queue": queue_id}
+        transaction.on_commit(partial(publisher.publish, event), robust=True)
 
 
 def stream_token(user: AbstractBaseUser) -> str:

@@ -390,6 +390,12 @@ class Event(models.Model):
 
     class Meta:
         ordering = ["id"]
+        indexes = [
+            models.Index(fields=["at"], name="event_answered", condition=Q(kind="replied")),
+            models.Index(
+                fields=["-id"], name="event_decided", condition=Q(kind__in=["offered", "taken", "assigned"])
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.at}"

@@ -13,6 +13,7 @@ from queues.views import (
     mails,
     threads,
     timed,
+    why,
     writing,
 )
 
@@ -29,6 +30,7 @@ urlpatterns = [
     path("losses", losses.losses_of, name="losses"),
     path("conversations/<int:pk>/", conversations.conversation, name="conversation"),
     path("conversations/<int:pk>/parts", conversations.parts, name="parts"),
+    path("conversations/<int:pk>/why", why.why, name="why"),
     path("conversations/<int:pk>/take", acts.take, name="take"),
     path("conversations/<int:pk>/release", acts.release, name="release"),
     path("conversations/<int:pk>/close", acts.close, name="close"),

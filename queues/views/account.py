@@ -22,6 +22,11 @@ def presence_choices() -> list[tuple[str, str, str]]:
     return [(choice.value, str(choice.label), HINTS[choice]) for choice in Agent.Presence]
 
 
+def reasons() -> list[str]:
+    """Why one may be away."""
+    return ["Lunch", "Meeting", "Training", "Other"]
+
+
 @require_POST
 @signed_in
 def set_presence(request: DeskRequest) -> HttpResponse:

@@ -1,15 +1,77 @@
-"""The live board: queues, agents, what was decided and why."""
+"""The live board: queues, agents, what was decided and why; and what a supervisor does from there."""
+
+from typing import Any
 
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from queues.models import Event
 from queues.views.gate import DeskRequest
-from reports.views.gate import frame, supervisors
+from queues.views.why import grounds_of
+from reports.board import MOST_PEOPLE, Board, Scope, read
+from reports.board_rows import agent_row, decision_row, queue_row
+from reports.gaps import gaps_of
+from reports.rights import supervised
+from reports.views.gate import frame, number, supervisors
+
+LONGEST_NAME = 100
 
 
 @require_GET
 @supervisors
 def board(request: DeskRequest) -> HttpResponse:
-    """The whole board."""
-    return render(request, "reports/board.html", frame(request, "board"))
+    """The whole board, or its parts when the page stands already."""
+    context = _told(request)
+    if request.htmx:
+        return render(request, "reports/board_parts.html", context)
+    return render(request, "reports/board.html", frame(request, "board") | context)
+
+
+def _scope(request: DeskRequest) -> Scope:
+    return Scope(
+        user=request.user,
+        queue=number(request.GET.get("queue", "")),
+        text=request.GET.get("q", "").strip()[:LONGEST_NAME],
+        people=10_000 if "all" in request.GET else MOST_PEOPLE,
+    )
+
+
+def _told(request: DeskRequest) -> dict[str, Any]:
+    scope, now = _scope(request), timezone.now()
+    found = read(scope, now)
+    gaps = gaps_of([row.queue.pk for row in found.queues], now)
+    return {
+        "queues": [queue_row(row, gaps.get(row.queue.pk, ()), now) for row in found.queues],
+        "people": [agent_row(row, now) for row in found.people],
+        "people_more": found.people_count - len(found.people),
+        "decisions": [decision_row(each, now) for each in found.decisions],
+        "sums": _sums(found),
+        "all_queues": supervised(request.user).only("name"),
+        "scope": scope,
+        "empty": _empty(request, found),
+    }
+
+
+def _sums(found: Board) -> dict[str, int]:
+    return {
+        name: sum(getattr(row, name) for row in found.queues) for name in ("waiting", "assigned", "late")
+    } | {"here": found.available, "away": found.away}
+
+
+def _empty(request: DeskRequest, found: Board) -> str:
+    if found.queues:
+        return ""
+    if frame(request, "board")["is_administrator"]:
+        return "admin"
+    return "supervisor"
+
+
+@require_GET
+@supervisors
+def decision(request: DeskRequest, pk: int) -> HttpResponse:
+    """The numbers behind a decision, as they were stored with it."""
+    rows = Event.objects.filter(conversation__queue__in=supervised(request.user))
+    told = grounds_of(request, get_object_or_404(rows, pk=pk))
+    return render(request, "desk/reason.html", {"told": told})

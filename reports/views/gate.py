@@ -15,6 +15,7 @@ from queues.views.gate import DeskRequest, signed_in
 P = ParamSpec("P")
 View = Callable[Concatenate[DeskRequest, P], HttpResponse]
 Guarded = Callable[Concatenate[HttpRequest, P], HttpResponse]
+LONGEST_NUMBER = 19  # digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +56,8 @@ def frame(request: DeskRequest, page: str) -> dict[str, Any]:
         "is_administrator": is_administrator(request.user),
         "presences": presence_choices(),
     }
+
+
+def number(text: str) -> int | None:
+    """The number of a row that an address or a form gives; None when it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER else None

@@ -16,7 +16,7 @@ dialog.addEventListener("change", () => dialog.querySelector("#act-refusal")?.re
 dialog.addEventListener("keydown", (event) => {
   if (event.target.id !== "act-find" || !["Enter", "ArrowDown"].includes(event.key)) return;
   event.preventDefault();
-  const choices = [...dialog.querySelectorAll('[name="into"]')];
+  const choices = [...dialog.querySelectorAll(".choice:not([hidden]) input")];
   const choice = choices.find((each) => each.checked) ?? choices[0];
   if (!choice) return;
   choice.focus();

@@ -102,6 +102,7 @@ const refreshConversation = throttled(() => {
 }, THROTTLE);
 
 function onChange(hint) {
+  if (hint.presence) return; // of interest on the board alone
   if (document.hidden) {
     isStale = true;
     return;
