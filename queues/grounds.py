@@ -1,4 +1,4 @@
-"""The numbers behind a decision, laid out for people: as they were stored with it, none computed anew. Pure."""
+"""The numbers behind a decision, laid out for people: as stored with it, none computed anew. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -42,6 +42,7 @@ class Happening:
     is_loud: bool
     merge_into: int | None
     merge_label: str
+    has_numbers: bool
     at: str
     iso: str
     age: str
@@ -60,6 +61,7 @@ def happening(event: Event, now: datetime, links: Links = NO_LINKS) -> Happening
         is_loud=event.kind in TOLD_LOUDER,
         merge_into=other.pk if other and offered else None,
         merge_label=f"Merge into #{other.number}" if other else "",
+        has_numbers="rule" in event.data,
         at=clock(event.at),
         iso=event.at.isoformat(timespec="seconds"),
         age=age(event.at, now),

@@ -11,13 +11,20 @@ from queues.history import ASSIGNMENTS, MOVED_FROM
 from queues.models import Event
 from queues.views.gate import DeskRequest, signed_in
 
+LONGEST_ID = 19  # digits
+
 
 @require_GET
 @signed_in
 def why(request: DeskRequest, pk: int) -> HttpResponse:
-    """Of the last time that somebody got this conversation."""
+    """Of the last time that somebody got this conversation, or of one event of its history."""
     row = inbox.conversation(request.user, pk)
-    own = row.events.filter(kind__in=ASSIGNMENTS).exclude(data__has_key=MOVED_FROM)
+    own = row.events.filter(kind__in=ASSIGNMENTS)
+    asked = request.GET.get("event", "")
+    if asked.isascii() and asked.isdigit() and len(asked) < LONGEST_ID:
+        own = own.filter(pk=int(asked))
+    else:
+        own = own.exclude(data__has_key=MOVED_FROM)
     event = own.order_by("-pk").first()
     return render(request, "desk/reason.html", {"told": grounds_of(request, event) if event else None})
 
