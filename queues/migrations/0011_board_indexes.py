@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("queues", "0009_kinds_and_offers"),
+        ("queues", "0010_usual_exponent"),
     ]
 
     operations = [
