@@ -5,7 +5,14 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
+from agents.calendars import Calendar, CalendarDay, validate_zone
+from agents.opening import validate, validate_day
 from mailcore.placeholders import PlaceholderError, check
+
+__all__ = [
+    "LEVEL", "Absence", "Agent", "AgentLanguage", "AgentSkill", "Calendar", "CalendarDay", "Language",
+    "Skill",
+]  # fmt: skip
 
 TOP_LEVEL = 5
 LEVEL = [MinValueValidator(1), MaxValueValidator(TOP_LEVEL)]
@@ -89,6 +96,32 @@ class Agent(models.Model):
         null=True, blank=True, editable=False, help_text="Last sign of life of the agent's browser."
     )
     idle_since = models.DateTimeField(null=True, blank=True, editable=False)
+    shifts = models.CharField(
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate],
+        help_text="Such as Mo-Fr 08:00-16:30; empty: on duty whenever they say so.",
+    )
+    time_zone = models.CharField(
+        "time zone of the shifts",
+        max_length=60,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_zone],
+        help_text="Such as Europe/Prague; empty for the installation's.",
+    )
+    calendar = models.ForeignKey(
+        Calendar,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="agents",
+        verbose_name="holidays",
+        help_text="The calendar whose exceptional days shorten the shifts, or are free.",
+    )
     skills = models.ManyToManyField(Skill, through="AgentSkill")
     languages = models.ManyToManyField(Language, through="AgentLanguage")
 
@@ -131,3 +164,50 @@ class AgentLanguage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.language_id} {self.level}"
+
+
+class Absence(models.Model):
+    """Days on which an agent doesn't work the usual shift: away, or at other hours."""
+
+    class Kind(models.TextChoices):
+        HOLIDAY = "holiday", "Holiday"
+        SICK = "sick", "Sick"
+        TRAINING = "training", "Training"
+        CHANGED = "changed", "Other hours"
+        OTHER = "other", "Away"
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="absences")
+    first_date = models.DateField("from")
+    last_date = models.DateField("until")
+    kind = models.CharField(max_length=20, choices=Kind, default=Kind.HOLIDAY)
+    hours = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        validators=[validate_day],
+        help_text="Worked on these days instead, such as 10:00-14:00; empty: none.",
+    )
+
+    class Meta:
+        ordering = ["first_date", "pk"]
+        indexes = [models.Index(fields=["last_date", "first_date"], name="absence_by_time")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(last_date__gte=models.F("first_date")), name="absence_ends_after_it_begins"
+            )
+        ]
+
+    def __str__(self) -> str:
+        days = (
+            f"{self.first_date}"
+            if self.first_date == self.last_date
+            else f"{self.first_date} to {self.last_date}"
+        )
+        return f"{self.get_kind_display().lower()} {days}"
+
+    def clean(self) -> None:
+        """The end isn't before the beginning; other hours are given."""
+        if self.first_date and self.last_date and self.last_date < self.first_date:
+            raise ValidationError({"last_date": "It ends before it begins: choose a later day."})
+        if self.kind == self.Kind.CHANGED and not self.hours:
+            raise ValidationError({"hours": "Give the hours that are worked instead, such as 10:00-14:00."})

@@ -86,9 +86,9 @@ def _closings(now: datetime) -> dict[int, list[datetime]]:
     """When the queues of each sender close today."""
     night = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     found: dict[int, list[datetime]] = defaultdict(list)
-    for sender_id, text in EmailQueue.objects.exclude(sender=None).values_list("sender", "hours"):
-        opening = hours.calendar(text)
-        found[sender_id].append(opening.at(opening.tick(night)))
+    for queue in EmailQueue.objects.filter(sender__isnull=False).select_related("calendar"):
+        opening = hours.of(queue)
+        found[queue.sender_id or 0].append(opening.at(opening.tick(night)))
     return found
 
 

@@ -20,11 +20,29 @@ class Organisation(models.Model):
 class Contact(models.Model):
     """A person who writes to us; known by one or more e-mail addresses."""
 
+    class Priority(models.IntegerChoices):
+        URGENT = 1, "Urgent"
+        HIGH = 2, "High"
+        NONE = 3, "As usual"
+        LOW = 4, "Low"
+
     name = models.CharField(max_length=300, blank=True)
     organisation = models.ForeignKey(
         Organisation, null=True, blank=True, on_delete=models.SET_NULL, related_name="contacts"
     )
     language = models.CharField(max_length=2, blank=True, help_text="The language they last wrote in.")
+    language_is_set = models.BooleanField(
+        "the language was set by hand",
+        default=False,
+        db_default=False,
+        help_text="Then their mails don't change it, and it is assumed whenever a mail is not sure.",
+    )
+    priority = models.PositiveSmallIntegerField(
+        choices=Priority,
+        default=Priority.NONE,
+        db_default=Priority.NONE,
+        help_text="Of each new conversation with them.",
+    )
     remark = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

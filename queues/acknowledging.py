@@ -29,7 +29,7 @@ def choose(texts: list[tuple[str, str]], is_open: bool) -> str:
 
 
 def _is_open(queue: EmailQueue, now: datetime) -> bool:
-    return hours.calendar(queue.hours).is_open(now)
+    return hours.of(queue).is_open(now)
 
 
 def _texts(queue: EmailQueue) -> Texts:

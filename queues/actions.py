@@ -13,7 +13,7 @@ from django.utils import timezone
 from agents.models import Agent
 from agents.rights import is_supervisor
 from mailcore.clean import clean_text
-from queues import directing, live, nudges, routing, states
+from queues import clocks, directing, live, nudges, routing, states
 from queues.demands import demand, demanded
 from queues.drafts import (
     NewFile,
@@ -226,8 +226,10 @@ def close(actor: User, conversation: Conversation) -> Conversation:
     if row.state == State.CLOSED:
         return row
     check_free(actor, row)
-    owner = holder(row)
-    states.finish(row, timezone.now())
+    owner, now = holder(row), timezone.now()
+    clocks.end_turn(row, owner, now, is_answered=False)
+    clocks.settle(row, owner, now)
+    states.finish(row, now)
     note_event(row, Kind.CLOSED, f"{profile(actor)} closed it.", actor)
     if owner:
         nudges.freed(owner)

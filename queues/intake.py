@@ -131,6 +131,7 @@ def _open(
         language=tag,
         kind_id=kinds.usual(queue.pk, tag),
         language_confidence=confidence,
+        priority=contact.priority,
         created_at=received_at,
         last_message_at=received_at,
     )

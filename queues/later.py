@@ -14,9 +14,10 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from agents.models import Agent
+from agents.opening import Opening
 from agents.rights import is_supervisor
 from mailcore.recipients import Recipients
-from queues import hours, live, states
+from queues import live, states
 from queues.drafts import out_files
 from queues.history import Kind, note_event
 from queues.letters import Reply, check_content, chosen_recipients, typed_text
@@ -47,12 +48,12 @@ class Preset:
     at: datetime
 
 
-def presets(opening_hours: str, now: datetime) -> list[Preset]:
+def presets(opening: Opening, now: datetime) -> list[Preset]:
     """The next morning and the next Monday morning on which the queue is open, at 8:00 or when it opens."""
     today = timezone.localtime(now).date()
     found: dict[datetime, str] = {}
     for days in (1, 7 - today.weekday()):
-        at = _morning(opening_hours, today + timedelta(days=days))
+        at = _morning(opening, today + timedelta(days=days))
         if at is not None:
             local = timezone.localtime(at)
             is_next = local.date() == today + timedelta(days=1)
@@ -60,10 +61,9 @@ def presets(opening_hours: str, now: datetime) -> list[Preset]:
     return [Preset(label, at) for at, label in sorted(found.items())]
 
 
-def _morning(opening_hours: str, first: date) -> datetime | None:
-    calendar = hours.calendar(opening_hours)
+def _morning(opening: Opening, first: date) -> datetime | None:
     for days in range(DAYS_LOOKED_AT):
-        at = calendar.opening(first + timedelta(days=days), MORNING)
+        at = opening.opening(first + timedelta(days=days), MORNING)
         if at is not None:
             return at
     return None

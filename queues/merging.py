@@ -20,7 +20,8 @@ from agents.models import Agent
 from agents.rights import is_administrator
 from crm import tracking
 from mailsenders import outbox
-from queues import hours, nudges, states
+from queues import nudges, states
+from queues.clocks import CLOCK, take_over_due
 from queues.history import Kind, come_along, note_event
 from queues.models import Conversation, Draft, Message
 from queues.ownership import check_free, holder, lock_both, profile
@@ -31,7 +32,6 @@ from queues.transactions import whole
 
 State = Conversation.State
 AT_WORK = (State.WAITING, State.ASSIGNED)
-DUE = ["waiting_since", "due_at", "due_tick"]
 
 
 @whole
@@ -139,12 +139,11 @@ def _take_over_clock(gone: Conversation, stays: Conversation) -> None:
     if wake:
         states.come_back(stays, now)
     else:
-        states.save(stays, DUE)
+        states.save(stays, CLOCK)
 
 
 def _set_due(conversation: Conversation, due_at: datetime, since: datetime) -> None:
-    conversation.waiting_since, conversation.due_at = since, due_at
-    conversation.due_tick = hours.calendar(conversation.queue.hours).tick(due_at)
+    take_over_due(conversation, due_at, since)
 
 
 def _take_over_agent(stays: Conversation, agent: Agent | None) -> None:

@@ -22,8 +22,8 @@ from agents.models import LEVEL, Agent, Language, Skill
 from crm.models import Contact
 from mailsenders.models import EmailSender, OutgoingMail
 from mailstore.models import RawMail
-from queues import hours
 from queues.drafted import Draft, DraftFile, FirstDraft
+from queues.promises import ESCALATION_INDEX, Clock, EscalationStep, Notice, Promise, Turn
 from queues.routed import (
     WAITING_INDEXES,
     AgentKind,
@@ -36,11 +36,12 @@ from queues.texts import check_acknowledgement, check_signature
 
 __all__ = [
     "AcknowledgementText", "AgentKind", "Attachment", "Conversation", "ConversationSkill", "Draft",
-    "DraftFile", "EmailQueue", "Event", "FirstDraft", "Kind", "Message", "Note", "QueueSkill",
+    "DraftFile", "EmailQueue", "EscalationStep", "Event", "FirstDraft", "Kind", "Message", "Note", "Notice",
+    "QueueSkill", "Turn",
 ]  # fmt: skip
 
 
-class EmailQueue(RoutedQueue):
+class EmailQueue(Promise, RoutedQueue):
     """Where conversations wait for the agents who can handle them."""
 
     class ReplyToClosed(models.TextChoices):
@@ -75,14 +76,6 @@ class EmailQueue(RoutedQueue):
     )
     language_level = models.PositiveSmallIntegerField(
         "wanted language proficiency", default=3, validators=LEVEL
-    )
-    first_response = models.PositiveIntegerField(default=240, help_text="Minutes of opening hours.")
-    next_response = models.PositiveIntegerField(default=480, help_text="Minutes of opening hours.")
-    hours = models.CharField(
-        max_length=200,
-        default="Mo-Su 00:00-24:00",
-        help_text="Such as Mo-Fr 08:00-18:00.",
-        validators=[hours.validate],
     )
     reply_to_closed = models.CharField(
         "an answer to a closed conversation",
@@ -171,7 +164,7 @@ class AcknowledgementText(models.Model):
         return f"acknowledgement in {self.language_id}"
 
 
-class Conversation(RoutedConversation):
+class Conversation(Clock, RoutedConversation):
     """Everything that one contact and we say about one matter."""
 
     class State(models.TextChoices):
@@ -206,13 +199,6 @@ class Conversation(RoutedConversation):
     language = models.CharField(max_length=2, blank=True)
     language_confidence = models.FloatField(default=0)
     created_at = models.DateTimeField()
-    waiting_since = models.DateTimeField(null=True, blank=True, help_text="When it became our turn.")
-    due_at = models.DateTimeField(
-        null=True, blank=True, help_text="When our answer is due; none on their turn."
-    )
-    due_tick = models.BigIntegerField(
-        null=True, blank=True, help_text="The same in minutes of opening hours."
-    )
     merged_into = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged"
     )
@@ -245,6 +231,7 @@ class Conversation(RoutedConversation):
                 name="conversation_open",
                 condition=~Q(state="closed"),
             ),
+            ESCALATION_INDEX,
         ]
         constraints = [
             models.CheckConstraint(

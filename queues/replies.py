@@ -12,7 +12,7 @@ from agents.models import Agent
 from crm import tracking
 from mailsenders import outbox
 from mailsenders.models import OutgoingMail
-from queues import drafts, live, states
+from queues import clocks, drafts, live, states
 from queues.history import MOVED_FROM, Kind, note_event
 from queues.letters import (
     Letter,
@@ -44,7 +44,10 @@ from queues.transactions import whole
 State = Conversation.State
 RESTORED = ["state", "agent_id", "last_agent_id"]
 WRITTEN = (Kind.REPLIED, Kind.ASKED)
-RESTORED_TIMES = ["waiting_since", "due_at", "snoozed_until", "assigned_at", "closed_at"]
+RESTORED_CLOCK = ["due_tick", "target", "is_due_kept", "escalated", "resolve_left"]
+RESTORED_TIMES = [
+    *("waiting_since", "due_at", "breached_at", "resolve_at", "snoozed_until", "assigned_at", "closed_at")
+]
 
 
 @whole
@@ -84,7 +87,7 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
         note_event(row, Kind.ASKED, f"{agent} wrote to {asked} about it.", actor, data)
         live.changed(row.pk, row.queue_id, row.agent_id)
         return message
-    _rest(row, answer.close)
+    _rest(row, agent, answer.close)
     note_event(row, Kind.REPLIED, f"{agent} answered.", actor, data)
     tell_siblings(row, message, f"{agent} answered it in #{row.number} ({row.queue}).", actor)
     if answer.close:
@@ -144,9 +147,11 @@ def take_first(actor: User, conversation: Conversation, agent: Agent) -> None:
     note_event(conversation, Kind.TAKEN, f"{agent} took it{over} to answer.", actor, {"lacks": list(lacking)})
 
 
-def _rest(conversation: Conversation, close: bool) -> None:
+def _rest(conversation: Conversation, agent: Agent, close: bool) -> None:
     now = timezone.now()
+    clocks.end_turn(conversation, agent, now, is_answered=True)
     if close:
+        clocks.settle(conversation, agent, now)
         states.finish(conversation, now)
     else:
         states.await_customer(conversation, now)
@@ -154,13 +159,9 @@ def _rest(conversation: Conversation, close: bool) -> None:
 
 def _snapshot(conversation: Conversation) -> dict[str, Any]:
     """Where the conversation was before the answer, for taking it back."""
-    kept: dict[str, Any] = {name: getattr(conversation, name) for name in RESTORED}
+    kept: dict[str, Any] = {name: getattr(conversation, name) for name in (*RESTORED, *RESTORED_CLOCK)}
     times = {name: getattr(conversation, name) for name in RESTORED_TIMES}
-    return (
-        kept
-        | {name: at.isoformat() if at else None for name, at in times.items()}
-        | {"due_tick": conversation.due_tick}
-    )
+    return kept | {name: at.isoformat() if at else None for name, at in times.items()}
 
 
 @whole
@@ -197,10 +198,14 @@ def _go_back(conversation: Conversation, message: Message, event: Event | None) 
 
 
 def _restore(conversation: Conversation, before: dict[str, Any]) -> None:
-    for name in [*RESTORED, "due_tick"]:
-        setattr(conversation, name, before[name])
+    for name in [*RESTORED, *RESTORED_CLOCK]:
+        if name in before:  # an answer of an earlier version kept less
+            setattr(conversation, name, before[name])
     for name in RESTORED_TIMES:
-        setattr(conversation, name, parse_datetime(before[name]) if before[name] else None)
+        if name in before:
+            setattr(conversation, name, parse_datetime(before[name]) if before[name] else None)
+    clocks.take_back_turn(conversation)
+    clocks.plan(conversation)
 
 
 def start(actor: User, queue: EmailQueue, subject: str, answer: Reply) -> Message:
@@ -245,6 +250,7 @@ def _start(actor: User, queue: EmailQueue, subject: str, answer: Reply, token: s
         queue=queue,
         contact=contact,
         subject=" ".join(subject.split())[:1000],
+        priority=contact.priority,
         state=State.ASSIGNED,
         agent=agent,
         assigned_at=now,
@@ -260,7 +266,7 @@ def _start(actor: User, queue: EmailQueue, subject: str, answer: Reply, token: s
     )
     message = post(conversation, posting)
     before = _snapshot(conversation)
-    _rest(conversation, answer.close)
+    _rest(conversation, agent, answer.close)
     data = {"message": message.pk, "typed": letter.typed, "before": before}
     note_event(conversation, Kind.REPLIED, f"{agent} wrote.", actor, data)
     return message

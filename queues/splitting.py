@@ -15,7 +15,8 @@ from crm import tracking
 from crm.models import Contact
 from mailcore.clean import clean_line
 from mailcore.parsed import Address
-from queues import hours, nudges, states
+from queues import nudges, states
+from queues.clocks import CLOCK, take_over_due
 from queues.history import Kind, come_along, note_event
 from queues.letters import own_addresses
 from queues.merging import check_mergeable, move_messages
@@ -147,7 +148,7 @@ def _rest_of(row: Conversation, now: datetime) -> None:
         states.await_customer(row, now)
     elif row.state == State.SNOOZED and last is not None and not is_ours:
         states.stop_clock(row)
-        states.save(row, ["waiting_since", "due_at", "due_tick"])
+        states.save(row, CLOCK)
     elif row.state == State.PENDING and is_ours:  # our answer has gone elsewhere
         states.start_clock(row, now, row.queue.next_response)
         states.come_back(row, now)
@@ -168,8 +169,7 @@ def _set_clock(row: Conversation, due_at: datetime | None, now: datetime) -> Non
         states.start_clock(row, now, row.queue.first_response)
         return
     if row.due_at is None or due_at < row.due_at:
-        row.waiting_since = row.waiting_since or now
-        row.due_at, row.due_tick = due_at, hours.calendar(row.queue.hours).tick(due_at)
+        take_over_due(row, due_at, row.waiting_since or now)
 
 
 @whole

@@ -14,30 +14,27 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from agents.models import Agent
-from queues import hours, kinds, live
+from queues import kinds, live
+from queues.clocks import CLOCK, change_queue, start_clock, stop_clock
 from queues.models import Conversation, EmailQueue
+
+__all__ = [
+    "MOVED", "await_customer", "come_back", "finish", "give_back", "hand_to", "let_go", "lock", "lock_agents",
+    "lock_following", "lock_free", "lock_together", "move", "save", "sleep", "start_clock", "stop_clock",
+]  # fmt: skip
 
 State = Conversation.State
 
-TARGET_PERCENT = {
-    Conversation.Priority.URGENT: 25,
-    Conversation.Priority.HIGH: 50,
-    Conversation.Priority.NORMAL: 100,
-    Conversation.Priority.LOW: 200,
-}
 MOVED = [
     "queue",
     "state",
     "agent",
     "last_agent",
-    "waiting_since",
-    "due_at",
-    "due_tick",
+    *CLOCK,
     "snoozed_until",
     "assigned_at",
     "closed_at",
     "kind",
-    "target",
     "answered_by",
     "reserved_for",
     "reserved_until",
@@ -112,21 +109,7 @@ def _read(pk: int) -> Conversation:
 
 
 def _whole() -> QuerySet[Conversation]:
-    return Conversation.objects.select_related("queue__sender", "contact", "agent__user")
-
-
-def start_clock(conversation: Conversation, start: datetime, minutes: int) -> None:
-    """It is our turn since `start`; a clock that runs already keeps its due time."""
-    if conversation.due_at is not None:
-        return
-    target = minutes * TARGET_PERCENT[Conversation.Priority(conversation.priority)] // 100
-    conversation.waiting_since, conversation.target = start, target
-    conversation.due_at, conversation.due_tick = hours.due(conversation.queue.hours, start, target)
-
-
-def stop_clock(conversation: Conversation) -> None:
-    """It is the customer's turn, or nobody's."""
-    conversation.waiting_since = conversation.due_at = conversation.due_tick = None
+    return Conversation.objects.select_related("queue__sender", "queue__calendar", "contact", "agent__user")
 
 
 def give_back(conversation: Conversation, now: datetime) -> None:
@@ -199,8 +182,7 @@ def move(conversation: Conversation, queue: EmailQueue, now: datetime) -> None:
     """→ waiting in another queue; arrival and due time stay, only counted in that queue's hours."""
     left = conversation.queue_id
     conversation.queue = queue
-    if conversation.due_at is not None:
-        conversation.due_tick = hours.calendar(queue.hours).tick(conversation.due_at)
+    change_queue(conversation)
     give_back(conversation, now)
     live.changed(conversation.pk, left)
 

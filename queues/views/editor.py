@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from agents.rights import working_agent
 from mailcore.recipients import Mode, Recipients
-from queues import actions, capacity, later, texts
+from queues import actions, capacity, hours, later, texts
 from queues.later import shown
 from queues.letters import PICTURE, from_whom
 from queues.models import Conversation, Draft, DraftFile, Message
@@ -81,7 +81,7 @@ def editor(
         "signature": f"-- \n{signature}" if signature else "",
         "warning": unanswerable(computed_recipients(about)) if not is_outside else "",
         "room": capacity.room(row.queue.sender),
-        "presets": later.presets(row.queue.hours, timezone.now()),
+        "presets": later.presets(hours.of(row.queue), timezone.now()),
         "about": about if is_outside else None,
         "enclosed": _enclosed(about, is_new=draft is None) if is_outside else [],
     }

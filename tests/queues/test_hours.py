@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from queues import hours
-from queues.hours import Calendar, HoursError, parse
+from queues.hours import HoursError, Opening, parse
 
 PRAGUE = ZoneInfo("Europe/Prague")
 OFFICE = "Mo-Fr 08:00-12:00,13:00-17:00; Sa 09:00-12:00"
@@ -23,8 +23,8 @@ moments = st.datetimes(datetime(2020, 1, 7), datetime(2031, 1, 1), timezones=st.
 
 
 @cache
-def calendar(text: str) -> Calendar:
-    return Calendar(parse(text), PRAGUE)
+def calendar(text: str) -> Opening:
+    return Opening(parse(text), PRAGUE)
 
 
 def local(year: int, month: int, day: int, hour: int, minute: int = 0) -> datetime:

@@ -206,7 +206,7 @@ def test_times_to_choose(opening: str, now: str, expected: list[str], settings: 
     zone = ZoneInfo("Europe/Prague")
     settings.TIME_ZONE = "Europe/Prague"
     with timezone.override(zone):
-        found = later.presets(opening, datetime.fromisoformat(now).replace(tzinfo=zone))
+        found = later.presets(hours.calendar(opening), datetime.fromisoformat(now).replace(tzinfo=zone))
         told = [f"{each.label} {timezone.localtime(each.at):%Y-%m-%d %H:%M}" for each in found]
     assert told == expected
 
