@@ -69,6 +69,7 @@ class Verdict:
 
     :param cause: what happened, as the rest of a sentence that begins with the server's name.
     :param remedy: what to do; {sender}, {username} and {address} are filled in.
+    :param token_remedy: the same for a sender that signs in with a token, where that is something else.
     :param seconds: how long a sender pauses; None for the next step of its ladder.
     :param blames_mail: the mail may be the cause, so the try counts and it waits for its own time.
     :param field: the one of the sender's form to look at, if any.
@@ -83,6 +84,7 @@ class Verdict:
     field: str = ""
     takes_time: bool = False
     name: str = ""
+    token_remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +146,13 @@ class Place:
     server: str
     username: str
     address: str
+    by_token: bool = False
 
     def sentence(self, verdict: Verdict, answer: Answer | str) -> str:
         """The verdict in words for an administrator: who did what, its very answer, what to do."""
         names = {"sender": self.sender, "username": self.username, "address": self.address}
-        return f"{self.server} {verdict.cause.format(**names)} ({answer}): {verdict.remedy.format(**names)}"
+        remedy = (self.by_token and verdict.token_remedy) or verdict.remedy
+        return f"{self.server} {verdict.cause.format(**names)} ({answer}): {remedy.format(**names)}"
 
 
 def delay(attempts: int, ladder: list[int], longest: int = 48 * HOUR) -> int | None:

@@ -20,6 +20,7 @@ from mailsenders.answers import TOO_BIG, UNKNOWN_END, Answer, Kind, Phase, Place
 from mailsenders.models import EmailSender, OutgoingRecipient
 from mailsenders.outbox import Claim, Outcome
 from mailsenders.smtp import Line, Lost, Refused, Server, SmtpError
+from sso.secrets import is_web_address
 
 RecipientState = OutgoingRecipient.State
 
@@ -34,7 +35,9 @@ STATES = {
 
 def place_of(sender: EmailSender) -> Place:
     """Who talks to whom, for sentences."""
-    return Place(sender.name, str(Server.of(sender)), sender.username, sender.email_address)
+    server = Server.of(sender)
+    by_token = is_web_address(server.password)
+    return Place(sender.name, str(server), sender.username, sender.email_address, by_token)
 
 
 class End(Enum):

@@ -27,7 +27,7 @@ from sso.generate import allow_sign_in
 from sso.models import ProviderToken, SSOProvider, TokenUse
 from sso.steps import Step
 from sso.tokenservers import TokenServerAdmin
-from sso.usage import rows_with_token_of
+from sso.usage import rows_with_token_of, wake_users
 from sso.widgets import SecretInput, SecretsForm, TokenOrPasswordInput
 
 __all__ = [
@@ -74,6 +74,7 @@ class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
         ),
         ("Signing in to this program", {"fields": PEOPLE}),
         ("Sending", {"fields": SMTP, "classes": ("collapse",)}),
+        ("Mail servers", {"fields": ("mail_servers",), "classes": ("collapse",)}),
         (
             "Other endpoints",
             {"fields": ("prompt", "client_authentication", "validity", *URLS), "classes": ("collapse",)},
@@ -175,13 +176,18 @@ class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
         super().save_model(request, obj, form, change)
         for sentence in form.warnings:
             messages.warning(request, sentence)
-        if change:
-            tokens.settings_changed(obj)
-        else:
+        if not change:
             ticks.adopt(obj.type, ticks.of_provider(obj))
+            return
+        tokens.settings_changed(obj)
+        if "mail_servers" in form.changed_data:
+            wake_users(obj.pk)  # who was refused a token may get it now
 
     def test_connection(self, obj: SSOProvider) -> list[Step]:
         return check.test_connection(obj)
+
+    def works_again(self, obj: SSOProvider) -> None:
+        wake_users(obj.pk)
 
     def _provider_of(self, row: SSOProvider) -> None:
         """The page itself has the 🔑."""

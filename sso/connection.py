@@ -22,10 +22,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from sso import causes, retests, wayback
 from sso.badges import moment
+from sso.causes import Cause
 from sso.clicks import Click, next_click
 from sso.connection_models import FormerSecret, Retest
 from sso.generate import GenerateToken
 from sso.health import Health
+from sso.models import SSOProvider
 from sso.steps import Step
 from sso.widgets import SecretsForm
 
@@ -59,12 +61,22 @@ def standing_of(row: Model, health: Health | None) -> Standing:
     tries = [(_when(each["at"]), each["sentence"]) for each in reversed(retest.tries)] if retest else []
     return Standing(
         click=next_click(cause, row, on_its_form=True),
-        offers_retest=cause.takes_time and (retest is None or retest.state != Retest.State.WAITING),
+        offers_retest=_time_helps(cause, row) and (retest is None or retest.state != Retest.State.WAITING),
         retest=retest,
         next_test=moment(retest.next_test_at) if retest else "",
         tries=tries[:SHOWN_TRIES],
         ways_back=[(way, wayback.describe(way)) for way in wayback.ways_back(row)],
     )
+
+
+def _time_helps(cause: Cause, row: Model) -> bool:
+    """Whether a test that repeats itself can come to a good end.
+
+    What an OAuth server refused is asked for again by the test of the provider alone: a source or sender
+    only hears that its token is not there.
+    """
+    is_providers = cause.name in causes.tables("oauth")
+    return cause.takes_time and (isinstance(row, SSOProvider) or not is_providers)
 
 
 def _when(text: str) -> str:
@@ -220,7 +232,7 @@ class ConnectionTest(GenerateToken):
             "opts": self.opts,  # type: ignore[attr-defined]
             "original": obj,
             "click": None if last.ok else next_click(last.cause, obj, on_its_form=True),
-            "offers_retest": is_saved and not last.ok and last.cause.takes_time,
+            "offers_retest": is_saved and not last.ok and _time_helps(last.cause, obj),
         }
         return TemplateResponse(request, "admin/connection_steps.html", context)
 

@@ -34,7 +34,8 @@ class Cause:
     :param name: its key in one of the files.
     :param field: the field of the object's form that is to be looked at; "provider.NAME" for one of the SSO
         provider's, "provider.key" for its 🔑.
-    :param takes_time: what was changed at the provider works only after a while.
+    :param takes_time: what was changed at the provider works only after a while, and then without anything
+        being changed or clicked here.
     """
 
     name: str = ""

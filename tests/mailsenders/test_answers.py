@@ -1,5 +1,7 @@
 """The table of answers: code and phase → what is done, and whether the sentence helps."""
 
+from dataclasses import replace
+
 import pytest
 
 from mailsenders.answers import Answer, Kind, Phase, Place, classify, delay
@@ -98,3 +100,16 @@ def test_the_ladder_ends_after_two_days() -> None:
     last = max(attempts for attempts in range(1, 100) if delay(attempts, LADDER) is not None)
     assert 47 * 3600 < 3060 + (last - 4) * 3600 <= 48 * 3600
     assert delay(last + 1, LADDER) is None
+
+
+def test_who_signs_in_with_a_password_hears_nothing_of_tokens() -> None:
+    wrong = Answer(535, "5.7.8 Username and Password not accepted.")
+    verdict = classify(wrong, Phase.AUTH)
+    by_password, by_token = (
+        PLACE.sentence(verdict, wrong),
+        replace(PLACE, by_token=True).sentence(verdict, wrong),
+    )
+    assert "type both again" in by_password
+    assert not any(word in by_password for word in ("token", "🔑"))
+    assert "sign in again with 🔑 as box@example.com" in by_token
+    assert "username and password of" not in by_token

@@ -140,3 +140,19 @@ def test_what_takes_time_is_marked() -> None:
     assert classify(Answer(535, "5.7.139 no"), Phase.AUTH).takes_time
     assert refusal("access_denied", "AADSTS65001").cause.takes_time
     assert not classify(Answer(535, "5.7.8 no"), Phase.AUTH).takes_time
+
+
+def test_time_helps_only_where_nothing_is_to_be_changed_here() -> None:
+    """What needs 🔑, another value of a field, or a new mail is not mended by testing it again."""
+    for name in ("scope_missing", "wrong_account", "not_signed_in", "server_not_listed", "forwarding_off"):
+        assert causes.named(name), name
+        assert not causes.named(name).takes_time, name
+    for name, table in causes.tables("oauth").items():
+        if table.get("takes_time") and table["cure"] == "sign in":
+            # The same token serves again once an administrator has consented for all.
+            assert name == "AADSTS65001"
+        assert not (table.get("takes_time") and table["cure"] == "wait"), name
+    for name in ("password", "expired", "tls_name", "login_refused", "no_passwords", "unauthorized_client"):
+        assert not causes.named(name).takes_time, name
+    for name in ("disabled", "not_yours", "smtp_auth_off", "shared_mailbox", "redirect_uri_mismatch"):
+        assert causes.named(name).takes_time, name

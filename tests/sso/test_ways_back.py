@@ -18,6 +18,7 @@ from django.utils import timezone
 from mailsources.models import EmailSource, SourceState
 from sso import causes, foreign, retests, secrets, wayback
 from sso.connection_models import FormerSecret, Retest, TokenServer
+from sso.models import SSOProvider
 from sso.rotation import secret_columns
 from sso.steps import Step
 from sso.tasks import forget_old, retest_due
@@ -187,6 +188,31 @@ def test_the_page_offers_it_where_time_mends(admin_client: Client, steps: list[S
     assert '<a class="ucs-link" href="#id_password">Go to “Password”</a>' in html
 
 
+def test_what_a_provider_must_allow_is_tested_at_the_provider(
+    admin_client: Client, steps: list[Step]
+) -> None:
+    """A source without a token hears the same sentence until the provider has one again."""
+    provider, source = make_provider(), make_source()
+    source.state.failed("Nobody has consented.", cause="AADSTS65001")
+    page = reverse("admin:mailsources_emailsource_change", args=[source.pk])
+    assert "Test again by itself" not in admin_client.get(page).content.decode()
+    provider.token.failed("Nobody has consented.", cause="AADSTS65001")
+    page = reverse("admin:sso_ssoprovider_change", args=[provider.pk])
+    assert "Test again by itself" in admin_client.get(page).content.decode()
+    provider.token.failed("Its consent lacks SMTP.Send.", cause="scope_missing")
+    assert "Test again by itself" not in admin_client.get(page).content.decode()
+
+
+def test_a_provider_that_works_again_wakes_who_waits_for_it() -> None:
+    provider = make_provider()
+    source = make_source(password=secrets.token_url(str(provider.pk)))
+    source.state.failed("No token.", cause="AADSTS65001")
+    console: Any = admin.site.get_model_admin(SSOProvider)
+    console.works_again(provider)
+    source.state.refresh_from_db()
+    assert source.state.next_attempt_at is not None
+
+
 Reply = tuple[int, dict[str, Any] | str]
 
 
@@ -220,19 +246,21 @@ def test_a_listed_server_gives_tokens_that_are_kept_until_they_end() -> None:
         url,
         keys,
     ):
-        server = TokenServer.objects.create(name="old", url=url, service_key="the-key")
+        server = TokenServer.objects.create(
+            name="old", url=url, service_key="the-key", mail_servers="imap.example.com"
+        )
         password = f"{url}7"
         assert secrets.token_provider_id(password) is None
         assert secrets.is_token_url(password)
-        credential = secrets.resolve(password)
+        credential = secrets.resolve(password, "imap.example.com")
         assert (credential.kind, credential.value) == ("xoauth2", "ya29.first")
-        assert secrets.resolve(password).value == "ya29.first"
-        assert secrets.resolve(password, fresh=True).value == "ya29.second"
+        assert secrets.resolve(password, "imap.example.com").value == "ya29.first"
+        assert secrets.resolve(password, "imap.example.com", fresh=True).value == "ya29.second"
         assert keys == ["Bearer the-key"] * 2
         assert secrets.describe(password) == "token of the token server “old”"
         server.delete()
         with pytest.raises(SignInError, match="Token servers"):
-            secrets.resolve(password)
+            secrets.resolve(password, "imap.example.com")
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,10 @@ def _smtp() -> Iterator[tuple[str, str, str]]:
     tables = causes.tables("smtp")
     samples = {rule["meaning"]: rule["sample"] for rule in reversed(tables["rule"])}
     for name, table in tables["meaning"].items():
-        yield name, samples[name], _meaning(f"The server {table['cause']}: {table['remedy']}", table)
+        remedy = table["remedy"]
+        if other := table.get("token_remedy"):
+            remedy += f" With a token URL: {other}"
+        yield name, samples[name], _meaning(f"The server {table['cause']}: {remedy}", table)
 
 
 def _oauth() -> Iterator[tuple[str, str, str]]:
