@@ -95,7 +95,7 @@ def connect(server: Server) -> Line:
     except Refused as refusal:
         if refusal.phase != Phase.AUTH or credential is None or credential.kind != "xoauth2":
             raise
-    return background.run(dial(server, secrets.resolve(server.password, fresh=True)))
+    return background.run(dial(server, secrets.resolve(server.password, server.host, fresh=True)))
 
 
 def credential_of(server: Server) -> Credential | None:
@@ -103,7 +103,7 @@ def credential_of(server: Server) -> Credential | None:
 
     :raises SignInError: there is no token.
     """
-    return secrets.resolve(server.password) if server.username else None
+    return secrets.resolve(server.password, server.host) if server.username else None
 
 
 async def dial(server: Server, credential: Credential | None) -> Line:

@@ -28,7 +28,8 @@ class Settings(Protocol):
 def problems(sender: Settings) -> dict[str, str]:
     """Field → sentence; empty when all is well."""
     found = {
-        "server_address": _address(sender.server_address),
+        "server_address": _address(sender.server_address)
+        or secrets.why_not_at(sender.password, sender.server_address),
         "service_port": _port(sender.service_port),
         "server_type": _server_type(sender),
         "username": _username(sender),

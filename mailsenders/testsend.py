@@ -121,7 +121,7 @@ def _tried(test: TestSend, dialogue: Dialogue) -> tuple[State, str]:
     server = Server.of(test.sender)
     try:
         raw = _mail(test)
-        credential = secrets.resolve(server.password) if server.username else None
+        credential = secrets.resolve(server.password, server.host) if server.username else None
     except (ComposeError, SignInError) as error:
         return State.REFUSED, getattr(error, "sentence", str(error))
     try:
@@ -134,7 +134,7 @@ def _tried(test: TestSend, dialogue: Dialogue) -> tuple[State, str]:
         return _judged(test.sender, error)
     dialogue.note(NOTE, "The token was refused: trying once more with a fresh one.")
     try:
-        return _spoken(test, dialogue, raw, secrets.resolve(server.password, fresh=True))
+        return _spoken(test, dialogue, raw, secrets.resolve(server.password, server.host, fresh=True))
     except SignInError as error:
         return State.REFUSED, error.sentence
     except SmtpError as error:

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Protocol
 
 from mailsources import addressing
-from sso.secrets import NotATokenURL, token_provider_id
+from sso.secrets import NotATokenURL, token_provider_id, why_not_at
 
 SHORTEST_INTERVAL = 5
 """Seconds; the scheduler looks no more often."""
@@ -102,7 +102,7 @@ def _server_address(source: Settings) -> str:
     if not address:
         return "Name the server of the mailbox, such as imap.gmail.com."
     if HOST.match(address):
-        return ""
+        return why_not_at(source.password, address)
     return f"“{address}” is no server address: give only a name, such as imap.gmail.com, no port and no path."
 
 

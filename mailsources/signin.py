@@ -42,7 +42,7 @@ def signed_in(source: EmailSource, connect: Callable[[Credential], Connected]) -
 def _connected(
     source: EmailSource, connect: Callable[[Credential], Connected], *, fresh: bool = False
 ) -> Connected:
-    credential = resolve(source.password, fresh=fresh)
+    credential = resolve(source.password, source.server_address, fresh=fresh)
     gate.wait(source.server_address)  # after an outage hundreds want to sign in at once
     return connect(credential)
 

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
-from sso import guard
+from sso import guard, serverlist
 from sso.fields import SecretField
 
 
@@ -101,6 +101,12 @@ class TokenServer(models.Model):
     service_key = SecretField(
         blank=True, help_text="Sent as Authorization: Bearer, if that server asks for a key."
     )
+    mail_servers = models.TextField(
+        "servers that may get its tokens",
+        default="",
+        db_default="",
+        help_text="Mail servers, one on each line; *.example.com for all of a domain.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
 
@@ -112,7 +118,10 @@ class TokenServer(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Refuse addresses that may not be asked, in words."""
+        """Refuse addresses that may not be asked, and a list that nobody understands, in words."""
+        self.mail_servers = serverlist.in_lines(self.mail_servers)
+        if wrong := serverlist.problem(self.mail_servers):
+            raise ValidationError({"mail_servers": wrong})
         try:
             guard.check_url(self.url, what="The token server")
         except guard.GuardError as error:

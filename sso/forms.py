@@ -6,8 +6,9 @@ from django import forms
 from django.db.models import Field, URLField
 from django.utils import timezone
 from django.utils.formats import date_format
+from unfold.widgets import UnfoldAdminTextareaWidget
 
-from sso import guard
+from sso import guard, serverlist
 from sso.models import SSOProvider
 from sso.providers import origins, preset
 from sso.rules import is_secret_id
@@ -18,7 +19,7 @@ PEOPLE = ("for_people", "allowed_domains", "create_people")
 SMTP = ("smtp_server", "smtp_port", "smtp_username")
 COPIED = (
     *("type", "client_id", "client_secret", "scope", "owner", "tenant", "app_only", "prompt", "validity"),
-    *("secret_ends_on", "in_testing", "client_authentication"),
+    *("secret_ends_on", "in_testing", "client_authentication", "mail_servers"),
     *URLS,
 )
 HIDDEN_UNLESS = {"app_only": SSOProvider.Type.MICROSOFT, "in_testing": SSOProvider.Type.GOOGLE}
@@ -64,8 +65,9 @@ class ProviderForm(SecretsForm):
                 "app_only",
             ),
             *("owner", "secret_ends_on", "in_testing", "name", "prompt", "client_authentication", "validity"),
-            *(*PEOPLE, *SMTP, *URLS),
+            *(*PEOPLE, *SMTP, "mail_servers", *URLS),
         )
+        widgets: ClassVar[dict[str, Any]] = {"mail_servers": UnfoldAdminTextareaWidget({"rows": 3})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -82,6 +84,7 @@ class ProviderForm(SecretsForm):
             if common.scope
             else "What the sign-in may do."
         )
+        self.fields["mail_servers"].help_text = _servers_help(self.instance)
         if not self.instance.pk:
             self.fields["scope"].help_text = "What the sign-in may do; filled in for Google and Microsoft."
             self.initial.setdefault("scope", common.scope)
@@ -124,6 +127,8 @@ class ProviderForm(SecretsForm):
         for name in URLS:
             if cleaned.get(name):
                 self._check_url(name, cleaned[name])
+        if not self.instance.pk and not cleaned.get("mail_servers"):
+            cleaned["mail_servers"] = serverlist.in_lines(" ".join(_neighbours(cleaned)))
         return cleaned
 
     def _goes_elsewhere(self, cleaned: dict[str, Any]) -> bool:
@@ -137,3 +142,18 @@ class ProviderForm(SecretsForm):
             guard.check_url(url, what=f"The {label[0].lower()}{label[1:]}")
         except guard.GuardError as error:
             self.add_error(name, forms.ValidationError(str(error)))
+
+
+def _servers_help(provider: SSOProvider) -> str:
+    known = ", ".join(preset(provider.type).servers) if provider.pk else ""
+    return (
+        f"Mail servers besides {known or 'those of Google and Microsoft'} and the SMTP server above, one on "
+        "each line; *.example.com for all of a domain. Sources and senders at others are refused its tokens."
+    )
+
+
+def _neighbours(cleaned: dict[str, Any]) -> list[str]:
+    """Beside the SMTP server of a generic provider, the usual names of the servers for fetching."""
+    first, _, domain = str(cleaned.get("smtp_server") or "").partition(".")
+    is_usual = cleaned.get("type") == SSOProvider.Type.GENERIC and first.lower() == "smtp" and "." in domain
+    return [f"imap.{domain}", f"pop.{domain}"] if is_usual else []

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from sso import causes, secrets
+from sso import causes, secrets, serverlist
 from sso.causes import named
 from sso.fields import SecretUnreadable
 from sso.models import SSOProvider
+from sso.providers import preset
 from sso.steps import Protocol, Step, StepFailed, timed
 from sso.tokens import SignInError
 
@@ -16,11 +17,8 @@ RIGHTS: dict[Protocol, str] = {
 }
 """The scopes of Microsoft that the protocols need."""
 
-HOUSES = {
-    SSOProvider.Type.GOOGLE: (".gmail.com", ".googlemail.com"),
-    SSOProvider.Type.MICROSOFT: (".office365.com", ".outlook.com", ".office365.us", ".partner.outlook.cn"),
-}
-"""Where the tokens of a type are taken; other servers may take them as well."""
+HOUSES = (SSOProvider.Type.GOOGLE, SSOProvider.Type.MICROSOFT)
+"""Whose mail servers take no tokens of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ def token_step(sign_in: SignIn) -> Step | None:
 
     def work() -> str:
         try:
-            secrets.resolve(sign_in.secret)
+            secrets.resolve(sign_in.secret, sign_in.host)
         except SignInError as error:
             raise StepFailed(error.sentence, error.cause) from error
         except SecretUnreadable as error:
@@ -130,7 +128,7 @@ def _suspicion(provider: SSOProvider, sign_in: SignIn) -> str:
 
 
 def _is_at(host: str, kind: SSOProvider.Type) -> bool:
-    return f".{host.lower().rstrip('.')}".endswith(HOUSES[kind])
+    return serverlist.is_listed(host, preset(kind).servers)
 
 
 def _named(name: str, sign_in: SignIn, provider: SSOProvider) -> StepFailed:

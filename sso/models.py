@@ -19,7 +19,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
-from sso import connection_models  # noqa: F401 - where Django finds the rows that all kinds share
+from sso import connection_models, serverlist  # noqa: F401 - where Django finds rows of all kinds
 from sso.fields import SecretField, SecretUnreadable
 from sso.health import Health
 from sso.rules import domains_in, problems
@@ -126,6 +126,14 @@ class SSOProvider(models.Model):
     smtp_username = models.CharField(
         "SMTP user", max_length=320, blank=True, help_text="The mailbox when empty."
     )
+    mail_servers = models.TextField(
+        "servers that may get its tokens",
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Mail servers besides those of its type and the SMTP server, one on each line; "
+        "*.example.com for all of a domain.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
 
@@ -151,6 +159,7 @@ class SSOProvider(models.Model):
 
     def clean(self) -> None:
         """Refuse, in words, what can't work; forms and settings files both come here."""
+        self.mail_servers = serverlist.in_lines(self.mail_servers)
         found = problems(self)
         if "name" not in found and (other := self._same_address()):
             found["name"] = (

@@ -33,6 +33,7 @@ class Preset:
     console: str = "the provider's console"
     imap: str = ""
     smtp: str = ""
+    servers: tuple[str, ...] = ()
     authorization_parameters: dict[str, str] = field(default_factory=dict)
 
 

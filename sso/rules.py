@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from django.utils.text import slugify
 
+from sso import serverlist
+
 RESERVED_NAMES = ("google", "microsoft", "start", "paste")
 """Paths below /login/oauth2/ that a generic provider's name must not take."""
 
@@ -45,12 +47,16 @@ class Settings(Protocol):
     for_people: bool
     allowed_domains: str
     create_people: bool
+    smtp_server: str
+    mail_servers: str
 
 
 def problems(provider: Settings) -> dict[str, str]:
     """Field → the sentence that says what is wrong with it and what to do."""
     check = {"google": _google, "microsoft": _microsoft, "generic": _generic}.get(provider.type)
     found = check(provider) if check else {}
+    found["mail_servers"] = serverlist.problem(provider.mail_servers)
+    found["smtp_server"] = _smtp_server(provider.smtp_server)
     if provider.for_people:
         found = _people(provider) | {name: sentence for name, sentence in found.items() if sentence}
     return {name: sentence for name, sentence in found.items() if sentence}
@@ -126,6 +132,13 @@ def _people(provider: Settings) -> dict[str, str]:
         if provider.type == "microsoft" and provider.tenant.lower() in OPEN_TENANTS
         else "",
     }
+
+
+def _smtp_server(server: str) -> str:
+    """One server: it may get the tokens, so it must not be read as a list."""
+    if server.startswith(serverlist.BELOW) or len(serverlist.listed(server)) > 1:
+        return "Name one server here, such as smtp.example.com."
+    return serverlist.problem(server)
 
 
 def _domains(provider: Settings) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from sso import foreign, tokens
+from sso import foreign, takers, tokens
 from sso.models import ProviderToken
 from sso.tokens import SignInError
 
@@ -34,18 +34,44 @@ class Credential:
     provider_id: int | None = None
 
 
-def resolve(secret: str, *, fresh: bool = False) -> Credential:
+def resolve(secret: str, host: str, *, fresh: bool = False) -> Credential:
     """The credential for a stored password. May ask the provider, so call it outside of transactions.
 
+    :param host: the server that it is for; a token is given only to those that may get it.
     :param fresh: get a new token, because the server refused the present one; plain passwords don't change.
-    :raises SignInError: the URL is not ours, or there is no token; its `sentence` says why.
+    :raises SignInError: the URL is not ours, the token is not for that server, or there is none; its
+        `sentence` says why.
     """
+    check_server(secret, host)
     provider_id = token_provider_id(secret)
     if provider_id is None and is_web_address(secret):
         return Credential("xoauth2", foreign.token(secret, fresh=fresh))
     if provider_id is None:
         return Credential("password", secret)
     return Credential("xoauth2", tokens.access_token(provider_id, force=fresh), provider_id)
+
+
+def check_server(secret: str, host: str) -> None:
+    """Refuse to give a token to a server that may not get it; a plain password may go anywhere.
+
+    :raises SignInError: as `resolve`.
+    """
+    provider_id = token_provider_id(secret)
+    if provider_id is not None:
+        takers.check_provider(provider_id, host)
+    elif is_web_address(secret) and (server := foreign.server_of(secret)):
+        takers.check_token_server(server, host)
+
+
+def why_not_at(secret: str, host: str) -> str:
+    """For forms: why the secret may not go to that server; "" when it may, or is none at all."""
+    try:
+        check_server(secret, host)
+    except takers.NotItsServer as error:
+        return error.sentence
+    except SignInError:  # said where the password is looked at
+        return ""
+    return ""
 
 
 def token_provider_id(secret: str) -> int | None:

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.contrib.admin import display
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from sso.adminbase import ProductAdmin
 from sso.badges import badge
@@ -20,7 +21,8 @@ class TokenServerForm(SecretsForm):
     class Meta:
         model = TokenServer
         formfield_callback = formfield
-        fields = ("name", "url", "service_key")
+        fields = ("name", "url", "service_key", "mail_servers")
+        widgets: ClassVar[dict[str, Any]] = {"mail_servers": UnfoldAdminTextareaWidget({"rows": 3})}
 
     def clean(self) -> dict[str, Any]:
         kept = self.kept("service_key")
@@ -36,7 +38,7 @@ class TokenServerAdmin(ProductAdmin):
 
     form = TokenServerForm
     list_display = ("server", "key")
-    fields = ("name", "url", "service_key")
+    fields = ("name", "url", "service_key", "mail_servers")
     empty_sentence: ClassVar[str] = (
         "Tokens are made here, by the SSO providers. If another installation signs in for some mailboxes, "
         "add the beginning of its token URLs; they may stand in password fields then."

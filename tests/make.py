@@ -32,6 +32,7 @@ def make_provider(**overrides: Any) -> SSOProvider:
         "client_id": f"{number}-test.apps.googleusercontent.com",
         "client_secret": f"client-secret-{number}",
         "scope": "https://mail.google.com/",
+        "mail_servers": "127.0.0.1 localhost ::1",
     }
     return SSOProvider.objects.create(**(values | overrides))
 

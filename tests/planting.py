@@ -143,7 +143,7 @@ def _sign_ins(planted: Planted, queue: EmailQueue, address: str) -> None:
     _signed_in(expired, MAILBOX, "planted-refresh")
     lacking = _provider(
         planted, 8, type="microsoft", tenant="planted", scope=IMAP_SCOPE, client_secret="fresh-secret",
-        authorization_url=f"{address}/authorize", token_url=f"{address}/token",
+        authorization_url=f"{address}/authorize", token_url=f"{address}/token", mail_servers="127.0.0.1",
     )  # fmt: skip
     _signed_in(lacking, BILLING, "planted-refresh", access="planted-token", lives=timedelta(hours=1))
     takes = SmtpServer(tls="none", tokens=lambda user, token: True)

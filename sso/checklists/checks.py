@@ -119,6 +119,7 @@ CHECKS: dict[str, Callable[[Facts], bool]] = {
     "tenant": lambda facts: bool(TENANT.match(facts.provider.tenant)),
     "addresses": lambda facts: bool(facts.provider.authorization_url and facts.provider.token_url),
     "smtp": lambda facts: bool(facts.provider.smtp_server),
+    "servers": lambda facts: bool(facts.provider.mail_servers),
     "mailbox": lambda facts: bool(facts.provider.mailbox),
     "prompt": lambda facts: facts.provider.prompt != SSOProvider.Prompt.CONSENT,
     "app-only": lambda facts: facts.provider.app_only,

@@ -152,8 +152,11 @@ def found(provider: SSOProvider) -> set[str]:
 
 
 def test_a_new_provider_has_what_was_typed_in() -> None:
-    assert found(make_provider()) == {"client-id", "secret", "scope", "prompt"}
-    assert found(make_provider(scope="openid email", client_secret="")) == {"client-id", "prompt"}
+    assert found(make_provider(mail_servers="")) == {"client-id", "secret", "scope", "prompt"}
+    assert found(make_provider(scope="openid email", client_secret="", mail_servers="")) == {
+        "client-id",
+        "prompt",
+    }
 
 
 def test_an_id_is_no_secret_at_microsoft() -> None:

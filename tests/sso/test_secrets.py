@@ -9,10 +9,13 @@ from sso.tokens import SignInError, UnknownProvider
 from tests.make import make_provider, make_signed_in_provider
 from tests.sso.conftest import MAILBOX
 
+HERE = "127.0.0.1"
+"""A server that the providers of these tests may give their tokens to."""
+
 
 @pytest.mark.parametrize("password", ["", "hunter2", "https-is-nice", "token/2", " http spaces "])
 def test_plain_passwords_stay_as_they_are(password: str) -> None:
-    assert secrets.resolve(password) == secrets.Credential("password", password)
+    assert secrets.resolve(password, HERE) == secrets.Credential("password", password)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ def test_our_token_urls_are_recognised(place: str, end: str, settings: Settings)
 def test_urls_of_others_are_refused_in_words(url: str, settings: Settings) -> None:
     settings.BASE_URL = "https://ucs.example.com"
     with pytest.raises(SignInError) as caught:
-        secrets.resolve(url)
+        secrets.resolve(url, HERE)
     assert "not a token URL of this installation" in caught.value.sentence
     assert "evil" not in caught.value.sentence
 
@@ -79,9 +82,9 @@ def test_a_token_url_becomes_a_token(oauth_server: OAuthServer) -> None:
     provider = make_signed_in_provider(oauth_server, MAILBOX)
     url = secrets.token_url(str(provider.pk))
 
-    first = secrets.resolve(url)
-    again = secrets.resolve(url)
-    fresh = secrets.resolve(url, fresh=True)
+    first = secrets.resolve(url, HERE)
+    again = secrets.resolve(url, HERE)
+    fresh = secrets.resolve(url, HERE, fresh=True)
 
     assert (first.kind, first.provider_id) == ("xoauth2", provider.pk)
     assert oauth_server.owner_of(first.value) == MAILBOX
@@ -94,7 +97,7 @@ def test_a_token_url_becomes_a_token(oauth_server: OAuthServer) -> None:
 @pytest.mark.django_db
 def test_an_unknown_provider_is_named() -> None:
     with pytest.raises(UnknownProvider, match="no SSO provider 404"):
-        secrets.resolve(secrets.token_url("404"))
+        secrets.resolve(secrets.token_url("404"), HERE)
 
 
 @pytest.mark.django_db

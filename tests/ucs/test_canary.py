@@ -205,7 +205,10 @@ def plant(dovecot: Dovecot, smtp: SmtpServer, provider_id: int) -> None:
     make_sender(name="out-bad", password=PLANTED["mailbox password"], **out)
     make_queue(name="Support", sender=sender)
     TokenServer.objects.create(
-        name="old", url="http://127.0.0.1:9/tokens/", service_key=PLANTED["service key"]
+        name="old",
+        url="http://127.0.0.1:9/tokens/",
+        service_key=PLANTED["service key"],
+        mail_servers=smtp.host,
     )
     make_source(name="foreign", username="x", password="http://127.0.0.1:9/tokens/7", **good)
     user = User.objects.create_user("alice")

@@ -31,6 +31,7 @@ sso_providers:
     client_secret: ${G_SECRET}
     scope: "https://mail.google.com/"
     mailbox: support@example.com
+    mail_servers: [imap.example.com]
 skills: [billing, returns]
 languages: [cs, en]
 agents:
@@ -122,7 +123,7 @@ def test_a_dry_run_keeps_nothing(settings_file: Path) -> None:
 
 def test_one_bad_line_undoes_all(settings_file: Path) -> None:
     text = bad(settings_file, WHOLE.replace("queue: Support}", "queue: Suport}"))
-    assert text == "24: sources “support-in”: queue: there is no email queue “Suport”: add it under queues."
+    assert text == "25: sources “support-in”: queue: there is no email queue “Suport”: add it under queues."
     assert not EmailSender.objects.exists()
 
 

@@ -10,6 +10,7 @@ from agents.models import Agent, Language, Skill
 from mailsenders.models import EmailSender
 from mailsources.models import EmailSource
 from queues.models import EmailQueue
+from sso import serverlist
 from sso.models import SSOProvider
 from sso.secrets import is_token_url, token_provider_id
 from ucs.declare.sections import LIMITS, PROVIDER_TEXTS
@@ -69,6 +70,7 @@ def _provider(row: SSOProvider) -> dict[str, Any]:
     keys = ["name", "type", *PROVIDER_TEXTS, "prompt", "validity", "smtp_port", "app_only", "shared_mailbox"]
     keys += ["in_testing", "secret_ends_on", "for_people", "create_people"]
     values = {key: getattr(row, key) or "" for key in keys}
+    values["mail_servers"] = list(serverlist.listed(row.mail_servers))
     values["client_authentication"] = "" if way == SSOProvider.ClientAuthentication.POST else way
     return _filled(values)
 

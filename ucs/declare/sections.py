@@ -12,7 +12,7 @@ from mailsenders.models import EmailSender
 from mailsources import addressing
 from mailsources.models import EmailSource
 from queues.models import AcknowledgementText, EmailQueue
-from sso import tokens
+from sso import serverlist, tokens
 from sso.models import SSOProvider
 from ucs.declare.changes import Changes, set_levels, set_members, write
 from ucs.declare.document import Document, Entry
@@ -45,6 +45,11 @@ def secret(entry: Entry, key: str, stored: str) -> str:
     return entry.text(key) if key in entry.values else stored
 
 
+def servers(entry: Entry, key: str, stored: str) -> str:
+    """A list of servers as it is stored; an absent one keeps what is there."""
+    return serverlist.in_lines(" ".join(entry.names(key))) if key in entry.values else stored
+
+
 def password(entry: Entry, stored: str) -> str:
     """A password, where a token URL may name its provider instead of giving the id."""
     text = secret(entry, "password", stored)
@@ -60,7 +65,7 @@ def sso_provider(entry: Entry, changes: Changes) -> None:
     truths = ["app_only", "shared_mailbox", "in_testing", "for_people", "create_people"]
     numbers = ["smtp_port", "validity"]
     known = {"name", "type", "client_secret", "prompt", "secret_ends_on", *PROVIDER_TEXTS, *truths, *numbers}
-    known |= {"client_authentication"}
+    known |= {"client_authentication", "mail_servers"}
     entry.check_keys(known, {"name", "type", "client_id"})
     row = existing(SSOProvider, name=entry.text("name"))
     created = row.pk is None
@@ -73,6 +78,7 @@ def sso_provider(entry: Entry, changes: Changes) -> None:
     fields["prompt"] = entry.choice("prompt", ["", *SSOProvider.Prompt.values], row.prompt)
     ways, usual = SSOProvider.ClientAuthentication.values, row.client_authentication
     fields["client_authentication"] = entry.choice("client_authentication", ways, usual)
+    fields["mail_servers"] = servers(entry, "mail_servers", row.mail_servers)
     fields["client_secret"] = secret(entry, "client_secret", row.client_secret)
     found = write(entry, row, fields)
     if found and not created:
