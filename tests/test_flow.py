@@ -267,6 +267,8 @@ def connect_google(page: Page, oauth: OAuthServer) -> str:
     page.click("text=+ add SSO provider >> nth=0")
     page.get_by_label("Client ID").fill("123456789-flow.apps.googleusercontent.com")
     page.get_by_label("Client secret", exact=True).fill("GABCDEF-flow")
+    page.click("text=Mail servers >> nth=0")
+    page.get_by_label("Servers that may get its tokens").fill("127.0.0.1")  # Dovecot stands in for Gmail
     page.click("text=Other endpoints")
     page.get_by_label("Authorization URL").fill(oauth.endpoints()["authorization_url"])
     page.get_by_label("Access token URL").fill(oauth.endpoints()["token_url"])
