@@ -37,6 +37,7 @@ from queues.ownership import (
 )
 from queues.posting import Posting, crm_reference, post, sender_of
 from queues.refusals import ActionRefused, NewMailArrived
+from queues.repeats import asked, difference
 from queues.siblings import tell_siblings, tell_siblings_undone
 from queues.summary import SUMMED_UP, kept, sum_up
 from queues.transactions import whole
@@ -82,9 +83,10 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
     message = post(row, posting)
     drafts.drop(row, agent, answer.token)
     data = {"message": message.pk, "typed": letter.typed, "before": before, "about": answer.about_id}
+    data["asked"] = asked(answer)
     if answer.is_outside:
-        asked = ", ".join(address.email for address in letter.to)
-        note_event(row, Kind.ASKED, f"{agent} wrote to {asked} about it.", actor, data)
+        whom = ", ".join(address.email for address in letter.to)
+        note_event(row, Kind.ASKED, f"{agent} wrote to {whom} about it.", actor, data)
         live.changed(row.pk, row.queue_id, row.agent_id)
         return message
     _rest(row, agent, answer.close)
@@ -99,20 +101,31 @@ def _written(row: Conversation, answer: Reply, agent: Agent) -> Letter:
     return write_outside(row, answer, agent) if answer.is_outside else write_answer(row, answer, agent)
 
 
-def _repeated(sent: Message, answer: Reply) -> Message:
+def _repeated(sent: Message, answer: Reply, subject: str = "") -> Message:
     """The message that was sent already, unless this is another answer, which must not vanish unseen."""
     if sent.outgoing is not None and sent.outgoing.state == OutgoingMail.State.CANCELLED:
         raise ActionRefused(
             "This answer was sent and taken back, so nothing leaves now: load the page again, "
             "or use a new key."
         )
-    if not sent.text.startswith(typed_text(answer)):
+    what = _difference(sent, answer, subject)
+    if what:
         raise ActionRefused(
-            "An answer with another text was sent from another window already, or with the same key; "
-            "this text was not sent. Copy it, load the page again and paste it into a new answer, "
+            f"An answer with {what} was sent from another window already, or with the same key; "
+            "this one was not sent. Copy its text, load the page again and paste it into a new answer, "
             "or use a new key."
         )
     return sent
+
+
+def _difference(sent: Message, answer: Reply, subject: str) -> str:
+    event = Event.objects.filter(
+        conversation=sent.conversation_id, kind__in=WRITTEN, data__message=sent.pk
+    ).first()
+    before = event.data.get("asked") if event else None
+    if before is None:  # of a mail that was written before this was kept
+        return "" if sent.text.startswith(typed_text(answer)) else "another text"
+    return difference(before, asked(answer, subject))
 
 
 def check_token(token: str) -> None:
@@ -219,7 +232,7 @@ def start(actor: User, queue: EmailQueue, subject: str, answer: Reply) -> Messag
     token = f"start:{actor.pk}:{answer.token}" if answer.token else None
     sent = _started(token)
     if sent is not None:
-        return _repeated(sent, answer)
+        return _repeated(sent, answer, subject)
     check_content(answer)
     try:
         return _start(actor, queue, subject, answer, token)
@@ -227,7 +240,7 @@ def start(actor: User, queue: EmailQueue, subject: str, answer: Reply) -> Messag
         sent = _started(token)
         if sent is None:
             raise
-        return sent
+        return _repeated(sent, answer, subject)
 
 
 def is_started(actor: User, token: str) -> bool:
@@ -267,7 +280,7 @@ def _start(actor: User, queue: EmailQueue, subject: str, answer: Reply, token: s
     message = post(conversation, posting)
     before = _snapshot(conversation)
     _rest(conversation, agent, answer.close)
-    data = {"message": message.pk, "typed": letter.typed, "before": before}
+    data = {"message": message.pk, "typed": letter.typed, "before": before, "asked": asked(answer, subject)}
     note_event(conversation, Kind.REPLIED, f"{agent} wrote.", actor, data)
     return message
 

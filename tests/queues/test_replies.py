@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 
@@ -220,7 +221,7 @@ class TestOnce:
         self, alice: Agent, asked: Message
     ) -> None:
         actions.reply(alice.user, asked.conversation, Reply(text="One.", token=TOKEN))
-        with pytest.raises(ActionRefused, match="this text was not sent"):
+        with pytest.raises(ActionRefused, match=r"another text .* this one was not sent"):
             actions.reply(alice.user, asked.conversation, Reply(text="Two.", token=TOKEN))
         assert OutgoingMail.objects.count() == 1
 
@@ -390,3 +391,60 @@ class TestDrafts:
     def test_a_broken_token_is_refused(self, alice: Agent, asked: Message) -> None:
         with pytest.raises(ActionRefused, match="load the page again"):
             actions.save_draft(alice.user, asked.conversation, "x", token="nonsense")
+
+
+class TestRepeats:
+    """A token is for one mail: what else is asked for with it doesn't vanish unseen."""
+
+    BASE = Reply(
+        text="Today.",
+        to=("charlie@customer.example",),
+        files=(OutFile("a.txt", "text/plain", b"a"),),
+        token="k",
+        undo_seconds=0,
+    )
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"text": "Today"}, "another text"),
+            ({"html": "<p>Today.</p>"}, "another text"),
+            ({"to": ("dora@customer.example",)}, "other recipients"),
+            ({"to": ()}, "other recipients"),
+            ({"cc": ("dora@customer.example",)}, "other recipients"),
+            ({"close": True}, "another end"),
+            ({"files": (OutFile("a.txt", "text/plain", b"b"),)}, "other files"),
+        ],
+    )
+    def test_something_else_is_refused(
+        self, alice: Agent, asked: Message, change: dict[str, object], words: str
+    ) -> None:
+        actions.reply(alice.user, asked.conversation, self.BASE)
+        with pytest.raises(ActionRefused, match=f"{words}.* was sent from another window already"):
+            actions.reply(alice.user, asked.conversation, replace(self.BASE, **change))  # type: ignore[arg-type]
+        assert OutgoingMail.objects.count() == 1
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {},
+            {"to": ("Charlie <CHARLIE@customer.example>",)},
+            {"seen_message_id": None, "undo_seconds": 5},
+            {"files": ()},  # of a second click: the draft has gone, and its files with it
+        ],
+    )
+    def test_the_same_again_is_the_first_one(
+        self, alice: Agent, asked: Message, change: dict[str, object]
+    ) -> None:
+        first = actions.reply(alice.user, asked.conversation, self.BASE)
+        again = actions.reply(alice.user, asked.conversation, replace(self.BASE, **change))  # type: ignore[arg-type]
+        assert again == first
+        assert OutgoingMail.objects.count() == 1
+
+    def test_the_subject_of_a_first_mail_counts(self, alice: Agent, asked: Message) -> None:
+        queue = asked.conversation.queue
+        actions.start(alice.user, queue, "Your order", self.BASE)
+        actions.start(alice.user, queue, "Your  order", self.BASE)
+        with pytest.raises(ActionRefused, match="another subject"):
+            actions.start(alice.user, queue, "Your bill", self.BASE)
+        assert OutgoingMail.objects.count() == 1
