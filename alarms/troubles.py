@@ -15,12 +15,16 @@ from alarms.trouble import Trouble
 from mailsources import standing
 from mailsources.models import EmailSource, FetchedMail, SentFolder
 from mailstore.workers import INTAKE, QUEUES, worker_states
-from queues import brakes
+from queues import brakes, later
 from queues.models import EmailQueue
 from sso.models import SSOProvider
 
 __all__ = ["Trouble", "troubles"]
 
+TIMED = (
+    "{answers} could not be sent by a fault of ours: see the log of the workers; its agent is told in the "
+    "conversation, and can send it again."
+)
 ANSWERS_FOR = timedelta(days=1)
 SILENT_WORKERS = "no worker answers: start one with manage.py up."
 SILENT_INTAKE = (
@@ -81,14 +85,17 @@ def _sent_folders() -> Iterator[Trouble]:
 
 
 def _queues() -> Iterator[Trouble]:
-    """What the brakes have to say: mail that would have run by itself without end."""
-    found = brakes.alarms(timezone.now())
-    if not found:
+    """What the brakes have to say: mail that would have run by itself without end. And timed answers."""
+    found, stuck = brakes.alarms(timezone.now()), later.stuck()
+    if not (found or stuck):
         return
-    for queue in EmailQueue.objects.filter(pk__in=found):
-        link = _change("queues_emailqueue", queue.pk)
-        for sentence in found[queue.pk]:
-            yield Trouble(f"queue:{queue.pk}:{_kind(sentence)}", f"queue {queue.name}", sentence, link)
+    for queue in EmailQueue.objects.filter(pk__in=[*found, *stuck]):
+        link, title = _change("queues_emailqueue", queue.pk), f"queue {queue.name}"
+        for sentence in found.get(queue.pk, ()):
+            yield Trouble(f"queue:{queue.pk}:{_kind(sentence)}", title, sentence, link)
+        if count := stuck.get(queue.pk):
+            answers = f"{count} timed answer{'s' if count > 1 else ''}"
+            yield Trouble(f"queue:{queue.pk}:timed", title, TIMED.format(answers=answers), link)
 
 
 def _workers() -> Iterator[Trouble]:

@@ -1,8 +1,8 @@
 """What is being written, and what is written and waits for its time.
 
 typing ──schedule──▶ scheduled ──its time──▶ sent (the draft is gone)
-   ▲                    │  └──somebody wrote meanwhile──▶ held ──a person decides──▶ typing, sent
-   └───edit, cancel─────┘
+   ▲                    │  └──somebody wrote meanwhile, or it failed three times──▶ held
+   └───edit, cancel─────┘                                     typing, sent ◀──a person decides
 """
 
 from django.db import models
@@ -31,6 +31,9 @@ class Draft(models.Model):
     send_at = models.DateTimeField(null=True, help_text="When it is to leave; empty while it is written.")
     held_why = models.TextField(
         blank=True, default="", db_default="", help_text="Why it didn't leave at its time."
+    )
+    tries = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="How often it could not leave by a fault of ours."
     )
     seen_message = models.ForeignKey("queues.Message", null=True, on_delete=models.SET_NULL, related_name="+")
     saved_at = models.DateTimeField(auto_now=True)

@@ -2,7 +2,8 @@
 
 The draft waits, not the mail: what it quotes, its date and its recipients are those of the moment in which it
 leaves. Meanwhile the conversation sleeps. Whoever writes in it before, customer or colleague, makes the
-answer wait for its author's word. The row is all there is, so restarts and lost hints change nothing.
+answer wait for its author's word. The row is all there is, so restarts and lost hints change nothing: a tick
+finds what is due. It also tells a worker of what will be due before the next tick, so that it is on time.
 """
 
 import logging
@@ -10,13 +11,18 @@ import uuid
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from celery import signature
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import DatabaseError
+from django.db.models import Count
 from django.utils import timezone
 
 from agents.models import Agent
 from agents.opening import Opening
 from agents.rights import is_supervisor
 from mailcore.recipients import Recipients
+from mailstore.announce import announce
 from queues import live, states
 from queues.drafts import out_files
 from queues.history import Kind, note_event
@@ -37,6 +43,10 @@ MARGIN = timedelta(minutes=2)  # the conversation sleeps so much longer: the ans
 MORNING = 8 * 60
 BATCH = 200
 DAYS_LOOKED_AT = 14
+MOST_TRIES = 3
+MOST_HINTS = 500  # at one tick
+TICKS_AHEAD = 2  # a tick may be late
+LEAVING_TASK = "queues.tasks.leave"  # by name: the task module imports this one
 State = Conversation.State
 
 
@@ -90,9 +100,11 @@ def schedule(actor: User, conversation: Conversation, answer: Reply) -> Draft:
     take_first(actor, row, agent)
     people = _people(row, answer)
     draft = _draft(row, agent, mark, answer, people)
-    draft.send_at, draft.held_why = at, ""
+    draft.send_at, draft.held_why, draft.tries = at, "", 0
     draft.save()
     _keep_files(draft, answer)
+    if at <= _hinted_until(now):
+        _hint(draft.pk, at, now)
     if not answer.is_outside:
         states.sleep(row, at + MARGIN, now)
     when = timezone.localtime(at).strftime("%d %b %Y %H:%M")
@@ -178,25 +190,70 @@ def _keep_files(draft: Draft, answer: Reply) -> None:
 def send_due(now: datetime) -> int:
     """Send what is due, or hold it; return how many answers left."""
     due = Draft.objects.filter(send_at__lte=now).order_by("send_at")
-    sent = 0
-    for pk in due.values_list("pk", flat=True)[:BATCH]:
+    return sum(send_one(pk, now) for pk in due.values_list("pk", flat=True)[:BATCH])
+
+
+def send_one(pk: int, now: datetime) -> bool:
+    """Send one answer if it is due, or hold it; whether it left.
+
+    A fault of ours is counted: after three the answer is held, so that a person hears of it.
+    """
+    try:
+        return _leave(pk, now)
+    except Exception as error:
+        logger.exception("The scheduled draft %s can't be sent.", pk)
         try:
-            sent += _leave(pk, now)
-        except Exception:
-            logger.exception("The scheduled draft %s can't be sent.", pk)
-    return sent
+            _note_fault(pk, now, type(error).__name__)
+        except DatabaseError:
+            logger.exception("That the scheduled draft %s can't be sent can't be written either.", pk)
+        return False
+
+
+@whole
+def _note_fault(pk: int, now: datetime, fault: str) -> None:
+    found = _due(pk, now)
+    if found is None:
+        return
+    row, draft = found
+    draft.tries += 1
+    draft.save(update_fields=["tries"])
+    if draft.tries >= MOST_TRIES:
+        _hold(row, draft, f"It failed {draft.tries} times by a fault of ours ({fault}, see the log).")
+
+
+def stuck() -> dict[int, int]:
+    """How many timed answers are held by a fault of ours and wait for a person, by queue."""
+    rows = Draft.objects.filter(tries__gte=MOST_TRIES, send_at=None).exclude(held_why="")
+    return dict(rows.order_by().values_list("conversation__queue").annotate(Count("pk")))
+
+
+def hint(now: datetime) -> int:
+    """Tell a worker of the answers that will be due before the next ticks; return how many.
+
+    Only those: what a worker is told to do later lies in its memory, and after an hour in another's as well.
+    """
+    soon = Draft.objects.filter(send_at__gt=now, send_at__lte=_hinted_until(now)).order_by("send_at")
+    found = list(soon.values_list("pk", "send_at")[:MOST_HINTS])
+    for pk, at in found:
+        if at is not None:
+            _hint(pk, at, now)
+    return len(found)
+
+
+def _hinted_until(now: datetime) -> datetime:
+    return now + TICKS_AHEAD * timedelta(seconds=settings.SWEEP_INTERVAL)
+
+
+def _hint(pk: int, at: datetime, now: datetime) -> None:
+    announce(signature(LEAVING_TASK, countdown=(at - now).total_seconds()), draft_id=pk)
 
 
 @whole
 def _leave(pk: int, now: datetime) -> bool:
-    conversation = Draft.objects.filter(pk=pk).values_list("conversation", flat=True).first()
-    row = states.lock_free(conversation) if conversation else None
-    if row is None:  # somebody is at it just now: next time
+    found = _due(pk, now)
+    if found is None:
         return False
-    drafts = row.drafts.select_related("agent__user", "about").prefetch_related("files")
-    draft = drafts.filter(pk=pk, send_at__lte=now).first()
-    if draft is None:
-        return False
+    row, draft = found
     why = why_held(draft, row)
     if not why:
         try:
@@ -206,6 +263,19 @@ def _leave(pk: int, now: datetime) -> bool:
     if why:
         _hold(row, draft, why)
     return not why
+
+
+def _due(pk: int, now: datetime) -> tuple[Conversation, Draft] | None:
+    """The draft if its time has come, with its conversation, locked; None too when somebody is at it now."""
+    conversation = (
+        Draft.objects.filter(pk=pk, send_at__lte=now).values_list("conversation", flat=True).first()
+    )
+    row = states.lock_free(conversation) if conversation else None
+    if row is None:
+        return None
+    drafts = row.drafts.select_related("agent__user", "about").prefetch_related("files")
+    draft = drafts.filter(pk=pk, send_at__lte=now).first()
+    return (row, draft) if draft is not None else None
 
 
 def answer_of(draft: Draft, undo_seconds: int | None = None, seen: int | None = None) -> Reply:
@@ -263,8 +333,8 @@ def cancel(actor: User, conversation: Conversation, draft_id: int) -> Draft:
     """
     row = lock_for(actor, conversation)
     draft = _timed(actor, row, draft_id)
-    draft.send_at, draft.held_why = None, ""
-    draft.save(update_fields=["send_at", "held_why"])
+    draft.send_at, draft.held_why, draft.tries = None, "", 0
+    draft.save(update_fields=["send_at", "held_why", "tries"])
     note_event(row, Kind.UNSCHEDULED, f"{profile(actor)} stopped the answer that was to leave later.", actor)
     _wake(row)
     return draft

@@ -14,11 +14,18 @@ def sweep() -> None:
     presence.expire()
     waking.return_unbegun()
     later.send_due(timezone.now())
+    later.hint(timezone.now())
     kinds.refresh()
     waking.wake_due()
     waiting = Conversation.objects.filter(state=Conversation.State.WAITING, queue__mode=EmailQueue.Mode.PUSH)
     for queue_id in waiting.order_by().values_list("queue", flat=True).distinct():
         routing.dispatch(queue_id)
+
+
+@shared_task
+def leave(draft_id: int) -> None:
+    """The time of a timed answer has come."""
+    later.send_one(draft_id, timezone.now())
 
 
 @shared_task

@@ -4,10 +4,13 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from celery import Signature
+from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import Settings
 
 from agents.models import Agent
+from alarms.troubles import troubles
 from mailcore.compose import OutFile
 from mailsenders.models import OutgoingMail
 from queues import actions, hours, later, tasks
@@ -142,6 +145,108 @@ class TestHeld:
         assert "is switched off" in Draft.objects.get().held_why
         row = Conversation.objects.get()
         assert (row.state, row.agent) == (State.ASSIGNED, alice)
+
+
+class TestFaults:
+    """What is our own fault is tried three times, and then told."""
+
+    @pytest.fixture
+    def broken(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        tried: list[int] = []
+
+        def fail(*args: object, **more: object) -> Message:
+            tried.append(1)
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(later, "reply", fail)
+        return tried
+
+    def test_three_tries_then_a_person_is_asked(
+        self, alice: Agent, asked: Message, broken: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        draft = timed(alice, asked)
+        pass_time()
+        tasks.sweep()
+        draft.refresh_from_db()
+        assert (len(broken), draft.tries, draft.held_why) == (2, 2, "")
+        assert later.stuck() == {}
+        tasks.sweep()
+        tasks.sweep()
+        draft.refresh_from_db()
+        assert (len(broken), draft.send_at) == (3, None)
+        assert "failed 3 times by a fault of ours (ZeroDivisionError" in draft.held_why
+        row = Conversation.objects.get()
+        assert (row.state, row.agent) == (State.ASSIGNED, alice)
+        assert later.stuck() == {row.queue_id: 1}
+        trouble = next(each for each in troubles() if each.key.endswith(":timed"))
+        assert "1 timed answer" in trouble.sentence
+        monkeypatch.undo()
+        actions.send_now(alice.user, row, draft.pk)
+        assert len(sent()) == 1
+        assert later.stuck() == {}
+
+    def test_another_answer_leaves_meanwhile(
+        self, alice: Agent, asked: Message, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        timed(alice, asked)
+        other = receive(asked.conversation.queue)
+        timed(alice, other, text="The other.", token="other")
+        real = actions.reply
+
+        def fail(actor: User, row: Conversation, answer: Reply) -> Message:
+            if row == asked.conversation:
+                raise ZeroDivisionError
+            return real(actor, row, answer)
+
+        monkeypatch.setattr(later, "reply", fail)
+        pass_time()
+        assert [each.text[:10] for each in sent()] == ["The other."]
+
+    def test_stopped_and_timed_again_it_counts_anew(
+        self, alice: Agent, asked: Message, broken: list[int]
+    ) -> None:
+        draft = timed(alice, asked)
+        pass_time()
+        actions.cancel(alice.user, asked.conversation, draft.pk)
+        assert Draft.objects.get().tries == 0
+
+
+class TestHints:
+    """A worker is told a little before, so that an answer is on time."""
+
+    @pytest.fixture
+    def told(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float]]:
+        hints: list[tuple[int, float]] = []
+
+        def note(task: Signature[object], draft_id: int) -> None:
+            assert task.task == tasks.leave.name
+            hints.append((draft_id, task.options["countdown"]))
+
+        monkeypatch.setattr(later, "announce", note)
+        return hints
+
+    def test_soon_is_told_at_once_and_later_by_a_tick(
+        self, alice: Agent, asked: Message, told: list[tuple[int, float]]
+    ) -> None:
+        draft = timed(alice, asked, send_at=timezone.now() + timedelta(seconds=20))
+        assert [pk for pk, _ in told] == [draft.pk]
+        assert 15 < told[0][1] <= 20
+        other = timed(alice, receive(asked.conversation.queue))
+        assert len(told) == 1
+        tasks.sweep()
+        assert {pk for pk, _ in told} == {draft.pk}
+        assert other.send_at is not None
+        later.hint(other.send_at - timedelta(seconds=45))
+        assert (told[-1][0], round(told[-1][1])) == (other.pk, 45)
+
+    def test_the_hint_sends_it_once_and_never_early(self, alice: Agent, asked: Message) -> None:
+        draft = timed(alice, asked)
+        tasks.leave(draft.pk)
+        assert sent() == []
+        Draft.objects.update(send_at=timezone.now())
+        tasks.leave(draft.pk)
+        tasks.leave(draft.pk)
+        assert len(sent()) == 1
 
 
 class TestChanging:
