@@ -13,8 +13,9 @@ from django.db import connection, transaction
 from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
-from mailsenders import limits
-from mailsenders.budget import Room, Weight
+from mailsenders import admission, limits
+from mailsenders.admission import Admission, Candidate
+from mailsenders.budget import Room
 from mailsenders.domains import own_domains, weigh
 from mailsenders.due import due, may_send, within
 from mailsenders.envelope import Claim, Outcome
@@ -36,7 +37,7 @@ REST = "This server takes fewer recipients in one message: the rest follows."
 
 CLAIM = """
 UPDATE mailsenders_outgoingmail AS mail SET state = 'sending', attempts = mail.attempts + 1,
-    fence = mail.fence + 1, lease_until = %s, data_started_at = NULL,
+    fence = mail.fence + 1, lease_until = %s, data_started_at = NULL, overtaken_since = NULL,
     internal = new.internal, external = new.external
 FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS new (id, internal, external)
 WHERE mail.id = new.id
@@ -71,20 +72,13 @@ def claim_many(sender_id: int, now: datetime, most: int) -> list[Claim]:
         state = _state(sender_id)
         if not may_send(state, now):
             return []
-        room = limits.room(state.sender, now)
-        mails = _candidates(sender_id, now, most, room)
-        if not mails:
-            return []
-        sender, own, open_ = state.sender, own_domains(), _recipients(mails)
-        admitted: list[tuple[OutgoingMail, tuple[str, ...], Weight]] = []
-        for mail in mails:
-            to_do = tuple(email for email, its in open_[mail.pk] if its in OPEN)
-            to_do = to_do[: sender.recipients_per_message]
-            weight = weigh(to_do, own)
-            if room.fits(weight, is_automatic=mail.is_automatic):
-                admitted.append((mail, to_do, weight))
-            room.take(weight)  # what does not fit yet keeps its place before the smaller ones behind it
-        return _claimed(admitted, open_, sender, now)
+        crowd = _Crowd(state.sender, now)
+        decision = Admission(state.sender, now, limits.room(state.sender, now))
+        admitted = admission.run(
+            decision, most, lambda *which: crowd.candidates(decision.room, *which) if which[2] > 0 else []
+        )
+        crowd.note_overtaken(decision.overtaken)
+        return _claimed(_portion(admitted), crowd.recipients, state.sender, now)
 
 
 def start_many(claims: Sequence[Claim]) -> set[int]:
@@ -147,21 +141,46 @@ def _state(sender_id: int) -> SenderState:
     return state
 
 
-def _candidates(sender_id: int, now: datetime, most: int, room: Room) -> list[OutgoingMail]:
-    """The next ones, locked; what an exhausted limit shuts out is left where it stands."""
-    mails = due(now).filter(sender=sender_id)
-    found: list[OutgoingMail] = []
-    for is_automatic in (False, True):
-        if len(found) < most:
-            wanted = within(mails, room, is_automatic=is_automatic)
-            wanted = wanted.order_by("not_before", "id").annotate(size=F("raw__size"))
-            found += wanted.select_for_update(skip_locked=True, of=("self",))[: most - len(found)]
+class _Crowd:
+    """What waits at one sender, brought forward in portions, locked."""
+
+    def __init__(self, sender: EmailSender, now: datetime) -> None:
+        self.sender, self.now, self.own = sender, now, own_domains()
+        self.recipients: dict[int, list[tuple[str, str]]] = {}
+        self.seen: list[int] = []
+
+    def candidates(self, room: Room, is_automatic: bool, is_overtaken: bool, most: int) -> list[Candidate]:
+        """The next ones; what an exhausted limit shuts out is left where it stands."""
+        if is_overtaken and not room.rules:
+            return []
+        wanted = within(due(self.now).filter(sender=self.sender), room, is_automatic=is_automatic)
+        wanted = wanted.filter(overtaken_since__isnull=not is_overtaken).exclude(pk__in=self.seen)
+        first = ("overtaken_since", "id") if is_overtaken else ("not_before", "id")
+        wanted = wanted.order_by(*first).annotate(size=F("raw__size"))
+        mails = list(wanted.select_for_update(skip_locked=True, of=("self",))[:most])
+        self.seen += [mail.pk for mail in mails]
+        self.recipients |= _recipients(mails) if mails else {}
+        return [self._candidate(mail) for mail in mails]
+
+    def _candidate(self, mail: OutgoingMail) -> Candidate:
+        to_do = tuple(email for email, state in self.recipients[mail.pk] if state in OPEN)
+        to_do = to_do[: self.sender.recipients_per_message]
+        return Candidate(mail, to_do, weigh(to_do, self.own))
+
+    def note_overtaken(self, mails: Sequence[OutgoingMail]) -> None:
+        """From now on what becomes free is kept for these."""
+        new = [mail.pk for mail in mails if mail.overtaken_since is None]
+        if new:
+            OutgoingMail.objects.filter(pk__in=new).update(overtaken_since=self.now)
+
+
+def _portion(admitted: list[Candidate]) -> list[Candidate]:
     octets = 0
-    for number, mail in enumerate(found):
-        octets += mail.size  # type: ignore[attr-defined]
+    for number, each in enumerate(admitted):
+        octets += each.mail.size  # type: ignore[attr-defined]
         if octets > MOST_OCTETS and number:
-            return found[:number]
-    return found
+            return admitted[:number]
+    return admitted
 
 
 def _recipients(mails: Sequence[OutgoingMail]) -> dict[int, list[tuple[str, str]]]:
@@ -173,7 +192,7 @@ def _recipients(mails: Sequence[OutgoingMail]) -> dict[int, list[tuple[str, str]
 
 
 def _claimed(
-    admitted: Sequence[tuple[OutgoingMail, tuple[str, ...], Weight]],
+    admitted: Sequence[Candidate],
     recipients: dict[int, list[tuple[str, str]]],
     sender: EmailSender,
     now: datetime,
@@ -181,34 +200,34 @@ def _claimed(
     if not admitted:
         return []
     lease_until = now + timedelta(seconds=settings.LEASE)
-    _count_again([mail for mail, _, _ in admitted])
+    _count_again([each.mail for each in admitted])
     with connection.cursor() as cursor:
         cursor.execute(
             CLAIM,
             [
                 lease_until,
-                [mail.pk for mail, _, _ in admitted],
-                [weight.internal for _, _, weight in admitted],
-                [weight.external for _, _, weight in admitted],
+                [each.mail.pk for each in admitted],
+                [each.weight.internal for each in admitted],
+                [each.weight.external for each in admitted],
             ],
         )
-    raws = RawMail.objects.in_bulk([mail.raw_id for mail, _, _ in admitted])
-    for mail, to_do, _ in admitted:
-        _let_wait(mail, to_do, recipients[mail.pk])
-        _begin_anew(mail, to_do, recipients[mail.pk])
+    raws = RawMail.objects.in_bulk([each.mail.raw_id for each in admitted])
+    for each in admitted:
+        _let_wait(each.mail, each.to_do, recipients[each.mail.pk])
+        _begin_anew(each.mail, each.to_do, recipients[each.mail.pk])
     return [
         Claim(
-            mail_id=mail.pk,
-            message_id=mail.message_id,
-            fence=mail.fence + 1,
+            mail_id=each.mail.pk,
+            message_id=each.mail.message_id,
+            fence=each.mail.fence + 1,
             sender=sender,
-            mail_from=mail.mail_from,
-            recipients=to_do,
-            is_whole=len(to_do) == len(recipients[mail.pk]),
-            raw=raws[mail.raw_id],
+            mail_from=each.mail.mail_from,
+            recipients=each.to_do,
+            is_whole=len(each.to_do) == len(recipients[each.mail.pk]),
+            raw=raws[each.mail.raw_id],
             lease_until=lease_until,
         )
-        for mail, to_do, _ in admitted
+        for each in admitted
     ]
 
 

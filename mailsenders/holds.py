@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from mailsenders import budget, limits
+from mailsenders.admission import room_beside
 from mailsenders.budget import Room, Rule, Weight
 from mailsenders.due import UNSETTLED, WAITING, due, may_send
 from mailsenders.models import OutgoingMail, SenderState
@@ -23,24 +24,26 @@ def note(sender_id: int, now: datetime) -> None:
     state = SenderState.objects.select_related("sender").filter(sender=sender_id).first()
     if state is None or not may_send(state, now) or not limits.are_set(state.sender):
         return
-    room = limits.room(state.sender, now)
     for name, is_automatic in (("held_until", False), ("automatic_held_until", True)):
         noted = getattr(state, name)
         if noted is None or noted <= now:
-            _note(state, name, room, now, is_automatic=is_automatic)
+            _note(state, name, now, is_automatic=is_automatic)
 
 
-def _note(state: SenderState, name: str, room: Room, now: datetime, *, is_automatic: bool) -> None:
-    mails = due(now).filter(sender=state.sender_id, is_automatic=is_automatic)
+def _note(state: SenderState, name: str, now: datetime, *, is_automatic: bool) -> None:
+    """Note it for those that others wait behind, not for a large mail that smaller ones pass."""
+    mails = due(now).filter(sender=state.sender_id, is_automatic=is_automatic, overtaken_since=None)
     first = mails.order_by("not_before", "id").first()
     if first is None:
         return
+    room = room_beside(state.sender, now, is_automatic=is_automatic)
     weight = Weight(first.internal, first.external)
     spent = list(room.spent(weight, is_automatic=is_automatic))
     if not spent:
         return
     uses = limits.uses(state.sender_id, now)
-    at = budget.release(room.rules, uses, now, [weight], is_automatic=is_automatic)
+    larger = _overtaken(state.sender_id, is_automatic=is_automatic)
+    at = budget.release(room.rules, uses, now, [*larger, weight], is_automatic=is_automatic)
     longest = max(spent, key=lambda rule: rule.window)
     SenderState.objects.filter(pk=state.pk).update(**{name: at, "held_why": words(longest)})
 
@@ -89,25 +92,52 @@ def _earlier(mail: OutgoingMail, now: datetime) -> OutgoingMail | None:
 def release_of(mail: OutgoingMail, now: datetime) -> datetime | None:
     """When the budget of its sender lets a waiting mail leave; None when it does not hold it back.
 
-    Those ahead of it leave first: replies of people before automatic mail, then the oldest.
+    Those ahead of it leave first: replies of people before automatic mail, then the oldest. Larger ones that
+    wait for room only when there is none for it beside them.
     """
     if mail.state not in WAITING or mail.not_before > now:
         return None
     rules = budget.rules(mail.sender)
-    room = limits.room(mail.sender, now) if rules else None
-    if room is None or not may_send(mail.sender.state, now):
+    if not rules or not may_send(mail.sender.state, now):
         return None
-    weight = Weight(mail.internal, mail.external)
-    ahead = _ahead(mail)
-    if not ahead and room.fits(weight, is_automatic=mail.is_automatic):
-        return None
+    in_line = [*_ahead(mail), Weight(mail.internal, mail.external)]
+    if mail.overtaken_since is None:
+        beside = room_beside(mail.sender, now, is_automatic=mail.is_automatic)
+        if _fit(beside, in_line, is_automatic=mail.is_automatic):
+            return None
+        in_line = [*_overtaken(mail.sender_id, is_automatic=mail.is_automatic), *in_line]
     uses = limits.uses(mail.sender_id, now)
-    at = budget.release(rules, uses, now, [*ahead, weight], is_automatic=mail.is_automatic)
+    at = budget.release(rules, uses, now, in_line, is_automatic=mail.is_automatic)
     return at if at is not None and at > now else None
+
+
+def _fit(room: Room, in_line: list[Weight], *, is_automatic: bool) -> bool:
+    """Whether there is room for all of them."""
+    for weight in in_line:
+        if not room.fits(weight, is_automatic=is_automatic):
+            return False
+        room.take(weight)
+    return True
+
+
+def _overtaken(sender_id: int, *, is_automatic: bool) -> list[Weight]:
+    rows = OutgoingMail.objects.filter(
+        sender=sender_id, state__in=WAITING, overtaken_since__isnull=False
+    ).order_by("overtaken_since", "pk")
+    if not is_automatic:
+        rows = rows.filter(is_automatic=False)
+    return [Weight(*row) for row in rows.values_list("internal", "external")[:FARTHEST]]
 
 
 def _ahead(mail: OutgoingMail) -> list[Weight]:
     waiting = OutgoingMail.objects.filter(sender=mail.sender_id, state__in=WAITING)
+    if mail.overtaken_since is not None:
+        before = waiting.filter(overtaken_since__lte=mail.overtaken_since).exclude(pk=mail.pk)
+        if not mail.is_automatic:
+            before = before.filter(is_automatic=False)
+        return [Weight(*row) for row in before.values_list("internal", "external")[:FARTHEST]]
+    larger = waiting.filter(overtaken_since__isnull=False).values("order_key")
+    waiting = waiting.exclude(order_key__in=larger)  # whoever has to leave after it does not leave before us
     before = waiting.filter(is_automatic=mail.is_automatic, not_before__lt=mail.not_before)
     if mail.is_automatic:
         before = before | waiting.filter(is_automatic=False, not_before__lte=mail.not_before)

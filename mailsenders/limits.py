@@ -47,15 +47,19 @@ def are_set(sender: EmailSender) -> bool:
     return bool(rules(sender))
 
 
-def room(sender: EmailSender, now: datetime) -> Room:
-    """What may leave now; exact for who holds the lock on the sender's state."""
+def room(sender: EmailSender, now: datetime, *, since: datetime | None = None) -> Room:
+    """What may leave now; exact for who holds the lock on the sender's state.
+
+    :param since: leave out what the windows have set free since then, as it is kept for a larger mail.
+    """
     found = rules(sender)
-    return Room(found, _used(sender.pk, found, now) if found else [])
+    return Room(found, _used(sender.pk, found, now, since or now) if found else [])
 
 
-def _used(sender_id: int, rules: Sequence[Rule], now: datetime) -> list[int]:
+def _used(sender_id: int, rules: Sequence[Rule], now: datetime, since: datetime) -> list[int]:
     longest = max(rule.window for rule in rules)
-    values = _values(sender_id, now, longest) | {"minute": now - MINUTE, "hour": now - HOUR}
+    values = _values(sender_id, now, longest + (now - since))
+    values |= {"minute": since - MINUTE, "hour": since - HOUR}
     with connection.cursor() as cursor:
         cursor.execute(SUMS, values)
         sums = dict(zip(FIELDS, map(int, cursor.fetchone()), strict=True))

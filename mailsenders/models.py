@@ -188,6 +188,12 @@ class OutgoingMail(models.Model):
     )
     external = models.PositiveIntegerField(default=1, db_default=1, help_text="Those outside of them.")
     not_before = models.DateTimeField(help_text="End of the undo time, or the next try.")
+    overtaken_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Since when the budget has too little room for it, and smaller ones pass (see `claims`).",
+    )
     attempts = models.PositiveIntegerField(default=0)
     fence = models.PositiveIntegerField(
         default=0, help_text="Rises with each claim; an older claim can't write."
@@ -254,6 +260,11 @@ class OutgoingMail(models.Model):
                 fields=["sender", "id"],
                 name="outgoing_copies",
                 condition=models.Q(state="sent", copy="wanted"),
+            ),
+            models.Index(
+                fields=["sender", "overtaken_since"],
+                name="outgoing_overtaken",
+                condition=models.Q(overtaken_since__isnull=False),
             ),
             models.Index(fields=["alias"], name="outgoing_alias", condition=~models.Q(alias="")),
         ]

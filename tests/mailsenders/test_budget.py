@@ -176,13 +176,108 @@ def test_recipients_inside_and_outside_count_apart() -> None:
     assert [claim.mail_id for claim in claim_many(sender.pk, timezone.now(), 9)] == [more[0].pk]
 
 
+def crowd(number: int) -> tuple[str, ...]:
+    return tuple(f"p{each}@customer.example" for each in range(number))
+
+
+def claimed(sender: EmailSender, at: datetime, most: int = 9) -> list[int]:
+    return [claim.mail_id for claim in claim_many(sender.pk, at, most)]
+
+
+def sent_at(mail_ids: list[int], at: datetime) -> None:
+    OutgoingMail.objects.filter(pk__in=mail_ids).update(state=State.SENT, sent_at=at)
+
+
 @database
-def test_smaller_mails_do_not_keep_a_large_one_waiting_for_ever() -> None:
-    sender = make_sender(recipients_per_day=4)
-    sent_before(sender, timedelta(hours=1), external=2)
-    make_outgoing(sender, recipients=tuple(f"p{number}@customer.example" for number in range(3)))
-    make_outgoing(sender)
-    assert claim_many(sender.pk, timezone.now(), 9) == []
+def test_smaller_mails_pass_a_large_one_into_the_room_there_was() -> None:
+    sender = make_sender(recipients_per_day=10)
+    now = timezone.now() + timedelta(minutes=1)
+    sent_before(sender, timedelta(hours=23), external=5)  # free again in an hour
+    sent_before(sender, timedelta(hours=1), external=3)
+    large = make_outgoing(sender, recipients=crowd(4), order_key=1)
+    after = make_outgoing(sender, order_key=1)
+    small = [make_outgoing(sender, order_key=number) for number in (2, 3, 4)]
+    assert claimed(sender, now, 1) == [small[0].pk]
+    assert holds.release_of(small[1], now) is None
+    assert claimed(sender, now) == [small[1].pk]
+    sent_at([small[0].pk, small[1].pk], now)
+    assert claimed(sender, now + timedelta(minutes=1)) == []
+    for mail in (large, small[2]):
+        mail.refresh_from_db()
+        held = holds.release_of(mail, now + timedelta(minutes=1))
+        assert held is not None
+        assert abs(held - now - timedelta(hours=1)) < timedelta(minutes=2)
+    holds.note(sender.pk, now + timedelta(minutes=1))
+    sender.state.refresh_from_db()
+    assert sender.state.held_until == held
+    # What becomes free is the large one's, however many wait before it.
+    OutgoingMail.objects.filter(pk=small[2].pk).update(not_before=now - timedelta(hours=1))
+    later = now + timedelta(minutes=61)
+    assert claimed(sender, later, 1) == [large.pk]
+    large.refresh_from_db()
+    assert large.overtaken_since is None
+    sent_at([large.pk], later)
+    assert claimed(sender, later) == [small[2].pk]
+    assert after.state == State.QUEUED
+
+
+@database
+def test_what_becomes_free_is_kept_until_it_is_enough() -> None:
+    sender = make_sender(recipients_per_day=10)
+    now = timezone.now()
+    for hours in (23, 22, 21, 20):
+        sent_before(sender, timedelta(hours=hours), external=2)
+    large, left = make_outgoing(sender, recipients=crowd(8)), []
+    for hour in range(50):
+        for _ in range(3):
+            make_outgoing(sender)
+        at = now + timedelta(hours=hour, minutes=1)
+        OutgoingMail.objects.filter(state=State.QUEUED).update(not_before=now)
+        ids = claimed(sender, at)
+        sent_at(ids, at)
+        left += [hour] * (large.pk in ids)
+        uses = limits.uses(sender.pk, at)
+        assert sum(use.weight.external for use in uses) <= 10
+    assert left == [4]
+
+
+@database
+def test_a_large_automatic_mail_holds_no_reply_up() -> None:
+    sender = make_sender(recipients_per_day=10)
+    sent_before(sender, timedelta(hours=1), external=6)
+    make_outgoing(sender, recipients=crowd(4), is_automatic=True)
+    assert claimed(sender, timezone.now()) == []  # its share has room for two
+    small = make_outgoing(sender, is_automatic=True)
+    replies = [make_outgoing(sender) for _ in range(3)]
+    assert claimed(sender, timezone.now()) == [each.pk for each in replies]
+    assert claimed(sender, timezone.now()) == []
+    assert small.state == State.QUEUED
+
+
+@database
+@pytest.mark.parametrize(("sizes", "first"), [([9, 2, 8], 3), ([5, 5, 7, 1], 8), ([8], 1)])
+def test_no_mail_starves(sizes: list[int], first: int) -> None:
+    """Small mails come for ever; every larger one leaves within two windows of when it was overtaken."""
+    sender = make_sender(recipients_per_day=8)
+    now = timezone.now()
+    sent_before(sender, timedelta(hours=12), external=first)
+    mails = [make_outgoing(sender, recipients=crowd(size)) for size in sizes]
+    OutgoingMail.objects.filter(sender=sender).update(not_before=now)
+    waits = dict.fromkeys((mail.pk for mail in mails), now)
+    for step in range(12 * (len(sizes) + 1)):
+        at = now + timedelta(hours=4 * step)
+        make_outgoing(sender)
+        OutgoingMail.objects.filter(sender=sender, not_before__gt=at).update(not_before=at)
+        ids = claimed(sender, at)
+        sent_at(ids, at)
+        used = [use.weight.external for use in limits.uses(sender.pk, at) if use.weight.external]
+        assert sum(used) <= 8 or len(used) == 1
+        for pk in ids:
+            if waits.pop(pk, None):
+                # Whoever was overtaken before it goes first, each within two days.
+                waits = dict.fromkeys(waits, at)
+        assert all(at - since <= 2 * DAY + HOUR for since in waits.values())
+    assert not waits
 
 
 @database
