@@ -1,7 +1,8 @@
 """What can go wrong while mail leaves, in great numbers: is any sent twice, lost, or called what it isn't?
 
-    python -m bench.faults [points|kills|machines|order|budget …] [--rounds 50] [--kills 300]
-                           [--conversations 20] [--replies 10] [--mails 300] [--per-minute 30] [--seed N]
+    python -m bench.faults [points|kills|machines|order|budget|timed …] [--rounds 50] [--kills 300]
+                           [--conversations 20] [--replies 10] [--mails 300] [--per-minute 30]
+                           [--timed 400] [--seed N]
 
 points    a fault at each of 12 points of the SMTP dialogue, as a drop, silence, 4xx and 5xx in turn
 kills     kill -9 of a worker around DATA
@@ -9,6 +10,7 @@ machines  the Celery workers of two machines, each with a Redis of its own, on o
           emptied, the database is restarted and killed meanwhile
 order     conversations with several replies each, while the server refuses at random
 budget    replies that want to leave at once with a limit per minute and five workers, in real time
+timed     answers whose time has come, while people and mails reach for them at the same moment
 
 Servers, workers and the database are throwaway. Exit code 1 when anything is wrong.
 """
@@ -22,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -67,12 +70,15 @@ from bench.outbox_trials import (  # noqa: E402
     time_passes,
     wait_until,
 )
+from bench.timed_trials import Verdict as Timed  # noqa: E402
+from bench.timed_trials import timed_trial  # noqa: E402
 from mailsenders.models import OutgoingMail  # noqa: E402
+from queues.models import Message  # noqa: E402
 from tests.make import make_outgoing  # noqa: E402
 from tests.servers.authority import Authority  # noqa: E402
 from tests.servers.smtp import SmtpServer  # noqa: E402
 
-TRIALS = ("points", "kills", "machines", "order", "budget")
+TRIALS = ("points", "kills", "machines", "order", "budget", "timed")
 WORKER = ["-m", "celery", "--quiet", "-A", "ucs", "worker", "-P", "threads", "-c", "4", "-B"]
 QUIET = ["--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
 
@@ -189,6 +195,7 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--mails", type=int, default=300)
     parser.add_argument("--per-minute", type=int, default=30)
+    parser.add_argument("--timed", type=int, default=400)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     chosen = parser.parse_args()
     random.seed(chosen.seed)
@@ -196,20 +203,22 @@ def main() -> int:
     authority = Authority(PLACE)
     settings.CA_BUNDLE = str(authority.bundle)
     call_command("migrate", verbosity=0)
-    trials = {
+    trials: dict[str, Callable[[], Verdict | Timed]] = {
         "points": lambda: points(authority, chosen.rounds),
         "kills": lambda: kills(authority, chosen.kills),
         "machines": lambda: machines(authority, chosen.mails),
         "order": lambda: order(authority, chosen.conversations, chosen.replies),
         "budget": lambda: budget(authority, chosen.mails, chosen.per_minute),
+        "timed": lambda: timed_trial(chosen.timed, chosen.seed),
     }
     wrong = 0
     try:
         for name in chosen.trials or TRIALS:
             # A reply waits for an earlier one of its key in doubt, and the trials count their keys from 1.
+            Message.objects.all().delete()
             OutgoingMail.objects.all().delete()
             began = time.monotonic()
-            verdict = trials[name]()
+            verdict: Verdict | Timed = trials[name]()
             wrong += len(verdict.faults)
             print(f"{name}: {verdict}, {time.monotonic() - began:.0f} s", flush=True)
             for fault in verdict.faults[:20]:

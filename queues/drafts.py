@@ -163,6 +163,12 @@ def drop(conversation: Conversation, agent: Agent, token: str) -> None:
             draft.delete()
 
 
+def is_timed(conversation: Conversation, agent: Agent, token: str) -> bool:
+    """Whether the answer with this token waits for its time."""
+    rows = Draft.objects.filter(conversation=conversation, agent=agent, send_at__isnull=False)
+    return bool(token) and token in map(str, rows.values_list("token", flat=True))
+
+
 def restore(
     conversation: Conversation, agent: Agent, message: Message, typed: int, about_id: int | None = None
 ) -> Draft:

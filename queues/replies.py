@@ -71,6 +71,8 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
     agent = profile(actor)
     take_first(actor, row, agent)
     before = _snapshot(row)
+    if drafts.is_timed(row, agent, answer.token):  # it slept for the sake of this answer alone
+        before |= {"state": State.ASSIGNED, "snoozed_until": None}
     letter = _written(row, answer, agent)
     posting = Posting(
         letter=letter,

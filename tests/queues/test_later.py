@@ -274,6 +274,15 @@ class TestChanging:
         pass_time()
         assert len(sent()) == 1
 
+    def test_sent_now_and_taken_back_it_does_not_sleep_on(self, alice: Agent, asked: Message) -> None:
+        draft = timed(alice, asked)
+        message = actions.send_now(alice.user, asked.conversation, draft.pk)
+        assert actions.undo(alice.user, message)
+        row = Conversation.objects.get()
+        assert (row.state, row.agent, row.snoozed_until) == (State.ASSIGNED, alice, None)
+        assert row.due_at is not None
+        assert Draft.objects.get().text == "In the morning."
+
     def test_a_colleague_does_not_touch_it_a_supervisor_does(self, alice: Agent, asked: Message) -> None:
         queue = asked.conversation.queue
         dora, bob = make_agent("dora", queues=[queue]), make_supervisor("bob", queues=[queue])
