@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('queues', '0008_what_answers_look_like'),
+        ("queues", "0012_clocks_and_steps"),
     ]
 
     operations = [
