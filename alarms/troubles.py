@@ -15,7 +15,7 @@ from alarms.trouble import Trouble
 from mailsources import standing
 from mailsources.models import EmailSource, FetchedMail, SentFolder
 from mailstore.workers import INTAKE, QUEUES, worker_states
-from queues import brakes, later
+from queues import brakes, later, sla
 from queues.models import EmailQueue
 from sso.models import SSOProvider
 
@@ -85,17 +85,35 @@ def _sent_folders() -> Iterator[Trouble]:
 
 
 def _queues() -> Iterator[Trouble]:
-    """What the brakes have to say: mail that would have run by itself without end. And timed answers."""
-    found, stuck = brakes.alarms(timezone.now()), later.stuck()
-    if not (found or stuck):
+    """What the brakes have to say: mail that would have run by itself without end. Timed answers, late ones."""
+    found, stuck, late = brakes.alarms(timezone.now()), later.stuck(), sla.late_counts()
+    if not (found or stuck or late):
         return
-    for queue in EmailQueue.objects.filter(pk__in=[*found, *stuck]):
+    for queue in EmailQueue.objects.filter(pk__in=[*found, *stuck, *late]):
         link, title = _change("queues_emailqueue", queue.pk), f"queue {queue.name}"
         for sentence in found.get(queue.pk, ()):
             yield Trouble(f"queue:{queue.pk}:{_kind(sentence)}", title, sentence, link)
         if count := stuck.get(queue.pk):
             answers = f"{count} timed answer{'s' if count > 1 else ''}"
             yield Trouble(f"queue:{queue.pk}:timed", title, TIMED.format(answers=answers), link)
+        if count := late.get(queue.pk):
+            yield _late(queue, count)
+
+
+def _late(queue: EmailQueue, number: int) -> Trouble:
+    """One for all that is late in a queue, however much it is."""
+    what = (
+        f"{number:,} conversations of {queue.name} are"
+        if number > 1
+        else f"1 conversation of {queue.name} is"
+    )
+    return Trouble(
+        f"queue:{queue.pk}:late",
+        f"queue {queue.name}",
+        f"{what} late: look who is on duty and able, or move what others can answer.",
+        "/board/",
+        is_urgent=False,
+    )
 
 
 def _workers() -> Iterator[Trouble]:

@@ -46,6 +46,9 @@ def stop_clock(conversation: Conversation) -> None:
 
 def take_over_due(conversation: Conversation, due_at: datetime, since: datetime) -> None:
     """Its answer is due when another conversation's was, of which it has something now."""
+    if conversation.resolve_at is not None:
+        _pause_settling(conversation, since)
+        settle_after(conversation, since)
     conversation.waiting_since, conversation.due_at = since, due_at
     conversation.due_tick = hours.of(conversation.queue).tick(due_at)
     conversation.target, conversation.is_due_kept = ladder.target_of(conversation), True
@@ -132,8 +135,13 @@ def _go_on_settling(conversation: Conversation, start: datetime) -> None:
         return
     if conversation.resolve_left is None:
         conversation.resolve_left = resolution * conversation.queue.percent(conversation.priority) // 100
-    conversation.resolve_at = _after(conversation, start, conversation.resolve_left)
-    conversation.resolve_left = None
+    settle_after(conversation, start)
+
+
+def settle_after(conversation: Conversation, start: datetime) -> None:
+    """It is to be settled `resolve_left` minutes of opening hours after `start`, when our turn began."""
+    if conversation.resolve_left is not None:
+        conversation.resolve_at = _after(conversation, start, conversation.resolve_left)
 
 
 def _pause_settling(conversation: Conversation, now: datetime) -> None:

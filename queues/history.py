@@ -49,6 +49,9 @@ class Kind(models.TextChoices):
     REOPENED = "reopened", "Reopened"
     SNOOZED = "snoozed", "Snoozed"
     WOKE = "woke", "Woke"
+    BREACHED = "breached", "Became late"
+    ESCALATED = "escalated", "Step of escalation"
+    RECOUNTED = "recounted", "Due time counted anew"
 
 
 MOVED_FROM = "moved_from"  # in the data of an event that came here with a mail: the conversation it was of

@@ -96,7 +96,9 @@ class Clock(models.Model):
     )
     resolve_at = models.DateTimeField(null=True, blank=True, help_text="When the matter is to be settled.")
     resolve_left = models.IntegerField(
-        null=True, blank=True, help_text="Minutes of that which are left while it isn't our turn."
+        null=True,
+        blank=True,
+        help_text="Minutes of that which are left while it isn't our turn.",
     )
 
     class Meta:

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from agents import presence
-from queues import kinds, later, routing, waking
+from queues import escalation, kinds, later, notices, recounting, routing, waking
 from queues.models import Conversation, EmailQueue
 
 
@@ -26,6 +26,14 @@ def sweep() -> None:
 def leave(draft_id: int) -> None:
     """The time of a timed answer has come."""
     later.send_one(draft_id, timezone.now())
+
+
+@shared_task
+def keep_promises() -> None:
+    """As often: what is late, steps of escalation, and due times under other opening hours."""
+    escalation.run_due()
+    notices.mail_due()
+    recounting.recount_stale()
 
 
 @shared_task

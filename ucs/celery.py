@@ -55,6 +55,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "retest-due": every("sso.tasks.retest_due", 60),
         "forget-former-secrets": every("sso.tasks.forget_old", 3600),
     }
+    ticks["keep-promises"] = every("queues.tasks.keep_promises", settings.SWEEP_INTERVAL)
     for app in ("mailsources", "mailsenders", "queues"):
         ticks[f"sweep-{app}"] = every(f"{app}.tasks.sweep", settings.SWEEP_INTERVAL)
     for queue in QUEUES:
