@@ -16,12 +16,14 @@ SELECT c.queue_id, e.user_id, count(*), count(b.due_at), count(*) FILTER (WHERE 
        count(b.assigned_at), coalesce(sum(extract(epoch FROM e.at - b.assigned_at)), 0), max(e.at)
 FROM queues_event e
 JOIN queues_conversation c ON c.id = e.conversation_id,
-LATERAL (SELECT (e.data #>> '{before,due_at}')::timestamptz AS due_at,
-                (e.data #>> '{before,assigned_at}')::timestamptz AS assigned_at) b
-WHERE e.kind = 'replied' AND e.at >= %s AND NOT e.data ? 'moved_from'
+-- Without the text of the answer, and so unpacked once, not for each of these.
+LATERAL (SELECT e.data - 'typed' AS data OFFSET 0) s,
+LATERAL (SELECT (s.data #>> '{before,due_at}')::timestamptz AS due_at,
+                (s.data #>> '{before,assigned_at}')::timestamptz AS assigned_at) b
+WHERE e.kind = 'replied' AND e.at >= %s AND NOT s.data ? 'moved_from'
   AND (%s::bigint IS NULL OR e.user_id = %s) AND (%s::bigint[] IS NULL OR c.queue_id = ANY(%s))
   AND NOT EXISTS (SELECT FROM queues_event u WHERE u.conversation_id = e.conversation_id
-                  AND u.kind = 'undone' AND u.data -> 'message' = e.data -> 'message')
+                  AND u.kind = 'undone' AND u.data -> 'message' = s.data -> 'message')
 GROUP BY c.queue_id, e.user_id
 """
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, Q, Window
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, When, Window
 from django.db.models.functions import RowNumber
 
 from agents.models import Agent
@@ -19,7 +19,7 @@ from agents.rights import Person
 from queues.history import ASSIGNMENTS
 from queues.models import Conversation, EmailQueue, Event
 from queues.today import NOTHING, Figures, figures, morning, total
-from reports.rights import people_of, supervised
+from reports.rights import members_of, people_of, supervised
 
 State = Conversation.State
 MOST_PEOPLE = 60
@@ -41,7 +41,7 @@ FROM queues_conversation
 WHERE state IN ('waiting', 'assigned') AND queue_id = ANY(%s)
 GROUP BY queue_id
 """
-ORDER = {Agent.Presence.AVAILABLE: 1, Agent.Presence.AWAY: 2, Agent.Presence.OFFLINE: 3}
+ORDER = (Agent.Presence.AVAILABLE, Agent.Presence.AWAY, Agent.Presence.OFFLINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,6 @@ class AgentNow:
     shown: Sequence[Conversation] = ()
     today: Figures = NOTHING
 
-    @property
-    def order(self) -> tuple[bool, int, str]:
-        """Who needs a look first."""
-        here = ORDER[Agent.Presence(self.agent.presence)]
-        return not self.late, here, str(self.agent).casefold()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
@@ -106,14 +100,15 @@ def read(scope: Scope, now: datetime) -> Board:
     chosen = [queue for queue in every if scope.queue in (None, queue.pk)]
     ids = [queue.pk for queue in chosen]
     today = figures(morning(now), queues=ids)
-    people = _people(scope, ids)
+    people = _people(scope)
+    numbers = _numbers(people)
     return Board(
         now=now,
         queues=_queues(chosen, today, now),
-        people=_with_work(people, [queue.pk for queue in every], today, scope.people, now),
-        people_count=len(people),
-        available=sum(agent.presence == Agent.Presence.AVAILABLE for agent in people),
-        away=sum(agent.presence == Agent.Presence.AWAY for agent in people),
+        people=_with_work(_first(people, scope.people, now), [queue.pk for queue in every], today, now),
+        people_count=numbers["count"],
+        available=numbers["available"],
+        away=numbers["away"],
         decisions=_decisions(ids),
     )
 
@@ -159,46 +154,49 @@ def _here(ids: list[int]) -> dict[int, dict[str, int]]:
     return found
 
 
-def _people(scope: Scope, ids: list[int]) -> list[Agent]:
+def _people(scope: Scope) -> QuerySet[Agent]:
     rows = people_of(scope.user)
     if scope.queue is not None:
-        rows = rows.filter(queues__in=ids).distinct()
+        rows = members_of(rows, supervised(scope.user).filter(pk=scope.queue))
     if scope.text:
         name = Q(user__username__icontains=scope.text) | Q(user__email__icontains=scope.text)
         full = Q(user__first_name__icontains=scope.text) | Q(user__last_name__icontains=scope.text)
         rows = rows.filter(name | full)
-    return list(rows.order_by().select_related("user").defer("signature", "user__password"))
+    return rows.order_by()
+
+
+def _numbers(people: QuerySet[Agent]) -> dict[str, int]:
+    return people.aggregate(
+        count=Count("pk"),
+        available=Count("pk", filter=Q(presence=Agent.Presence.AVAILABLE)),
+        away=Count("pk", filter=Q(presence=Agent.Presence.AWAY)),
+    )
+
+
+def _first(people: QuerySet[Agent], most: int, now: datetime) -> list[Agent]:
+    """Who needs a look first; sorted by the database, so that a thousand others needn't be read."""
+    overdue = Conversation.objects.filter(agent=OuterRef("pk"), state=State.ASSIGNED, due_at__lt=now)
+    here = Case(*(When(presence=presence, then=place) for place, presence in enumerate(ORDER)))
+    rows = people.annotate(is_late=Exists(overdue), here=here).select_related("user")
+    names = ("user__first_name", "user__last_name", "user__username")
+    return list(rows.defer("signature", "user__password").order_by("-is_late", "here", *names)[:most])
 
 
 def _with_work(
-    people: list[Agent],
-    visible: list[int],
-    today: dict[tuple[int, int | None], Figures],
-    most: int,
-    now: datetime,
+    people: list[Agent], visible: list[int], today: dict[tuple[int, int | None], Figures], now: datetime
 ) -> list[AgentNow]:
     by_user: dict[int | None, Figures] = defaultdict(Figures)
     for (_, user_id), each in today.items():
         by_user[user_id] += each
     work = Conversation.objects.filter(agent__in=[agent.pk for agent in people], state=State.ASSIGNED)
     late = Count("pk", filter=Q(due_at__lt=now))
-    counts = {
-        pk: (number, overdue)
-        for pk, number, overdue in work.order_by()
-        .values_list("agent")
-        .annotate(number=Count("pk"), overdue=late)
-    }
-    rows = [
-        AgentNow(
-            agent=agent,
-            open=counts.get(agent.pk, (0, 0))[0],
-            late=counts.get(agent.pk, (0, 0))[1],
-            today=by_user[agent.user_id],
-        )
-        for agent in people
-    ]
-    shown = sorted(rows, key=lambda row: row.order)[:most]
-    return _with_open(shown, visible)
+    rows = work.order_by().values_list("agent").annotate(number=Count("pk"), overdue=late)
+    counts = {pk: (number, overdue) for pk, number, overdue in rows}
+    found = []
+    for agent in people:
+        number, overdue = counts.get(agent.pk, (0, 0))
+        found.append(AgentNow(agent=agent, open=number, late=overdue, today=by_user[agent.user_id]))
+    return _with_open(found, visible)
 
 
 def _with_open(rows: list[AgentNow], visible: list[int]) -> list[AgentNow]:

@@ -18,4 +18,10 @@ def people_of(user: Person) -> QuerySet[Agent]:
     if not is_supervisor(user):
         return Agent.objects.none()
     rows = Agent.objects.filter(user__is_active=True)
-    return rows if is_administrator(user) else rows.filter(queues__in=supervised(user)).distinct()
+    return rows if is_administrator(user) else members_of(rows, supervised(user))
+
+
+def members_of(rows: QuerySet[Agent], queues: QuerySet[EmailQueue]) -> QuerySet[Agent]:
+    """Those of the agents who are members of one of the queues, each once."""
+    members = EmailQueue.members.through.objects.filter(emailqueue__in=queues)
+    return rows.filter(pk__in=members.values("agent"))

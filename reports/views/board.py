@@ -17,6 +17,8 @@ from reports.rights import supervised
 from reports.views.gate import frame, number, supervisors
 
 LONGEST_NAME = 100
+MORE_PEOPLE = 300
+"""Shown at most: beyond that, one looks for a name or chooses a queue."""
 
 
 @require_GET
@@ -34,7 +36,7 @@ def _scope(request: DeskRequest) -> Scope:
         user=request.user,
         queue=number(request.GET.get("queue", "")),
         text=request.GET.get("q", "").strip()[:LONGEST_NAME],
-        people=10_000 if "all" in request.GET else MOST_PEOPLE,
+        people=min(max(number(request.GET.get("people", "")) or 0, MOST_PEOPLE), MORE_PEOPLE),
     )
 
 
@@ -45,7 +47,9 @@ def _told(request: DeskRequest) -> dict[str, Any]:
     return {
         "queues": [queue_row(row, gaps.get(row.queue.pk, ()), now) for row in found.queues],
         "people": [agent_row(row, now) for row in found.people],
-        "people_more": found.people_count - len(found.people),
+        "people_more": min(found.people_count, MORE_PEOPLE) - len(found.people),
+        "people_most": MORE_PEOPLE,
+        "people_beyond": found.people_count - MORE_PEOPLE if len(found.people) == MORE_PEOPLE else 0,
         "decisions": [decision_row(each, now) for each in found.decisions],
         "sums": _sums(found),
         "all_queues": supervised(request.user).only("name"),

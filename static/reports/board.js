@@ -9,7 +9,15 @@ let isStale = false;
 
 /* Live */
 
-const refresh = throttled(() => htmx.trigger("#refresh", "board:refresh"), THROTTLE);
+let asked = 0, pause = 0; // a server that is slow is asked less often
+const ask_ = () => {
+  asked = performance.now();
+  htmx.trigger("#refresh", "board:refresh");
+};
+const refresh = throttled(() => (pause > THROTTLE ? setTimeout(ask_, pause) : ask_()), THROTTLE);
+document.body.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.elt.id === "refresh") pause = 4 * (performance.now() - asked);
+});
 
 function hear() {
   if (document.hidden) isStale = true;
@@ -21,9 +29,8 @@ document.addEventListener("visibilitychange", () => {
   isStale = false;
 });
 document.body.addEventListener("htmx:configRequest", (event) => {
-  if (event.detail.elt.id === "refresh" && showsAll()) event.detail.parameters.all = "";
+  if (event.detail.elt.id === "refresh") event.detail.parameters.people = String(board.querySelectorAll(".agent").length);
 });
-const showsAll = () => board.querySelectorAll(".agent").length > 60;
 document.body.addEventListener("board:acted", () => {
   document.getElementById("act").close();
   refresh();
