@@ -85,7 +85,7 @@ def _sent_folders() -> Iterator[Trouble]:
 
 
 def _queues() -> Iterator[Trouble]:
-    """What the brakes have to say: mail that would have run by itself without end. Timed answers, late ones."""
+    """What the brakes have to say: mail that would run by itself without end; timed answers; late ones."""
     found, stuck, late = brakes.alarms(timezone.now()), later.stuck(), sla.late_counts()
     if not (found or stuck or late):
         return

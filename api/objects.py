@@ -41,8 +41,8 @@ def status(request: HttpRequest) -> dict[str, Any]:
 @router.get("queues", response=ObjectPage)
 def queues(request: HttpRequest) -> dict[str, Any]:
     """The queues that the caller works in."""
-    rows = inbox.queues_for(caller(request)).select_related("sender").prefetch_related(
-        "skill_demands__skill", "languages", "members__user"
+    rows = inbox.queues_for(caller(request)).select_related("sender", "calendar").prefetch_related(
+        "skill_demands__skill", "languages", "members__user", "escalation__to_queue"
     )  # fmt: skip
     return page(request, rows, "id", lambda found: [_queue(row) for row in found])
 
@@ -57,6 +57,15 @@ def _queue(row: EmailQueue) -> dict[str, Any]:
         "languages": [language.tag for language in row.languages.all()],
         "mode": row.mode,
         "hours": row.hours,
+        "calendar": row.calendar.name if row.calendar else None,
+        "resolution_minutes": row.resolution,
+        "target_percent": {
+            "urgent": row.urgent_percent,
+            "high": row.high_percent,
+            "normal": 100,
+            "low": row.low_percent,
+        },
+        "escalation": [str(step) for step in row.escalation.all()],
         "reply_to_closed": row.reply_to_closed,
         "changed_subject": row.changed_subject,
         "acknowledgement_limit": row.acknowledgement_limit,
@@ -161,6 +170,8 @@ def _agent(row: Agent) -> dict[str, Any]:
         "role": row.role,
         "presence": row.presence,
         "capacity": row.capacity,
+        "shifts": row.shifts,
+        "time_zone": row.time_zone or None,
         "skills": {level.skill.name: level.level for level in row.skill_levels.all()},
         "languages": {level.language_id: level.level for level in row.language_levels.all()},
     }
@@ -183,4 +194,6 @@ def _contact(row: Contact) -> dict[str, Any]:
         "emails": [address.email for address in row.addresses.all()],
         "organisation": row.organisation.name if row.organisation else None,
         "language": row.language,
+        "language_is_set": row.language_is_set,
+        "priority": row.get_priority_display().lower() if row.priority != Contact.Priority.NONE else "none",
     }

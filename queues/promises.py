@@ -15,6 +15,9 @@ from django.db.models import Q
 from agents.models import Agent, Calendar
 from agents.opening import validate
 
+USUAL_PERCENT = {"urgent": 25, "high": 50, "low": 200}
+"""Of a target, by priority; a normal one has all of it."""
+
 PERCENT = [MinValueValidator(1), MaxValueValidator(1000)]
 
 

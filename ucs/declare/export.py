@@ -6,13 +6,14 @@ from typing import Any
 import yaml
 from django.db.models import F, QuerySet
 
-from agents.models import Agent, Language, Skill
+from agents.models import Agent, Calendar, Language, Skill
 from mailsenders.models import EmailSender
 from mailsources.models import EmailSource
 from queues.models import EmailQueue
 from sso import serverlist
 from sso.models import SSOProvider
 from sso.secrets import is_token_url, token_provider_id
+from ucs.declare import times
 from ucs.declare.sections import LIMITS, PROVIDER_TEXTS
 
 NAME_IN_URL = re.compile(r"[^/?#\s]+")
@@ -25,6 +26,7 @@ def export() -> str:
         "sso_providers": [_provider(row) for row in SSOProvider.objects.order_by("id")],
         "skills": [skill.name for skill in Skill.objects.all()],
         "languages": [language.tag for language in Language.objects.all()],
+        "calendars": [times.export_calendar(row) for row in Calendar.objects.prefetch_related("days")],
         "agents": [_agent(row) for row in _agents()],
         "senders": [_sender(row) for row in EmailSender.objects.all()],
         "queues": [_queue(row) for row in _queues()],
@@ -39,14 +41,14 @@ def export() -> str:
 
 
 def _agents() -> Any:
-    return Agent.objects.select_related("user").prefetch_related(
+    return Agent.objects.select_related("user", "calendar").prefetch_related(
         "skill_levels__skill", "language_levels__language"
     )
 
 
 def _queues() -> Any:
-    return EmailQueue.objects.select_related("sender").prefetch_related(
-        "members__user", "skill_demands__skill", "languages", "acknowledgement_texts"
+    return EmailQueue.objects.select_related("sender", "calendar").prefetch_related(
+        "members__user", "skill_demands__skill", "languages", "acknowledgement_texts", "escalation__to_queue"
     )
 
 
@@ -86,6 +88,7 @@ def _agent(row: Agent) -> dict[str, Any]:
             "languages": {level.language_id: level.level for level in row.language_levels.all()},
             "capacity": row.capacity,
             "signature": row.signature,
+            **times.export_shifts(row),
         }
     )
 
@@ -117,8 +120,7 @@ def _queue(row: EmailQueue) -> dict[str, Any]:
             "language_level": row.language_level,
             "mode": row.mode,
             "wait_rule": row.wait_rule,
-            "sla": {"first_response": f"{row.first_response}m", "next_response": f"{row.next_response}m"},
-            "hours": row.hours,
+            **times.export_promises(row),
             "reply_to_closed": row.reply_to_closed,
             "changed_subject": row.changed_subject,
             "signature": row.signature,

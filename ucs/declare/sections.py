@@ -14,6 +14,7 @@ from mailsources.models import EmailSource
 from queues.models import AcknowledgementText, EmailQueue
 from sso import serverlist, tokens
 from sso.models import SSOProvider
+from ucs.declare import times
 from ucs.declare.changes import Changes, set_levels, set_members, write
 from ucs.declare.document import Document, Entry
 
@@ -88,10 +89,8 @@ def sso_provider(entry: Entry, changes: Changes) -> None:
 
 def agent(entry: Entry, changes: Changes) -> None:
     """agents: who can sign in, and what they can do."""
-    entry.check_keys(
-        {"username", "password", "email", "name", "role", "skills", "languages", "capacity", "signature"},
-        {"username"},
-    )
+    own = {"username", "password", "email", "name", "role", "skills", "languages", "capacity", "signature"}
+    entry.check_keys(own | times.SHIFT_KEYS, {"username"})
     user = existing(User, username=entry.text("username"))
     created = user.pk is None
     role = entry.choice("role", list(ROLES), Agent.Role.AGENT)
@@ -115,7 +114,7 @@ def agent(entry: Entry, changes: Changes) -> None:
     differs += write(entry, user, fields)
     profile = existing(Agent, user=user)
     work = {"role": role, "capacity": entry.number("capacity", 1), "signature": entry.text("signature")}
-    differs += write(entry, profile, work)
+    differs += write(entry, profile, work | times.shifts(entry))
     add = "add it under {}"
     skills = {
         find(entry, "skills", Skill, "name", name, add.format("skills")): level
@@ -184,14 +183,13 @@ def queue(entry: Entry, changes: Changes) -> None:
             *("sla", "hours", "reply_to_closed", "changed_subject", "pci", "signature"),
             *("from_name", "quoted", "undo", "acknowledgement", "acknowledgement_outside_hours"),
             *("acknowledgements", "acknowledgements_outside_hours", "acknowledgement_limit"),
+            *times.PROMISE_KEYS,
         },
         {"name"},
     )
     entry.choice("pci", ["off"], "off")
     row = existing(EmailQueue, name=entry.text("name"))
     created = row.pk is None
-    sla = entry.part("sla")
-    sla.check_keys({"first_response", "next_response"}, set())
     languages = [
         find(entry, "languages", Language, "tag", tag, "add it under languages")
         for tag in entry.names("languages")
@@ -202,9 +200,7 @@ def queue(entry: Entry, changes: Changes) -> None:
         "default_language": languages[0] if languages else None,
         "mode": entry.choice("mode", EmailQueue.Mode.values, EmailQueue.Mode.PICK),
         "wait_rule": entry.choice("wait_rule", EmailQueue.WaitRule.values, EmailQueue.WaitRule.UNCOVERED),
-        "first_response": sla.minutes("first_response", 240),
-        "next_response": sla.minutes("next_response", 480),
-        "hours": entry.text("hours", "Mo-Su 00:00-24:00"),
+        **times.promises(entry),
         "reply_to_closed": entry.choice("reply_to_closed", EmailQueue.ReplyToClosed.values, "reopen"),
         "changed_subject": entry.choice("changed_subject", EmailQueue.ChangedSubject.values, "join"),
         "signature": entry.text("signature"),
@@ -228,6 +224,7 @@ def queue(entry: Entry, changes: Changes) -> None:
     differs += set_members(row.languages, languages, "languages")
     differs += set_members(row.members, members, "members")
     differs += _acknowledgements(entry, row)
+    differs += times.set_escalation(entry, row)
     changes.note(f"email queue {row.name}", differs, created)
 
 
@@ -327,6 +324,7 @@ def _forwarding(entry: Entry) -> dict[str, Any]:
 
 ENTRIES: dict[str, Callable[[Entry, Changes], None]] = {
     "sso_providers": sso_provider,
+    "calendars": times.calendar,
     "agents": agent,
     "senders": sender,
     "queues": queue,
