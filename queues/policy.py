@@ -10,8 +10,8 @@ An agent who has finished takes the conversation with the fewest *effective* min
     effective  = minutes × ratio^exponent × scarcity
 
 In words: time left counts most. A colleague who would need a quarter longer sees the same mail as if it had
-twice the time (exponent 3). Mail that only few can do comes forward. What is late waits behind what can still be
-saved, but counts half with each further target that passes, so that nothing is starved.
+twice the time (exponent 3). Mail that only few can do comes forward. What is late waits behind what can still
+be saved, but counts half with each further target that passes, so that nothing is starved.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,8 +44,8 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 class Knobs:
     """What an administrator may turn for a queue; all are flat around the default.
 
-    :param exponent: speed ↔ skill, 2 to 12: how much a bad fit counts. With 3 more is answered in time at every
-        load than with 6, for half a percent more work (docs/routing.md).
+    :param exponent: speed ↔ skill, 2 to 12: how much a bad fit counts. With 3 more is answered in time at
+        every load than with 6, for half a percent more work (docs/routing.md).
     :param own_share: for which part of the target a follow-up is kept for the agent who answered last.
     :param halving: in targets, after how much more lateness a late mail counts half.
     """

@@ -42,6 +42,14 @@ class Clock:
         number = max(bisect_left(self._before, tick) - 1, 0)
         return self._starts[number] + tick - self._before[number]
 
+    def spans(self, start: float, end: float) -> list[Span]:
+        """When it is open between two minutes of the run."""
+        if not self._starts:
+            return [(start, end)]
+        found = zip(self._starts, self._ends, strict=True)
+        cut = [(max(opens, start), min(closes, end)) for opens, closes in found]
+        return [span for span in cut if span[0] < span[1]]
+
     def after(self, at: float, minutes: float) -> float:
         """When so many open minutes have passed since then."""
         return max(self.at(self.tick(at) + minutes), at)
