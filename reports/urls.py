@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reports.views import board, directing
+from reports.views import board, directing, whatif
 
 urlpatterns = [
     path("board/", board.board, name="board"),
@@ -10,5 +10,10 @@ urlpatterns = [
     path("board/agents/<int:pk>/", directing.agent, name="board-agent"),
     path("board/agents/<int:pk>/presence", directing.presence, name="board-presence"),
     path("board/conversations/<int:pk>/assign", directing.assign, name="board-assign"),
+    path("board/what-if/", whatif.what_if, name="what-if"),
+    path("board/what-if/example", whatif.example, name="what-if-example"),
+    path("board/what-if/<int:pk>/", whatif.answer, name="what-if-answer"),
+    path("board/what-if/<int:pk>/cancel", whatif.cancel, name="what-if-cancel"),
+    path("board/what-if/<int:pk>/again", whatif.again, name="what-if-again"),
     path("board/conversations/<int:pk>/release", directing.release, name="board-release"),
 ]

@@ -13,11 +13,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from agents import shifts
 from agents.models import Agent
-from queues import policy, steps
+from queues import hours, policy, steps
 from queues.history import ASSIGNMENTS, Kind
 from queues.models import Conversation, ConversationSkill, EmailQueue, Event, Message
-from reports.whatif_hours import factor, on_duty, open_spans
 from reports.whatif_streams import grouped, merged
 from reports.whatif_turns import Act, Turn, What, Works, handled, presence, turns_of
 from simulation.clock import Clock
@@ -100,10 +100,12 @@ def read(queues: QuerySet[EmailQueue], days: int, until: datetime) -> History:
     :raises TooLittle: fewer than fifty mails came.
     """
     start = (until - timedelta(days=days)).replace(second=0, microsecond=0)
-    rows = list(queues.order_by("pk").prefetch_related("skill_demands__skill"))
+    rows = list(queues.order_by("pk").select_related("calendar").prefetch_related("skill_demands__skill"))
     reading = Reading(start, until, {row.pk: desk(row, start, until) for row in rows}, {})
     reading.people = {person.id: person for person in people(rows)}
-    reading.factors = {(row.pk, each): factor(row, each) for row in rows for each in Conversation.Priority}
+    reading.factors = {
+        (row.pk, each.value): row.percent(each) / 100 for row in rows for each in Conversation.Priority
+    }
     _ends(reading)
     _skills(reading)
     past = list(_past(reading))
@@ -127,7 +129,7 @@ def desk(queue: EmailQueue, start: datetime, until: datetime) -> Desk:
     def minute(at: datetime) -> float:
         return (at - start).total_seconds() / 60
 
-    spans = open_spans(queue, start - timedelta(days=7), until + AHEAD)
+    spans = hours.of(queue).between(start - timedelta(days=7), until + AHEAD)
     return Desk(
         queue.name,
         Clock([(minute(opens), minute(closes)) for opens, closes in spans]),
@@ -287,7 +289,7 @@ def _case(reading: Reading, one: Past) -> Case:
 
 def _staff(reading: Reading) -> list[Person]:
     """The people with their hours: planned shifts, else what they did, else the hours of their queues."""
-    planned = on_duty(reading.people, reading.start, reading.until)
+    planned = shifts.spans_between(reading.people, reading.start, reading.until)
     everybody = not planned and not reading.acts
     found = []
     for person in reading.people.values():

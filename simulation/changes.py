@@ -90,10 +90,10 @@ def sentences(change: Change) -> list[str]:
     """In words."""
     said = [f"{new.count} more with {_levels(new.levels)}" for new in change.newcomers]
     said += [f"without {name}" for name in change.without]
-    said += [f"{name}: {_levels(levels)}" for name, levels in change.levels.items()]
-    said += [f"{name} answers in {first} / {later} min" for name, (first, later) in change.targets.items()]
-    said += [f"{name} waits by the rule “{rule}”" for name, rule in change.wait_rules.items()]
-    said += [f"{name}: {_relief(each)}" for name, found in change.reliefs.items() for each in found]
+    said += [f"{name}: {_levels(levels)}" for name, levels in sorted(change.levels.items())]
+    said += [f"{name} answers in {first} / {later} min" for name, (first, later) in sorted(change.targets.items())]
+    said += [f"{name} waits by the rule “{rule}”" for name, rule in sorted(change.wait_rules.items())]
+    said += [f"{name}: {_relief(each)}" for name, found in sorted(change.reliefs.items()) for each in found]
     for label, value in (("speed ↔ skill", change.exponent), ("own share", change.own_share),
                          ("late halving", change.halving), ("capacity", change.capacity)):  # fmt: skip
         if value is not None:
@@ -234,7 +234,7 @@ def _volume(cases: Sequence[Case], volume: float) -> list[Case]:
 
 
 def _levels(levels: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {level or 'no more'}" for name, level in levels.items())
+    return ", ".join(f"{name} {level or 'no more'}" for name, level in sorted(levels.items()))
 
 
 def _relief(relief: Relief) -> str:

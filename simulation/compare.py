@@ -8,7 +8,7 @@ from simulation.floor import Mail
 from simulation.measures import Measures, measure
 from simulation.office import Office
 from simulation.rules import RULES, Rule, TimeLeft
-from simulation.run import Run
+from simulation.run import Run, Stopped
 
 PEERS = ("due-first", "longest-idle", "pick-oldest", "round-robin", "early-push")
 SAMPLES = 20
@@ -86,6 +86,8 @@ def compare(
     outcomes, mails = [], []
     for number, (name, played, rule) in enumerate(wanted):
         told(number, len(wanted))
+        if not go_on():
+            raise Stopped
         run = Run(played.world(), rule).play(go_on)
         outcomes.append(Outcome(name, measure(run, played.since), _desks(run, played.since)))
         if name in ("now", "changed"):

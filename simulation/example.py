@@ -5,7 +5,6 @@ from dataclasses import replace
 from simulation import reference
 from simulation.office import Case, Desk, Office
 
-NAMES = ("alice", "bob")
 LOAD = 0.9
 
 
@@ -18,7 +17,7 @@ def office(load: float = LOAD, seed: int = 0, days: int = reference.DAYS) -> Off
     people = [
         replace(
             person,
-            name=NAMES[person.id] if person.id < len(NAMES) else f"agent-{person.id + 1}",
+            name=f"agent-{person.id + 1}" if person.id else "alice",
             queues=frozenset(desks),
             capacity=1,
         )

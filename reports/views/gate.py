@@ -29,7 +29,10 @@ class Entry:
     key: str
 
 
-PAGES = (Entry("board", "Board", "/board/", "board", "b"),)
+PAGES = (
+    Entry("board", "Board", "/board/", "board", "b"),
+    Entry("what-if", "What if", "/board/what-if/", "whatif", "w"),
+)
 """All pages for supervisors, in the order of the navigation."""
 
 

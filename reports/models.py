@@ -1,0 +1,83 @@
+"""What supervisors asked to be played, with all its inputs, and what came out.
+
+waiting ──claimed by a worker──▶ running ──▶ done
+   │                               │ └─────▶ failed, in words
+   └────────── cancelled ◀─────────┘
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from simulation.changes import Change, restored, sentences
+
+LIMIT = timedelta(minutes=2)
+"""So long may a run take; it ends itself then."""
+
+
+class WhatIf(models.Model):
+    """A question: the last days of these queues, changed in this way."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waits for a worker"
+        RUNNING = "running", "Playing"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    queues = models.ManyToManyField("queues.EmailQueue", related_name="+")
+    is_example = models.BooleanField(default=False, help_text="Of the reference team, not of these queues.")
+    days = models.PositiveSmallIntegerField(default=28)
+    until = models.DateTimeField(help_text="The end of the days that are played.")
+    change = models.JSONField(default=dict, help_text="What is otherwise, see `simulation.changes`.")
+    with_peers = models.BooleanField(default=True)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    done_runs = models.PositiveSmallIntegerField(default=0)
+    all_runs = models.PositiveSmallIntegerField(default=0)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+    result = models.JSONField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["user", "-id"], name="whatif_mine")]
+
+    def __str__(self) -> str:
+        return "; ".join(self.sentences) or "as it is"
+
+    @property
+    def changes(self) -> Change:
+        """What is otherwise."""
+        return restored(self.change)
+
+    @property
+    def sentences(self) -> list[str]:
+        """The same in words."""
+        return sentences(self.changes)
+
+    @property
+    def is_open(self) -> bool:
+        """Something may still come."""
+        return self.state in (self.State.WAITING, self.State.RUNNING) and not self.is_lost()
+
+    def is_lost(self, now: datetime | None = None) -> bool:
+        """Its worker has gone: it would have ended itself by now."""
+        since = (now or timezone.now()) - 2 * LIMIT
+        return self.state == self.State.RUNNING and self.started_at is not None and self.started_at < since
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()
+
+    def figures(self) -> dict[str, Any]:
+        """What came out; empty until then."""
+        return self.result or {}

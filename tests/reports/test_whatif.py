@@ -1,0 +1,236 @@
+"""What if: the question, its answer, and who may see it."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from queues.models import EmailQueue
+from reports import tasks, whatif
+from reports.models import LIMIT, WhatIf
+from reports.whatif import Question, ask, ask_again, cancel, play, visible
+from simulation import example
+from simulation.changes import Change
+from tests.desk.conftest import SignIn
+from tests.make import make_administrator, make_agent, make_queue, make_supervisor
+from tests.reports.past import remember
+
+pytestmark = pytest.mark.django_db
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+UNTIL = START + timedelta(days=2)
+WITHOUT_ALICE = Change(without=("alice",))
+
+
+def signed_in() -> Client:
+    client = Client()
+    assert client.login(username="bob", password="bob")
+    return client
+
+
+@pytest.fixture
+def bob() -> Client:
+    """Supervises billing and delivery, where nothing came yet."""
+    alice, supervisor = make_agent("alice"), make_supervisor("bob")
+    for name in ("billing", "delivery"):
+        make_queue([alice, supervisor], name=name)
+    return signed_in()
+
+
+@pytest.fixture
+def worked() -> Client:
+    """Supervises billing and delivery, which have worked for two days."""
+    office = example.office(days=2)
+    queues = remember(replace(office, cases=office.cases[::3]), START)
+    supervisor = make_supervisor("bob")
+    for queue in queues[:2]:
+        queue.members.add(supervisor)
+    return signed_in()
+
+
+def question(**overrides: object) -> Question:
+    values = {"queues": list(EmailQueue.objects.filter(members__user__username="bob")), "days": 2,
+              "change": WITHOUT_ALICE, "until": UNTIL}  # fmt: skip
+    return Question(**(values | overrides))  # type: ignore[arg-type]
+
+
+def asked(client: Client, **values: object) -> WhatIf:
+    """Ask as the form does, without a worker."""
+    form = {
+        "queues": [q.pk for q in question().queues],
+        "days": 7,
+        "without": "alice",
+        "peers": "on",
+    } | values
+    with patch.object(tasks.play, "delay") as delay:
+        answer = client.post("/board/what-if/", form)
+    assert answer.status_code == 302, answer.content.decode()
+    row = WhatIf.objects.get(pk=delay.call_args.kwargs["what_if_id"])
+    assert answer["Location"] == f"/board/what-if/{row.pk}/"
+    return row
+
+
+def test_a_question_is_asked_played_and_answered(worked: Client) -> None:
+    row = asked(worked, newcomers="2 billing=4, en=5", target="60/120")
+    assert row.sentences == [
+        "2 more with billing 4, en 5", "without alice",
+        "billing answers in 60 / 120 min", "delivery answers in 60 / 120 min",
+    ]  # fmt: skip
+    WhatIf.objects.filter(pk=row.pk).update(until=UNTIL, days=2)
+    assert "Waits for a worker" in worked.get(f"/board/what-if/{row.pk}/").content.decode()
+    tasks.play(row.pk)
+    page = worked.get(f"/board/what-if/{row.pk}/").content.decode()
+    row.refresh_from_db()
+    assert row.state == WhatIf.State.DONE, row.error
+    for words in ("are answered in time", "Round robin", "Who would have got what", "Really ", "2 more with"):
+        assert words in page
+    assert "hx-trigger" not in page.partition('id="answer"')[2][:300]
+    assert [each["name"] for each in row.figures()["outcomes"]][:2] == ["now", "changed"]
+
+
+def test_the_same_question_has_the_same_answer(worked: Client) -> None:
+    user = make_administrator()
+    first = ask(user, question(peers=False))
+    second = ask_again(user, first)
+    assert play(first.pk)
+    assert play(second.pk)
+    assert not play(first.pk), "played already"
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert first.result == second.result
+    assert first.until == second.until
+
+
+def test_how_many_queries_a_page_needs_does_not_grow(worked: Client) -> None:
+    row = asked(worked)
+    WhatIf.objects.filter(pk=row.pk).update(until=UNTIL, days=2)
+    play(row.pk)
+
+    def count(path: str) -> int:
+        with CaptureQueriesContext(connection) as found:
+            assert worked.get(path).status_code == 200
+        return len(found)
+
+    counts = [count("/board/what-if/"), count(f"/board/what-if/{row.pk}/")]
+    for number in range(5):
+        asked(worked)
+        row.queues.add(make_queue([make_agent(f"dora-{number}"), row.user.agent]))
+    assert [count("/board/what-if/"), count(f"/board/what-if/{row.pk}/")] == counts
+    assert max(counts) <= 14
+
+
+def test_it_can_be_cancelled_while_it_plays(worked: Client) -> None:
+    row = ask(make_administrator(), question())
+    with patch.object(whatif, "ASKS_EVERY", 0), patch.object(whatif, "_telling") as telling:
+        telling.return_value = lambda done, whole: cancel(row)
+        play(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.result, row.error) == (WhatIf.State.CANCELLED, None, "")
+    assert not cancel(row)
+
+
+def test_what_takes_too_long_ends_itself_and_says_so(worked: Client) -> None:
+    row = ask(make_administrator(), question())
+    with patch.object(whatif, "LIMIT", timedelta(0)):
+        play(row.pk)
+    row.refresh_from_db()
+    assert row.state == WhatIf.State.FAILED
+    assert "choose fewer days" in row.error
+
+
+def test_a_worker_that_died_is_told(bob: Client) -> None:
+    row = asked(bob)
+    long_ago = timezone.now() - 2 * LIMIT - timedelta(seconds=1)
+    WhatIf.objects.filter(pk=row.pk).update(state="running", started_at=long_ago)
+    page = bob.get(f"/board/what-if/{row.pk}/").content.decode()
+    assert "is gone" in page
+    assert "Play again" in page
+
+
+def test_too_little_history_offers_the_example(bob: Client) -> None:
+    row = asked(bob)
+    assert play(row.pk)
+    page = bob.get(f"/board/what-if/{row.pk}/").content.decode()
+    assert "In the last 7 days 0 mails came to billing, delivery" in page
+    assert "Look at the example" in page
+    with patch.object(tasks.play, "delay") as delay:
+        bob.post("/board/what-if/example")
+    row = WhatIf.objects.get(pk=delay.call_args.kwargs["what_if_id"])
+    assert row.is_example
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [("newcomers", "two", "write it like"), ("levels", "alice", "write it like"),
+     ("target", "soon", "no target"), ("reliefs", "x", "write it like"),
+     ("volume", "1000", "less than or equal to 500"), ("queues", [], "Choose at least one queue")],
+)  # fmt: skip
+def test_what_cannot_be_read_is_told_beside_the_field(
+    bob: Client, field: str, value: object, words: str
+) -> None:
+    form = {"queues": [q.pk for q in question().queues], "days": 28} | {field: value}
+    answer = bob.post("/board/what-if/", form)
+    assert answer.status_code == 400
+    assert words in answer.content.decode()
+    assert not WhatIf.objects.exists()
+
+
+def test_somebody_who_is_not_there_is_named_in_the_answer(worked: Client) -> None:
+    row = asked(worked, without="dora")
+    WhatIf.objects.filter(pk=row.pk).update(until=UNTIL, days=2)
+    play(row.pk)
+    assert "There is no agent dora" in worked.get(f"/board/what-if/{row.pk}/").content.decode()
+
+
+def test_answers_are_seen_by_who_asked_and_while_they_direct_the_queues(bob: Client) -> None:
+    row = asked(bob)
+    other = make_supervisor("charlie")
+    mine = row.user
+    assert list(visible(mine)) == [row]
+    assert not visible(other.user).exists()
+    assert list(visible(make_administrator())) == [row]
+    row.queues.first().members.clear()  # type: ignore[union-attr]
+    assert not visible(mine).exists()
+    assert bob.get(f"/board/what-if/{row.pk}/").status_code == 404
+    elsewhere = make_queue([other], name="Elsewhere")
+    answer = bob.post("/board/what-if/", {"queues": [elsewhere.pk], "days": 7})
+    assert answer.status_code == 400
+
+
+def test_only_the_last_ones_are_kept(bob: Client) -> None:
+    user = make_administrator()
+    with patch.object(whatif, "KEPT", 3):
+        rows = [ask(user, question()) for _ in range(5)]
+    assert set(WhatIf.objects.all()) == set(rows[2:])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_by_keyboard_alone(sign_in: SignIn) -> None:
+    """Bob opens the page, asks for the example's sake, and reads the answer that comes by itself."""
+    make_queue([make_supervisor("bob"), make_agent("alice")], name="Orders")
+    page: Page = sign_in("bob", "/board/")
+    page.keyboard.press("g")
+    page.keyboard.press("w")
+    expect(page).to_have_url(re.compile("/board/what-if/$"))
+    page.get_by_role("button", name="Play the example").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Waits for a worker.")).to_be_visible()
+    assert play(WhatIf.objects.get().pk)
+    expect(page.get_by_role("heading", name="Who would have got what")).to_be_visible()
+    expect(page.get_by_role("row", name="Round robin")).to_contain_text("·")
+    page.get_by_role("link", name="Ask something else").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Without").focus()
+    page.keyboard.type("alice")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("without alice").first).to_be_visible()
+    page.get_by_role("button", name="Cancel").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("You cancelled it.")).to_be_visible()
