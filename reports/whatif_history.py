@@ -337,12 +337,14 @@ def _notes(reading: Reading, mails: int) -> Iterator[str]:
         f"Handling times of {counts['measured']} of {mails} answers were measured; the others are drawn from "
         "them, or from the usual ones where there are fewer than 20."
     )
-    if counts["acts"]:
-        yield f"The hours of {counts['from acts']} agents without shifts are taken from what they did."
-    if counts["absent"]:
-        yield f"{counts['absent']} agents neither have shifts nor did anything: they count as absent."
-    if counts["hours"]:
-        yield f"Nothing tells when {counts['from hours']} agents were there: they count as there while open."
+    told = (
+        ("acts", "no shifts: the hours are taken from what they did, so that pauses are not seen."),
+        ("absent", "neither shifts nor did anything: they count as absent."),
+        ("hours", "no shifts, and nothing tells when they were there: they count as there while it is open."),
+    )
+    for source, sentence in told:
+        if number := counts[source]:
+            yield f"{number} {'agent has' if number == 1 else 'agents have'} {sentence}"
 
 
 def _names(queues: Sequence[EmailQueue]) -> str:

@@ -78,11 +78,12 @@ def picture(row: WhatIf, keys: Mapping[int, int]) -> Picture:
     result = row.figures()
     outcomes = result["outcomes"]
     longest = max((each["measures"]["p95"] for each in outcomes), default=0) or 1
+    latest = max((100 - each["measures"]["in_time"] for each in outcomes), default=0) or 1
     first = outcomes[0]["measures"]
     start = None if row.is_example else row.until - timedelta(days=row.days)
     return Picture(
         _sentence(outcomes),
-        [_row(each, first, longest) for each in outcomes],
+        [_row(each, first, longest, latest) for each in outcomes],
         _desks(outcomes),
         [_story(each, keys, start) for each in result["samples"]],
         result["moved"],
@@ -106,7 +107,7 @@ def _sentence(outcomes: list[dict[str, Any]]) -> str:
     )
 
 
-def _row(outcome: dict[str, Any], first: dict[str, Any], longest: float) -> Row:
+def _row(outcome: dict[str, Any], first: dict[str, Any], longest: float, latest: float) -> Row:
     found = outcome["measures"]
     is_first = found is first
 
@@ -118,7 +119,9 @@ def _row(outcome: dict[str, Any], first: dict[str, Any], longest: float) -> Row:
         outcome["name"],
         LABELS.get(outcome["name"], outcome["name"]),
         outcome["name"] in ("now", "changed"),
-        Figure(f"{found['in_time']:.1f}", found["in_time"], 0, better("in_time", 1, 0.05)),
+        Figure(
+            f"{found['in_time']:.1f}", 100 * (100 - found["in_time"]) / latest, 0, better("in_time", 1, 0.05)
+        ),
         Figure(
             f"{found['p50']:.0f} · {found['p95']:.0f}",
             100 * (found["p95"] - found["p50"]) / longest,
@@ -127,8 +130,8 @@ def _row(outcome: dict[str, Any], first: dict[str, Any], longest: float) -> Row:
         ),
         Figure(f"{found['busy']:.0f}", found["busy"]),
         Figure(f"{found['work']:.1f}", better=better("work", -1, 0.05)),
-        Figure(f"{found['weaker']:.1f}", better=better("weaker", -1, 0.05)),
-        Figure(f"{found['longest']:.1f}", better=better("longest", -1, 0.05)),
+        Figure(f"{found['weaker']:.1f}", better=better("weaker", -1, 0.2)),
+        Figure(f"{found['longest']:.1f}", better=better("longest", -1, 0.3)),
     )
 
 
