@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from agents.models import Agent
 from queues import kinds, live
 from queues.clocks import CLOCK, change_queue, start_clock, stop_clock
+from queues.finding_filed import refile
 from queues.models import Conversation, EmailQueue
 
 __all__ = [
@@ -184,6 +185,7 @@ def move(conversation: Conversation, queue: EmailQueue, now: datetime) -> None:
     conversation.queue = queue
     change_queue(conversation)
     give_back(conversation, now)
+    refile(conversation.pk, queue.pk)
     live.changed(conversation.pk, left)
 
 
