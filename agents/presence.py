@@ -15,7 +15,7 @@ from django.utils import timezone
 from agents.models import Agent
 
 HEARTBEAT_LOST = timedelta(seconds=90)
-FIELDS = ["presence", "presence_at", "seen_at", "idle_since"]
+FIELDS = ["presence", "presence_at", "seen_at", "idle_since", "away_reason", "missed_offers"]
 
 
 def set_presence(agent: Agent, presence: str, now: datetime | None = None) -> None:
@@ -29,7 +29,18 @@ def set_presence(agent: Agent, presence: str, now: datetime | None = None) -> No
     if presence == Agent.Presence.AVAILABLE and agent.presence != presence:
         agent.idle_since = now
     agent.presence, agent.presence_at, agent.seen_at = presence, now, now
+    agent.away_reason, agent.missed_offers = "", 0
     agent.save(update_fields=FIELDS)
+
+
+def set_away(agent: Agent, reason: str, now: datetime | None = None) -> None:
+    """Write that the agent is away although they said nothing; a sign of life it is not.
+
+    :param reason: as colleagues read it, such as "lunch".
+    """
+    agent.presence, agent.presence_at = Agent.Presence.AWAY, now or timezone.now()
+    agent.away_reason, agent.missed_offers = reason, 0
+    agent.save(update_fields=["presence", "presence_at", "away_reason", "missed_offers"])
 
 
 def seen(agent: Agent, now: datetime | None = None) -> str:
@@ -52,6 +63,6 @@ def expire(now: datetime | None = None) -> list[Agent]:
             .order_by("pk")
         )
         for agent in lost:
-            agent.presence, agent.presence_at = Agent.Presence.OFFLINE, now
-        Agent.objects.bulk_update(lost, ["presence", "presence_at"])
+            agent.presence, agent.presence_at, agent.away_reason = Agent.Presence.OFFLINE, now, ""
+        Agent.objects.bulk_update(lost, ["presence", "presence_at", "away_reason"])
     return lost

@@ -1,14 +1,14 @@
 """What a conversation demands, what an agent can do, and whether the two meet.
 
-What decides is pure; `teams` and `languages_of` read the rows it decides on."""
+What decides is pure; `teams` reads the rows it decides on."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count
+from django.db.models import Count, Sum
 
-from agents.models import Agent, Language
+from agents.models import Agent
 from queues import steps
 from queues.models import Conversation, EmailQueue
 from queues.steps import Step
@@ -46,14 +46,7 @@ class Candidate:
     @property
     def is_free(self) -> bool:
         """May be given one more conversation."""
-        return self.presence == Agent.Presence.AVAILABLE and self.open < self.capacity
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """Why an agent may handle a conversation; `lacks` is filled when the wait rule let them."""
-
-    lacks: tuple[str, ...] = ()
+        return self.presence == Agent.Presence.AVAILABLE and fits(self.capacity, self.open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,32 +94,26 @@ def reads(agent: Candidate, language: str) -> bool:
     return not language or agent.languages.get(language, 0) >= READING_LEVEL
 
 
-def fit(agent: Candidate, language: str, team: Team) -> Fit | None:
-    """Whether the agent may handle the team's conversations in a language now.
+def may_help(agent: Candidate, demand: Demand, team: Team, waited: int = 0) -> bool:
+    """Whether the team's wait rule lets somebody handle it who lacks something.
 
-    None: not able. With the wait rule *uncovered*, who reads the language may help when no able member is on
-    duty; what they lack is in the answer.
+    *Uncovered*: who reads the language, when no able member is on duty. *Steps*: who meets what is demanded
+    after so many minutes of waiting.
     """
-    demand = team.demand(language)
-    missing = lacks(agent, demand)
-    if not missing:
-        return Fit()
-    covered = any(member.is_on_duty and able(member, demand) for member in team.members)
-    if team.wait_rule == EmailQueue.WaitRule.UNCOVERED and not covered and reads(agent, language):
-        return Fit(missing)
-    return None
+    if team.wait_rule == EmailQueue.WaitRule.UNCOVERED:
+        covered = any(member.is_on_duty and able(member, demand) for member in team.members)
+        return not covered and reads(agent, demand.language)
+    passed = [step for step in team.steps if step.after <= waited]
+    skills, level = steps.lowered(demand.skills, demand.language_level, passed)
+    return not lacks(agent, Demand(skills, demand.language, level))
 
 
-def languages_of(agent: Candidate, team: Team) -> dict[str, Fit]:
-    """The languages, "" (none is demanded) among them, in which the agent may handle the team's mail now."""
-    tags = ["", *Language.objects.values_list("tag", flat=True)]
-    fits = {tag: fit(agent, tag, team) for tag in tags}
-    return {tag: found for tag, found in fits.items() if found is not None}
+def gap(language: str, team: Team, own: Iterable[tuple[str, int]] = ()) -> str:
+    """Why nobody can handle the team's conversations in a language now, in a sentence; "" if somebody can.
 
-
-def gap(language: str, team: Team) -> str:
-    """Why nobody can handle the team's conversations in a language now, in a sentence; "" if somebody can."""
-    demand = team.demand(language)
+    :param own: skills that the conversation demands beyond the queue.
+    """
+    demand = team.demand(language, own)
     wanted = ", ".join([f"{skill} ≥ {level}" for skill, level in demand.skills])
     wanted = ", ".join(filter(None, [wanted, f"{language} ≥ {demand.language_level}" if language else ""]))
     if not team.members:
@@ -138,7 +125,7 @@ def gap(language: str, team: Team) -> str:
     return ""
 
 
-def candidate(agent: Agent, open_count: int) -> Candidate:
+def candidate(agent: Agent, taken: int) -> Candidate:
     """The agent's row and levels as routing sees them."""
     return Candidate(
         agent_id=agent.pk,
@@ -147,7 +134,7 @@ def candidate(agent: Agent, open_count: int) -> Candidate:
         languages={row.language_id: row.level for row in agent.language_levels.all()},
         presence=agent.presence,
         capacity=agent.capacity,
-        open=open_count,
+        open=taken,
         idle_since=agent.idle_since,
     )
 
@@ -162,7 +149,7 @@ def teams(queue_ids: Iterable[int]) -> dict[int, Team]:
             "members__language_levels",
         )
     )
-    counts = open_counts({member.pk for queue in queues for member in queue.members.all()})
+    counts = open_units({member.pk for queue in queues for member in queue.members.all()})
     return {queue.pk: _team(queue, counts) for queue in queues}
 
 
@@ -183,3 +170,14 @@ def open_counts(agent_ids: Iterable[int]) -> dict[int, int]:
     """How many conversations each agent has open: assigned, neither pending nor snoozed."""
     rows = Conversation.objects.filter(agent__in=list(agent_ids), state=Conversation.State.ASSIGNED)
     return dict(rows.order_by().values_list("agent").annotate(Count("pk")))
+
+
+def open_units(agent_ids: Iterable[int]) -> dict[int, int]:
+    """How much of each agent's capacity is taken by what is assigned; pending and snoozed take none."""
+    rows = Conversation.objects.filter(agent__in=list(agent_ids), state=Conversation.State.ASSIGNED)
+    return dict(rows.order_by().values_list("agent").annotate(Sum("queue__weight")))
+
+
+def fits(capacity: int, taken: int, weight: int = 1) -> bool:
+    """Whether one more conversation of this weight may be given; the first one may be larger than all."""
+    return capacity > 0 and (taken + weight <= capacity or taken == 0)

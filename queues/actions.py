@@ -30,10 +30,10 @@ from queues.later import cancel, schedule, send_now
 from queues.letters import Recipients, Reply, answered, computed_recipients
 from queues.merging import merge
 from queues.models import Conversation, EmailQueue, Note
-from queues.notes import write_note
 from queues.ownership import (
     check_able,
     check_free,
+    check_may_choose,
     check_open,
     check_works_in,
     holder,
@@ -111,6 +111,7 @@ def take(actor: User, conversation: Conversation, *, take_over: bool = False) ->
     check_open(row)
     if not take_over:
         check_free(actor, row)
+    check_may_choose(actor, row, agent)
     lacking = check_able(actor, agent, row)
     owner = holder(row)
     states.hand_to(row, agent, timezone.now())
@@ -123,7 +124,7 @@ def take(actor: User, conversation: Conversation, *, take_over: bool = False) ->
 
 
 def take_next(actor: User, queue: EmailQueue | None = None) -> Conversation | None:
-    """Take what is due first among all that the user can handle; None when there is nothing.
+    """Take what routing puts first among all that the user can handle; None when there is nothing.
 
     Raises:
         ActionRefused: the user has as many open as the capacity says.
@@ -136,7 +137,7 @@ def take_next(actor: User, queue: EmailQueue | None = None) -> Conversation | No
         return routing.next_for(agent, queues, Kind.TAKEN, actor)
     except routing.AtCapacity as full:
         raise ActionRefused(
-            f"You have {full.agent.open} open, and your capacity is {full.agent.capacity}: answer, snooze "
+            f"You have {full.taken} open, and your capacity is {full.agent.capacity}: answer, snooze "
             "or give back one of them first."
         ) from full
 
@@ -217,7 +218,7 @@ def _write_note(actor: User, conversation: Conversation, text: str) -> Note:
         raise ActionRefused("The note is empty: write something first.")
     if len(text) > LONGEST_NOTE:
         raise ActionRefused(f"The note is too long: at most {LONGEST_NOTE:,} characters.")
-    return write_note(conversation, actor, clean_text(text).strip())
+    return Note.objects.create(conversation=conversation, user=actor, text=clean_text(text).strip())
 
 
 @whole

@@ -75,6 +75,14 @@ def plan(conversation: Conversation) -> None:
     conversation.escalate_at = min(times, default=None)
 
 
+def waited(conversation: Conversation, now: datetime | None = None) -> int:
+    """For how many minutes of opening hours it has been our turn."""
+    if conversation.due_tick is None or conversation.target is None:
+        return 0
+    tick = hours.of(conversation.queue).tick(now or timezone.now())
+    return tick - (conversation.due_tick - conversation.target)
+
+
 def end_turn(conversation: Conversation, agent: Agent | None, now: datetime, *, is_answered: bool) -> None:
     """Write down how the promise was kept; call it before the clock is stopped."""
     if conversation.due_at is None or conversation.waiting_since is None:

@@ -61,6 +61,8 @@ def say(agent: Agent, wanted: str, reason: str = "") -> None:
     agent.save(update_fields=["away_reason"])
     if agent.presence == Agent.Presence.OFFLINE:
         waking.return_unbegun(agent.pk)
+        waking.release_kept(agent.pk)
+        nudges.left(agent)
     elif agent.presence == Agent.Presence.AVAILABLE:
         nudges.freed(agent)
     live.presence_changed(agent)

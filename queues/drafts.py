@@ -12,6 +12,7 @@ from mailcore.clean import clean_file_name, clean_text
 from mailcore.compose import OutFile
 from mailcore.parse import PartNotFound, part_bytes
 from mailcore.pictures import picture_type
+from queues import offers
 from queues.capacity import MOST_FILES, room
 from queues.models import Conversation, Draft, DraftFile, Message
 from queues.ownership import lock_for, profile
@@ -48,6 +49,7 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
     if row.messages.filter(compose_token=str(mark)).exists():
         raise ActionRefused("This answer was sent already.")
     agent = profile(actor)
+    offers.accept(row, agent)
     if row.drafts.filter(agent=agent, is_outside=is_outside, send_at__isnull=False).exists():
         raise ActionRefused("This answer waits for its time: choose “Edit” to change it.")
     if len(text) > LONGEST_TEXT:

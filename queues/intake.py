@@ -36,7 +36,6 @@ from queues import (
     tasks,
 )
 from queues.enclosures import keep, split_files
-from queues.finding_filed import filed, sheet_of
 from queues.history import Kind, note_event
 from queues.letters import own_addresses, write_acknowledgement
 from queues.matching import Match
@@ -45,6 +44,7 @@ from queues.naming import answers_us, ids_of
 from queues.posting import Posting, keep_attachments, people, post, preview, sender_of, track
 from queues.refusals import ActionRefused
 from queues.reserved import add_conversation, add_message
+from queues.search import vector
 
 logger = logging.getLogger(__name__)
 
@@ -223,6 +223,7 @@ def _message(mail: ParsedMail, raw: RawMail, received_at: datetime) -> Message:
         references=list(mail.references),
         defects=list(mail.defects),
         raw=raw,
+        search=vector(_searched(mail)),
         sent_at=mail.date or received_at,
         created_at=received_at,
     )
@@ -238,7 +239,6 @@ def _original(mail: ParsedMail) -> dict[str, str]:
 
 def _keep(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
     message.conversation = conversation
-    message.search = filed(sheet_of(message, conversation.queue_id, *_searched(mail)))
     add_message(message)
     if mail.attachments:
         keep_attachments(message, mail.attachments)
@@ -248,10 +248,17 @@ def _sent_files(mail: ParsedMail) -> list[AttachmentPart]:
     return split_files(mail.attachments, is_signed=mail.protection == "signed")[0]
 
 
-def _searched(mail: ParsedMail) -> tuple[list[str], list[str]]:
-    """The names of its files, and what else it is found by."""
+def _searched(mail: ParsedMail) -> list[str]:
+    everybody = (mail.from_, *mail.to, *mail.cc)
     names = [attachment.name for attachment in mail.attachments]
-    return names, [text for event in mail.invitations for text in (event.summary, event.location)]
+    names += [text for event in mail.invitations for text in (event.summary, event.location)]
+    return [
+        mail.subject,
+        *map(str, everybody),
+        mail.text[: mail.quote_at],
+        *names,
+        mail.text[mail.quote_at :],
+    ]
 
 
 def _show(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
@@ -272,7 +279,7 @@ def _answered(conversation: Conversation, message: Message, mail: ParsedMail) ->
     who = mail.from_.name or mail.from_.email or "The customer"
     if message.is_outside:
         _our_turn(conversation, message.created_at)
-        sentence = f"{who}, who was asked about it, answered; {_where(conversation)}."
+        sentence = f"{who}, who was asked about it, answered; {states.where(conversation)}."
         note_event(conversation, Kind.ANSWERED_OUTSIDE, sentence, data={"message": message.pk})
         return
     if seen and conversation.language_confidence < SURE:
@@ -282,7 +289,9 @@ def _answered(conversation: Conversation, message: Message, mail: ParsedMail) ->
     before = State(conversation.state)
     _our_turn(conversation, message.created_at)
     if before not in (State.WAITING, State.ASSIGNED, State.HELD):
-        note_event(conversation, Kind.RECEIVED, f"{who} wrote; {_where(conversation)}.", data={"was": before})
+        note_event(
+            conversation, Kind.RECEIVED, f"{who} wrote; {states.where(conversation)}.", data={"was": before}
+        )
 
 
 def _our_turn(conversation: Conversation, since: datetime) -> None:
@@ -297,10 +306,6 @@ def _our_turn(conversation: Conversation, since: datetime) -> None:
         states.come_back(conversation, timezone.now())
 
 
-def _where(conversation: Conversation) -> str:
-    return f"it is with {conversation.agent}" if conversation.agent else f"it waits in {conversation.queue}"
-
-
 def _returned(conversation: Conversation, message: Message, bounce: Bounce, sent_id: int) -> None:
     """A mail of ours did not arrive: the customer still waits."""
     loss = bounces.note(conversation, bounce, sent_id, message.created_at)
@@ -310,7 +315,7 @@ def _returned(conversation: Conversation, message: Message, bounce: Bounce, sent
     note_event(
         conversation,
         Kind.BOUNCED,
-        f"{loss.sentence} Check the address; {_where(conversation)}.",
+        f"{loss.sentence} Check the address; {states.where(conversation)}.",
         data={"message": loss.message.pk, "recipients": loss.recipients, "status": bounce.status},
     )
 
@@ -382,7 +387,11 @@ def _may_be_acknowledged(conversation: Conversation, mail: ParsedMail) -> bool:
 
 def _announce(conversation: Conversation) -> None:
     live.changed(conversation.pk, conversation.queue_id, conversation.agent_id)
-    if conversation.state == State.WAITING and conversation.queue.mode == EmailQueue.Mode.PUSH:
+    if conversation.state != State.WAITING:
+        return
+    if conversation.queue.mode == EmailQueue.Mode.NOTIFY:
+        announce(tasks.tell, conversation_id=conversation.pk)
+    elif conversation.queue.mode == EmailQueue.Mode.PUSH:
         topic = f"queues.dispatch {conversation.queue_id}"  # once for all mails of a batch
         if not noted(topic):
             note(topic, answer=True)

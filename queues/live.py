@@ -14,7 +14,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -51,7 +51,7 @@ class Publisher:
     def __init__(self) -> None:
         self._quiet_until = 0.0
 
-    def publish(self, event: Mapping[str, int | None]) -> None:
+    def publish(self, event: Mapping[str, int | list[int] | None]) -> None:
         """Send one hint; a Redis that is down is logged, and left alone for some seconds."""
         if time.monotonic() < self._quiet_until:
             return
@@ -73,6 +73,12 @@ def changed(conversation_id: int, queue_id: int, agent_id: int | None = None) ->
     """
     event = {"conversation": conversation_id, "queue": queue_id, "agent": agent_id}
     transaction.on_commit(lambda: publisher.publish(event), robust=True)
+
+
+def waits_for(conversation_id: int, queue_id: int, agent_ids: Sequence[int]) -> None:
+    """Tell these agents that a conversation waits which they could take; their desks pick it by the ids."""
+    event = {"conversation": conversation_id, "queue": queue_id, "agent": None, "waits_for": list(agent_ids)}
+    transaction.on_commit(partial(publisher.publish, event), robust=True)
 
 
 def presence_changed(agent: Agent) -> None:

@@ -5,7 +5,8 @@ from django.contrib.auth.models import User
 from agents.models import Agent
 from agents.rights import is_administrator, is_supervisor, working_agent
 from queues import states
-from queues.abilities import fit, lacks, teams
+from queues.abilities import lacks, may_help, teams
+from queues.clocks import waited
 from queues.models import Conversation, EmailQueue, Message
 from queues.refusals import ActionRefused
 
@@ -102,14 +103,27 @@ def check_let_go(conversation: Conversation) -> None:
         raise ActionRefused(f"#{conversation.number} is held: let it go first.")
 
 
+def check_may_choose(actor: User, conversation: Conversation, agent: Agent) -> None:
+    """Refuse who picks from the list where routing decides; supervisors may, and who it is kept for."""
+    if conversation.queue.allow_picking or conversation.state != State.WAITING or is_supervisor(actor):
+        return
+    if conversation.reserved_for_id != agent.pk:
+        raise ActionRefused(
+            f"In “{conversation.queue}” everybody gets what is first in line: use “Take next”, or ask a "
+            "supervisor to give you this one."
+        )
+
+
 def check_able(actor: User, agent: Agent, conversation: Conversation) -> tuple[str, ...]:
     """Refuse an agent who lacks what the conversation demands; return what a supervisor or a helper lacks."""
     team = teams([conversation.queue_id])[conversation.queue_id]
     member = team.member(agent.pk)
     if member is None:  # an administrator
         return ()
-    missing = lacks(member, team.demand(conversation.language))
-    if fit(member, conversation.language, team) is None and not is_supervisor(actor):
+    own = conversation.skill_demands.values_list("skill__name", "level")
+    demand = team.demand(conversation.language, own)
+    missing = lacks(member, demand)
+    if missing and not may_help(member, demand, team, waited(conversation)) and not is_supervisor(actor):
         raise ActionRefused(
             f"#{conversation.number} needs {', '.join(missing)}, which {agent} doesn't have: "
             "leave it to a colleague, or ask a supervisor to assign it."

@@ -59,6 +59,11 @@ class Line:
     after: int = 0
     lacks: tuple[str, ...] = ()
 
+    @property
+    def base_ratio(self) -> float:
+        """The ratio as it is written down; what one's own customer takes off it is the rule's."""
+        return round(self.head.ratio / (policy.OWN if self.is_own else 1), 4)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
@@ -88,7 +93,7 @@ class Reason:
             "level": self.line.level,
             "left": head.minutes_left,
             "target": head.target,
-            "ratio": _base(self.line),
+            "ratio": self.line.base_ratio,
             "own": self.line.is_own,
             "scarcity": head.scarcity,
             "effective": round(head.effective, 1),
@@ -113,18 +118,13 @@ class Reason:
         return found
 
 
-def _base(line: Line) -> float:
-    """The ratio as it is written down; what one's own customer takes off it is the rule's."""
-    return round(line.head.ratio / (policy.OWN if line.is_own else 1), 4)
-
-
 def _head(line: Line) -> list[Any]:
     head = line.head
     return [
         head.conversation_id,
         head.minutes_left,
         head.target,
-        _base(line),
+        line.base_ratio,
         int(line.is_own),
         head.scarcity,
         _seconds(head.waiting_since),

@@ -29,6 +29,7 @@ from queues.ownership import (
     check_able,
     check_free,
     check_let_go,
+    check_may_choose,
     check_works_in,
     holder,
     lock_for,
@@ -43,7 +44,7 @@ from queues.summary import SUMMED_UP, kept, sum_up
 from queues.transactions import whole
 
 State = Conversation.State
-RESTORED = ["state", "agent_id", "last_agent_id"]
+RESTORED = ["state", "agent_id", "last_agent_id", "answered_by_id"]
 WRITTEN = (Kind.REPLIED, Kind.ASKED)
 RESTORED_CLOCK = ["due_tick", "target", "is_due_kept", "escalated", "resolve_left"]
 RESTORED_TIMES = [
@@ -91,6 +92,7 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
         note_event(row, Kind.ASKED, f"{agent} wrote to {whom} about it.", actor, data)
         live.changed(row.pk, row.queue_id, row.agent_id)
         return message
+    row.answered_by = agent
     _rest(row, agent, answer.close)
     note_event(row, Kind.REPLIED, f"{agent} answered.", actor, data)
     tell_siblings(row, message, f"{agent} answered it in #{row.number} ({row.queue}).", actor)
@@ -156,6 +158,7 @@ def take_first(actor: User, conversation: Conversation, agent: Agent) -> None:
     owner = holder(conversation)
     if owner is not None and owner.pk == agent.pk:
         return
+    check_may_choose(actor, conversation, agent)
     lacking = check_able(actor, agent, conversation)
     states.hand_to(conversation, agent, timezone.now())
     over = f" over from {owner}" if owner else ""
@@ -281,6 +284,7 @@ def _start(actor: User, queue: EmailQueue, subject: str, answer: Reply, token: s
     )
     message = post(conversation, posting)
     before = _snapshot(conversation)
+    conversation.answered_by = agent
     _rest(conversation, agent, answer.close)
     data = {"message": message.pk, "typed": letter.typed, "before": before, "asked": asked(answer, subject)}
     note_event(conversation, Kind.REPLIED, f"{agent} wrote.", actor, data)

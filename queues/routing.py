@@ -1,207 +1,191 @@
-"""Who gets which conversation.
+"""Who gets which conversation: the rule *time left* (`policy`), with a claim around it.
 
-The rule, for now: of the conversations whose demands an agent meets, the one that is due first. `choose` and
-`choose_agent` decide and are pure; `next_for` (pick) and `dispatch` (push) put a claim around them:
+    lock the agent's row → still free? → heads of the lines → fewest effective minutes first
+    → the first that nobody else holds → assign, count, Event → commit
 
-    lock the agent's row → still free? → heads of the queues → first that nobody else holds → assign, Event
-
-Two dispatchers, a retry or a crash can't give a conversation away twice: the row is claimed with SKIP LOCKED
-while it waits. All dispatchers are equal.
+An agent who gets free takes what `lines.heads` puts first (`offer`, `next_for`). A conversation that has come
+goes to who fits nearly best and is idle longest (`dispatch`). Two dispatchers, a retry or a crash can't give
+a conversation away twice: its row is claimed with SKIP LOCKED while it waits, and the locked row of the agent
+holds the capacity. All dispatchers are equal, and everything is one transaction, so a dead one leaves nothing
+behind. The clock is the database's.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
-from django.db import transaction
-from django.utils import timezone
+from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from agents.models import Agent
-from queues import states
-from queues.abilities import Candidate, Fit, Team, languages_of, teams
+from queues import kinds, lines, standing, states
+from queues.abilities import fits, open_units
 from queues.history import Kind, note_event
+from queues.lines import Place
 from queues.models import Conversation, EmailQueue
-from queues.reasons import explain, replay
+from queues.policy import choose, choose_agent
+from queues.reasons import Line, Reason, explain, replay
+from queues.standing import Arrival
 
-__all__ = ["AtCapacity", "choose", "choose_agent", "dispatch", "explain", "next_for", "offer", "replay"]
+__all__ = [
+    "AtCapacity", "Wish", "choose", "choose_agent", "clock", "dispatch", "explain", "next_for", "offer",
+    "replay", "waiting_for",
+]  # fmt: skip
 
-RULE = "due-first-1"
-HEADS = 10  # read from each queue: as many dispatchers can be busy with one queue at once
+DEPTH = 3  # of each line: as many dispatchers can be busy with one line at once
 ROUNDS = 3
 State = Conversation.State
 
 
 class AtCapacity(Exception):
-    """The agent has as many conversations open as they may be given."""
+    """The agent has as much open as they may be given."""
 
-    def __init__(self, agent: Candidate) -> None:
-        self.agent = agent
-        super().__init__(f"{agent.name} has {agent.open} of {agent.capacity} conversations open")
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A waiting conversation that the agent may get."""
-
-    conversation_id: int
-    number: int
-    queue_id: int
-    language: str
-    due_at: datetime
-    fit: Fit
+    def __init__(self, agent: Agent, taken: int) -> None:
+        self.agent, self.taken = agent, taken
+        super().__init__(f"{agent} has {taken} of {agent.capacity} open")
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why: everything the decision looked at, so that it can be replayed and told."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Who gets something, out of which queues, and how the history calls it.
 
-    agent: Candidate
-    head: Head
-    team: Team
-    minutes_left: int
-    others: int
-    runner_up: Head | None = None
+    :param kind: taken (the agent asked for it) or offered (pushed).
+    :param arrival: a conversation that has come, and who was free for it: the agent first.
+    """
 
-    def sentence(self) -> str:
-        """For the agent and the supervisor."""
-        due = (
-            f"due in {self.minutes_left} min" if self.minutes_left >= 0 else f"{-self.minutes_left} min late"
-        )
-        parts = [f"{self.agent.name} got it: first of {self.others + 1} by due time ({due})."]
-        if self.head.fit.lacks:
-            parts.append(
-                f"No able agent is on duty; {self.agent.name} lacks {', '.join(self.head.fit.lacks)}."
-            )
-        if self.runner_up:
-            parts.append(f"Next in line was #{self.runner_up.number}.")
-        return " ".join(parts)
-
-    def data(self) -> dict[str, Any]:
-        """The inputs, as they are stored."""
-        demand = self.team.demand(self.head.language)
-        return {
-            "rule": RULE,
-            "agent": self.agent.agent_id,
-            "queue": self.team.queue_id,
-            "skills": dict(demand.skills),
-            "language": demand.language,
-            "language_level": demand.language_level,
-            "due_at": self.head.due_at.isoformat(),
-            "minutes_left": self.minutes_left,
-            "open": self.agent.open,
-            "capacity": self.agent.capacity,
-            "uncovered": list(self.head.fit.lacks),
-            "considered": self.others + 1,
-            "runner_up": self.runner_up.conversation_id if self.runner_up else None,
-        }
+    agent: Agent
+    queue_ids: Sequence[int]
+    kind: Kind = Kind.TAKEN
+    user: User | None = None
+    arrival: Arrival | None = None
 
 
-def choose(heads: Sequence[Head]) -> list[Head]:
-    """The order in which an agent gets these: due first, then the oldest."""
-    return sorted(heads, key=lambda head: (head.due_at, head.conversation_id))
-
-
-def choose_agent(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """The order in which free agents are given something: idle longest first."""
-    far = datetime.max.replace(tzinfo=UTC)
-    return sorted(
-        (candidate for candidate in candidates if candidate.is_free),
-        key=lambda candidate: (candidate.open, candidate.idle_since or far, candidate.agent_id),
-    )
+def clock() -> datetime:
+    """Now, as the database has it: dispatchers on several machines must agree."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (now,) = cursor.fetchone()
+    moment: datetime = now
+    return moment
 
 
 def next_for(
     agent: Agent, queue_ids: Iterable[int], kind: Kind = Kind.TAKEN, user: User | None = None
 ) -> Conversation | None:
-    """Give the agent the next conversation of these queues, if there is one that they can handle.
-
-    :param kind: how the history calls it: taken (asked for) or offered (pushed).
+    """Give the agent what is first for them in these queues, if there is anything.
 
     Raises:
         AtCapacity: they have enough open already.
     """
+    wanted = list(queue_ids)
+    kinds.refresh(wanted)
     with transaction.atomic():
-        locked = Agent.objects.select_for_update(of=("self",), no_key=True).get(pk=agent.pk)
-        found = teams(queue_ids)
-        members = [team.member(locked.pk) for team in found.values()]
-        me = next((member for member in members if member is not None), None)
-        if me is None:
-            return None
-        if me.open >= me.capacity:
-            raise AtCapacity(me)
-        return _first_claimed(locked, me, list(found.values()), kind, user)
+        locked = _locked(agent.pk).get()
+        return _serve(Wish(agent=locked, queue_ids=wanted, kind=kind, user=user))
 
 
-def offer(agent_id: int) -> Conversation | None:
-    """Push the next conversation to an agent who is available and below capacity."""
+def offer(agent_id: int, arrival: Arrival | None = None) -> Conversation | None:
+    """Push the next conversation to an agent who is available and below capacity.
+
+    :param arrival: why this agent: a conversation that waited while they were free.
+    """
     with transaction.atomic():
-        rows = Agent.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-        agent = rows.filter(pk=agent_id, presence=Agent.Presence.AVAILABLE, user__is_active=True).first()
+        rows = _locked(agent_id, skip_locked=True)
+        agent = rows.filter(presence=Agent.Presence.AVAILABLE, user__is_active=True).first()
         if agent is None:  # not there, or another dispatcher is serving them now
             return None
         push = agent.queues.filter(mode=EmailQueue.Mode.PUSH).values_list("pk", flat=True)
         try:
-            return next_for(agent, list(push), Kind.OFFERED)
+            return _serve(Wish(agent=agent, queue_ids=list(push), kind=Kind.OFFERED, arrival=arrival))
         except AtCapacity:
             return None
 
 
+def _locked(agent_id: int, *, skip_locked: bool = False) -> QuerySet[Agent]:
+    rows = Agent.objects.select_for_update(of=("self",), no_key=True, skip_locked=skip_locked)
+    return rows.select_related("user").filter(pk=agent_id)
+
+
 def dispatch(queue_id: int) -> int:
-    """Give what waits in a push queue to its free members; return how many conversations were given."""
+    """Give what waits in a push queue to its free members; return how many conversations were given.
+
+    Of those who are free, the one for whom it is meant gets what is first for *them*, which may be another
+    conversation that waits: nobody passes over a more pressing one because a new one came.
+    """
+    kinds.fill()
+    queue = (
+        EmailQueue.objects.select_related("calendar").filter(pk=queue_id, mode=EmailQueue.Mode.PUSH).first()
+    )
     given = 0
-    while Conversation.objects.filter(queue=queue_id, state=State.WAITING).exists():
-        team = teams([queue_id]).get(queue_id)
-        free = choose_agent(team.members) if team else []
-        round_ = sum(offer(candidate.agent_id) is not None for candidate in free)
-        given += round_
-        if not round_:
+    busy: set[int] = set()  # with another dispatcher, or nothing for them could be claimed
+    while queue is not None:
+        arrival = standing.first_to_give(queue, clock(), busy)
+        if arrival is None:
             break
+        agent_id = arrival.free[0].agent_id
+        if offer(agent_id, arrival) is None:
+            busy.add(agent_id)
+        else:
+            given += 1
     return given
 
 
-def _first_claimed(
-    agent: Agent, me: Candidate, found: list[Team], kind: Kind, user: User | None
-) -> Conversation | None:
-    for _ in range(ROUNDS):  # all heads can be in the hands of others for a moment
-        heads = choose([head for team in found for head in _heads(me, team)])
-        for place, head in enumerate(heads):
-            conversation = _claim(head)
+def waiting_for(agent: Agent, queue_ids: Iterable[int], depth: int = 1) -> list[Line]:
+    """What the agent would get next in these queues, in order; nothing is locked or given."""
+    now = clock()
+    where = lines.places(EmailQueue.objects.select_related("calendar").filter(pk__in=list(queue_ids)), now)
+    return lines.heads(agent.pk, where, now, depth)
+
+
+def _serve(wish: Wish) -> Conversation | None:
+    """Give the first that can be claimed; the agent's row is locked."""
+    agent, now = wish.agent, clock()
+    taken = open_units([agent.pk]).get(agent.pk, 0)
+    queues = EmailQueue.objects.select_related("calendar").filter(pk__in=wish.queue_ids, members=agent.pk)
+    where = lines.places(queues, now)
+    if where and not fits(agent.capacity, taken):
+        raise AtCapacity(agent, taken)
+    where = {pk: place for pk, place in where.items() if fits(agent.capacity, taken, place.weight)}
+    for _ in range(ROUNDS if where else 0):  # all heads can be in the hands of others for a moment
+        found = lines.heads(agent.pk, where, now, DEPTH)
+        for at, line in enumerate(found):
+            conversation = _claim(line, agent)
             if conversation is not None:
-                runner_up = heads[place + 1] if place + 1 < len(heads) else None
-                team = next(team for team in found if team.queue_id == head.queue_id)
-                _give(conversation, agent, _reason(me, head, team, len(heads) - 1, runner_up), kind, user)
+                _give(wish, conversation, found[at:], where, now)
                 return conversation
-        if not heads:
+        if not found:
             break
     return None
 
 
-def _heads(me: Candidate, team: Team) -> list[Head]:
-    fits = languages_of(me, team)
-    rows = Conversation.objects.filter(queue=team.queue_id, state=State.WAITING, language__in=list(fits))
-    fields = ("pk", "number", "queue_id", "language", "due_at", "created_at")
-    return [
-        Head(pk, number, queue_id, language, due_at or created_at, fits[language])
-        for pk, number, queue_id, language, due_at, created_at in rows.order_by("due_tick", "pk").values_list(
-            *fields
-        )[:HEADS]
-    ]
-
-
-def _claim(head: Head) -> Conversation | None:
-    row = states.lock_free(head.conversation_id)
-    if row is None or row.state != State.WAITING or row.queue_id != head.queue_id:
+def _claim(line: Line, agent: Agent) -> Conversation | None:
+    row = states.lock_free(line.head.conversation_id)
+    if row is None or row.state != State.WAITING or (row.kind_id or 0) != line.kind_id:
         return None
-    return row if row.language == head.language else None
+    if row.queue_id != line.queue_id or row.reserved_for_id not in (None, agent.pk):
+        return None
+    return None if agent.pk in row.missed_by else row
 
 
-def _reason(me: Candidate, head: Head, team: Team, others: int, runner_up: Head | None) -> Reason:
-    left = (head.due_at - timezone.now()) // timedelta(minutes=1)
-    return Reason(me, head, team, left, others, runner_up)
-
-
-def _give(conversation: Conversation, agent: Agent, reason: Reason, kind: Kind, user: User | None) -> None:
-    states.hand_to(conversation, agent, timezone.now())
-    note_event(conversation, kind, reason.sentence(), user, reason.data())
+def _give(
+    wish: Wish, conversation: Conversation, found: Sequence[Line], where: dict[int, Place], now: datetime
+) -> None:
+    line, others = found[0], found[1:]
+    is_arrival = wish.arrival is not None and wish.arrival.conversation_id == conversation.pk
+    reason = Reason(
+        agent_id=wish.agent.pk,
+        name=str(wish.agent),
+        tick=where[line.queue_id].tick,
+        line=line,
+        others=others,
+        considered=len(found),
+        rank=standing.rank(line),
+        fit_better=standing.fit_better(others[0]) if others else 0,
+        free=wish.arrival.free if wish.arrival and is_arrival else (),
+    )
+    is_pushed = wish.kind == Kind.OFFERED
+    within = timedelta(seconds=conversation.queue.accept_seconds) if is_pushed else None
+    states.hand_to(conversation, wish.agent, now, within)
+    data = reason.data()
+    note_event(conversation, wish.kind, explain(data), wish.user, data)

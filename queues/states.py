@@ -8,15 +8,17 @@ then only conversations that nobody holds.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from agents.models import Agent
-from queues import kinds, live
+from agents.rights import is_administrator
+from queues import hours, kinds, live, policy
+from queues.abilities import fits, open_units
 from queues.clocks import CLOCK, change_queue, start_clock, stop_clock
-from queues.finding_filed import refile
 from queues.models import Conversation, EmailQueue
 
 __all__ = [
@@ -118,6 +120,7 @@ def give_back(conversation: Conversation, now: datetime) -> None:
     freed = conversation.agent_id
     conversation.last_agent_id = freed or conversation.last_agent_id
     conversation.state, conversation.agent = State.WAITING, None
+    _clear_offer(conversation)
     conversation.snoozed_until = conversation.assigned_at = conversation.closed_at = None
     conversation.kind_id = kinds.of(conversation)
     start_clock(conversation, now, conversation.queue.next_response)
@@ -131,29 +134,92 @@ def let_go(conversation: Conversation, now: datetime) -> None:
     give_back(conversation, now)
 
 
-def hand_to(conversation: Conversation, agent: Agent, now: datetime) -> None:
-    """→ assigned to this agent."""
+def hand_to(
+    conversation: Conversation, agent: Agent, now: datetime, accept_within: timedelta | None = None
+) -> None:
+    """→ assigned to this agent.
+
+    :param accept_within: routing pushed it: how long the agent has to open it, zero for no limit; None when
+        the agent asked for it or a person decided.
+    """
     freed = conversation.agent_id if conversation.agent_id != agent.pk else None
     conversation.last_agent_id = freed or conversation.last_agent_id
     conversation.state, conversation.agent, conversation.assigned_at = State.ASSIGNED, agent, now
     conversation.snoozed_until = conversation.closed_at = None
+    _clear_offer(conversation)
+    if accept_within is not None:
+        conversation.offered_at, conversation.accepted_at = now, None
+        conversation.accept_by = now + accept_within if accept_within else None
     start_clock(conversation, now, conversation.queue.next_response)
     save(conversation, MOVED)
     _idle(now, freed=freed, busy=agent.pk)
 
 
+def _clear_offer(conversation: Conversation) -> None:
+    conversation.reserved_for = conversation.reserved_until = None
+    conversation.offered_at = conversation.accept_by = conversation.accepted_at = None
+
+
 def come_back(conversation: Conversation, now: datetime) -> None:
-    """→ assigned to the agent it had, while that one is on duty; else → waiting."""
+    """→ assigned to the agent it had if that one has room, else → waiting, kept for them for a while.
+
+    Who is away or has enough to do may come to it in time: that is worth a part of the target, as nobody else
+    knows the matter. Who is offline keeps nothing.
+    """
     agent = conversation.agent
-    if agent is not None and agent.presence != Agent.Presence.OFFLINE and agent.user.is_active:
-        hand_to(conversation, agent, now)
-    else:
+    if agent is None or agent.presence == Agent.Presence.OFFLINE or not _works_in(agent, conversation.queue):
         give_back(conversation, now)
+        return
+    lock_agents(conversation)
+    agent.refresh_from_db(fields=["presence"])
+    if agent.presence == Agent.Presence.AVAILABLE and has_room(agent, conversation.queue):
+        hand_to(conversation, agent, now)
+        return
+    give_back(conversation, now)
+    _keep(conversation, agent, now)
+
+
+def _works_in(agent: Agent, queue: EmailQueue) -> bool:
+    if not agent.user.is_active:
+        return False
+    return is_administrator(agent.user) or queue.members.filter(pk=agent.pk).exists()
+
+
+def has_room(agent: Agent, queue: EmailQueue) -> bool:
+    """Whether routing may give the agent one more conversation of this queue; the agent should be locked."""
+    return fits(agent.capacity, open_units([agent.pk]).get(agent.pk, 0), queue.weight)
+
+
+def _keep(conversation: Conversation, agent: Agent, now: datetime) -> None:
+    """Let it wait for one agent alone, for a part of the target."""
+    queue, target = conversation.queue, conversation.target or 0
+    on_duty = agent.presence != Agent.Presence.OFFLINE
+    if conversation.due_tick is None or not target:
+        return
+    opening = hours.of(queue)
+    passed = opening.tick(now) - (conversation.due_tick - target)
+    if not policy.is_reserved(passed, target, on_duty=on_duty, share=queue.own_share):
+        return
+    until = opening.at(conversation.due_tick - target + int(queue.own_share * target))
+    if until > now:
+        conversation.reserved_for, conversation.reserved_until = agent, until
+        save(conversation, ["reserved_for", "reserved_until"])
+
+
+def where(conversation: Conversation) -> str:
+    """In whose hands it is now, as the history says it after a semicolon."""
+    if conversation.agent is not None:
+        return f"it is with {conversation.agent}"
+    if conversation.reserved_for is None or conversation.reserved_until is None:
+        return f"it waits in {conversation.queue}"
+    until = timezone.localtime(conversation.reserved_until).strftime("%H:%M")
+    return f"it is kept for {conversation.reserved_for} until {until}"
 
 
 def await_customer(conversation: Conversation, now: datetime) -> None:
     """→ pending: we have answered."""
     conversation.snoozed_until = conversation.closed_at = None
+    conversation.missed_by = []
     stop_clock(conversation)
     _rest(conversation, State.PENDING, now)
 
@@ -161,6 +227,7 @@ def await_customer(conversation: Conversation, now: datetime) -> None:
 def finish(conversation: Conversation, now: datetime) -> None:
     """→ closed."""
     conversation.snoozed_until, conversation.closed_at = None, now
+    conversation.missed_by = []
     stop_clock(conversation)
     _rest(conversation, State.CLOSED, now)
 
@@ -174,6 +241,7 @@ def sleep(conversation: Conversation, until: datetime, now: datetime) -> None:
 def _rest(conversation: Conversation, state: Conversation.State, now: datetime) -> None:
     """A state that takes none of the agent's capacity; the agent stays who it comes back to."""
     conversation.state = state
+    _clear_offer(conversation)
     conversation.last_agent_id = conversation.agent_id or conversation.last_agent_id
     save(conversation, MOVED)
     _idle(now, freed=conversation.agent_id)
@@ -185,7 +253,6 @@ def move(conversation: Conversation, queue: EmailQueue, now: datetime) -> None:
     conversation.queue = queue
     change_queue(conversation)
     give_back(conversation, now)
-    refile(conversation.pk, queue.pk)
     live.changed(conversation.pk, left)
 
 

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from agents import presence
-from queues import escalation, kinds, later, notices, recounting, routing, waking
+from queues import escalation, kinds, later, notices, offers, recounting, routing, telling, waking
 from queues.models import Conversation, EmailQueue
 
 
@@ -12,7 +12,9 @@ from queues.models import Conversation, EmailQueue
 def sweep() -> None:
     """Every UCS_SWEEP_INTERVAL: timed answers, sleepers, presence, and what hints were lost for."""
     presence.expire()
+    offers.expire()
     waking.return_unbegun()
+    waking.release_kept()
     later.send_due(timezone.now())
     later.hint(timezone.now())
     kinds.refresh()
@@ -40,6 +42,12 @@ def keep_promises() -> None:
 def dispatch(queue_id: int) -> None:
     """Something waits in a push queue."""
     routing.dispatch(queue_id)
+
+
+@shared_task
+def tell(conversation_id: int) -> None:
+    """Something waits in a queue whose agents are told, not given."""
+    telling.tell(conversation_id)
 
 
 @shared_task

@@ -1,7 +1,9 @@
 """What time alone does to conversations: snoozed ones wake, and unbegun ones leave agents who went away."""
 
+from datetime import timedelta
+
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import BooleanField, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from agents.models import Agent
@@ -11,6 +13,7 @@ from queues.models import Conversation, Event
 
 State = Conversation.State
 BATCH = 200
+BEGUN_STAYS = timedelta(minutes=15)
 
 
 def wake_due() -> int:
@@ -27,36 +30,68 @@ def _wake(pk: int) -> bool:
     if row is None or row.state != State.SNOOZED or row.snoozed_until is None or row.snoozed_until > now:
         return False
     states.come_back(row, now)
-    note_event(row, Kind.WOKE, f"It woke, as snoozed; {_where(row)}.")
+    note_event(row, Kind.WOKE, f"It woke, as snoozed; {states.where(row)}{' again' if row.agent else ''}.")
     return True
-
-
-def _where(row: Conversation) -> str:
-    return f"it is with {row.agent} again" if row.agent else f"it waits in {row.queue}"
 
 
 def return_unbegun(agent_id: int | None = None) -> int:
     """Give back what routing gave to agents who are offline now and have begun no answer; return how many.
 
-    What an agent took by hand stays with them.
+    An answer that is begun stays for some minutes, as a browser may have been closed by mistake. What an
+    agent chose by hand, or a supervisor gave them, stays with them.
     """
-    last = Event.objects.filter(conversation=OuterRef("pk"), kind__in=ASSIGNMENTS).order_by("-pk")
-    last = last.exclude(data__has_key=MOVED_FROM)
     rows = Conversation.objects.filter(state=State.ASSIGNED, agent__presence=Agent.Presence.OFFLINE)
-    rows = rows.annotate(given=Subquery(last.values("kind")[:1])).filter(given=Kind.OFFERED)
+    rows = rows.annotate(given=_given()).filter(given=True)
     if agent_id is not None:
         rows = rows.filter(agent=agent_id)
-    return sum(_return(pk) for pk in rows.values_list("pk", flat=True)[:BATCH])
+    return sum(_return(pk) for pk in rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+
+
+def _given() -> Subquery:
+    """Whether it was routing that gave it, asked or not."""
+    last = Event.objects.filter(conversation=OuterRef("pk"), kind__in=ASSIGNMENTS).order_by("-pk")
+    last = last.exclude(data__has_key=MOVED_FROM)
+    by_rule = last.annotate(by_rule=Q(data__has_key="rule")).values("by_rule")
+    return Subquery(by_rule[:1], output_field=BooleanField())
 
 
 @transaction.atomic
 def _return(pk: int) -> bool:
+    now = timezone.now()
     row = states.lock_free(pk)
     if row is None or row.state != State.ASSIGNED or row.agent is None:
         return False
     agent = row.agent
-    if agent.presence != Agent.Presence.OFFLINE or row.drafts.filter(agent=agent).exists():
+    if agent.presence != Agent.Presence.OFFLINE:
         return False
-    states.give_back(row, timezone.now())
-    note_event(row, Kind.RETURNED, f"{agent} is offline and had not begun: it waits in {row.queue} again.")
+    is_begun = row.drafts.filter(agent=agent).exists()
+    if is_begun and agent.presence_at is not None and agent.presence_at > now - BEGUN_STAYS:
+        return False
+    states.give_back(row, now)
+    begun = f"has been offline for {BEGUN_STAYS.seconds // 60} minutes; what is written is kept"
+    why = begun if is_begun else "is offline and had not begun"
+    told = f"{agent} {why}: it waits in {row.queue} again."
+    note_event(row, Kind.RETURNED, told, data={"agent": agent.pk, "begun": is_begun})
+    return True
+
+
+def release_kept(agent_id: int | None = None) -> int:
+    """Let everybody have what was kept for an agent long enough, or whose agent has gone; return how many."""
+    kept = Conversation.objects.filter(reserved_for__isnull=False)
+    gone = Q(reserved_for__presence=Agent.Presence.OFFLINE) | Q(reserved_for__user__is_active=False)
+    rows = kept.filter(reserved_until__lte=timezone.now()) | kept.filter(gone)
+    if agent_id is not None:
+        rows = rows.filter(reserved_for=agent_id)
+    return sum(_release(pk) for pk in rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+
+
+@transaction.atomic
+def _release(pk: int) -> bool:
+    row = states.lock_free(pk)
+    if row is None or row.state != State.WAITING or row.reserved_for is None or row.reserved_until is None:
+        return False
+    if row.reserved_until > timezone.now() and row.reserved_for.presence != Agent.Presence.OFFLINE:
+        return False
+    row.reserved_for = row.reserved_until = None
+    states.save(row, ["reserved_for", "reserved_until"])
     return True

@@ -27,17 +27,12 @@ const ACTS = {
   leave: (button) => button.closest("dialog").close(),
 };
 
-/** Let buttons with data-act do what `acts` says, too. */
-export function addActs(acts) {
-  Object.assign(ACTS, acts);
-}
-
-/** Begin; `acts` as above. */
+/** Let buttons with data-act do what `acts` says, beside what all pages know. */
 export function startPage(acts = {}) {
-  addActs(acts);
+  const known = { ...ACTS, ...acts };
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-act]");
-    if (button) ACTS[button.dataset.act](button, event);
+    if (button) known[button.dataset.act](button, event);
     const refused = event.target.closest('[aria-disabled="true"][data-reason]');
     if (refused) {
       event.preventDefault();

@@ -103,8 +103,8 @@ class TestTaking:
         assert actions.take_next(alice.user) == later
         kind, sentence = last_event(first)
         assert kind == "taken"
-        assert re.match(r"Alice got it: first of 2 by due time \(due in \d min\)\.", sentence)
-        assert f"#{later.number}" in sentence
+        assert re.match(r"Alice got it: due in \d min\. Alice is the best for Support \d+", sentence)
+        assert f"Next in line was “{slow.name}”" in sentence
 
     def test_next_stops_at_the_capacity(self) -> None:
         alice = make_agent("alice")
