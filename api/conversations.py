@@ -15,7 +15,7 @@ from ninja.errors import HttpError
 from agents.models import Agent
 from api import present
 from api.auth import caller
-from api.paging import page
+from api.paging import found_page, page
 from api.shapes import (
     AnswerIn,
     AssignIn,
@@ -37,6 +37,7 @@ from crm.models import ContactAddress
 from mailcore.compose import OutFile
 from mailcore.parse import PartNotFound, part_bytes
 from queues import actions, inbox, later
+from queues.finding import TooBroad
 from queues.losses import losses
 from queues.models import Conversation, EmailQueue, Message
 from queues.siblings import siblings
@@ -94,8 +95,20 @@ def list_conversations(request: HttpRequest, wanted: Query[ConversationFilter]) 
     elif wanted.contact:
         found = found.filter(contact__addresses__email=wanted.contact.lower())
     if wanted.text:
-        found = inbox.search(found, wanted.text)
+        return searched(request, found, wanted.text)
     return page(request, found, "last_message_at", lambda page_rows: [show(row) for row in page_rows])
+
+
+def searched(request: HttpRequest, found: QuerySet[Conversation], text: str) -> dict[str, Any]:
+    """Those that match a search, as the desk finds them: the newest match first."""
+    try:
+        return found_page(
+            request, lambda limit, after: inbox.found(caller(request), found, text, limit, after), show
+        )
+    except inbox.BadCursor as error:
+        raise HttpError(400, "cursor is not one of this list: follow “next” as it is.") from error
+    except TooBroad as error:
+        raise HttpError(400, str(error)) from error
 
 
 @router.post("conversations", response={201: ConversationDetail}, by_alias=True)

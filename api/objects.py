@@ -126,6 +126,7 @@ def _sender(row: EmailSender) -> dict[str, Any]:
         "username",
         "email_address",
         "display_name",
+        "return_path",
         "sent_copy",
         "sent_folder",
     ]

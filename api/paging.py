@@ -32,10 +32,22 @@ def page(
     following = None
     if len(found) > limit:
         found = found[:limit]
-        query = request.GET.copy()
-        query["cursor"] = _write(getattr(found[-1], order), found[-1].pk, request.path)
-        following = f"{settings.BASE_URL}{request.path}?{query.urlencode()}"
+        following = _next_page(request, _write(getattr(found[-1], order), found[-1].pk, request.path))
     return {"results": show(found), "next": following}
+
+
+def found_page(
+    request: HttpRequest, find: Callable[[int, str], tuple[list[M], str]], show: Callable[[M], Any]
+) -> dict[str, Any]:
+    """One page of what a search finds; `find` takes its length and the mark after which it begins."""
+    found, mark = find(_limit(request), request.GET.get("cursor", ""))
+    return {"results": [show(row) for row in found], "next": _next_page(request, mark) if mark else None}
+
+
+def _next_page(request: HttpRequest, cursor: str) -> str:
+    query = request.GET.copy()
+    query["cursor"] = cursor
+    return f"{settings.BASE_URL}{request.path}?{query.urlencode()}"
 
 
 def _limit(request: HttpRequest) -> int:

@@ -154,7 +154,7 @@ def main() -> None:
     )
     client = Client()
     client.force_login(make_administrator("bench"))
-    for url in ("/board/", "/board/?people=300"):
+    for url in ("/board/", "/board/?people=300", "/board/skills/"):
         ask(client, url, options.rounds)
 
 

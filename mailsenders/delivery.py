@@ -16,6 +16,7 @@ from enum import Enum, auto
 from django.conf import settings
 from django.utils import timezone
 
+from mailsenders import returnpath
 from mailsenders.answers import TOO_BIG, UNKNOWN_END, Answer, Kind, Phase, Place, Verdict, classify
 from mailsenders.models import EmailSender, OutgoingRecipient
 from mailsenders.outbox import Claim, Outcome
@@ -156,13 +157,15 @@ class Delivery:
         return self._finish(str(answer), is_good=is_good, pause=pause)
 
     def _wants_a_sender(self, refusal: Refused) -> bool:
-        """Whether the empty return path may be what the server minds.
+        """Whether the return path may be what the server minds.
 
         Automatic mail has none, so that no bounce of it starts a loop (RFC 3834 3.3), but some providers let
-        nobody send for nobody.
+        nobody send for nobody; and not all take an address that names the mail.
         """
+        if self.claim.mail_from and not returnpath.is_signed(self.claim.mail_from):
+            return False
         is_final = refusal.answer.code // 100 == 5 and refusal.answer.code not in SIGN_IN_CODES
-        return not self.claim.mail_from and is_final and refusal.phase in (Phase.MAIL, Phase.RCPT, Phase.DOT)
+        return is_final and refusal.phase in (Phase.MAIL, Phase.RCPT, Phase.DOT)
 
     def _lost(self, error: Lost) -> Report:
         """The server said nothing."""

@@ -31,6 +31,11 @@ class EmailSender(models.Model):
         REPLIES = "replies", "Agents’ replies"
         ALL = "all", "All mail"
 
+    class ReturnPath(models.TextChoices):
+        PLAIN = "plain", "The sender’s address"
+        PLUS = "plus", "A signed plus-address of it"
+        DOMAIN = "domain", "A signed address at the inbound domain"
+
     name = models.CharField(max_length=200, unique=True)
     server_type = models.CharField(max_length=10, choices=ServerType, default=ServerType.STARTTLS)
     server_address = models.CharField(max_length=255)
@@ -83,6 +88,13 @@ class EmailSender(models.Model):
         db_default=3,
         validators=[MinValueValidator(1), MaxValueValidator(20)],
         help_text="At once to this server, over all our machines.",
+    )
+    return_path = models.CharField(
+        max_length=10,
+        choices=ReturnPath,
+        default=ReturnPath.PLAIN,
+        db_default=ReturnPath.PLAIN,
+        help_text="Where reports come back to: an address that names the mail tells for whom it was in vain.",
     )
     sent_copy = models.CharField(
         "copies in the Sent folder",

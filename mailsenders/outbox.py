@@ -29,7 +29,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from mailsenders import limits
+from mailsenders import limits, returnpath
 from mailsenders.answers import delay
 from mailsenders.claims import OPEN, alias, claim_many, finish_sent, is_late, start_many
 from mailsenders.domains import own_domains, weigh
@@ -76,6 +76,11 @@ SETTLED_FIELDS = (
     "alias",
 )  # fmt: skip
 
+NOT_EMPTY = "The server takes nothing without a return path: the sender's address is put in."
+UNSIGNED = (
+    "The server refused the signed return path: the sender's address is put in. If that happens with each "
+    "mail, choose another return path at the sender; its test mail shows what the server says."
+)
 LONGEST_HINT = 120  # seconds; a worker keeps in memory what it is told to do later
 
 # By name: the task module imports this one.
@@ -109,6 +114,7 @@ def enqueue(envelope: Envelope) -> OutgoingMail:
             created_by_id=envelope.created_by_id,
             copy=copy_of(envelope.sender, is_automatic=envelope.is_automatic),
         )
+        _sign_return_path(mail)
         OutgoingRecipient.objects.bulk_create(
             OutgoingRecipient(mail=mail, email=email) for email in recipients
         )
@@ -147,6 +153,7 @@ def resend(mail: OutgoingMail) -> bool:
             open_ones = locked.recipients.filter(state=RecipientState.REFUSED)
         open_ones.update(state=RecipientState.PENDING, answer="", reason="", returned_at=None, delay="")
         limits.count_doubt(locked)
+        _sign_return_path(locked)
         OutgoingMail.objects.filter(pk=mail.pk).update(
             state=State.QUEUED,
             fence=F("fence") + 1,
@@ -255,7 +262,7 @@ def put_back(claim: Claim, sentence: str = "") -> bool:
 
 
 def name_sender(claim: Claim) -> bool:
-    """Give a claim back with the sender's address as its return path: the server refused the empty one."""
+    """Give a claim back with the sender's address as its return path: the server refused another one."""
     ours = OutgoingMail.objects.filter(pk=claim.mail_id, fence=claim.fence, state=State.SENDING)
     return bool(
         ours.update(
@@ -265,7 +272,7 @@ def name_sender(claim: Claim) -> bool:
             not_before=timezone.now(),
             lease_until=None,
             data_started_at=None,
-            last_error="The server takes nothing without a return path: the sender's address is put in.",
+            last_error=UNSIGNED if claim.mail_from else NOT_EMPTY,
         )
     )
 
@@ -282,6 +289,14 @@ def sweep(now: datetime) -> int:
 
 
 # ── Steps of the above ────────────────────────────────────────────────────────────────────────────────
+
+
+def _sign_return_path(mail: OutgoingMail) -> None:
+    """Let reports come to an address that names the mail, if the sender wants that; good for a month."""
+    path = returnpath.of_mail(mail)
+    if path != mail.mail_from:
+        mail.mail_from = path
+        mail.save(update_fields=["mail_from"])
 
 
 def _ours(claim: Claim) -> OutgoingMail | None:

@@ -4,12 +4,15 @@ import re
 import socket
 from typing import Protocol
 
+from django.conf import settings
+
 from mailcore.writing import ComposeError, wire_email
 from mailsenders.networks import is_inside
 from sso import secrets
 from sso.models import SSOProvider
 
 LARGEST_PORT = 65_535
+MOST_BEFORE_PLUS = 28  # of the 64 octets of a local part (RFC 5321 4.5.3.1.1); the rest is for the mark
 HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]+")
 
 
@@ -23,6 +26,8 @@ class Settings(Protocol):
     password: str
     display_name: str
     aliases: str
+    email_address: str
+    return_path: str
 
 
 def problems(sender: Settings) -> dict[str, str]:
@@ -36,6 +41,7 @@ def problems(sender: Settings) -> dict[str, str]:
         "password": _password(sender),
         "display_name": _display_name(sender.display_name),
         "aliases": _aliases(sender.aliases),
+        "return_path": _return_path(sender),
     }
     return {name: sentence for name, sentence in found.items() if sentence}
 
@@ -97,6 +103,22 @@ def _aliases(text: str) -> str:
             wire_email(f"name{alias}" if alias.startswith("@") else alias)
         except ComposeError:
             return f"“{alias}” is neither an address nor a domain: write sales@example.com or @example.com."
+    return ""
+
+
+def _return_path(sender: Settings) -> str:
+    """The values are those of EmailSender.ReturnPath, which is made after this."""
+    if sender.return_path == "domain" and not settings.INBOUND_DOMAIN:
+        return (
+            "This installation has no domain for reports yet: set UCS_INBOUND_DOMAIN and UCS_INTAKE_BIND, or "
+            "choose another return path."
+        )
+    local = sender.email_address.rpartition("@")[0]
+    if sender.return_path == "plus" and len(local) > MOST_BEFORE_PLUS:
+        return (
+            f"“{local}” is too long for a plus-address, which takes at most {MOST_BEFORE_PLUS} characters: "
+            "choose another return path."
+        )
     return ""
 
 

@@ -7,6 +7,7 @@ It goes past the outbox, over a connection of its own: what is tried is the send
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 
@@ -17,6 +18,7 @@ from django.utils import timezone
 from mailcore.compose import ComposeError, Draft, compose
 from mailcore.parsed import Address, Bounce
 from mailcore.writing import wire_email
+from mailsenders import returnpath
 from mailsenders.answers import UNKNOWN_END, Kind, Phase, classify
 from mailsenders.delivery import place_of
 from mailsenders.dialogue import NOTE, Dialogue, HeardLine
@@ -103,9 +105,15 @@ def is_test(message_id: str) -> bool:
     return MARK.in_id(message_id) is not None
 
 
-def returned(bounce: Bounce) -> bool:
-    """Whether a mail server returns one of our test mails; its words are put to the test."""
+def returned(bounce: Bounce, came_to: Iterable[str] = ()) -> bool:
+    """Whether a mail server returns one of our test mails; its words are put to the test.
+
+    :param came_to: the addresses that the report was for.
+    """
     number = MARK.in_id(bounce.message_id)
+    if number is None:
+        named = returnpath.first_named(came_to)
+        number = named.number if named is not None and named.is_test else None
     if number is None:
         return False
     answer = f"{bounce.status} {bounce.answer}".strip() or "it gave no reason"
@@ -164,12 +172,13 @@ def _spoken(
 
 async def _talk(test: TestSend, dialogue: Dialogue, raw: bytes, credential: Credential | None) -> None:
     sender, recipient = test.sender, wire_email(test.email)
+    mail_from = returnpath.of_test(test)
     line = HeardLine(Server.of(sender), dialogue)
     try:
         await line.open()
         if credential:
             await line.sign_in(credential)
-        outcome = await line.envelope(wire_email(sender.email_address), (recipient,), raw)
+        outcome = await line.envelope(mail_from, (recipient,), raw)
         refusal = outcome[recipient]
         if refusal is not None:
             raise Refused(Phase.RCPT, refusal)

@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from django.db import close_old_connections, transaction
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 from django.utils import timezone
 
+from mailsenders import returnpath
 from mailsources import addressing, ledger
 from mailsources.listing import Envelope
 from mailsources.models import EmailSource, FetchedMail, SourceState
@@ -77,6 +78,16 @@ def check_mail(raw: bytes) -> None:
             raise Refused("554 5.4.6 The mail was here before: some address forwards our own mail to us")
 
 
+def _sources_for_report(address: str) -> QuerySet[EmailSource]:
+    """Any will do: the report joins the conversation that its address names, whatever queue that is in."""
+    named = returnpath.read(address)
+    sender = returnpath.sender_of(named) if named else None
+    if sender is None:
+        return EmailSource.objects.none()
+    rows = EmailSource.objects.filter(queue__sender=sender).defer("password")
+    return rows.order_by("-is_active", Case(When(server_type="FORWARDING", then=0), default=1), "pk")
+
+
 def store(mail_from: str, recipients: Sequence[str], raw: bytes) -> list[FetchedMail]:
     """Commit one mail for all its recipients, and have it delivered.
 
@@ -110,7 +121,9 @@ def _note_success(source_ids: Sequence[int], now: datetime) -> None:
 
 
 def _sources(address: str) -> QuerySet[EmailSource]:
-    """The source of an address, or none."""
+    """The source of an address, or none; of a return path one of a queue that has the sender."""
+    if addressing.is_return_path(address):
+        return _sources_for_report(address)
     token = addressing.token_of(address)
     if not token:
         return EmailSource.objects.none()

@@ -13,6 +13,8 @@ import unicodedata
 
 from django.conf import settings
 
+from mailsenders import returnpath
+
 RANDOM_BYTES = 10  # 80 bits
 RANDOM_LENGTH = 16
 RANDOM = rf"[a-z2-7]{{{RANDOM_LENGTH}}}"
@@ -56,6 +58,13 @@ def token_of(address: str) -> str:
         local = local[1:-1]
     token = local.partition("+")[0]
     return token if TOKEN.fullmatch(token) else ""
+
+
+def is_return_path(address: str) -> bool:
+    """Whether an envelope recipient is at the place of our domain to which reports about our mails come."""
+    local, _, domain = address.strip("<> ").lower().rpartition("@")
+    is_ours = bool(settings.INBOUND_DOMAIN) and domain.rstrip(".") == settings.INBOUND_DOMAIN
+    return is_ours and local.partition("+")[0] == returnpath.LOCAL
 
 
 def token_behind_plus(address: str) -> str:

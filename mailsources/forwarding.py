@@ -4,6 +4,8 @@ A provider's question whether it may forward, and the mails of our own tests, st
 of the source shows them.
 """
 
+from collections.abc import Sequence
+
 from django.utils import timezone
 
 from mailcore.origin import Handed, believed, with_envelope
@@ -11,6 +13,7 @@ from mailcore.parsed import Bounce, Confirmation, ParsedMail
 from mailsenders import testsend
 from mailsources import forwarding_test, roundtrip
 from mailsources.models import EmailSource, FetchedMail, ForwardingConfirmation, SourceState
+from queues import bounces
 from queues.brakes import FREE_MAIL
 from queues.letters import own_addresses
 from queues.naming import renamed, signed
@@ -23,7 +26,10 @@ RETURNED = "It says that the marked mail of a test could not be delivered."
 
 def with_its_envelope(fetched: FetchedMail, mail: ParsedMail) -> ParsedMail:
     """The mail, with what its envelope tells if it was handed over to us; fetched mail has none."""
-    mail = believed(mail, _is_of_our_house)
+    return bounces.recognised(_with_envelope(fetched, believed(mail, _is_of_our_house)), fetched.raw)
+
+
+def _with_envelope(fetched: FetchedMail, mail: ParsedMail) -> ParsedMail:
     if not fetched.envelope_to or fetched.raw is None:
         return mail
     handed = Handed(
@@ -48,7 +54,7 @@ def kept_out(fetched: FetchedMail, mail: ParsedMail) -> str:
     """
     if _is_test_mail(fetched, mail):
         return MARKED
-    if mail.bounce is not None and _returns_test_mail(mail.bounce):
+    if mail.bounce is not None and _returns_test_mail(mail.bounce, bounces.came_to(mail)):
         return RETURNED
     if _is_our_copy(fetched.source, mail):
         return OURS
@@ -67,8 +73,10 @@ def _is_test_mail(fetched: FetchedMail, mail: ParsedMail) -> bool:
     )
 
 
-def _returns_test_mail(bounce: Bounce) -> bool:
-    return forwarding_test.returned(bounce) or roundtrip.returned(bounce) or testsend.returned(bounce)
+def _returns_test_mail(bounce: Bounce, came_to: Sequence[str]) -> bool:
+    return (
+        forwarding_test.returned(bounce) or roundtrip.returned(bounce) or testsend.returned(bounce, came_to)
+    )
 
 
 def _is_our_copy(source: EmailSource, mail: ParsedMail) -> bool:

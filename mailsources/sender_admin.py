@@ -18,6 +18,7 @@ from mailsources.sentcopies import mailbox_of
 from mailsources.tasks import announce_polls
 from sso.badges import Tone, badge, moment
 
+REPORTS = ("Reports", {"fields": ("return_path",), "classes": ("collapse",)})
 SENT = ("Sent folder", {"fields": ("sent_copy", "sent_folder", "sent_mailbox"), "classes": ("collapse",)})
 
 
@@ -26,7 +27,7 @@ class SenderPage(SenderAdmin):
     """The administration of senders, whole."""
 
     form = SenderPageForm
-    fieldsets = (*SenderAdmin.fieldsets, SENT)
+    fieldsets = (*SenderAdmin.fieldsets, REPORTS, SENT)
     change_form_after_template = "mailsources/sender_after.html"
     trip_template: ClassVar[str] = "mailsources/round_trip.html"
 

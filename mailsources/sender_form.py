@@ -26,7 +26,7 @@ class SenderPageForm(SenderForm):
     )
 
     class Meta(SenderForm.Meta):
-        fields = (*SenderForm.Meta.fields, "sent_copy", "sent_folder")
+        fields = (*SenderForm.Meta.fields, "return_path", "sent_copy", "sent_folder")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -38,6 +38,13 @@ class SenderPageForm(SenderForm):
             Q(is_active=True) | Q(pk=chosen)
         )
         self.initial["sent_mailbox"] = chosen
+        self.fields["return_path"].help_text = (
+            "An address that names the mail tells which one a report is about, even if nobody can read it. "
+            "Plus-address: the mailbox must take box+anything, and the server must let you send with it. "
+            "Inbound domain: reports are handed to the intake. “Send a test mail” shows whether the server "
+            "takes it; one that refuses it gets the sender’s address."
+        )
+        self.fields["return_path"].required = False
         names = " and ".join(each.name for each in savers())
         self.fields["sent_copy"].help_text = (
             f"{names} put what they send into the Sent folder by themselves: None is right for them. Others "
@@ -52,6 +59,8 @@ class SenderPageForm(SenderForm):
         cleaned = super().clean()
         if not cleaned.get("sent_copy") and "sent_copy" in self.fields:
             cleaned["sent_copy"] = self.instance.sent_copy if self.instance.pk else self._usual(cleaned)
+        if not cleaned.get("return_path") and "return_path" in self.fields:
+            cleaned["return_path"] = self.instance.return_path
         self._check_folder(cleaned)
         return cleaned
 

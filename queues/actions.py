@@ -30,6 +30,7 @@ from queues.later import cancel, schedule, send_now
 from queues.letters import Recipients, Reply, answered, computed_recipients
 from queues.merging import merge
 from queues.models import Conversation, EmailQueue, Note
+from queues.notes import write_note
 from queues.ownership import (
     check_able,
     check_free,
@@ -218,7 +219,7 @@ def _write_note(actor: User, conversation: Conversation, text: str) -> Note:
         raise ActionRefused("The note is empty: write something first.")
     if len(text) > LONGEST_NOTE:
         raise ActionRefused(f"The note is too long: at most {LONGEST_NOTE:,} characters.")
-    return Note.objects.create(conversation=conversation, user=actor, text=clean_text(text).strip())
+    return write_note(conversation, actor, clean_text(text).strip())
 
 
 @whole

@@ -1,5 +1,6 @@
 """Reports about our own mails: which mail of ours one is about, and what it changes.
 
+    came to a signed return path → that mail, whatever the report says
     signed id of ours in it → that mail, or, if a provider renamed it, our last one to that recipient
     no id, but a recipient of late → a hint for people, as anybody could write such a mail
 
@@ -8,20 +9,24 @@ nothing. A delay is written there too, and moves nothing.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from mailcore.automatic import is_daemon
+from mailcore.autoreplies import answers_by_itself
 from mailcore.compose import read_message_id
+from mailcore.headers import read_headers
 from mailcore.parsed import Automatic, Bounce, Failure, ParsedMail, Reason
 from mailcore.reasons import reason_of
-from mailsenders import returned
+from mailsenders import returned, returnpath
 from mailsenders.models import OutgoingRecipient
 from mailstore.models import RawMail
 from queues.models import Conversation, EmailQueue, Message
-from queues.naming import ids_inside, renamed, signed, together
+from queues.naming import ids_inside, ids_of, renamed, signed, together
 from queues.posting import ANCHOR, message_id_key
 
 CHALLENGED = "it asks whether a person wrote, and holds the mail until then: open its mail and follow it"
+LONGEST_HEAD = 256_000  # octets
 LATELY = timedelta(days=6)  # servers try for five days (RFC 5321 4.5.4.1)
 
 
@@ -42,6 +47,38 @@ class Loss:
     sentence: str
 
 
+def came_to(mail: ParsedMail) -> tuple[str, ...]:
+    """The addresses that a mail was for, as far as it or its envelope says."""
+    return (*mail.delivered_to, *(person.email for person in (*mail.to, *mail.cc)))
+
+
+def recognised(mail: ParsedMail, raw: RawMail | None) -> ParsedMail:
+    """The mail, known for a report when it is none that can be read but came to a return path from a server.
+
+    Answering machines write there as well (RFC 3834 4); what they and people write there stays theirs.
+    """
+    if mail.bounce is not None or mail.automatic not in (Automatic.NO, Automatic.AUTO_REPLY):
+        return mail
+    named = returnpath.first_named(came_to(mail))
+    if named is None or named.is_test or not _is_servers(mail, raw, named.number):
+        return mail
+    return replace(mail, automatic=Automatic.BOUNCE, bounce=Bounce((Failure("", answer=mail.subject[:200]),)))
+
+
+def _is_servers(mail: ParsedMail, raw: RawMail | None, number: int) -> bool:
+    """Whether a mail server wrote it: by its name, or for nobody and not as who answers by himself does."""
+    sender = mail.from_.email.lower()
+    if is_daemon(mail.from_) or not sender:
+        return True
+    data = raw.as_bytes() if raw else b""
+    headers = read_headers(data, 0, min(len(data), LONGEST_HEAD))
+    if mail.automatic == Automatic.NO or answers_by_itself(headers, mail.subject, mail.text):
+        return False
+    if headers.text("auto-submitted").strip().lower().startswith("auto-replied"):
+        return False
+    return not OutgoingRecipient.objects.filter(mail=number, email__iexact=sender).exists()
+
+
 def implied(mail: ParsedMail) -> Bounce | None:
     """What a machine's mail tells of a mail of ours that did not arrive, in a report or in words of its own.
 
@@ -57,11 +94,14 @@ def implied(mail: ParsedMail) -> Bounce | None:
     return Bounce((Failure(mail.from_.email, reason=Reason.MAILBOX_FULL, answer=mail.subject[:200]),))
 
 
-def about(bounce: Bounce | None, ids: Iterable[str], raw: RawMail) -> About | None:
-    """What a machine's mail is about, as a signed id of ours proves; None when it names none.
-
-    :param ids: what its headers name, the nearest first.
-    """
+def about(bounce: Bounce | None, mail: ParsedMail, raw: RawMail) -> About | None:
+    """What a machine's mail is about, as a signed address or id of ours proves; None when it names none."""
+    named = returnpath.first_named(came_to(mail))
+    if named is not None and not named.is_test:
+        sent = Message.objects.filter(outgoing=named.number).first()
+        if sent is not None:
+            return About(sent.conversation_id, sent.pk)
+    ids = ids_of(mail)
     returned_id = bounce.message_id if bounce else ""
     exact = renamed(returned_id)
     if exact is not None:

@@ -15,7 +15,8 @@ from agents.models import Agent
 from queues import clocks, ladder, live, notices, states
 from queues.history import Kind, note_event
 from queues.ladder import Ahead
-from queues.models import Conversation, EscalationStep, Note
+from queues.models import Conversation, EscalationStep
+from queues.notes import write_note
 from queues.presentation import span
 
 logger = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ def _do(row: Conversation, step: EscalationStep, now: datetime) -> str:
     if step.act == Act.PRIORITY:
         return _raise_priority(row)
     if step.act == Act.NOTE:
-        Note.objects.create(conversation=row, user=None, text=step.text)
+        write_note(row, None, step.text)
         return "A note was added."
     if step.act == Act.MOVE:
         return _move(row, step, now)

@@ -20,8 +20,10 @@ from crm.models import Communication, Contact
 from mailsenders.models import OutgoingMail
 from queues import kinds, ordering
 from queues.abilities import gap, teams
+from queues.finding import BadMark, Found, Hit, Search, find, hits_of
+from queues.finding_asked import Asked, read
+from queues.finding_rows import meant, numbered
 from queues.models import Attachment, Conversation, EmailQueue, Event, Message, Note
-from queues.search import find
 
 PAGE = 50
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -44,6 +46,8 @@ class View(StrEnum):
     ALL = "all"
 
 
+NOTHING_ASKED = Asked()
+WIDE = {View.ALL, View.QUEUE, View.CLOSED}  # may hold very many
 DUE_FIRST = {View.MINE, View.WAITING, View.UNASSIGNED}
 
 
@@ -66,14 +70,27 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a search looks: in one queue, in a list that `is_narrow` and may hold few conversations."""
+
+    queue: int | None = None
+    is_narrow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Conversations (with queue, contact, its addresses and agent loaded) and the mark of the next page.
 
+    Of a search, what was `asked`, the mail or note that each conversation was found by, and how far back it
+    `reached`, if it ended early.
     `why` says in few words why one stands where it does, where the order is that of routing.
     """
 
     rows: list[Conversation]
     next: str = ""
+    asked: Asked = NOTHING_ASKED
+    hits: dict[int, Hit] = field(default_factory=dict)
+    reached: datetime | None = None
     why: dict[int, str] = field(default_factory=dict)
 
 
@@ -173,18 +190,84 @@ def page(user: Person, listing: Listing) -> Page:
     Raises:
         BadCursor: `listing.after` isn't a mark of ours.
     """
+    asked = read(listing.text, timezone.localtime())
+    if listing.text.strip() and asked.is_empty and not asked.notes:
+        return Page([], asked=asked)
+    if asked.of_mails or asked.number is not None:
+        return _found(user, listing, asked)
     agent = agent_of(user)
     if agent is not None and _is_in_routings_order(user, agent, listing):
         return _offered(user, agent, listing)
     due_first = listing.view in DUE_FIRST
     rows = _after(_viewed(user, listing), listing.after, due_first)
+    if not asked.is_empty:
+        rows = rows.filter(meant(user, asked, queues_for(user)).condition)
     rows = rows.order_by("due", "pk") if due_first else rows.order_by("-last_message_at", "-pk")
-    rows = rows.select_related("queue", "contact", "kind", "agent__user")
-    rows = rows.prefetch_related("contact__addresses")
+    rows = loaded(rows)
     found = list(rows[: listing.limit + 1])
     more = len(found) > listing.limit
     found = found[: listing.limit]
-    return Page(found, _mark(found[-1], due_first) if more else "")
+    return Page(found, _mark(found[-1], due_first) if more else "", asked)
+
+
+def loaded(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """With what a row of a list shows: queue, contact and its addresses, agent, tags."""
+    return rows.select_related("queue", "contact", "kind", "agent__user").prefetch_related(
+        "contact__addresses", "tags"
+    )
+
+
+def _found(user: Person, listing: Listing, asked: Asked) -> Page:
+    """A page of what a search finds in this list, newest hit first."""
+    rows = _viewed(user, listing)
+    is_narrow = listing.view not in WIDE or listing.agent is not None or listing.contact is not None
+    scope = Scope(listing.queue, is_narrow)
+    pks, found = _search(user, rows, asked, scope, (listing.limit, listing.after))
+    known = loaded(rows).in_bulk(pks)
+    hits = {hit.conversation_id: hit for hit in found.hits}
+    return Page([known[pk] for pk in pks if pk in known], found.next, asked, hits, found.reached)
+
+
+def found(
+    user: Person, rows: QuerySet[Conversation], text: str, limit: int, after: str = ""
+) -> tuple[list[Conversation], str]:
+    """A page of those of the conversations that match a search, and the mark of the next page.
+
+    Raises:
+        BadCursor: `after` isn't a mark of ours.
+        TooBroad: it takes too long.
+    """
+    asked = read(text, timezone.localtime())
+    pks, page_ = _search(user, rows, asked, Scope(), (limit, after))
+    known = rows.in_bulk(pks)
+    return [known[pk] for pk in pks if pk in known], page_.next
+
+
+def hits_in(row: Conversation, asked: Asked) -> list[Hit]:
+    """The mails and notes of a conversation, which the caller may see, that match; the newest first."""
+    return hits_of(Search(asked, Conversation.objects.filter(pk=row.pk)), row.pk) if asked.marked else []
+
+
+def _search(
+    user: Person, rows: QuerySet[Conversation], asked: Asked, scope: Scope, part: tuple[int, str]
+) -> tuple[list[int], Found]:
+    """The ids of a page, first the conversation whose number was asked for; `part` is its length and mark."""
+    if asked.is_empty:
+        return [], Found()
+    said = meant(user, asked, queues_for(user))
+    allowed = None if is_administrator(user) else frozenset(queues_for(user).values_list("pk", flat=True))
+    here = None if scope.queue is None else frozenset([scope.queue])
+    wanted = [each for each in (allowed, here, said.queues) if each is not None]
+    queues = tuple(frozenset.intersection(*wanted)) if wanted else None
+    rows = rows.filter(said.condition)
+    by_number = list(rows.filter(pk__in=numbered(asked.number)).values_list("pk", flat=True))
+    rows = rows.exclude(pk__in=by_number)
+    try:
+        found = find(Search(asked, rows, queues, scope.is_narrow or said.is_narrow), *part)
+    except BadMark as error:
+        raise BadCursor(str(error)) from error
+    first = by_number if not part[1] else []
+    return [*first, *(hit.conversation_id for hit in found.hits)], found
 
 
 def _is_in_routings_order(user: Person, agent: Agent, listing: Listing) -> bool:
@@ -204,13 +287,12 @@ def _offered(user: Person, agent: Agent, listing: Listing) -> Page:
         raise BadCursor(f"“{listing.after[:50]}” is not a page of this list.") from error
     found = ordering.page(agent, mark, listing.limit + 1)
     shown = {place.conversation_id: place for place in found[: listing.limit]}
-    rows = listed_for(user).filter(pk__in=shown, state=State.WAITING)
-    rows = rows.select_related("queue", "contact", "agent__user").prefetch_related("contact__addresses")
-    loaded = {row.pk: row for row in rows}
+    rows = listed_for(user).filter(state=State.WAITING)
+    known = loaded(rows).in_bulk(list(shown))
     last = found[listing.limit - 1] if len(found) > listing.limit else None
     after = ordering.Mark(mark.at, last.effective, last.due_tick, last.conversation_id) if last else ""
     why = {pk: place.sentence for pk, place in shown.items()}
-    return Page([loaded[pk] for pk in shown if pk in loaded], str(after), why)
+    return Page([known[pk] for pk in shown if pk in known], str(after), why=why)
 
 
 def _viewed(user: Person, listing: Listing) -> QuerySet[Any]:
@@ -220,12 +302,7 @@ def _viewed(user: Person, listing: Listing) -> QuerySet[Any]:
     rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
     if listing.state:
         rows = rows.filter(state=listing.state)
-    return search(rows, listing.text)
-
-
-def search(rows: QuerySet[Conversation], text: str) -> QuerySet[Conversation]:
-    """Those of the conversations that have all these words in one message, or this number."""
-    return find(rows, text) if text.strip() else rows
+    return rows
 
 
 def _in_view(user: Person, listing: Listing) -> Q:

@@ -36,6 +36,7 @@ from queues import (
     tasks,
 )
 from queues.enclosures import keep, split_files
+from queues.finding_filed import filed, sheet_of
 from queues.history import Kind, note_event
 from queues.letters import own_addresses, write_acknowledgement
 from queues.matching import Match
@@ -44,7 +45,6 @@ from queues.naming import answers_us, ids_of
 from queues.posting import Posting, keep_attachments, people, post, preview, sender_of, track
 from queues.refusals import ActionRefused
 from queues.reserved import add_conversation, add_message
-from queues.search import vector
 
 logger = logging.getLogger(__name__)
 
@@ -223,7 +223,6 @@ def _message(mail: ParsedMail, raw: RawMail, received_at: datetime) -> Message:
         references=list(mail.references),
         defects=list(mail.defects),
         raw=raw,
-        search=vector(_searched(mail)),
         sent_at=mail.date or received_at,
         created_at=received_at,
     )
@@ -239,6 +238,7 @@ def _original(mail: ParsedMail) -> dict[str, str]:
 
 def _keep(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
     message.conversation = conversation
+    message.search = filed(sheet_of(message, conversation.queue_id, *_searched(mail)))
     add_message(message)
     if mail.attachments:
         keep_attachments(message, mail.attachments)
@@ -248,17 +248,10 @@ def _sent_files(mail: ParsedMail) -> list[AttachmentPart]:
     return split_files(mail.attachments, is_signed=mail.protection == "signed")[0]
 
 
-def _searched(mail: ParsedMail) -> list[str]:
-    everybody = (mail.from_, *mail.to, *mail.cc)
+def _searched(mail: ParsedMail) -> tuple[list[str], list[str]]:
+    """The names of its files, and what else it is found by."""
     names = [attachment.name for attachment in mail.attachments]
-    names += [text for event in mail.invitations for text in (event.summary, event.location)]
-    return [
-        mail.subject,
-        *map(str, everybody),
-        mail.text[: mail.quote_at],
-        *names,
-        mail.text[mail.quote_at :],
-    ]
+    return names, [text for event in mail.invitations for text in (event.summary, event.location)]
 
 
 def _show(conversation: Conversation, message: Message, mail: ParsedMail) -> None:

@@ -91,7 +91,7 @@ def find(queue: EmailQueue, mail: ParsedMail, raw: RawMail) -> Match:
     """Look up what the mail names, and decide."""
     if mail.automatic != Automatic.NO:
         bounce = bounces.implied(mail)
-        ours = bounces.about(bounce, ids_of(mail), raw)
+        ours = bounces.about(bounce, mail, raw)
         if ours is not None:
             bounced_id = ours.message_id if bounce else None
             return Match(

@@ -22,6 +22,7 @@ from crm import tracking
 from mailsenders import outbox
 from queues import nudges, states
 from queues.clocks import CLOCK, take_over_due
+from queues.finding_filed import refile
 from queues.history import Kind, come_along, note_event
 from queues.models import Conversation, Draft, Message
 from queues.ownership import check_free, holder, lock_both, profile
@@ -88,8 +89,8 @@ def _contents(conversation: Conversation) -> str:
 
 
 def _move_all(gone: Conversation, stays: Conversation) -> None:
-    move_messages(list(gone.messages.all()), gone, stays)
     gone.notes.update(conversation=stays)
+    move_messages(list(gone.messages.all()), gone, stays)
     come_along(gone.events.all(), gone, stays)
     for draft in gone.drafts.all():
         _move_draft(draft, stays)
@@ -106,6 +107,8 @@ def move_messages(messages: list[Message], before: Conversation, after: Conversa
         after.has_outside = True
         after.save(update_fields=["has_outside"])
     outbox.reorder([message.outgoing_id for message in messages if message.outgoing_id], after.pk)
+    if before.queue_id != after.queue_id:
+        refile(after.pk, after.queue_id)
     tracking.move(map(crm_reference, messages), after.pk, after.number)
 
 

@@ -17,6 +17,7 @@ from django.contrib.postgres.search import SearchVectorField
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from agents.models import LEVEL, Agent, Language, Skill
 from crm.models import Contact
@@ -32,12 +33,13 @@ from queues.routed import (
     RoutedConversation,
     RoutedQueue,
 )
+from queues.tagged import Tag
 from queues.texts import check_acknowledgement, check_signature
 
 __all__ = [
     "AcknowledgementText", "AgentKind", "Attachment", "Conversation", "ConversationSkill", "Draft",
     "DraftFile", "EmailQueue", "EscalationStep", "Event", "FirstDraft", "Kind", "Message", "Note", "Notice",
-    "QueueSkill", "Turn",
+    "QueueSkill", "Tag", "Turn",
 ]  # fmt: skip
 
 
@@ -314,7 +316,9 @@ class Message(models.Model):
                 name="message_acknowledgement",
                 condition=Q(direction="out", automatic="auto_reply"),
             ),
-            GinIndex(fields=["search"], name="message_search"),
+            models.Index(fields=["created_at"], name="message_by_date"),
+            # Searches walk from span to span: a list of what is pending would be read again in each.
+            GinIndex(fields=["search"], name="message_found", fastupdate=False),
         ]
         constraints = [
             models.UniqueConstraint(fields=["conversation", "compose_token"], name="message_composed_once"),
@@ -354,10 +358,12 @@ class Note(models.Model):
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="notes")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     text = models.TextField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    search = SearchVectorField(null=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         ordering = ["id"]
+        indexes = [GinIndex(fields=["search"], name="note_found", fastupdate=False)]
 
     def __str__(self) -> str:
         return f"note {self.pk}"

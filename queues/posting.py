@@ -24,11 +24,11 @@ from mailsenders import outbox
 from mailsenders.models import EmailSender
 from mailstore.batch import write
 from queues import capacity
+from queues.finding_filed import filed, sheet_of
 from queues.folds import signature_at
 from queues.letters import Letter
 from queues.models import Attachment, Conversation, EmailQueue, Message
 from queues.refusals import ActionRefused
-from queues.search import vector
 
 PREVIEW_LENGTH = 200
 ANCHOR = 0  # the message number of an id that stands for its whole conversation
@@ -100,7 +100,7 @@ def post(conversation: Conversation, posting: Posting) -> Message:
 
 def _row(conversation: Conversation, posting: Posting, now: datetime) -> Message:
     letter = posting.letter
-    return Message.objects.create(
+    message = Message(
         conversation=conversation,
         direction=Message.Direction.OUT,
         automatic="auto_reply" if posting.is_automatic else "no",
@@ -116,16 +116,12 @@ def _row(conversation: Conversation, posting: Posting, now: datetime) -> Message
         is_outside=letter.is_outside,
         agent=posting.agent,
         compose_token=posting.token,
-        search=vector(_searched(posting)),
         sent_at=now,
         created_at=now,
     )
-
-
-def _searched(posting: Posting) -> list[str]:
-    letter = posting.letter
-    everybody = [str(address) for address in (*letter.to, *letter.cc)]
-    return [letter.subject, *everybody, letter.text[: letter.quote_at], *(file.name for file in letter.files)]
+    message.search = filed(sheet_of(message, conversation.queue_id, [file.name for file in letter.files]))
+    message.save(force_insert=True)
+    return message
 
 
 def _frozen(message: Message, posting: Posting, now: datetime) -> bytes:

@@ -39,7 +39,11 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One conversation in a list. `badge` is the state, where the list shows several; `queue` likewise."""
+    """One conversation in a list. `badge` is the state, where the list shows several; `queue` likewise.
+
+    `tags` are names with colours. Of what a search found, `preview` is the line with the words, `in_note`
+    when that is a colleague's.
+    """
 
     pk: int
     name: str
@@ -56,6 +60,8 @@ class Row:
     is_new: bool
     has_attachments: bool
     reason: str
+    tags: tuple[tuple[str, str], ...] = ()
+    in_note: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,7 @@ def row(conversation: Conversation, now: datetime, columns: Columns, reason: str
         is_new=conversation.last_direction == "in" and state in ("waiting", "assigned"),
         has_attachments=conversation.has_attachments,
         reason=reason,
+        tags=tuple((tag.name, tag.colour) for tag in conversation.tags.all()),
     )
 
 

@@ -1,4 +1,4 @@
-"""Finding conversations by words, addresses and numbers.
+"""The words of texts, as they are indexed and asked for.
 
 Words are folded (case, accents, width) and stored as plain lexemes: what is indexed and what is asked are
 split in one place, by us. PostgreSQL's own parser takes addresses and order numbers for words of other kinds.
@@ -11,28 +11,14 @@ from functools import cache
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.search import SearchQuery, SearchVectorField
-from django.db import connection
-from django.db.models import Func, OuterRef, Q, QuerySet, Subquery, TextField, Value
-
-from queues.models import Conversation, Message
+from django.db.models import Func, TextField, Value
 
 LONGEST_WORD = 60
 MOST_CHARACTERS = 300_000  # of one mail; PostgreSQL takes 1 MB of lexemes
 MOST_BYTES = 500_000
-MOST_ASKED = 12
-MANY_HITS = 5000
 SHORTEST_PREFIX = 3  # shorter words must match as a whole: "a" begins too many
 
-# Planned for all hits, as it is materialized, but stopped by the limit.
-HITS = """
-    WITH hits AS MATERIALIZED (
-        SELECT conversation_id FROM queues_message WHERE search @@ %s::tsquery
-    )
-    SELECT conversation_id FROM hits LIMIT %s
-"""
-
 _WORD = re.compile(r"[^\W_]+")
-_NUMBER = re.compile(r"#?(\d{1,18})")
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 
@@ -89,38 +75,3 @@ class Lexemes(SearchQuery):
         marks = [f"'{word}'" + (":*" if len(word) >= SHORTEST_PREFIX else "") for word in asked]
         self.lexemes = " & ".join(marks)
         super().__init__(self.lexemes)
-
-
-def find(rows: QuerySet[Conversation], text: str) -> QuerySet[Conversation]:
-    """Those of the conversations with a message that has all these words (beginnings count), or that number.
-
-    PostgreSQL can't know how many mails have the beginning of a word, and guesses badly both ways.
-    So we look first: few hits are filtered, many are met soon enough by walking down the list.
-    """
-    asked = words(text)[:MOST_ASKED]
-    if not asked:
-        return rows.none()
-    query = Lexemes(asked)
-    hits = _hits(query)
-    number = _NUMBER.fullmatch(text.strip())
-    by_number = Q(pk__in=_numbered(int(number[1]))) if number else Q(pk__in=[])
-    if len(hits) < MANY_HITS:
-        return rows.filter(Q(pk__in=set(hits)) | by_number)
-    # A scalar subquery stays one: EXISTS would be turned into a join of everything with everything.
-    one = Message.objects.filter(conversation=OuterRef("pk"), search=query).order_by().values("pk")[:1]
-    return rows.alias(hit=Subquery(one)).filter(Q(hit__isnull=False) | by_number)
-
-
-def _numbered(number: int) -> list[int]:
-    """The conversation with this number, or the one it was merged into."""
-    found = list(Conversation.objects.filter(number=number).values_list("pk", "merged_into"))
-    while found and found[0][1] is not None:
-        found = list(Conversation.objects.filter(pk=found[0][1]).values_list("pk", "merged_into"))
-    return [pk for pk, _ in found]
-
-
-def _hits(query: Lexemes) -> list[int]:
-    """Conversations of matching messages; as many as `MANY_HITS` means that there may be more."""
-    with connection.cursor() as cursor:
-        cursor.execute(HITS, [query.lexemes, MANY_HITS])
-        return [pk for (pk,) in cursor.fetchall()]

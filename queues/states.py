@@ -19,6 +19,7 @@ from agents.rights import is_administrator
 from queues import hours, kinds, live, policy
 from queues.abilities import fits, open_units
 from queues.clocks import CLOCK, change_queue, start_clock, stop_clock
+from queues.finding_filed import refile
 from queues.models import Conversation, EmailQueue
 
 __all__ = [
@@ -253,6 +254,7 @@ def move(conversation: Conversation, queue: EmailQueue, now: datetime) -> None:
     conversation.queue = queue
     change_queue(conversation)
     give_back(conversation, now)
+    refile(conversation.pk, queue.pk)
     live.changed(conversation.pk, left)
 
 

@@ -1,5 +1,6 @@
 """One conversation: its head with what can be done, its mails and notes, its contact."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_GET
 from agents.rights import agent_of, is_supervisor
 from crm.models import Communication
 from queues import actions, holding, inbox, later, offers
+from queues.finding_asked import read
 from queues.holding import Held
 from queues.inbox import Listing
 from queues.models import Conversation, Message
@@ -112,27 +114,41 @@ def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any
     subject = row.subject or NO_SUBJECT
     may_change = not _not_mine(request, row)
     others = related(request, row, where, entries, may_merge=may_change)
-    return {
-        "conversation": row,
-        "subject": subject,
-        "items": items(entries, subject, now, others.links),
-        "timed": timed(request.user, row),
-        "newest": max((entry.item.pk for entry in entries if isinstance(entry.item, Message)), default=0),
-        "siblings": others.siblings,
-        "may_split": may_change,
-        "why": why(entries) if row.agent else "",
-        "waits_for": inbox.why_waiting(row),
-        "due": due(row, now),
-        "language_name": language_name(row.language),
-        "language_title": f"recognised with {row.language_confidence:.0%} confidence"
-        if row.language_confidence
-        else "assumed",
-        "snoozed_iso": row.snoozed_until.isoformat() if row.snoozed_until else "",
-        "snoozed_at": clock(row.snoozed_until) if row.snoozed_until else "",
-        "contact": _contact(request, row, now),
-        "query": where.query,
-        "title": where.title,
-    } | _toolbar(request, row, where, now)
+    return (
+        {
+            "conversation": row,
+            "subject": subject,
+            "items": items(entries, subject, now, others.links),
+            "timed": timed(request.user, row),
+            "newest": max((entry.item.pk for entry in entries if isinstance(entry.item, Message)), default=0),
+            "siblings": others.siblings,
+            "may_split": may_change,
+            "why": why(entries) if row.agent else "",
+            "waits_for": inbox.why_waiting(row),
+            "due": due(row, now),
+            "language_name": language_name(row.language),
+            "language_title": f"recognised with {row.language_confidence:.0%} confidence"
+            if row.language_confidence
+            else "assumed",
+            "snoozed_iso": row.snoozed_until.isoformat() if row.snoozed_until else "",
+            "snoozed_at": clock(row.snoozed_until) if row.snoozed_until else "",
+            "contact": _contact(request, row, now),
+            "query": where.query,
+            "title": where.title,
+        }
+        | _found(row, where, now)
+        | _toolbar(request, row, where, now)
+    )
+
+
+def _found(row: Conversation, where: Place, now: datetime) -> dict[str, str]:
+    """The words that the list was searched for, and what of the conversation they were found in."""
+    if not where.text:
+        return {}
+    asked = read(where.text, timezone.localtime(now))
+    kinds = {"m": "letter", "n": "note"}
+    found = [f"{kinds[hit.place.kind]}-{hit.place.pk}" for hit in inbox.hits_in(row, asked)]
+    return {"find": json.dumps(asked.marked), "found": " ".join(found)}
 
 
 def timed(user: User, row: Conversation) -> list[dict[str, Any]]:

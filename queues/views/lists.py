@@ -13,9 +13,12 @@ from django.views.decorators.http import require_GET
 from agents.rights import agent_of, is_administrator, is_supervisor
 from queues import inbox
 from queues.abilities import gap, teams
-from queues.inbox import Counts, Listing, View
+from queues.finding import TooBroad
+from queues.finding_shown import marked, marks_of
+from queues.finding_shown import shown as shown_lines
+from queues.inbox import Counts, Listing, Page, View
 from queues.models import Conversation, EmailQueue
-from queues.presentation import Columns, person, row
+from queues.presentation import Columns, Row, day, person, row
 from queues.sender_standing import banner
 from queues.views.account import presence_choices
 from queues.views.gate import DeskRequest, refused, signed_in
@@ -206,7 +209,10 @@ def listed(request: DeskRequest, listing: Listing, where: Place) -> dict[str, An
     Raises:
         BadCursor: `listing.after` is no mark of ours.
     """
-    page = inbox.page(request.user, listing)
+    try:
+        page = inbox.page(request.user, listing)
+    except TooBroad as error:
+        return {"rows": [], "query": where.query, "empty": _too_broad(str(error))}
     now = timezone.now()
     reasons = _reasons(page.rows) if where.view in (View.UNASSIGNED, View.QUEUE) else page.why
     columns = Columns(
@@ -215,6 +221,8 @@ def listed(request: DeskRequest, listing: Listing, where: Place) -> dict[str, An
         agent=where.view != View.MINE,
     )
     shown = [row(each, now, columns, reasons.get(each.pk, "")) for each in page.rows]
+    if where.text:
+        shown = _as_found(page, shown)
     return {
         "rows": shown,
         "held_here": where.view == View.HELD and bool(shown) and not where.text and not listing.after,
@@ -222,8 +230,43 @@ def listed(request: DeskRequest, listing: Listing, where: Place) -> dict[str, An
         "next": page.next,
         "after": listing.after,
         "query": where.query,
-        "empty": _empty(request, where) if not shown else None,
+        "empty": _empty(request, where) if not shown and not page.next else None,
+        "reached": day(page.reached, now) if page.reached else "",
+    } | (_understood(page, where) if where.text and not listing.after else {})
+
+
+def _as_found(page: Page, shown: list[Row]) -> list[Row]:
+    """The rows with the words that were asked for marked, and the line of the mail in which they stand."""
+    marks = marks_of(page.asked.marked)
+    if not marks:
+        return shown
+    lines = shown_lines(page.hits.values(), marks)
+    return [
+        replace(
+            each,
+            name=marked(each.name, marks),
+            subject=marked(each.subject, marks),
+            preview=(lines[each.pk].line if each.pk in lines else "") or marked(each.preview, marks),
+            in_note=each.pk in lines and lines[each.pk].is_note,
+        )
+        for each in shown
+    ]
+
+
+def _understood(page: Page, where: Place) -> dict[str, Any]:
+    """What the question was taken for, and the question that asks for the other order."""
+    asked = page.asked
+    text = " ".join(word for word in where.text.split() if not word.lower().startswith("sort:"))
+    can_sort = bool(page.rows) and asked.of_mails and bool(asked.marked)
+    return {
+        "understood": [] if asked.is_plain else asked.understood,
+        "other_order": (text if asked.is_best_first else f"{text} sort:best") if can_sort else "",
+        "is_best_first": asked.is_best_first,
     }
+
+
+def _too_broad(sentence: str) -> dict[str, str]:
+    return {"key": "search", "icon": "search", "title": "That is too much to look through", "text": sentence}
 
 
 def _reasons(rows: list[Conversation]) -> dict[int, str]:
@@ -241,7 +284,7 @@ def _empty(request: DeskRequest, where: Place) -> dict[str, str]:
     if where.text:
         title, text = (
             f"Nothing found for “{where.text}”",
-            f"All words must occur. You searched in {where.title}.",
+            f"All words must stand in one mail or note. You searched in {where.title}.",
         )
         return {"key": "search", "icon": "search", "title": title, "text": text} | (
             {"link": f"/?{urlencode({'view': 'all', 'q': where.text})}", "link_label": "Search everywhere"}

@@ -31,6 +31,7 @@ blockquote { margin: 8px 0 0; padding-left: 12px; border-left: 2px solid #b5bcc8
 summary { display: inline-block; margin: 4px 0; padding: 0 8px; border-radius: 5px; background: #eceef2;
   color: #596274; font: 600 12px/18px system-ui, sans-serif; cursor: pointer; list-style: none; }
 details:not([open]) { display: inline-block; margin-right: 6px; }
+::highlight(found) { background: #ffe08a; color: #171b22; }
 .own { background: #fff; color: #171b22; color-scheme: light; padding: 12px; }
 .plain { background: transparent; color: #171b22; color-scheme: light; }
 @media (prefers-color-scheme: dark) {

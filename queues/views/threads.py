@@ -132,7 +132,7 @@ def _choices(request: DeskRequest, row_: Conversation, chosen: Conversation | No
 def _likely(request: DeskRequest, row_: Conversation) -> list[Conversation]:
     hints = row_.events.filter(kind="hint").values_list("data__conversation", flat=True)
     hinted = inbox.listed_for(request.user).filter(pk__in=[pk for pk in hints if isinstance(pk, int)])
-    loaded = hinted.select_related("queue", "contact", "agent__user").prefetch_related("contact__addresses")
+    loaded = inbox.loaded(hinted)
     same = [each.conversation for each in siblings(request.user, row_) if each.conversation]
     own = inbox.page(request.user, Listing(view=View.ALL, contact=row_.contact_id, limit=MOST_CHOICES)).rows
     return [*loaded, *same, *own]

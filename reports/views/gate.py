@@ -31,6 +31,7 @@ class Entry:
 
 PAGES = (
     Entry("board", "Board", "/board/", "board", "b"),
+    Entry("skills", "Skills", "/board/skills/", "skills", "k"),
     Entry("what-if", "What if", "/board/what-if/", "whatif", "w"),
 )
 """All pages for supervisors, in the order of the navigation."""

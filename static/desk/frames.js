@@ -3,12 +3,12 @@ import { within } from "./dom.js";
 
 const LARGEST = 12_000;
 
-/** Fit the frames below `root`; keys pressed inside of one go to `onKey`. */
-export function fitFrames(root, onKey) {
+/** Fit the frames below `root`; keys pressed inside of one go to `onKey`, and `onShown` gets each when it is there. */
+export function fitFrames(root, onKey, onShown) {
   for (const frame of within(root, "iframe.frame:not([data-fitted])")) {
     frame.dataset.fitted = "";
-    frame.addEventListener("load", () => watch(frame, onKey));
-    if (isLoaded(frame)) watch(frame, onKey);
+    frame.addEventListener("load", () => watch(frame, onKey, onShown));
+    if (isLoaded(frame)) watch(frame, onKey, onShown);
   }
 }
 
@@ -17,7 +17,7 @@ function isLoaded(frame) {
   return page && page.readyState === "complete" && page.URL !== "about:blank";
 }
 
-function watch(frame, onKey) {
+function watch(frame, onKey, onShown) {
   const page = frame.contentDocument;
   if (!page?.body) return;
   const fit = () => {
@@ -27,6 +27,7 @@ function watch(frame, onKey) {
   fit();
   new ResizeObserver(fit).observe(page.documentElement);
   page.addEventListener("keydown", onKey);
+  onShown(frame);
 }
 
 /** Load the frame again with the images that come from the internet. */

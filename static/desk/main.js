@@ -3,6 +3,8 @@ import "./patch.js";
 import "./dialogs.js";
 import { choosePeople, removeFile, saveAll, shut, startEditors } from "./editor.js";
 import { within } from "./dom.js";
+import { askFor } from "./find.js";
+import { openFound, paintFound, paintFrame } from "./found.js";
 import { fitFrames, showImages } from "./frames.js";
 import { onKey } from "./keys.js";
 import { startLive, throttled } from "./live.js";
@@ -37,7 +39,7 @@ function arrive() {
   const letters = [...document.querySelectorAll("#items details.mail[open]")];
   const timeline = document.getElementById("timeline");
   const last = letters.at(-1);
-  if (timeline && last) timeline.scrollTop = last.offsetTop - timeline.offsetTop - 16;
+  if (!openFound() && timeline && last) timeline.scrollTop = last.offsetTop - timeline.offsetTop - 16;
   if (article && matchMedia("(max-width: 719px)").matches) article.querySelector("h1")?.focus({ preventScroll: true });
 }
 
@@ -51,7 +53,7 @@ function enliven(root) {
   for (const timeline of within(root, "#timeline")) followed.observe(timeline);
   tellTimes(root);
   setSnoozeTimes(root);
-  fitFrames(root, onKey);
+  fitFrames(root, onKey, paintFrame);
   startEditors(root);
 }
 
@@ -78,6 +80,7 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
 document.body.addEventListener("htmx:afterSwap", () => {
   markOpened();
   arrive();
+  paintFound();
 });
 document.body.addEventListener("htmx:load", (event) => {
   enliven(event.target);
@@ -133,6 +136,7 @@ const ACTS = {
     const side = document.getElementById("side");
     desk.dataset.side = side.checkVisibility() ? "closed" : "open";
   },
+  ask: askFor,
   images: showImages,
   shut,
   cc(button) {
@@ -172,6 +176,7 @@ document.addEventListener("keydown", onKey);
 remember(document.body);
 markOpened();
 arrive();
+paintFound();
 startPage(ACTS);
 startLive(onChange);
 startPresence();

@@ -27,12 +27,17 @@ const ACTS = {
   leave: (button) => button.closest("dialog").close(),
 };
 
-/** Let buttons with data-act do what `acts` says, beside what all pages know. */
+/** Let buttons with data-act do what `acts` says, too. */
+export function addActs(acts) {
+  Object.assign(ACTS, acts);
+}
+
+/** Begin; `acts` as above. */
 export function startPage(acts = {}) {
-  const known = { ...ACTS, ...acts };
+  addActs(acts);
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-act]");
-    if (button) known[button.dataset.act](button, event);
+    if (button) ACTS[button.dataset.act](button, event);
     const refused = event.target.closest('[aria-disabled="true"][data-reason]');
     if (refused) {
       event.preventDefault();

@@ -73,7 +73,7 @@ def test_no_secret_is_written_down(
 
 
 def test_no_token_is_written_down(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secrets, "resolve", lambda secret, fresh=False: Credential("xoauth2", CANARY, 1))
+    monkeypatch.setattr(secrets, "resolve", lambda secret, host="", fresh=False: Credential("xoauth2", CANARY, 1))
     server = make_server(tls="ssl", tokens={"support@example.com": "another"}, mechanisms=("XOAUTH2",))
     test = tried(sender_for(server, username="support@example.com", password="x"))
 

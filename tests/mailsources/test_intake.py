@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from mailsources.models import EmailSource, FetchedMail
 from tests.mailsources.conftest import contents
-from tests.make import make_mail, make_source
+from tests.make import make_mail, make_outgoing, make_queue, make_sender, make_source
 from tests.product import eventually
 from tests.servers import intake as intakes
 from tests.servers.authority import Authority
@@ -51,6 +51,22 @@ def domain(settings: Settings) -> None:
 def make_forwarding(**overrides: object) -> EmailSource:
     values = {"server_type": "FORWARDING", "public_address": "support@example.com", "username": ""}
     return make_source(**(values | {"server_address": ""} | overrides))
+
+
+def test_a_report_comes_to_its_return_path(intake: IntakeProcess) -> None:
+    """The address is known by its signature alone; a forged one is nobody's."""
+    sender = make_sender(return_path="domain")
+    mail = make_outgoing(sender)
+    source = make_source(queue=make_queue(sender=sender))
+    local, _, domain = mail.mail_from.rpartition("@")
+    with Client(intake.smtp) as client:
+        *_, answer = client.hand_over(make_mail("Nope."), mail.mail_from.upper(), mail_from="")
+        assert answer.startswith("250"), answer
+        client.say("RSET")
+        (refused,) = client.hand_over(make_mail("No."), f"{local[:-4]}aaaa@{domain}", mail_from="")
+    assert refused.startswith("550 5.1.1")
+    row = FetchedMail.objects.get()
+    assert (row.source, row.envelope_to.lower()) == (source, mail.mail_from)
 
 
 def test_a_mail_is_stored_before_it_is_taken(intake: IntakeProcess) -> None:

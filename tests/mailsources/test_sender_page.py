@@ -101,6 +101,17 @@ def test_the_mailbox_of_the_copies_can_be_chosen(admin: Client) -> None:
     assert "is reached with the sign-in of the email source" in page_of(admin, sender)
 
 
+def test_the_return_path_can_be_chosen_and_is_plain_when_nobody_does(admin: Client) -> None:
+    admin.post(reverse(ADD), form())
+    sender = EmailSender.objects.get()
+    assert sender.return_path == "plain"
+    admin.post(at("change", sender.pk), form(return_path="plus", name=sender.name))
+    sender.refresh_from_db()
+    assert sender.return_path == "plus"
+    refused = admin.post(at("change", sender.pk), form(return_path="domain", name=sender.name))
+    assert "UCS_INBOUND_DOMAIN" in refused.content.decode()
+
+
 def test_a_folder_that_is_fetched_is_refused(admin: Client) -> None:
     make_source(username="support@example.com", folder="Sent")
     response = admin.post(reverse(ADD), form(sent_copy="all", sent_folder="Sent"))

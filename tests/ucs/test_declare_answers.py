@@ -6,6 +6,7 @@ import pytest
 
 from agents.models import Agent
 from mailsenders.models import EmailSender
+from mailsources.models import EmailSource, SentFolder
 from queues.models import AcknowledgementText, EmailQueue
 from ucs.declare.apply import apply_file
 from ucs.declare.document import BadFile
@@ -55,6 +56,48 @@ def test_there_and_back(path: Path) -> None:
     assert Agent.objects.get().signature == "{{ agent.name }}"
     path.write_text(export())
     assert apply_file(path).lines == []
+
+
+SENT = """\
+senders:
+  - {name: out, server_type: STARTTLS, server_address: smtp.example.com, email_address: support@example.com,
+     return_path: plus, sent_copy: all, sent_mailbox: box}
+queues:
+  - {name: Support, sender: out}
+sources:
+  - {name: box, server_type: IMAP, server_address: imap.example.com, username: support, password: x,
+     queue: Support}
+  - {name: pop, server_type: POP3, server_address: pop.example.com, username: other, password: x,
+     queue: Support}
+"""
+
+
+def test_the_mailbox_of_the_sent_folder_and_the_return_path(path: Path) -> None:
+    """A sender names a source that stands below it."""
+    path.write_text(SENT)
+    apply_file(path)
+    sender, box = EmailSender.objects.get(), EmailSource.objects.get(name="box")
+    assert sender.return_path == "plus"
+    assert SentFolder.objects.get(sender=sender).source == box
+    assert apply_file(path).lines == []
+    path.write_text(SENT.replace(", sent_mailbox: box", ""))  # what isn't said stays
+    assert apply_file(path).lines == []
+    exported = export()
+    assert "sent_mailbox: box" in exported
+    assert "return_path: plus" in exported
+    path.write_text(SENT.replace("sent_mailbox: box", "sent_mailbox: ''"))
+    assert apply_file(path).lines == ["changed Sent folder of out: mailbox: none"]
+    assert SentFolder.objects.get().source is None
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("pop", "no IMAP mailbox"), ("bag", "there is no email source “bag”")]
+)
+def test_a_sent_folder_that_cannot_be(path: Path, name: str, words: str) -> None:
+    path.write_text(SENT.replace("sent_mailbox: box", f"sent_mailbox: {name}"))
+    with pytest.raises(BadFile, match=f":2: .*{words}|:3: .*{words}"):
+        apply_file(path)
+    assert not EmailSource.objects.exists()
 
 
 def test_a_language_that_is_left_out_is_taken_away(path: Path) -> None:

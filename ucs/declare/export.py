@@ -8,7 +8,7 @@ from django.db.models import F, QuerySet
 
 from agents.models import Agent, Calendar, Language, Skill
 from mailsenders.models import EmailSender
-from mailsources.models import EmailSource
+from mailsources.models import EmailSource, SentFolder
 from queues.models import EmailQueue
 from sso import serverlist
 from sso.models import SSOProvider
@@ -100,6 +100,9 @@ def _sender(row: EmailSender) -> dict[str, Any]:
     limits = {key: getattr(row, name) for key, name in LIMITS.items() if getattr(row, name) is not None}
     copies = row.sent_copy if row.sent_copy != EmailSender.SentCopy.NONE else ""
     values |= {"sent_copy": copies, "sent_folder": row.sent_folder}
+    values["return_path"] = row.return_path if row.return_path != EmailSender.ReturnPath.PLAIN else ""
+    chosen = SentFolder.objects.filter(sender=row, source__isnull=False).select_related("source").first()
+    values["sent_mailbox"] = chosen.source.name if chosen is not None and chosen.source else ""
     values |= {"password": _token_url(row.password), "limits": limits}
     values |= {} if row.connections == 3 else {"connections": row.connections}
     return _filled(values) | ({} if row.is_active else {"active": False})

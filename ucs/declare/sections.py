@@ -10,7 +10,7 @@ from django.db import models
 from agents.models import Agent, Language, Skill
 from mailsenders.models import EmailSender
 from mailsources import addressing
-from mailsources.models import EmailSource
+from mailsources.models import EmailSource, SentFolder
 from queues.models import AcknowledgementText, EmailQueue
 from sso import serverlist, tokens
 from sso.models import SSOProvider
@@ -147,7 +147,7 @@ def sender(entry: Entry, changes: Changes) -> None:
         {
             *("name", "server_type", "server_address", "service_port", "username", "password"),
             *("email_address", "display_name", "aliases", "limits", "connections", "active"),
-            *("sent_copy", "sent_folder"),
+            *("return_path", "sent_copy", "sent_folder", "sent_mailbox"),
         },
         {"name", "server_type", "server_address", "email_address"},
     )
@@ -165,6 +165,9 @@ def sender(entry: Entry, changes: Changes) -> None:
         "password": password(entry, row.password),
         "email_address": entry.text("email_address"),
         "display_name": entry.text("display_name"),
+        "return_path": entry.choice(
+            "return_path", EmailSender.ReturnPath.values, EmailSender.ReturnPath.PLAIN
+        ),
         "sent_copy": entry.choice("sent_copy", EmailSender.SentCopy.values, EmailSender.SentCopy.NONE),
         "sent_folder": entry.text("sent_folder"),
         "aliases": "\n".join(entry.names("aliases")),
@@ -322,6 +325,31 @@ def _forwarding(entry: Entry) -> dict[str, Any]:
     return fields
 
 
+def sent_mailbox(entry: Entry, changes: Changes) -> None:
+    """Of senders, once the sources are there: whose sign-in opens the Sent folder.
+
+    As it was when the file says nothing; "" is the IMAP source of the same address.
+    """
+    if "sent_mailbox" not in entry.values:
+        return
+    row, name = EmailSender.objects.get(name=entry.text("name")), entry.text("sent_mailbox")
+    box = (
+        find(entry, "sent_mailbox", EmailSource, "name", name, "add it under sources, with the type IMAP")
+        if name
+        else None
+    )
+    if box is not None and box.server_type != EmailSource.ServerType.IMAP:
+        raise entry.wrong(
+            f"the email source “{name}” is no IMAP mailbox: choose one that is.", "sent_mailbox"
+        )
+    folder = SentFolder.objects.filter(sender=row).first() or SentFolder(sender=row)
+    if folder.source == box:
+        return
+    folder.source, folder.next_attempt_at = box, None
+    folder.save()
+    changes.note(f"Sent folder of {row.name}", [f"mailbox: {box or 'none'}"], created=False)
+
+
 ENTRIES: dict[str, Callable[[Entry, Changes], None]] = {
     "sso_providers": sso_provider,
     "calendars": times.calendar,
@@ -351,3 +379,5 @@ def apply_document(document: Document, changes: Changes) -> None:
     for section, make in ENTRIES.items():
         for entry in document.sections.get(section, []):
             make(entry, changes)
+    for entry in document.sections.get("senders", []):
+        sent_mailbox(entry, changes)
