@@ -21,8 +21,10 @@ logger = logging.getLogger(__name__)
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 HELD, HOW, HAS_FACTOR = "staff_held", "staff_signed_in_by", "staff_has_factor"
+PROVED_AT = "staff_proved_at"
 PASSWORD = "password"  # noqa: S105 - the word
 HELD_SECONDS = 600
+FRESH_SECONDS = 600
 MOST_WRONG = 5
 
 
@@ -103,6 +105,16 @@ def came_by_password(session: SessionBase) -> bool:
     return str(session.get(HOW, PASSWORD)).startswith(PASSWORD)
 
 
+def note_proof(session: SessionBase) -> None:
+    """It was the owner just now: a sign-in, or the password once more."""
+    session[PROVED_AT] = time.time()
+
+
+def is_fresh(session: SessionBase) -> bool:
+    """Whether that was a short while ago: a browser that was left open says nothing about who sits there."""
+    return 0 <= time.time() - session.get(PROVED_AT, 0) <= FRESH_SECONDS
+
+
 def address(request: HttpRequest) -> str:
     """Where a request came from, for the log."""
     return str(request.META.get("REMOTE_ADDR", ""))
@@ -113,6 +125,7 @@ def _enter(request: HttpRequest, user: User, how: str, *, has_factor: bool) -> N
     login(request, user, backend=BACKEND)  # gives the session a new key
     request.session[HOW] = how
     request.session[HAS_FACTOR] = has_factor
+    note_proof(request.session)
     logger.info("Signed in: user %s by %s from %s", user.pk, how, address(request))
 
 

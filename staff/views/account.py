@@ -69,12 +69,17 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @never_cache
-@sensitive_post_parameters("code")
+@sensitive_post_parameters("code", "password")
 @sensitive_variables("factor", "codes")
 @require_http_methods(["GET", "POST"])
 def two_factor(request: HttpRequest) -> HttpResponse:
-    """Set it up: a key to scan, the first code, then the recovery codes."""
+    """Set it up: a key to scan, the first code, then the recovery codes.
+
+    Who finds a browser open must not put an own phone in the owner's place, so the owner is asked first.
+    """
     user = cast(User, request.user)
+    if not arrival.is_fresh(request.session):
+        return _ask_again(request, user)
     next_url = arrival.safe_next(request, request.POST.get("next") or request.GET.get("next", ""), "")
     context: dict[str, Any] = {"next": next_url, "is_demanded": rules.demands_second_factor(user)}
     if request.method == "POST":
@@ -104,6 +109,8 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     if not second_factor.is_set_up(user):
         return redirect("account")
+    if not _can_prove(request, user):
+        return _ask_again(request, user)
     proof = Proof(request, request.POST or None)
     if request.method == "POST" and proof.is_valid():
         return _show_codes(request, second_factor.renew_codes(user), "")
@@ -121,6 +128,8 @@ def switch_off(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     if not second_factor.is_set_up(user):
         return redirect("account")
+    if not _can_prove(request, user):
+        return _ask_again(request, user)
     proof = Proof(request, request.POST or None)
     if request.method == "POST" and proof.is_valid():
         second_factor.remove(user)
@@ -162,6 +171,22 @@ class Password(PasswordChangeView):
     def form_valid(self, form: Any) -> HttpResponse:
         messages.success(self.request, "Your password is changed; other browsers are signed out.")
         return super().form_valid(form)
+
+
+def _can_prove(request: HttpRequest, user: User) -> bool:
+    """The form itself asks for the password; who has none must have come a short while ago."""
+    return user.has_usable_password() or arrival.is_fresh(request.session)
+
+
+def _ask_again(request: HttpRequest, user: User) -> HttpResponse:
+    """The password, or a new sign-in for who has none; then the page that was asked for."""
+    context: dict[str, Any] = {"here": request.get_full_path(), "has_password": user.has_usable_password()}
+    if "password" in request.POST and context["has_password"]:
+        if lockout.is_password(request, user, request.POST["password"]):
+            arrival.note_proof(request.session)
+            return redirect(context["here"])
+        context["refusal"] = "That is not your password."
+    return render(request, "account/ask_again.html", context)
 
 
 def _show_codes(request: HttpRequest, codes: list[str], next_url: str) -> HttpResponse:

@@ -95,7 +95,7 @@ def test_setting_it_up_and_signing_in_with_it(alice: User, client: Client) -> No
 def test_a_key_that_another_browser_has_seen_is_not_used(alice: User, client: Client) -> None:
     """A stranger at an open browser may have looked at it, and would know the codes for ever."""
     stranger = Client()
-    stranger.force_login(alice)
+    with_password(stranger)
     stranger.get("/account/two-factor")
     seen = SecondFactor.objects.get().key
     with_password(client)
@@ -109,6 +109,57 @@ def test_a_key_that_another_browser_has_seen_is_not_used(alice: User, client: Cl
     assert second_factor.is_set_up(alice)
     stranger.get("/account/two-factor")
     assert SecondFactor.objects.get().key == mine
+
+
+def an_hour_later(client: Client) -> None:
+    """As long after the sign-in as a browser may have been left open."""
+    session = client.session
+    session[arrival.PROVED_AT] = time.time() - 3600
+    session.save()
+
+
+def test_a_browser_left_open_gives_nobody_a_second_factor(alice: User, client: Client) -> None:
+    with_password(client)
+    an_hour_later(client)
+    page = client.get("/account/two-factor?next=/%3Fview=all").content.decode()
+    assert "Is it you?" in page
+    assert "<svg" not in page
+    assert not SecondFactor.objects.exists()
+    second_factor.begin(alice)
+    client.post("/account/two-factor", {"code": code_of(alice)})
+    assert not second_factor.is_set_up(alice), "nor by a form from elsewhere"
+    wrong = client.post("/account/two-factor", {"password": "wrong"}).content.decode()
+    assert "That is not your password." in wrong
+    address = "/account/two-factor?next=/%3Fview=all"
+    assert client.post(address, {"password": "alice"})["Location"] == address
+    page = client.get(address).content.decode()
+    assert "<svg" in page
+    assert 'name="next" value="/?view=all"' in page
+    client.post("/account/two-factor", {"code": code_of(alice)})
+    assert second_factor.is_set_up(alice)
+
+
+@pytest.mark.parametrize("page", ["two-factor", "two-factor/off", "recovery-codes"])
+def test_who_has_no_password_signs_in_once_more(page: str, alice: User, client: Client) -> None:
+    alice.set_unusable_password()
+    alice.save()
+    if page != "two-factor":
+        protected(alice)
+    client.force_login(alice)
+    asked = client.get(f"/account/{page}").content.decode()
+    assert "sign in once more" in asked
+    assert 'name="password"' not in asked
+    code = "" if page == "two-factor" else code_of(alice)
+    refused = client.post(f"/account/{page}", {"code": code, "password": ""}).content.decode()
+    assert "sign in once more" in refused
+    left = client.post("/logout/", {"next": f"/account/{page}"})
+    assert left["Location"] == f"/account/{page}"
+    assert client.get(left["Location"])["Location"] == f"/login/?next=/account/{page}"
+    client.force_login(alice)
+    session = client.session
+    session[arrival.PROVED_AT] = time.time()
+    session.save()
+    assert "sign in once more" not in client.get(f"/account/{page}").content.decode()
 
 
 def test_a_session_that_somebody_planted_is_not_past_the_password(alice: User, client: Client) -> None:
