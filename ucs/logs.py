@@ -5,11 +5,14 @@ a second line of defence, also from tracebacks of libraries.
 """
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+LASTING = ("up", "watch", "intake", "runserver")
 HIDDEN = "[hidden]"
 HIDDEN_NAMES = (
     r"password|passwd|secret|client_secret|access_token|refresh_token|id_token|token|api_?key|"
@@ -46,8 +49,20 @@ def redact_event(logger: WrappedLogger, name: str, event: EventDict) -> EventDic
     return event
 
 
-def logging_config(*, debug: bool, as_json: bool) -> dict[str, Any]:
-    """The LOGGING dictionary: everything to the error output, libraries only when they warn."""
+def is_told_at_a_terminal(arguments: Sequence[str], *, at_terminal: bool) -> bool:
+    """Whether a person reads what a command of manage.py prints, with the log lines in between.
+
+    :param arguments: as `sys.argv`; those that run until they are stopped speak by their log alone.
+    """
+    name, *rest = [*arguments, ""]
+    return at_terminal and Path(name).name == "manage.py" and rest[0] not in (*LASTING, "")
+
+
+def logging_config(*, debug: bool, as_json: bool, quiet: bool = False) -> dict[str, Any]:
+    """The LOGGING dictionary: everything to the error output, libraries only when they warn.
+
+    :param quiet: we, too, say only what is wrong.
+    """
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -73,7 +88,7 @@ def logging_config(*, debug: bool, as_json: bool) -> dict[str, Any]:
         "staff",
         "ucs",
     )
-    level = "DEBUG" if debug else "INFO"
+    level = "DEBUG" if debug else "WARNING" if quiet else "INFO"
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from alarms.address import Alerts, AlertsError
 from alarms.address import read as read_alerts
 from mailsources.listeners import Listener, ListenerError, read_listeners
-from ucs.logs import logging_config
+from ucs.logs import is_told_at_a_terminal, logging_config
 from ucs.menu import UNFOLD  # noqa: F401 - the look of the administration is a setting, too
 
 env = environ.Env()
@@ -348,4 +348,9 @@ STORAGES = {
 DEFAULT_EXCEPTION_REPORTER = "ucs.errorpages.QuietReporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "ucs.errorpages.QuietFilter"
 
-LOGGING = logging_config(debug=DEBUG, as_json=not sys.stderr.isatty())
+_at_terminal = sys.stderr.isatty()
+LOGGING = logging_config(
+    debug=DEBUG,
+    as_json=not _at_terminal,
+    quiet=is_told_at_a_terminal(sys.argv, at_terminal=_at_terminal),
+)

@@ -10,7 +10,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 
-from ucs.logs import logging_config, redact
+from ucs.logs import is_told_at_a_terminal, logging_config, redact
 
 SECRET = "s3cr3t-V4lue.abc"
 
@@ -77,3 +77,24 @@ def test_each_of_our_apps_is_heard() -> None:
     ours = [app.name for app in apps.get_app_configs() if Path(app.path).parent == settings.BASE_DIR]
     assert "staff" in ours
     assert [name for name in ours if known.get(name, {}).get("level") != "INFO"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "at_terminal", "quiet"),
+    [
+        (["manage.py", "doctor"], True, True),
+        (["/srv/ucs/manage.py", "poll", "--source", "x"], True, True),
+        (["manage.py", "doctor"], False, False),
+        (["manage.py", "watch"], True, False),
+        (["manage.py", "up", "--demo"], True, False),
+        (["manage.py"], True, False),
+        (["/srv/.venv/bin/celery", "-A", "ucs", "worker"], True, False),
+        ([], True, False),
+    ],
+)
+def test_a_command_at_a_terminal_says_only_what_is_wrong(
+    arguments: list[str], at_terminal: bool, quiet: bool
+) -> None:
+    assert is_told_at_a_terminal(arguments, at_terminal=at_terminal) is quiet
+    config = logging_config(debug=False, as_json=not at_terminal, quiet=quiet)
+    assert config["loggers"]["sso"]["level"] == ("WARNING" if quiet else "INFO")
