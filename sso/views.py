@@ -24,7 +24,8 @@ from sso.usage import wake_users
 
 FROM = "sso_sign_in_from"
 LIST = "admin:sso_ssoprovider_changelist"
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
+"""As `urlsplit` gives them: an IPv6 address without its brackets."""
 
 
 @require_POST

@@ -12,7 +12,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from rehearsal.oauth import OAuthServer
 from sso.models import ChecklistTick, ProviderToken
-from tests.make import make_provider
+from tests.make import make_provider, make_sender
+from tests.servers.ports import free_ports
 from tests.sso.conftest import MAILBOX
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,3 +106,23 @@ def test_a_step_is_ticked_by_the_keyboard_and_the_focus_stays(
     page.emulate_media(media="print")
     assert not page.locator("#nav-sidebar").is_visible()
     assert page.locator("#google-redirect code").is_visible()
+
+
+@pytest.mark.parametrize("height", [900, 640])
+def test_the_button_that_mends_is_not_under_the_bar(page: Page, height: int) -> None:
+    """What a test answers grows the page below its end, where the bar with “Save” stands."""
+    page.set_viewport_size({"width": 1280, "height": height})
+    User.objects.create_superuser("admin", password="rehearsal")
+    sender = make_sender(service_port=free_ports(1)[0])
+    page.goto(f"/admin/login/?next=/admin/mailsenders/emailsender/{sender.pk}/change/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "rehearsal")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Test connection").click()
+    button = page.locator("#connection-steps .ucs-next .ucs-button-primary")
+    button.wait_for()
+    place = "() => document.querySelector('#connection-steps .ucs-next').getBoundingClientRect().bottom"
+    bar = "document.querySelector('.ucs-submit').getBoundingClientRect().top"
+    page.wait_for_function(f"({place})() <= {bar}")
+    button.click()
+    assert page.evaluate("document.activeElement.id") == "id_service_port"

@@ -1,4 +1,7 @@
 import base64
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -7,6 +10,8 @@ import requests
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.core.wsgi import get_wsgi_application
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -34,6 +39,31 @@ def browser(admin_user: User) -> Client:
     client = Client(headers={"host": "ucs.company.com"})
     client.force_login(admin_user)
     return client
+
+
+@contextmanager
+def served_at(host: str) -> Iterator[str]:
+    """The product at an IPv6 address of this machine."""
+    try:
+        server = ThreadedWSGIServer((host, 0), QuietHandler, ipv6=True)
+    except OSError as error:
+        pytest.skip(f"this machine has no {host}: {error}")
+    server.set_app(get_wsgi_application())
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://[{host}]:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Writes no line for each request."""
+
+    def log_message(self, *args: Any) -> None:
+        """Nothing."""
 
 
 def provider_at(server: OAuthServer, **overrides: object) -> SSOProvider:
@@ -232,6 +262,25 @@ def test_a_page_opened_by_another_loopback_name_is_told_where_to_go(
     settings.BASE_URL = "http://127.0.0.1:8080"
     response = browser.post(f"/login/oauth2/start/{make_provider().pk}", headers={"host": "localhost:8080"})
     assert "open http://127.0.0.1:8080/admin/sso/ssoprovider/ and click 🔑 there" in told(response)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_page_opened_over_ipv6_loopback_is_told_where_to_go(settings: Settings, admin_user: User) -> None:
+    """A browser at the real address, with its brackets."""
+    settings.ALLOWED_HOSTS = ["[::1]"]
+    with served_at("::1") as url, requests.Session() as web:
+        settings.BASE_URL = url.replace("[::1]", "127.0.0.1")
+        client = Client()
+        client.force_login(admin_user)
+        web.cookies.set(settings.SESSION_COOKIE_NAME, client.cookies[settings.SESSION_COOKIE_NAME].value)
+        web.get(f"{url}/admin/sso/ssoprovider/", timeout=20)
+        provider = make_provider(for_people=True, allowed_domains="example.com")
+        headers = {"X-CSRFToken": web.cookies["csrftoken"]}
+        said = web.post(f"{url}/login/oauth2/start/{provider.pk}", headers=headers, timeout=20).text
+        assert f"open {settings.BASE_URL}/admin/sso/ssoprovider/ and click 🔑 there" in said
+        web.cookies.clear()
+        said = web.get(f"{url}/login/with/{provider.pk}", timeout=20).text
+        assert f"sends the browser back to {settings.BASE_URL}: open that address" in said
 
 
 def test_an_authorization_url_that_is_not_allowed_is_explained(browser: Client, settings: Settings) -> None:
