@@ -67,7 +67,7 @@ def _of_providers(now: datetime) -> Iterator[Ending]:
             yield Ending(
                 f"secret:{provider.pk}", title, "the client secret",
                 "make a new one in the provider's console, paste it here and correct its end date.",
-                at, link, provider.owner, _step(at, now, WARN_DAYS),
+                at, f"{link}#id_client_secret", provider.owner, _step(at, now, WARN_DAYS),
             )  # fmt: skip
         signed_in_at = provider.token.signed_in_at
         in_testing = provider.in_testing and provider.type == SSOProvider.Type.GOOGLE
@@ -77,7 +77,7 @@ def _of_providers(now: datetime) -> Iterator[Ending]:
                 f"testing:{provider.pk}", title, "the sign-in of an app in testing",
                 "click 🔑 again; so that it lasts, publish the app or set its audience to Internal, and "
                 "untick “App is in testing”.",
-                at, link, provider.owner, _step(at, now, TESTING_WARN_DAYS),
+                at, f"{link}#key", provider.owner, _step(at, now, TESTING_WARN_DAYS),
             )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def _of_senders(now: datetime) -> Iterator[Ending]:
             yield Ending(
                 f"password:{sender.pk}", f"sender {sender.name}", "sending with a password at Microsoft",
                 "make an SSO provider of type Microsoft and put its token URL in place of the password.",
-                at, reverse("admin:mailsenders_emailsender_change", args=[sender.pk]),
+                at, reverse("admin:mailsenders_emailsender_change", args=[sender.pk]) + "#id_password",
                 step=_step(at, now, WARN_DAYS),
             )  # fmt: skip
 

@@ -13,10 +13,13 @@ from mailsenders.models import EmailSender, OutgoingMail
 from mailsenders.parking import BLOCKED
 from queues import hours
 from queues.models import EmailQueue, Message
+from sso import causes
+from sso.clicks import place_of
 from sso.models import SSOProvider
 
 DOUBT_SECONDS = 15 * 60  # by then the Sent folder has been searched, and a person should look
 MOST_NAMED = 5
+FAILING = ("failing", "blocked")
 MINUTE = "per minute"  # a budget that is back before anybody could read of it
 
 
@@ -31,16 +34,21 @@ def sender_troubles() -> Iterator[Trouble]:
             *_spent(sender, now),
             *_wall(sender, now, closings.get(sender.pk, [])),
         ):
-            link = reverse("admin:mailsenders_emailsender_change", args=[sender.pk])
+            cause = causes.named(sender.state.last_cause) if key in FAILING else causes.UNKNOWN
             yield Trouble(
-                f"sender:{sender.pk}:{key}", f"sender {sender.name}", sentence, link, owner, is_urgent
+                f"sender:{sender.pk}:{key}",
+                f"sender {sender.name}",
+                sentence,
+                place_of(cause, sender),
+                owner,
+                is_urgent,
             )
         yield from _in_doubt(sender, doubted.get(sender.pk, []))
 
 
 def _failing(sender: EmailSender) -> Iterator[tuple[str, str, bool]]:
     if sender.is_active and sender.state.is_failing:
-        kind = "blocked" if sender.state.last_cause == BLOCKED else "failing"
+        kind = FAILING[sender.state.last_cause == BLOCKED]
         yield kind, sender.state.last_error, True
 
 

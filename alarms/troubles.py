@@ -17,7 +17,10 @@ from mailsources.models import EmailSource, FetchedMail, SentFolder
 from mailstore.workers import INTAKE, QUEUES, worker_states
 from queues import brakes, later, sla
 from queues.models import EmailQueue
+from sso import causes
+from sso.clicks import place_of
 from sso.models import SSOProvider
+from sso.tokens import KEY
 
 __all__ = ["Trouble", "troubles"]
 
@@ -49,7 +52,8 @@ def _sources() -> Iterator[Trouble]:
         title, link = f"source {source.name}", _change("mailsources_emailsource", source.pk)
         key = f"source:{source.pk}"
         if source.is_active and source.state.is_failing:
-            yield Trouble(f"{key}:failing", title, source.state.last_error, link)
+            mended = place_of(causes.named(source.state.last_cause), source)
+            yield Trouble(f"{key}:failing", title, source.state.last_error, mended)
         for sentence in standing.alarms(source, now):
             yield Trouble(f"{key}:{_kind(sentence)}", title, sentence, link, is_urgent=False)
         if count := quarantined.get(source.pk):
@@ -66,7 +70,7 @@ def _providers() -> Iterator[Trouble]:
     for provider in _all_providers():
         token = provider.token
         if token.needs_sign_in or token.is_failing:
-            link = _change("sso_ssoprovider", provider.pk)
+            link = place_of(causes.named(token.last_cause) or KEY, provider)
             sentence = token.last_error or f"{provider} must sign in again: click 🔑."
             yield Trouble(
                 f"provider:{provider.pk}:failing", f"provider {provider.name}", sentence, link, provider.owner

@@ -98,7 +98,7 @@ class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
     def provider(self, obj: SSOProvider) -> SafeString:
         return format_html(
             '<span class="ucs-cell"><span class="ucs-firm">{}</span><span class="ucs-below">{}</span></span>',
-            obj,
+            obj.title,
             obj.name,
         )
 
@@ -148,6 +148,11 @@ class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
             reverse("sso:start", args=[obj.pk]),
             obj,
         )
+
+    def page_title(self, request: HttpRequest, object_id: Any) -> dict[str, Any]:
+        found = super().page_title(request, object_id)
+        obj = self.get_object(request, object_id) if object_id else None
+        return found if obj is None else found | {"title": obj.title}
 
     def next_step(self, obj: SSOProvider) -> str:
         who = f"as {obj.mailbox}" if obj.mailbox else "with the e-mail mailbox user account"

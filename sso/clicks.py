@@ -40,6 +40,21 @@ def next_click(cause: Cause, row: Model, *, on_its_form: bool = False) -> Click 
     return _field(row, field, on_its_form)
 
 
+def place_of(cause: Cause, row: Model) -> str:
+    """The page of a saved row, at the field that mends the cause; for lists, as it asks the database nothing.
+
+    What is to be changed at the SSO provider of a source or sender is reached by the 🔑 on its page.
+    """
+    page, name = _page(row), cause.field
+    if name.startswith(PROVIDER):
+        name = name.removeprefix(PROVIDER) if isinstance(row, SSOProvider) else "key"
+    if name == "security":
+        name = _security(row)
+    if name == "key":
+        return f"{page}#key"
+    return f"{page}#id_{name}" if name in {field.name for field in row._meta.fields} else page
+
+
 def _at_provider(field: str, row: Model, on_its_form: bool) -> Click | None:
     provider = row if isinstance(row, SSOProvider) else _provider_of(row)
     if provider is None:

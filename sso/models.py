@@ -8,6 +8,7 @@ A provider's settings are edited by administrators; its token row by `sso/tokens
                             └────┘ refreshed before expiry
 """
 
+import re
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -23,6 +24,9 @@ from sso import connection_models, serverlist  # noqa: F401 - where Django finds
 from sso.fields import SecretField, SecretUnreadable
 from sso.health import Health
 from sso.rules import domains_in, problems
+
+NEW = "new "
+"""How a name begins until the row has an ID."""
 
 
 class SSOProvider(models.Model):
@@ -143,14 +147,15 @@ class SSOProvider(models.Model):
         ordering = ["id"]
 
     def __str__(self) -> str:
-        return f"{self.get_type_display()} provider {self.pk}"
+        """For sentences: “Google OAuth provider 2 “google-support””, without a name that UCS has made."""
+        return self.title if self._is_nameless else f"{self.title} “{self.name}”"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.client_secret != self._stored_secret():
             self.secret_changed_at = timezone.now()
         nameless = not self.name
         if nameless:
-            self.name = f"new {uuid4()}"
+            self.name = f"{NEW}{uuid4()}"
         with transaction.atomic():
             super().save(*args, **kwargs)
             if nameless:
@@ -168,6 +173,16 @@ class SSOProvider(models.Model):
             )
         if found:
             raise ValidationError(found)
+
+    @property
+    def title(self) -> str:
+        """What its page is called, and its row in the list."""
+        return f"{self.get_type_display()} provider {self.pk}"
+
+    @property
+    def _is_nameless(self) -> bool:
+        made = re.fullmatch(rf"(?:{'|'.join(self.Type.values)})-{self.pk}(?:-new)*", self.name)
+        return not self.name or made is not None or self.name.startswith(NEW)
 
     @property
     def domains(self) -> tuple[str, ...]:

@@ -112,7 +112,8 @@ def note_proof(session: SessionBase) -> None:
 
 def is_fresh(session: SessionBase) -> bool:
     """Whether that was a short while ago: a browser that was left open says nothing about who sits there."""
-    return 0 <= time.time() - session.get(PROVED_AT, 0) <= FRESH_SECONDS
+    proved_at: float = session.get(PROVED_AT, 0.0)
+    return 0 <= time.time() - proved_at <= FRESH_SECONDS
 
 
 def address(request: HttpRequest) -> str:

@@ -84,6 +84,7 @@ def logging_config(*, debug: bool, as_json: bool, quiet: bool = False) -> dict[s
         "alarms",
         "mailstore",
         "queues",
+        "reports",
         "sso",
         "staff",
         "ucs",

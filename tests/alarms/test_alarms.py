@@ -406,3 +406,35 @@ def test_the_page_says_when_alarms_reach_nobody(admin_client: Client, settings: 
     assert "EMAIL_ALERTS_TO is empty" not in admin_client.get("/admin/alarms/alarm/").content.decode()
     settings.ALERTS = Alerts()
     assert "nobody: EMAIL_ALERTS_TO is empty" in admin_client.get("/admin/alarms/alarm/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("cause", "place"),
+    [
+        ("password", "#id_password"),
+        ("port_refused", "#id_service_port"),
+        ("tls_plain_port", "#id_use_ssl"),
+        ("scope_missing", "#key"),
+        ("token", "#key"),
+        ("connections", ""),
+        ("", ""),
+    ],
+)
+def test_an_alarm_leads_to_the_field_that_mends_it(cause: str, place: str) -> None:
+    source = make_source()
+    source.state.failed("It fails.", cause=cause)
+    (found,) = [each.link for each in troubles() if each.title == f"source {source.name}"]
+    assert found == f"/admin/mailsources/emailsource/{source.pk}/change/{place}"
+
+
+def test_an_alarm_of_a_provider_leads_to_its_field_and_of_an_ending_to_its_own() -> None:
+    provider = make_provider(secret_ends_on=timezone.now().date())
+    page = f"/admin/sso/ssoprovider/{provider.pk}/change/"
+    for cause, place in (("AADSTS7000215", "#id_client_secret"), ("invalid_grant", "#key"), ("", "#key")):
+        provider.token.failed("It fails.", cause=cause)
+        links = [each.link for each in troubles() if each.title == f"provider {provider.name}"]
+        assert sorted(links) == sorted([page + place, f"{page}#id_client_secret"])
+    sender = make_sender()
+    sender.state.failed("It fails.", cause="login_refused")
+    (link,) = [each.link for each in troubles() if each.title == f"sender {sender.name}"]
+    assert link == f"/admin/mailsenders/emailsender/{sender.pk}/change/#id_password"

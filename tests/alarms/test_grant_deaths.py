@@ -307,7 +307,7 @@ def told_by_mail(provider: SSOProvider) -> str:
     """The alarms, and the text of the one mail to the owner."""
     watch.look()
     alarm = Alarm.objects.get(key=f"provider:{provider.pk}:failing", ended_at=None)
-    assert alarm.link == f"/admin/sso/ssoprovider/{provider.pk}/change/"
+    assert alarm.link.startswith(f"/admin/sso/ssoprovider/{provider.pk}/change/")
     Alarm.objects.update(began_at=timezone.now() - timedelta(minutes=6))
     mailing.mail_due()
     mail = OutgoingMail.objects.get(recipients__email=OWNER)
@@ -350,9 +350,7 @@ def test_a_mailbox_that_its_own_token_does_not_open(
         assert server.logins == logins
     watch.look()
     (alarm,) = Alarm.objects.filter(ended_at=None)
-    assert (alarm.key, alarm.link) == (
-        f"source:{source.pk}:failing",
-        f"/admin/mailsources/emailsource/{source.pk}/change/",
-    )
+    assert alarm.key == f"source:{source.pk}:failing"
+    assert alarm.link.startswith(f"/admin/mailsources/emailsource/{source.pk}/change/#")
     assert source.state.next_attempt_at is not None
     assert source.state.next_attempt_at > timezone.now()
