@@ -10,11 +10,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
+from agents.calendar_admin import CalendarAdmin
 from agents.forms import PERSON, AgentForm, enters_administration
-from agents.models import Agent, AgentLanguage, AgentSkill, Language, Skill
+from agents.models import Absence, Agent, AgentLanguage, AgentSkill, Language, Skill
 from agents.people import save_person
 from sso.admin import ProductAdmin, badge, is_administrator, when
 from sso.badges import Tone
+
+__all__ = ["AgentAdmin", "CalendarAdmin"]
 
 PRESENCE: dict[str, Tone] = {
     Agent.Presence.AVAILABLE: "good",
@@ -45,20 +48,32 @@ class LanguageLevels(TabularInline):  # type: ignore[misc]
     extra = 0
 
 
+class Absences(TabularInline):  # type: ignore[misc]
+    """When the agent is away, or works at other hours."""
+
+    model = Absence
+    verbose_name = "absence"
+    verbose_name_plural = "Absences, and days with other hours"
+    hide_title = True
+    extra = 0
+
+
 @admin.register(Agent)
 class AgentAdmin(ProductAdmin):
     """Who answers, and what they can do."""
 
     form = AgentForm
-    inlines = (SkillLevels, LanguageLevels)
+    inlines = (SkillLevels, LanguageLevels, Absences)
     list_display = ("agent", "role", "there", "busy", "skills_list", "languages_list", "works_in")
     list_filter = ("role", "presence", "skill_levels__skill", "language_levels__language")
     search_fields = ("user__username", "user__first_name", "user__last_name", "user__email")
     list_select_related = ("user",)
     ordering = ("user__username",)
+    autocomplete_fields = ("calendar",)
     fieldsets = (
         (None, {"fields": (*PERSON[:5], "role")}),
         ("Work", {"fields": ("capacity", "signature", "is_active")}),
+        ("Shifts", {"fields": ("shifts", ("time_zone", "calendar"))}),
     )
     empty_sentence = (
         "Agents answer mail. Each has skills and languages with levels, and works in email queues."

@@ -29,13 +29,13 @@ class Addresses(TabularInline):  # type: ignore[misc]  # unfold has no types
 class ContactAdmin(ProductAdmin):
     """Who wrote, and all mail with them."""
 
-    list_display = ("contact", "emails", "organisation", "language", "mails", "last_mail")
-    list_filter = ("language", "organisation")
+    list_display = ("contact", "emails", "organisation", "priority", "language", "mails", "last_mail")
+    list_filter = ("priority", "language", "organisation")
     search_fields = ("name", "addresses__email", "organisation__name")
     list_select_related = ("organisation",)
     autocomplete_fields = ("organisation",)
     inlines = (Addresses,)
-    fields = ("name", "organisation", "language", "remark")
+    fields = ("name", "organisation", "priority", ("language", "language_is_set"), "remark")
     change_form_outer_after_template = "crm/timeline.html"
     formfield_overrides: ClassVar[dict[Any, dict[str, Any]]] = {
         TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}

@@ -15,13 +15,18 @@ from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
 from queues import brakes
-from queues.models import AcknowledgementText, Conversation, EmailQueue, QueueSkill
+from queues.models import AcknowledgementText, Conversation, EmailQueue, EscalationStep, QueueSkill
 from queues.texts import OF_AGENT, OF_MATTER, places
 from sso.admin import ProductAdmin, SecretsForm, badge, when
 from sso.badges import Tone
 
 State = Conversation.State
 SHOWN_MEMBERS = 4
+TIMES = (
+    ("first_response", "next_response", "resolution"),
+    ("urgent_percent", "high_percent", "low_percent"),
+    ("calendar", "hours"),
+)
 STATE_TONES: dict[str, Tone] = {State.WAITING: "warn", State.ASSIGNED: "good", State.HELD: "warn"}
 
 
@@ -32,7 +37,8 @@ class QueueForm(SecretsForm):
         model = EmailQueue
         fields = (
             *("name", "sender", "members", "language_level", "languages", "default_language", "mode"),
-            *("wait_rule", "first_response", "next_response", "hours", "reply_to_closed", "changed_subject"),
+            *("wait_rule", "first_response", "next_response", "resolution", "urgent_percent", "high_percent"),
+            *("low_percent", "calendar", "hours", "reply_to_closed", "changed_subject"),
             *("from_name", "quoted", "undo_seconds", "signature", "acknowledgement"),
             *("acknowledgement_outside", "acknowledgement_limit"),
         )
@@ -71,6 +77,19 @@ class SkillDemands(TabularInline):  # type: ignore[misc]  # unfold has no types
     extra = 0
 
 
+class EscalationSteps(TabularInline):  # type: ignore[misc]
+    """What happens by itself before an answer is late, and after."""
+
+    model = EscalationStep
+    fk_name = "queue"
+    verbose_name = "step"
+    verbose_name_plural = "Escalation: each step once, while it is our turn"
+    hide_title = True
+    fields = ("amount", "when", "act", "to_queue", "text")
+    autocomplete_fields = ("to_queue",)
+    extra = 0
+
+
 class AcknowledgementTexts(TabularInline):  # type: ignore[misc]
     """The acknowledgement in the languages of customers."""
 
@@ -87,7 +106,7 @@ class QueueAdmin(ProductAdmin):
     """Where conversations wait for the agents who can handle them."""
 
     form = QueueForm
-    inlines = (SkillDemands, AcknowledgementTexts)
+    inlines = (SkillDemands, EscalationSteps, AcknowledgementTexts)
     list_display = (
         "queue",
         "sources_list",
@@ -101,11 +120,11 @@ class QueueAdmin(ProductAdmin):
     list_filter = ("mode", "sender")
     search_fields = ("name",)
     list_select_related = ("sender__state",)
-    autocomplete_fields = ("members", "languages", "sender", "default_language")
+    autocomplete_fields = ("members", "languages", "sender", "default_language", "calendar")
     fieldsets = (
         (None, {"fields": ("name", "sender", "members", "mode")}),
         ("Languages", {"fields": ("language_level", "languages", "default_language", "wait_rule")}),
-        ("Times", {"fields": (("first_response", "next_response"), "hours")}),
+        ("Times", {"fields": TIMES}),
         ("Threads", {"fields": (("reply_to_closed", "changed_subject"),)}),
         ("Answers", {"fields": (("from_name", "quoted", "undo_seconds"), "signature")}),
         (

@@ -34,6 +34,9 @@ MENU: dict[str, list[Entry]] = {
         Entry("Email sources", "mailsources.EmailSource", "move_to_inbox", "Mailboxes whose mail comes in"),
         Entry("Email senders", "mailsenders.EmailSender", "outgoing_mail", "Addresses that answer"),
         Entry("Agents", "agents.Agent", "support_agent", "Who answers, and what they can do"),
+        Entry(
+            "Calendars", "agents.Calendar", "calendar_month", "Opening hours and holidays that queues share"
+        ),
         Entry("Skills", "agents.Skill", "psychology", "What queues demand and agents offer"),
         Entry("Languages", "agents.Language", "translate", "What agents write and customers speak"),
         Entry("Contacts", "crm.Contact", "contacts", "Who wrote, and all mail with them"),

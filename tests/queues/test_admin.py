@@ -48,6 +48,9 @@ class TestQueues:
             "language_level": "3",
             "first_response": "60",
             "next_response": "120",
+            "urgent_percent": "25",
+            "high_percent": "50",
+            "low_percent": "200",
             "hours": "Mo-Fr 08:00-18:00",
             "reply_to_closed": "new",
             "changed_subject": "join",
@@ -59,6 +62,7 @@ class TestQueues:
         billing = Skill.objects.create(name="billing")
         czech = Language.objects.create(tag="cs")
         inlines = inline("skill_demands", {"skill": str(billing.pk), "level": "4"})
+        inlines |= inline("escalation", {"amount": "80", "when": "used", "act": "supervisor"})
         inlines |= inline("acknowledgement_texts", {"language": czech.pk, "text": "Máme to."})
         return usual | inlines | overrides
 
@@ -136,7 +140,7 @@ class TestAgents:
         }
         Language.objects.get_or_create(tag="cs")
         spoken = inline(LANGUAGES, {"language": "cs", "level": "5"})
-        return usual | inline("skill_levels") | spoken | overrides
+        return usual | inline("skill_levels") | inline("absences") | spoken | overrides
 
     def test_insert_makes_the_user_too(self, admin_client: Client) -> None:
         admin_client.post(f"{AGENTS}add/", self.form())
