@@ -8,6 +8,7 @@ from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
 
+from alarms.coverage import coverage_troubles
 from alarms.endings import endings
 from alarms.models import ENDING
 from alarms.sender_troubles import sender_troubles
@@ -38,7 +39,10 @@ SILENT_INTAKE = (
 
 def troubles() -> list[Trouble]:
     """Everything that a person should see to; few queries, but one for each sender with a budget."""
-    parts = (_sources(), sender_troubles(), _sent_folders(), _providers(), _queues(), _workers(), _endings())
+    parts = (
+        _sources(), sender_troubles(), _sent_folders(), _providers(), _queues(), _workers(), _endings(),
+        coverage_troubles(),
+    )  # fmt: skip
     return [each for part in parts for each in part]
 
 

@@ -39,7 +39,8 @@ class Band:
     high: int
 
 
-NOTHING = Band(0.0, 0, 0)
+LEAST_MEAN = 1e-6
+"""Below it nothing comes."""
 
 
 @dataclass(frozen=True)
@@ -171,8 +172,8 @@ def thinned(whole: Band, share: float) -> Band:
 
 def band(mean: float, variance: float) -> Band:
     """The middle four fifths of a negative binomial, or of a Poisson law where it scatters no more."""
-    if mean <= 0:
-        return NOTHING
+    if mean < LEAST_MEAN:
+        return Band(mean, 0, 0)
     tail = (1 - BAND) / 2
     below, low, count = 0.0, None, 0
     while True:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reports.views import board, directing, skills, whatif
+from reports.views import board, directing, forecast, skills, whatif
 
 urlpatterns = [
     path("board/", board.board, name="board"),
@@ -10,6 +10,7 @@ urlpatterns = [
     path("board/agents/<int:pk>/", directing.agent, name="board-agent"),
     path("board/agents/<int:pk>/presence", directing.presence, name="board-presence"),
     path("board/conversations/<int:pk>/assign", directing.assign, name="board-assign"),
+    path("board/forecast/", forecast.forecast, name="forecast"),
     path("board/what-if/", whatif.what_if, name="what-if"),
     path("board/what-if/example", whatif.example, name="what-if-example"),
     path("board/what-if/<int:pk>/", whatif.answer, name="what-if-answer"),

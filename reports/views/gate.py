@@ -32,6 +32,7 @@ class Entry:
 PAGES = (
     Entry("board", "Board", "/board/", "board", "b"),
     Entry("skills", "Skills", "/board/skills/", "skills", "k"),
+    Entry("forecast", "Forecast", "/board/forecast/", "forecast", "f"),
     Entry("what-if", "What if", "/board/what-if/", "whatif", "w"),
 )
 """All pages for supervisors, in the order of the navigation."""
