@@ -2,7 +2,8 @@
 
 A mail counts from the moment a worker claims it until its window is over after the server took it; one of
 which we don't know whether it was taken counts as if it was, as late as it could have been. What is sent
-again counts twice (`SenderUse`). Nothing is kept in memory, so changed limits hold from the next mail.
+again counts twice (`SenderUse`), a test mail as one to a recipient outside. Nothing is kept in memory, so
+changed limits hold from the next mail.
 """
 
 from collections.abc import Sequence
@@ -30,6 +31,10 @@ SELECT at, internal, external FROM (
     UNION ALL
     SELECT at, internal, external FROM mailsenders_senderuse
     WHERE sender_id = %(sender)s AND at > %(since)s
+    UNION ALL
+    SELECT CASE state WHEN 'running' THEN %(now)s ELSE COALESCE(finished_at, started_at) END, 0, 1
+    FROM mailsenders_testsend
+    WHERE sender_id = %(sender)s AND started_at > %(since)s AND state IN ('running', 'taken', 'uncertain')
 ) AS counted WHERE at > %(since)s
 """
 SUMS = (

@@ -1,29 +1,37 @@
 """“Send a test mail”: one mail from a sender to an address, with everything that is said on the way.
 
     waiting ──a worker takes it──▶ running ──▶ taken | refused | uncertain
+                     └──no room in the budget──▶ refused
 
 It goes past the outbox, over a connection of its own: what is tried is the sender as it is set, once, now.
+That connection is one of those that the sender allows, and the mail counts for its budget. Then it is asked
+for each alias whether the server would let it send, without a mail.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from celery import signature
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 
 from mailcore.compose import ComposeError, Draft, compose
 from mailcore.parsed import Address, Bounce
 from mailcore.writing import wire_email
-from mailsenders import returnpath
+from mailsenders import limits, returnpath, slots
 from mailsenders.answers import UNKNOWN_END, Kind, Phase, classify
+from mailsenders.budget import ONE
 from mailsenders.delivery import place_of
 from mailsenders.dialogue import NOTE, Dialogue, HeardLine
 from mailsenders.marks import Mark
-from mailsenders.models import EmailSender, TestSend
+from mailsenders.models import EmailSender, SenderState, TestSend
 from mailsenders.sending import why_not
 from mailsenders.smtp import Lost, Refused, Server, SmtpError
 from mailstore.announce import announce
@@ -36,6 +44,8 @@ logger = logging.getLogger(__name__)
 State = TestSend.State
 
 SAVE_SECONDS = 0.3
+SLOT_SECONDS = 40.0  # a kept connection is closed after half of that
+MOST_ALIASES = 20
 KEPT_FOR = timedelta(days=30)
 PATIENCE = timedelta(seconds=20)
 BROKE_OFF = timedelta(minutes=20)
@@ -46,6 +56,14 @@ TEXT = (
     "Nothing needs to be done with it.\n"
 )
 NO_WORKER = "No worker has taken it yet: look under ☰ System whether the send workers run."
+ALL_BUSY = (
+    "All connections that “{sender}” allows at once ({number}) are in use, so nothing was sent: try again in "
+    "a minute."
+)
+SPENT = (
+    "The budget of “{sender}” is used up ({rule}), so nothing was sent: a test mail counts like any other. A "
+    "higher limit lets it leave at once."
+)
 MARK = Mark("mailsenders.testsend", "test-send")
 _TASK = signature("mailsenders.tasks.test_send")
 
@@ -74,18 +92,56 @@ def start(sender: EmailSender, email: str, user: User | None = None) -> TestSend
 
 def run(test_id: int) -> None:
     """Send it, once: a test that another worker has taken is left alone."""
-    if not TestSend.objects.filter(pk=test_id, state=State.WAITING).update(state=State.RUNNING):
+    test = _begun(test_id)
+    if test is None:
         return
-    test = TestSend.objects.select_related("sender").get(pk=test_id)
     dialogue = Dialogue([test.sender.password])
     state, verdict = State.REFUSED, "It broke off; the log of the worker says why."
     try:
-        state, verdict = _tried(test, dialogue)
+        with _slot(test.sender) as slot:
+            if slot is None:
+                verdict = ALL_BUSY.format(number=test.sender.connections, sender=test.sender)
+            else:
+                state, verdict = _tried(test, dialogue, slot)
     except Exception:
         logger.exception("Test send %s broke off.", test_id)
     test.state, test.verdict, test.finished_at = state, dialogue.blanked(verdict), timezone.now()
     test.lines = dialogue.said()
     test.save(update_fields=["state", "verdict", "finished_at", "lines"])
+
+
+def _begun(test_id: int) -> TestSend | None:
+    """Take it for this worker, with its place in the budget; None when there is nothing to do."""
+    with transaction.atomic():
+        waiting = TestSend.objects.select_for_update(skip_locked=True).filter(pk=test_id, state=State.WAITING)
+        test = waiting.first()
+        if test is None:
+            return None
+        list(SenderState.objects.select_for_update().filter(sender=test.sender_id))
+        room = limits.room(test.sender, timezone.now())
+        spent = next(iter(room.spent(ONE)), None)
+        if spent is not None:
+            test.state, test.finished_at = State.REFUSED, timezone.now()
+            test.verdict = SPENT.format(sender=test.sender, rule=spent)
+        else:
+            test.state = State.RUNNING
+        test.save(update_fields=["state", "finished_at", "verdict"])
+    return None if spent is not None else test
+
+
+@contextmanager
+def _slot(sender: EmailSender) -> Iterator[int | None]:
+    """One of the connections that the sender allows, waited for; None when all stay in use."""
+    until = time.monotonic() + SLOT_SECONDS
+    slot = slots.take(sender.pk, sender.connections)
+    while slot is None and time.monotonic() < until:
+        time.sleep(SAVE_SECONDS)
+        slot = slots.take(sender.pk, sender.connections)
+    try:
+        yield slot
+    finally:
+        if slot is not None:
+            slots.release(sender.pk, [slot])
 
 
 def standing(test: TestSend) -> tuple[str, bool]:
@@ -124,7 +180,7 @@ def returned(bounce: Bounce, came_to: Iterable[str] = ()) -> bool:
     return True
 
 
-def _tried(test: TestSend, dialogue: Dialogue) -> tuple[State, str]:
+def _tried(test: TestSend, dialogue: Dialogue, slot: int) -> tuple[State, str]:
     """Try it while the row is told what is said."""
     server = Server.of(test.sender)
     try:
@@ -133,7 +189,7 @@ def _tried(test: TestSend, dialogue: Dialogue) -> tuple[State, str]:
     except (ComposeError, SignInError) as error:
         return State.REFUSED, getattr(error, "sentence", str(error))
     try:
-        return _spoken(test, dialogue, raw, credential)
+        return _spoken(test, dialogue, slot, _Said(raw, credential))
     except Refused as refusal:
         is_old_token = refusal.phase == Phase.AUTH and credential and credential.kind == "xoauth2"
         if not is_old_token:
@@ -142,50 +198,88 @@ def _tried(test: TestSend, dialogue: Dialogue) -> tuple[State, str]:
         return _judged(test.sender, error)
     dialogue.note(NOTE, "The token was refused: trying once more with a fresh one.")
     try:
-        return _spoken(test, dialogue, raw, secrets.resolve(server.password, server.host, fresh=True))
+        fresh = secrets.resolve(server.password, server.host, fresh=True)
+        return _spoken(test, dialogue, slot, _Said(raw, fresh))
     except SignInError as error:
         return State.REFUSED, error.sentence
     except SmtpError as error:
         return _judged(test.sender, error)
 
 
-def _spoken(
-    test: TestSend, dialogue: Dialogue, raw: bytes, credential: Credential | None
-) -> tuple[State, str]:
-    """Talk in a thread of its own, and save meanwhile what was said."""
-    saved = 0
+@dataclass(slots=True)
+class _Said:
+    """What is to be said; `refusals`: what the server said to other addresses of the sender."""
+
+    raw: bytes = field(repr=False)
+    credential: Credential | None
+    refusals: dict[str, str] = field(default_factory=dict)
+
+
+def _spoken(test: TestSend, dialogue: Dialogue, slot: int, words: _Said) -> tuple[State, str]:
+    """Talk in a thread of its own; save meanwhile what was said, and hold on to the connection's slot."""
+    saved, renewed = 0, time.monotonic()
     with ThreadPoolExecutor(1) as pool:
-        talk = pool.submit(asyncio.run, _talk(test, dialogue, raw, credential))
+        talk = pool.submit(asyncio.run, _talk(test, dialogue, words))
         while not talk.done():
             wait([talk], SAVE_SECONDS)
             said = dialogue.said()
             if len(said) != saved:
                 TestSend.objects.filter(pk=test.pk).update(lines=said)
                 saved = len(said)
+            if time.monotonic() - renewed > slots.SECONDS / 3:
+                slots.renew(test.sender_id, [slot])
+                renewed = time.monotonic()
         talk.result()
     place = place_of(test.sender)
     return State.TAKEN, (
         f"{place.server} has taken the mail for {test.email}. If it doesn't arrive, look into the spam "
         "folder there, and whether a report comes back."
-    )
+    ) + "".join(f" It may not send as {alias} ({said})." for alias, said in words.refusals.items())
 
 
-async def _talk(test: TestSend, dialogue: Dialogue, raw: bytes, credential: Credential | None) -> None:
+async def _talk(test: TestSend, dialogue: Dialogue, words: _Said) -> None:
     sender, recipient = test.sender, wire_email(test.email)
     mail_from = returnpath.of_test(test)
     line = HeardLine(Server.of(sender), dialogue)
     try:
         await line.open()
-        if credential:
-            await line.sign_in(credential)
-        outcome = await line.envelope(mail_from, (recipient,), raw)
+        if words.credential:
+            await line.sign_in(words.credential)
+        outcome = await line.envelope(mail_from, (recipient,), words.raw)
         refusal = outcome[recipient]
         if refusal is not None:
             raise Refused(Phase.RCPT, refusal)
         await line.start_text()
-        await line.text(raw)
+        await line.text(words.raw)
+        await _ask_for_aliases(line, test, dialogue, words)
     finally:
         await line.close()
+
+
+async def _ask_for_aliases(line: HeardLine, test: TestSend, dialogue: Dialogue, words: _Said) -> None:
+    """Whether each other address may send to the same recipient. The mail has left: nothing undoes that."""
+    aliases = [each for each in test.sender.aliases.split() if not each.startswith("@")][:MOST_ALIASES]
+    for alias in aliases:
+        dialogue.note(NOTE, f"Would it let the sender send as {alias}? No mail is sent for that.")
+        try:
+            refused = await line.try_recipient(wire_email(alias), wire_email(test.email))
+            if refused is not None:
+                words.refusals[alias] = str(refused)
+        except Refused as refusal:
+            words.refusals[alias] = str(refusal.answer)
+            if not await _is_going_on(line):
+                return
+        except SmtpError as error:
+            dialogue.note(NOTE, f"Nobody knows: {error}.")
+            return
+
+
+async def _is_going_on(line: HeardLine) -> bool:
+    try:
+        await line.reset()
+    except SmtpError:
+        return False
+    return True
 
 
 def _judged(sender: EmailSender, error: SmtpError) -> tuple[State, str]:

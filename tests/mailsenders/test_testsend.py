@@ -9,13 +9,15 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from mailsenders import tasks, testsend
+from mailsenders import slots, tasks, testsend
+from mailsenders.claims import claim_many
 from mailsenders.models import EmailSender, TestSend
 from sso import secrets
 from sso.secrets import Credential
 from tests.mailsenders.conftest import MakeServer, sender_for
-from tests.make import make_sender
+from tests.make import make_outgoing, make_sender
 from tests.servers.smtp import SmtpServer
+from tests.servers.smtp_faults import Fault
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,7 +75,9 @@ def test_no_secret_is_written_down(
 
 
 def test_no_token_is_written_down(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secrets, "resolve", lambda secret, host="", fresh=False: Credential("xoauth2", CANARY, 1))
+    monkeypatch.setattr(
+        secrets, "resolve", lambda secret, host="", fresh=False: Credential("xoauth2", CANARY, 1)
+    )
     server = make_server(tls="ssl", tokens={"support@example.com": "another"}, mechanisms=("XOAUTH2",))
     test = tried(sender_for(server, username="support@example.com", password="x"))
 
@@ -164,3 +168,40 @@ def test_a_forged_id_is_no_test(server: SmtpServer) -> None:
 
     assert testsend.is_test(real)
     assert not testsend.is_test(real.replace(f".{test.pk}.", f".{test.pk + 1}."))
+
+
+def test_it_counts_for_the_budget_and_keeps_to_it(server: SmtpServer) -> None:
+    sender = sender_for(server, limit_per_day=2)
+    make_outgoing(sender)
+    assert tried(sender).state == "taken"
+    assert len(claim_many(sender.pk, timezone.now(), 5)) == 1
+    make_outgoing(sender, order_key=2)
+    assert claim_many(sender.pk, timezone.now(), 5) == []
+    test = tried(sender)
+    assert (test.state, len(server.mails)) == ("refused", 1)
+    assert "2 messages per day" in test.verdict
+    EmailSender.objects.update(limit_per_day=3)
+    assert tried(EmailSender.objects.get()).state == "taken"
+
+
+def test_it_is_one_of_the_connections(server: SmtpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(testsend, "SLOT_SECONDS", 0.5)
+    sender = sender_for(server, connections=1)
+    slot = slots.take(sender.pk, 1)
+    assert slot is not None
+    test = tried(sender)
+    assert (test.state, "(1) are in use" in test.verdict) == ("refused", True)
+    slots.release(sender.pk, [slot])
+    assert tried(sender).state == "taken"
+    assert slots.take(sender.pk, 1) is not None  # it was given back
+
+
+def test_each_alias_is_asked_for_without_a_mail(server: SmtpServer) -> None:
+    sender = sender_for(server, aliases="sales@example.com\n@example.net\nhelp@example.com")
+    turns = iter([None, Fault("mail", "550 5.7.60 not allowed to send as this sender"), None])
+    server.luck = lambda phase: next(turns) if phase == "mail" else None
+    test = tried(sender)
+    assert (test.state, len(server.mails)) == ("taken", 1)
+    assert "may not send as sales@example.com (550 5.7.60" in test.verdict
+    assert "help@example.com" not in test.verdict
+    assert [line for line in words(test, "us") if line.startswith("MAIL FROM:<help@")]
