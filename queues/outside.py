@@ -8,6 +8,7 @@ when an answer to the customer is made, and no answer goes to both sides by itse
 from collections.abc import Sequence
 from dataclasses import replace
 
+from django.db.models import Q
 from django.utils import timezone
 
 from agents.models import Agent
@@ -117,17 +118,37 @@ def is_from_outside(conversation: Conversation, mail: ParsedMail, about_id: int 
     if not conversation.has_outside:
         return False
     sender = mail.from_.email.lower()
-    ours = [pair[1] for each in ids_of(mail) if (pair := read_message_id(each, message_id_key()))]
+    if _is_customer(conversation, sender):
+        return False
     rows = conversation.messages.filter(is_outside=True)
-    if (
-        rows.filter(pk__in=[*ours, about_id or 0]).exists()
-        or rows.filter(message_id=mail.in_reply_to[:1000]).exists()
-    ):
-        return not _is_customer(conversation, sender)
+    answered = _answered(conversation, mail)
+    if answered is not None and not answered.is_outside and sender in _written_to(answered):
+        return False  # on both sides, and answers what both got
+    ours = [pair[1] for each in ids_of(mail) if (pair := read_message_id(each, message_id_key()))]
+    if (answered is not None and answered.is_outside) or rows.filter(pk__in=[*ours, about_id or 0]).exists():
+        return True
+    if rows.filter(message_id=mail.in_reply_to[:1000]).exists():
+        return True
     asked = {
         each.get("email", "").lower() for to, cc in rows.values_list("to", "cc") for each in (*to, *cc)
     } | {email.lower() for email in rows.values_list("from_email", flat=True)}
-    return sender in asked and not _is_customer(conversation, sender)
+    return sender in asked
+
+
+def _answered(conversation: Conversation, mail: ParsedMail) -> Message | None:
+    """The mail of ours that it answers: the one that the nearest of its ids names."""
+    sent = conversation.messages.filter(direction=Message.Direction.OUT)
+    for each in ids_of(mail):
+        pair = read_message_id(each, message_id_key())
+        named = Q(pk=pair[1]) if pair else Q(outgoing__alias=each)
+        found = sent.filter(named).first()
+        if found is not None:
+            return found
+    return None
+
+
+def _written_to(message: Message) -> set[str]:
+    return {each.get("email", "").lower() for each in (*message.to, *message.cc)}
 
 
 def _is_customer(conversation: Conversation, sender: str) -> bool:

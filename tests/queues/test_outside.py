@@ -181,6 +181,43 @@ class TestComingBack:
         assert other.conversation != asked.conversation
         assert not other.is_outside
 
+    @pytest.mark.parametrize("to", ["support@example.com", "SUPPORT@example.com", "team@example.com"])
+    def test_no_tag_in_the_address_is_needed(self, alice: Agent, asked: Message, to: str) -> None:
+        """Whatever their mail system makes of our address: the ids tell which side they answer."""
+        came = back(forward(alice, asked), To=to, Subject="AW: something else")
+        assert (came.conversation, came.is_outside) == (asked.conversation, True)
+
+    def test_only_references_are_left(self, alice: Agent, asked: Message) -> None:
+        sent = forward(alice, asked)
+        ids = f"<{asked.message_id}> <{sent.message_id}> <theirs@carrier.example>"
+        came = back(sent, In_Reply_To="", References=ids)
+        assert (came.conversation, came.is_outside) == (asked.conversation, True)
+
+    def test_a_provider_renamed_our_mail(self, alice: Agent, asked: Message) -> None:
+        sent = forward(alice, asked)
+        OutgoingMail.objects.filter(message=sent).update(alias="renamed@provider.example")
+        came = back(sent, In_Reply_To="<renamed@provider.example>")
+        assert (came.conversation, came.is_outside) == (asked.conversation, True)
+
+    def test_who_is_on_both_sides_is_told_by_what_they_answer(self, alice: Agent, asked: Message) -> None:
+        """Eve was copied in by the customer, and is asked apart from them."""
+        answer = actions.reply(alice.user, asked.conversation, Reply(text="We look.", undo_seconds=0))
+        sent = forward(alice, asked, to=("eve@customer.example",))
+        to_all = back(answer, "Thanks.", From="eve@customer.example")
+        to_us = back(sent, "Between us.", From="eve@customer.example")
+        assert (to_all.conversation, to_us.conversation) == (asked.conversation, asked.conversation)
+        assert (to_all.is_outside, to_us.is_outside) == (False, True)
+
+    def test_without_any_id_it_is_a_mail_of_its_own(self, alice: Agent, asked: Message) -> None:
+        """Nothing proves what it is about, so the customer's side never gets it; people are told."""
+        sent = forward(alice, asked)
+        number = asked.conversation.number
+        came = back(sent, In_Reply_To="", Subject=f"Re: Fwd: [#{number}] parcel")
+        assert came.conversation != asked.conversation
+        assert came.conversation.contact.addresses.get().email == CARRIER
+        hint = came.conversation.events.get(kind="hint")
+        assert f"#{number}" in hint.sentence
+
     def test_their_machines_disturb_nobody(self, alice: Agent, asked: Message) -> None:
         sent = forward(alice, asked)
         actions.reply(alice.user, asked.conversation, Reply(text="We ask."))
