@@ -64,7 +64,8 @@ def contact_for(address: Address, language: str = "") -> Contact:
     email = _key(address)
     name = address.name.strip()[:NAME_LENGTH] if email else UNKNOWN_SENDER
     contact = _known(email) or _remembered(email, _made(email, name, language))
-    learnt = {"name": contact.name or name, "language": language or contact.language}
+    spoken = contact.language if contact.language_is_set else language or contact.language
+    learnt = {"name": contact.name or name, "language": spoken}
     changes = {field: value for field, value in learnt.items() if getattr(contact, field) != value}
     for field, value in changes.items():
         setattr(contact, field, value)

@@ -51,6 +51,8 @@ class Kind(models.TextChoices):
     WOKE = "woke", "Woke"
     BREACHED = "breached", "Became late"
     ESCALATED = "escalated", "Step of escalation"
+    LANGUAGE = "language", "Language corrected"
+    CONTACT_PRIORITY = "contact_priority", "Priority of the contact set"
     RECOUNTED = "recounted", "Due time counted anew"
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 
 from agents.rights import agent_of, is_supervisor
 from crm.models import Communication
-from queues import actions, holding, inbox, later, offers
+from queues import actions, holding, inbox, later, notices, offers
 from queues.finding_asked import read
 from queues.holding import Held
 from queues.inbox import Listing
@@ -26,6 +26,7 @@ from queues.views.editor import editor
 from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import Place, place, show
 from queues.views.related import address, related
+from queues.views.side import side
 
 TRAIL = 12
 OTHERS = 6
@@ -110,6 +111,7 @@ def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any
     agent = agent_of(request.user)
     if agent is not None:
         offers.accept(row, agent)
+        notices.see(agent, row)
     entries = inbox.timeline(request.user, row)
     subject = row.subject or NO_SUBJECT
     may_change = not _not_mine(request, row)
@@ -133,6 +135,7 @@ def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any
             "snoozed_iso": row.snoozed_until.isoformat() if row.snoozed_until else "",
             "snoozed_at": clock(row.snoozed_until) if row.snoozed_until else "",
             "contact": _contact(request, row, now),
+            "side": side(row, now),
             "query": where.query,
             "title": where.title,
         }

@@ -24,7 +24,7 @@ def make_office(**overrides: str) -> Calendar:
     return Calendar.objects.create(**(values | overrides))
 
 
-def form(calendar: Calendar | None = None, **overrides: str) -> dict[str, str]:
+def form(**overrides: str) -> dict[str, str]:
     fields = {"name": "Office", "time_zone": "Europe/Prague", "hours": "Mo-Fr 08:00-17:00"}
     days = {"days-TOTAL_FORMS": "1", "days-INITIAL_FORMS": "0", "days-0-date": "2026-12-24"}
     return fields | days | {"days-0-hours": "08:00-12:00"} | overrides
