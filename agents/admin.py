@@ -12,7 +12,7 @@ from unfold.admin import TabularInline
 
 from agents.calendar_admin import CalendarAdmin
 from agents.forms import PERSON, AgentForm, enters_administration
-from agents.models import Absence, Agent, AgentLanguage, AgentSkill, Language, Skill
+from agents.models import Absence, Agent, AgentLanguage, AgentSkill, AwayReason, Language, Skill
 from agents.people import save_person
 from sso.admin import ProductAdmin, badge, is_administrator, when
 from sso.badges import Tone
@@ -150,6 +150,15 @@ class SkillAdmin(ProductAdmin):
     def queues(self, obj: Skill) -> str:
         rows = obj.queueskill_set.all()
         return ", ".join(f"{row.queue} ≥ {row.level}" for row in rows) or "–"
+
+
+@admin.register(AwayReason)
+class AwayReasonAdmin(ProductAdmin):
+    """Why agents may be away."""
+
+    list_display = ("name", "place")
+    search_fields = ("name",)
+    empty_sentence = "Agents who are away keep their work and get none. Say here what they may say why."
 
 
 @admin.register(Language)

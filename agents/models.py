@@ -211,3 +211,19 @@ class Absence(models.Model):
             raise ValidationError({"last_date": "It ends before it begins: choose a later day."})
         if self.kind == self.Kind.CHANGED and not self.hours:
             raise ValidationError({"hours": "Give the hours that are worked instead, such as 10:00-14:00."})
+
+
+class AwayReason(models.Model):
+    """Why agents may be away; who is away keeps their work and gets none."""
+
+    name = models.CharField(max_length=60, unique=True, help_text="As agents and supervisors read it: Lunch.")
+    place = models.PositiveSmallIntegerField(
+        default=10, db_default=10, help_text="Small numbers stand first in the menu."
+    )
+
+    class Meta:
+        verbose_name = "away reason"
+        ordering = ["place", "name"]
+
+    def __str__(self) -> str:
+        return self.name

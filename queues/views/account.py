@@ -1,13 +1,20 @@
-"""Being there, hearing what happens."""
+"""Being there, what is offered, one's own day, hearing what happens."""
+
+from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from agents import presence
-from agents.models import Agent
+from agents.models import Agent, AwayReason
 from agents.rights import agent_of
 from queues import actions, live
+from queues.history import Kind
+from queues.models import Conversation, Event
+from queues.presentation import NO_SUBJECT, contact_name, due, span
+from queues.today import figures, morning, total
 from queues.views.gate import DeskRequest, signed_in, with_event
 
 HINTS = {
@@ -15,6 +22,7 @@ HINTS = {
     Agent.Presence.AWAY: "keeps work",
     Agent.Presence.OFFLINE: "gives it back",
 }
+MOST_OFFERS = 5
 
 
 def presence_choices() -> list[tuple[str, str, str]]:
@@ -24,17 +32,31 @@ def presence_choices() -> list[tuple[str, str, str]]:
 
 def reasons() -> list[str]:
     """Why one may be away."""
-    return ["Lunch", "Meeting", "Training", "Other"]
+    return list(AwayReason.objects.values_list("name", flat=True))
+
+
+def presence_label(agent: Agent) -> str:
+    """Such as "Away: Lunch"."""
+    label = agent.get_presence_display()
+    is_told = agent.presence == Agent.Presence.AWAY and agent.away_reason
+    return f"{label}: {agent.away_reason}" if is_told else label
+
+
+def presence_menu(agent: Agent | None) -> dict[str, Any]:
+    """What the menu of presences needs; nothing for who has no work profile."""
+    if agent is None:
+        return {}
+    return {"presences": presence_choices(), "reasons": reasons(), "presence_label": presence_label(agent)}
 
 
 @require_POST
 @signed_in
 def set_presence(request: DeskRequest) -> HttpResponse:
-    """Say whether I am there."""
-    actions.set_presence(request.user, request.POST.get("presence", ""))
+    """Say whether I am there, and why not."""
+    actions.set_presence(request.user, request.POST.get("presence", ""), request.POST.get("reason", ""))
     agent = Agent.objects.get(user=request.user)
-    context = {"agent": agent, "presences": presence_choices()}
-    detail = {"presence": agent.presence, "label": agent.get_presence_display()}
+    context = {"agent": agent, **presence_menu(agent)}
+    detail = {"presence": agent.presence, "label": presence_label(agent)}
     return with_event(render(request, "desk/presence.html", context), "desk:presence", detail)
 
 
@@ -45,8 +67,49 @@ def seen(request: DeskRequest) -> HttpResponse:
     agent = agent_of(request.user)
     if agent is None:
         return HttpResponse(status=204)
-    value = presence.seen(agent)
-    return HttpResponse(f"{value}|{Agent.Presence(value).label}", content_type="text/plain; charset=utf-8")
+    presence.seen(agent)
+    agent.refresh_from_db(fields=["presence", "away_reason"])
+    return HttpResponse(f"{agent.presence}|{presence_label(agent)}", content_type="text/plain; charset=utf-8")
+
+
+@require_GET
+@signed_in
+def offered(request: DeskRequest) -> HttpResponse:
+    """What routing has given me and waits to be opened, with the time that is left for it."""
+    agent, now = agent_of(request.user), timezone.now()
+    rows = Conversation.objects.filter(agent=agent, state=Conversation.State.ASSIGNED, accept_by__gt=now)
+    rows = rows.select_related("queue", "contact").prefetch_related("contact__addresses")
+    found = list(rows.order_by("accept_by")[:MOST_OFFERS]) if agent else []
+    given = Event.objects.filter(conversation__in=found, kind=Kind.OFFERED).order_by("pk")
+    reasons_ = {event.conversation_id: event.sentence for event in given}
+    offers = [
+        {
+            "pk": row.pk,
+            "subject": row.subject or NO_SUBJECT,
+            "number": row.number,
+            "name": contact_name(row.contact),
+            "queue": row.queue.name,
+            "due": due(row, now),
+            "why": reasons_.get(row.pk, ""),
+            "until": row.accept_by.isoformat(timespec="seconds") if row.accept_by else "",
+        }
+        for row in found
+    ]
+    return render(request, "desk/offers.html", {"offers": offers})
+
+
+@require_GET
+@signed_in
+def today(request: DeskRequest) -> HttpResponse:
+    """My own figures since this morning."""
+    own = total(figures(morning(), user_id=request.user.pk).values())
+    share = own.in_time_share
+    context = {
+        "answered": own.answered,
+        "in_time": "" if share is None else f"{int(share * 100)} %",
+        "handling": "" if own.handling is None else span(own.handling),
+    }
+    return render(request, "desk/today.html", context)
 
 
 @require_GET

@@ -20,7 +20,7 @@ from queues.inbox import Counts, Listing, Page, View
 from queues.models import Conversation, EmailQueue
 from queues.presentation import Columns, Row, day, person, row
 from queues.sender_standing import banner
-from queues.views.account import presence_choices
+from queues.views.account import presence_menu
 from queues.views.gate import DeskRequest, refused, signed_in
 
 LABELS = {
@@ -144,7 +144,7 @@ def frame(request: DeskRequest, where: Place) -> dict[str, Any]:
         "me": person(request.user.get_full_name() or request.user.get_username()),
         "agent": agent,
         "is_administrator": is_administrator(request.user),
-        "presences": presence_choices(),
+        **presence_menu(agent),
         "title": where.title,
         "text": where.text,
         "scope": where.scope,

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from agents.rights import agent_of, is_administrator, is_supervisor
 from queues.presentation import person
-from queues.views.account import presence_choices
+from queues.views.account import presence_menu
 from queues.views.gate import DeskRequest, signed_in
 
 P = ParamSpec("P")
@@ -52,14 +52,15 @@ def supervisors(view: View[P]) -> Guarded[P]:
 
 def frame(request: DeskRequest, page: str) -> dict[str, Any]:
     """What `reports/base.html` needs; `page` is the name of one of `PAGES`."""
+    agent = agent_of(request.user)
     return {
         "pages": [{"entry": entry, "current": entry.name == page} for entry in PAGES],
         "title": next(entry.label for entry in PAGES if entry.name == page),
         "page": page,
         "me": person(request.user.get_full_name() or request.user.get_username()),
-        "agent": agent_of(request.user),
+        "agent": agent,
         "is_administrator": is_administrator(request.user),
-        "presences": presence_choices(),
+        **presence_menu(agent),
     }
 
 

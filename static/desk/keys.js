@@ -1,4 +1,6 @@
 // Keys without modifiers, never while typing; the list of them is templates/desk/keys.html.
+import { openPresence } from "./presence.js";
+
 const VIEWS = { m: "mine", w: "waiting", u: "unassigned", p: "pending", s: "snoozed", h: "held", c: "closed", a: "all" };
 const PAIR = 1200;
 const OPENING = 3000;
@@ -50,6 +52,8 @@ const ACTS = {
   e: () => press('[data-key="e"]'),
   m: () => press('[data-key="m"]'),
   c: () => press("#compose"),
+  y: () => press("#offer-cards [data-accept]"),
+  p: openPresence,
   "/": () => document.getElementById("q")?.focus(),
   "?": () => document.getElementById("keys").showModal(),
 };

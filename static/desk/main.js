@@ -7,6 +7,7 @@ import { askFor } from "./find.js";
 import { openFound, paintFound, paintFrame } from "./found.js";
 import { fitFrames, showImages } from "./frames.js";
 import { onKey } from "./keys.js";
+import { hearOffer } from "./offers.js";
 import { startLive, throttled } from "./live.js";
 import { startPage } from "./page.js";
 import { remember } from "./patch.js";
@@ -106,6 +107,7 @@ const refreshConversation = throttled(() => {
 
 function onChange(hint) {
   if (hint.presence) return; // of interest on the board alone
+  hearOffer(hint);
   if (document.hidden) {
     isStale = true;
     return;

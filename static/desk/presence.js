@@ -1,5 +1,6 @@
 // Whether I am here: a sign of life while the page is seen, and what the server makes of it.
 import { ask } from "./session.js";
+import { toast } from "./toasts.js";
 
 const HEARTBEAT = 30_000;
 
@@ -8,11 +9,34 @@ export async function beat() {
   if (!document.body.dataset.agent || document.hidden) return;
   try {
     const answer = await ask("/presence/seen", { method: "POST" });
-    if (answer.ok) show(...(await answer.text()).split("|"));
+    if (answer.ok) hear(...(await answer.text()).split("|"));
   } catch {
     /* no connection: the live updates say so, and the next beat tries again */
   }
 }
+
+function hear(presence, label) {
+  const was = document.body.dataset.presence;
+  show(presence, label);
+  if (was === "available" && presence === "away") toast(`You were set to “${label}”: choose “Available” in your menu to get work again.`, { error: true });
+}
+
+/** Open the menu at the presences. */
+export function openPresence() {
+  const menu = document.getElementById("user-menu");
+  if (!menu?.querySelector("#presence")) return;
+  document.getElementById("desk").dataset.nav = "open"; // on a narrow screen the menu is in there
+  menu.open = true;
+  menu.querySelector("#presence button").focus();
+}
+
+document.getElementById("user-menu")?.addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  const items = [...event.currentTarget.querySelectorAll("summary, .menu-panel :is(button, a)")];
+  items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
+});
 
 function show(presence, label) {
   const dot = document.getElementById("presence-dot");
@@ -20,7 +44,8 @@ function show(presence, label) {
   dot.className = `dot ${presence}`;
   document.body.dataset.presence = presence;
   document.getElementById("presence-label").textContent = label;
-  for (const choice of document.querySelectorAll("#presence button")) choice.setAttribute("aria-pressed", String(choice.value === presence));
+  const chosen = label.includes(": ") ? label.split(": ")[1] : presence;
+  for (const choice of document.querySelectorAll("#presence button")) choice.setAttribute("aria-pressed", String(choice.value === chosen));
 }
 
 document.body.addEventListener("desk:presence", (event) => show(event.detail.presence, event.detail.label));

@@ -1,5 +1,6 @@
 // The live board: brought up to date by hints, walked through by keys.
 import { startLive, throttled } from "../desk/live.js";
+import { hearOffer } from "../desk/offers.js";
 import { onKey } from "./main.js";
 
 const THROTTLE = 1500; // a busy morning has a change each second: nobody reads faster
@@ -19,7 +20,8 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.elt.id === "refresh") pause = 4 * (performance.now() - asked);
 });
 
-function hear() {
+function hear(hint = {}) {
+  hearOffer(hint);
   if (document.hidden) isStale = true;
   else refresh();
 }
@@ -36,7 +38,7 @@ document.body.addEventListener("board:acted", () => {
   refresh();
 });
 startLive(hear);
-setInterval(hear, IDLE);
+setInterval(() => hear({ presence: 0 }), IDLE);
 
 /* Keys: lines can be walked through with j and k, and every line knows what can be done with it. */
 

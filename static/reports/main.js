@@ -3,7 +3,8 @@ import "../desk/patch.js";
 import "../desk/dialogs.js";
 import { startPage } from "../desk/page.js";
 import { remember } from "../desk/patch.js";
-import { startPresence } from "../desk/presence.js";
+import "../desk/offers.js";
+import { openPresence, startPresence } from "../desk/presence.js";
 import "../desk/session.js";
 import { tellTimes } from "../desk/times.js";
 
@@ -43,6 +44,8 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+onKey("p", openPresence);
+onKey("y", () => document.querySelector("#offer-cards [data-accept]")?.click());
 document.body.addEventListener("htmx:load", (event) => tellTimes(event.target));
 remember(document.body);
 startPage();

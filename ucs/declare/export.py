@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 from django.db.models import F, QuerySet
 
-from agents.models import Agent, Calendar, Language, Skill
+from agents.models import Agent, AwayReason, Calendar, Language, Skill
 from mailsenders.models import EmailSender
 from mailsources.models import EmailSource, SentFolder
 from queues.models import EmailQueue
@@ -26,6 +26,7 @@ def export() -> str:
         "sso_providers": [_provider(row) for row in SSOProvider.objects.order_by("id")],
         "skills": [skill.name for skill in Skill.objects.all()],
         "languages": [language.tag for language in Language.objects.all()],
+        "away_reasons": [reason.name for reason in AwayReason.objects.all()],
         "calendars": [times.export_calendar(row) for row in Calendar.objects.prefetch_related("days")],
         "agents": [_agent(row) for row in _agents()],
         "senders": [_sender(row) for row in EmailSender.objects.all()],

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from django.contrib.auth.models import User
 from django.db import models
 
-from agents.models import Agent, Language, Skill
+from agents.models import Agent, AwayReason, Language, Skill
 from mailsenders.models import EmailSender
 from mailsources import addressing
 from mailsources.models import EmailSource, SentFolder
@@ -358,7 +358,11 @@ ENTRIES: dict[str, Callable[[Entry, Changes], None]] = {
     "queues": queue,
     "sources": source,
 }
-NAMES: dict[str, tuple[type[models.Model], str]] = {"skills": (Skill, "name"), "languages": (Language, "tag")}
+NAMES: dict[str, tuple[type[models.Model], str]] = {
+    "skills": (Skill, "name"),
+    "languages": (Language, "tag"),
+    "away_reasons": (AwayReason, "name"),
+}
 
 
 def named(document: Document, section: str, changes: Changes) -> None:
