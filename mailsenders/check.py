@@ -17,10 +17,15 @@ from sso.steps import Place, Step, StepFailed, reach, timed
 MODES: dict[str, Literal["tls", "starttls", "none"]] = {"STARTTLS": "starttls", "SSL": "tls", "NONE": "none"}
 
 
+NO_TLS = "none: password and mail travel in clear text, readable by anyone on the way"
+
+
 def test_connection(sender: EmailSender) -> list[Step]:
     """Climb the ladder with a sender, saved or not; when a step fails, it is the last one."""
     server = Server.of(sender)
     steps = reach(Place(server.host, server.port, "SMTP", MODES[server.server_type]))
+    if steps[-1].ok and server.server_type == EmailSender.ServerType.NONE:
+        steps.append(timed("TLS", lambda: NO_TLS))
     sign_in = sign_in_of(sender)
     token = ladder.token_step(sign_in) if steps[-1].ok and server.username else None
     steps += [token] if token else []

@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 
 from mailsenders.rules import problems
 from mailstore.models import RawMail
+from sso.belonging import Place
 from sso.fields import SecretField
 from sso.health import Health
 
@@ -130,6 +131,12 @@ class EmailSender(models.Model):
             SenderState.objects.filter(sender=self).exclude(held_why="").update(
                 held_until=None, automatic_held_until=None, held_why=""
             )
+
+    @property
+    def belongs(self) -> Place:
+        """Which server the password is for."""
+        is_encrypted = self.server_type != self.ServerType.NONE
+        return Place(self.server_address, self.service_port, int(is_encrypted))
 
     def clean(self) -> None:
         """Refuse settings that can't work, in words."""

@@ -24,7 +24,7 @@ from django.conf import settings
 
 from mailsenders.answers import Answer, Phase
 from mailsenders.models import EmailSender
-from mailsenders.networks import is_inside
+from mailsenders.networks import is_here, is_inside
 from mailsenders.wire import stuffed
 from sso import tls
 from sso.blanking import blanked
@@ -131,6 +131,8 @@ class Line:
         :raises Unreachable: the server offers no method for this.
         """
         self.phase = Phase.AUTH
+        if credential.kind == "xoauth2":
+            self._guard_token()
         offered = self._client.server_auth_methods
         method = self._method(credential.kind, offered)
         user, secret = self.server.username, credential.value
@@ -276,6 +278,18 @@ class Line:
                 "travel readable by anyone, so nothing was sent there: choose STARTTLS or SSL.",
                 named("encryption_needed"),
             )
+
+    def _guard_token(self) -> None:
+        """A token opens a whole mailbox: it leaves this machine encrypted or not at all."""
+        peer = self._client.get_transport_info("peername")
+        if self._client.get_transport_info("ssl_object") or (peer and is_here(str(peer[0]))):
+            return
+        raise Unreachable(
+            Phase.AUTH,
+            f"{self.server} is spoken to without encryption, and a token is sent to no server readable by "
+            "anyone on the way: choose STARTTLS or SSL.",
+            named("encryption_needed"),
+        )
 
     def _method(self, kind: Literal["password", "xoauth2"], offered: list[str]) -> str:
         if kind == "xoauth2" and "xoauth2" in offered:

@@ -136,6 +136,11 @@ def no_starttls(server: Server) -> MailboxError:
     return _named("no_starttls_offered", server, "", word=word, port=port)
 
 
+def token_in_clear(server: Server) -> MailboxError:
+    """A token opens the mailbox for whoever reads it on the way."""
+    return _named("token_in_clear", server, "")
+
+
 def no_folder(server: Server, folder: str, there: list[str]) -> MailboxError:
     """The folder to be read isn't there."""
     names = ", ".join(there[:30]) + (" …" if len(there) > 30 else "")

@@ -10,7 +10,15 @@ from mailsources import faults
 from mailsources.faults import FAULTS, MailboxError
 from mailsources.listing import Shown
 from mailsources.models import EmailSource
-from mailsources.signin import CONNECT_SECONDS, READ_SECONDS, login_name, prepare, signed_in, stays_here
+from mailsources.signin import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    guard_token,
+    login_name,
+    prepare,
+    signed_in,
+    stays_here,
+)
 from sso import tls
 from sso.secrets import Credential
 
@@ -95,6 +103,7 @@ def sign_in(client: IMAPClient, source: EmailSource, credential: Credential) -> 
     name = login_name(source, credential)
     try:
         if credential.kind == "xoauth2":
+            guard_token(client.socket(), source)
             client.oauth2_login(name, credential.value)
         elif _needs_plain(source, credential):
             client.plain_login(name, credential.value, source.mailbox)

@@ -20,6 +20,7 @@ from mailsources import addressing
 from mailsources.rules import problems
 from mailstore.models import RawMail
 from queues.models import EmailQueue, Message
+from sso.belonging import Place
 from sso.fields import SecretField
 from sso.health import Health
 
@@ -143,6 +144,12 @@ class EmailSource(models.Model):
             return ""
         box = self.collected_by
         return addressing.address_of(self.forwarding_token, (box.mailbox or box.username) if box else "")
+
+    @property
+    def belongs(self) -> Place:
+        """Which server the password is for. Without SSL, STARTTLS is no must on this machine."""
+        safety = 2 if self.use_ssl else int(not self.allow_clear_text)
+        return Place(self.server_address, self.service_port, safety)
 
     def clean(self) -> None:
         """Refuse, early and in words, what cannot be honoured; forms and settings files both come here."""

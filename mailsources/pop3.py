@@ -27,7 +27,7 @@ from mailsources.listing import (
     octets,
 )
 from mailsources.models import EmailSource
-from mailsources.signin import CONNECT_SECONDS, login_name, prepare, shut, signed_in, stays_here
+from mailsources.signin import CONNECT_SECONDS, guard_token, login_name, prepare, shut, signed_in, stays_here
 from sso import tls
 from sso.secrets import Credential
 
@@ -226,6 +226,7 @@ def sign_in(line: poplib.POP3, source: EmailSource, credential: Credential) -> N
     name = login_name(source, credential)
     try:
         if credential.kind == "xoauth2":
+            guard_token(line.sock, source)
             _authenticate(line, "XOAUTH2", f"user={name}\1auth=Bearer {credential.value}\1\1")
         elif source.mailbox and source.mailbox != source.username:
             _authenticate(line, "PLAIN", f"{source.mailbox}\0{name}\0{credential.value}")

@@ -1,11 +1,13 @@
 """Signing in at a mailbox: with which secret, and one fresh token when the server refuses the first."""
 
 import socket
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import TypeVar
 
+from mailsources import faults
 from mailsources.faults import MailboxError
 from mailsources.hosts import gate
 from mailsources.models import EmailSource
@@ -64,6 +66,15 @@ def prepare(line: socket.socket) -> None:
     for name, value in KEEPALIVE.items():
         if hasattr(socket, name):  # not every system has all of them
             line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def guard_token(line: socket.socket, source: EmailSource) -> None:
+    """A token leaves this machine encrypted or not at all, also where clear text is allowed.
+
+    :raises MailboxError: it would not be.
+    """
+    if not (isinstance(line, ssl.SSLSocket) or stays_here(line)):
+        raise faults.token_in_clear(source)
 
 
 def shut(line: socket.socket) -> None:

@@ -31,10 +31,6 @@ from sso.models import SSOProvider
 from sso.steps import Step
 from sso.widgets import SecretsForm
 
-TYPE_AGAIN = (
-    "The server, its port, its security or the user name was changed: enter the password again, because the "
-    "stored one is only sent to where it belongs."
-)
 SHOWN_TRIES = 5
 
 
@@ -88,9 +84,9 @@ class ConnectionTest(GenerateToken):
     """Mixin for a `ProductAdmin`. List it first.
 
     `test_fields` are the form's fields that a test needs; others may still be empty or wrong.
-    `test_identity` are those that say where a password goes: only if they equal the stored row's is its
-    password used for an empty field. `test_credential` is the password's name. `tests_saved`: not what is
-    typed in is tried, but what is stored.
+    `test_identity` are those that belong to a password and are kept with it for going back.
+    `test_credential` is the password's name. `tests_saved`: not what is typed in is tried, but what is
+    stored.
     """
 
     test_fields: ClassVar[Sequence[str]] = ()
@@ -148,12 +144,11 @@ class ConnectionTest(GenerateToken):
         self._require_change(request, stored)
         if self.tests_saved:
             return self._connection_steps(request, stored, self.test_connection(stored), is_saved=True)
-        where = self._where(stored) if stored else None
         form: SecretsForm = self.get_form(request, stored, change=bool(stored))(  # type: ignore[attr-defined]
             request.POST, instance=stored
         )
         form.is_valid()
-        errors = self._errors(form, where)
+        errors = self._errors(form)
         if errors:
             return TemplateResponse(request, "admin/connection_steps.html", {"errors": errors})
         kept = {self.test_credential} if form.kept(self.test_credential) else set()
@@ -261,15 +256,10 @@ class ConnectionTest(GenerateToken):
         if not allowed:
             raise PermissionDenied
 
-    def _where(self, row: Model) -> tuple[Any, ...]:
-        return tuple(getattr(row, name) for name in self.test_identity)
-
-    def _errors(self, form: SecretsForm, stored: tuple[Any, ...] | None) -> list[str]:
-        found = [
-            f"{form.fields[name].label}: {error}"
+    def _errors(self, form: SecretsForm) -> list[tuple[str, str]]:
+        """What a test can't begin with, and where on the form it is."""
+        return [
+            (f"{form.fields[name].label}: {error}", f"#id_{name}")
             for name in self.test_fields
             for error in form.errors.get(name, [])
         ]
-        if not found and stored and form.kept(self.test_credential) and self._where(form.instance) != stored:
-            return [TYPE_AGAIN]
-        return found

@@ -1,15 +1,17 @@
 """Form fields for secrets: written, never shown."""
 
+from copy import copy
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from sso import secrets
+from sso import belonging, secrets
 
 KEEP = "stored: leave empty to keep it"
 TYPE_AGAIN = "not stored yet: type it in again"
+TYPE_AGAIN_FOR_IT = "type it in again for this server"
 TYPE_AGAIN_OR_KEEP = "type it in again; empty keeps the old one"
 
 
@@ -72,7 +74,19 @@ class SecretsForm(forms.ModelForm):  # type: ignore[type-arg]
                 cleaned[name] = self.initial.get(name) or ""
             if cleaned.get(name) and self.fields[name].widget.accepts_token_url:
                 self._check_token_url(name, cleaned[name])
+        self._check_belonging(cleaned)
         return cleaned
+
+    def _check_belonging(self, cleaned: dict[str, Any]) -> None:
+        """A stored password is not sent to another server because somebody changed the address."""
+        if not (self.instance.pk and "password" in cleaned and hasattr(self.instance, "belongs")):
+            return
+        typed = copy(self.instance)  # Django fills the instance itself in only after this
+        for name, value in cleaned.items():
+            setattr(typed, name, value)
+        if self.kept("password") and (sentence := belonging.why_not_kept(self.instance, typed)):
+            self.fields["password"].widget.hint = TYPE_AGAIN_FOR_IT
+            self.add_error("password", sentence)
 
     def _hint(self, name: str) -> str:
         is_stored, is_typed = bool(self.initial.get(name)), bool(self.data.get(self.add_prefix(name)))

@@ -131,6 +131,7 @@ def test_the_list_shows_account_expiry_and_health(admin_client: Client, oauth_se
 
 def test_the_list_asks_as_many_queries_for_ten_as_for_one(admin_client: Client) -> None:
     make_provider()
+    admin_client.get(LIST)  # what a process asks once only
     with CaptureQueriesContext(connection) as one:
         admin_client.get(LIST)
     for _ in range(9):
@@ -338,7 +339,7 @@ def sender_form(sender: EmailSender, **changed: object) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"server_address": "evil.example"}, {"service_port": 26}, {"username": "else"}, {"server_type": "SSL"}],
+    [{"server_address": "evil.example"}, {"service_port": 26}, {"server_type": "NONE"}],
 )
 def test_a_stored_password_is_tested_only_where_it_belongs(
     admin_client: Client, changed: dict[str, object], monkeypatch: pytest.MonkeyPatch
@@ -354,7 +355,7 @@ def test_a_stored_password_is_tested_only_where_it_belongs(
     address = f"/admin/mailsenders/emailsender/{sender.pk}/test/"
 
     refused = admin_client.post(address, sender_form(sender, **changed))
-    assert "enter the password again" in refused.content.decode()
+    assert "type it in again, if" in refused.content.decode()
     assert used == []
 
     for form in (sender_form(sender), sender_form(sender, password="typed", **changed)):

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from sso import wayback
+from sso import belonging, wayback
 from sso.fields import SecretField
 from ucs.declare.document import Entry
 
@@ -65,6 +65,8 @@ def write(entry: Entry, row: M, fields: Mapping[str, Any]) -> list[str]:
         row.full_clean()
     except ValidationError as error:
         raise refused(entry, error) from error
+    if former.pk and hasattr(row, "belongs") and (sentence := belonging.why_not_kept(former, row)):
+        raise entry.wrong(sentence, "password" if "password" in entry.values else "server_address")
     row.save()
     if former.pk and hasattr(row, "former_secrets"):
         console: Any = admin.site.get_model_admin(type(row))

@@ -14,12 +14,14 @@ from mailsources.models import EmailSource, SentFolder
 from queues.models import AcknowledgementText, EmailQueue
 from sso import serverlist, tokens
 from sso.models import SSOProvider
+from sso.providers import origins
 from ucs.declare import times
 from ucs.declare.changes import Changes, set_levels, set_members, write
 from ucs.declare.document import Document, Entry
 
 M = TypeVar("M", bound=models.Model)
 TOKEN_URL = re.compile(r"^(https?://[^/]+/api/v1\.0/auth/token/)([^/?#]+)/?$")
+ANOTHER_SERVER = "give it as client_secret, if the server that is named now is to have it."
 ROLES = Agent.Role.values
 PROVIDER_TEXTS = (
     *("client_id", "scope", "mailbox", "owner", "tenant", "authority", "authorization_url", "token_url"),
@@ -80,8 +82,13 @@ def sso_provider(entry: Entry, changes: Changes) -> None:
     ways, usual = SSOProvider.ClientAuthentication.values, row.client_authentication
     fields["client_authentication"] = entry.choice("client_authentication", ways, usual)
     fields["mail_servers"] = servers(entry, "mail_servers", row.mail_servers)
+    former = origins(row) if row.pk else set()
     fields["client_secret"] = secret(entry, "client_secret", row.client_secret)
     found = write(entry, row, fields)
+    if former and row.client_secret and "client_secret" not in entry.values and origins(row) != former:
+        raise entry.wrong(
+            f"the stored one is for {' and '.join(sorted(former))}: {ANOTHER_SERVER}", "client_secret"
+        )
     if found and not created:
         tokens.settings_changed(row)
     changes.note(f"SSO provider {row.name}", found, created)
