@@ -32,6 +32,7 @@ class Entry:
 PAGES = (
     Entry("board", "Board", "/board/", "board", "b"),
     Entry("skills", "Skills", "/board/skills/", "skills", "k"),
+    Entry("shifts", "Shifts", "/board/shifts/", "snoozed", "s"),
     Entry("forecast", "Forecast", "/board/forecast/", "forecast", "f"),
     Entry("what-if", "What if", "/board/what-if/", "whatif", "w"),
 )

@@ -1,0 +1,39 @@
+// The rota: a cell is saved as it is left; Enter and the arrows go to the same day of another agent.
+import { ask } from "../desk/session.js";
+import { toast } from "../desk/toasts.js";
+
+const lines = document.getElementById("rota-lines");
+const isCell = (element) => element?.matches?.(".rota-cell");
+
+async function save(cell) {
+  const { was, day, agent } = cell.dataset;
+  if (cell.value.trim() === was) return;
+  const body = new FormData();
+  for (const [name, value] of Object.entries({ day, was, hours: cell.value.trim() })) body.append(name, value);
+  const answer = await ask(`/board/shifts/${agent}/cell`, { method: "POST", body }).catch(() => null);
+  if (!answer?.ok) {
+    cell.setAttribute("aria-invalid", "true");
+    return toast(answer ? await answer.text() : "Not saved: the server can't be reached.", { error: true });
+  }
+  cell.removeAttribute("aria-invalid");
+  const table = document.createElement("table");
+  table.innerHTML = await answer.text();
+  const fresh = table.querySelector(`[data-day="${day}"]`);
+  cell.value = cell.dataset.was = fresh.dataset.was;
+  const note = table.querySelector("th small"), old = cell.closest("tr").querySelector("th small");
+  old.textContent = note.textContent;
+}
+
+function go(cell, by) {
+  const next = by > 0 ? cell.closest("tr").nextElementSibling : cell.closest("tr").previousElementSibling;
+  const goal = next?.querySelector(`[data-day="${cell.dataset.day}"]`);
+  if (goal) { goal.focus(); goal.select(); } else save(cell);
+}
+
+lines.addEventListener("focusout", (event) => { if (isCell(event.target)) save(event.target); });
+lines.addEventListener("keydown", (event) => {
+  if (!isCell(event.target)) return;
+  if (event.key === "Enter" || event.key === "ArrowDown") { event.preventDefault(); go(event.target, 1); }
+  else if (event.key === "ArrowUp") { event.preventDefault(); go(event.target, -1); }
+  else if (event.key === "Escape") event.target.value = event.target.dataset.was;
+});
