@@ -51,6 +51,7 @@ def rows(user: Any) -> QuerySet[Conversation]:
         inbox.conversations_for(user)
         .select_related("queue", "contact", "agent__user")
         .prefetch_related(
+            "tags",
             "queue__skill_demands__skill",
             Prefetch("contact__addresses", ContactAddress.objects.order_by("id")),
         )
@@ -94,6 +95,8 @@ def list_conversations(request: HttpRequest, wanted: Query[ConversationFilter]) 
         found = found.filter(contact_id=int(wanted.contact))
     elif wanted.contact:
         found = found.filter(contact__addresses__email=wanted.contact.lower())
+    if wanted.tag:
+        found = found.filter(tags__name__iexact=wanted.tag)
     if wanted.text:
         return searched(request, found, wanted.text)
     return page(request, found, "last_message_at", lambda page_rows: [show(row) for row in page_rows])

@@ -29,6 +29,7 @@ def conversation(row: Conversation, address: str) -> dict[str, Any]:
         "language": row.language,
         "language_confidence": row.language_confidence,
         "skills": skills(row.queue),
+        "tags": [tag.name for tag in row.tags.all()],
         "priority": row.get_priority_display().lower(),
         "due_at": row.due_at,
         "created_at": row.created_at,

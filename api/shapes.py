@@ -35,6 +35,7 @@ class ConversationOut(Schema):
     language: str
     language_confidence: float
     skills: dict[str, int]
+    tags: list[str]
     priority: str
     due_at: datetime | None
     created_at: datetime
@@ -212,7 +213,8 @@ class ConversationFilter(Schema):
     state: Text = Field("", description="waiting, assigned, pending, snoozed, held or closed.")
     agent: Text = Field("", description="Username of the agent who has it.")
     contact: Text = Field("", description="Address or id of the contact.")
-    text: Text = Field("", description="Words in subject or messages, an address, or a number.")
+    tag: Text = Field("", description="Name of a tag.")
+    text: Text = Field("", description="A search as in the desk: words, “phrases”, operators, or a number.")
     limit: int = Field(50, ge=1, le=200)
     cursor: str = Field("", description="Comes with “next”; follow that as it is.")
 
@@ -271,6 +273,20 @@ class ConversationIn(ReplyIn):
     queue: Text
     subject: str = Field(min_length=1, max_length=900)
     to: list[str] = Field(min_length=1)
+
+
+class TagsIn(Schema):
+    """Tags to put on and to take off, by name."""
+
+    add: list[Text] = Field([], max_length=30)
+    remove: list[Text] = Field([], max_length=30)
+
+
+class TagOut(Schema):
+    """A tag of the installation."""
+
+    name: str
+    colour: str
 
 
 class NoteIn(Schema):

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from ninja import NinjaAPI
 from ninja.openapi.docs import Swagger
 
-from api import answers, conversations, deliveries, objects, problems, threads
+from api import answers, conversations, deliveries, objects, problems, tags, threads
 from api.auth import KeyAuth
 
 
@@ -36,5 +36,6 @@ api.add_router("", conversations.router)
 api.add_router("", answers.router)
 api.add_router("", deliveries.router)
 api.add_router("", threads.router)
+api.add_router("", tags.router)
 api.add_router("", objects.router)
 problems.register(api)

@@ -16,6 +16,7 @@ from unfold.admin import TabularInline
 
 from queues import brakes
 from queues.models import AcknowledgementText, Conversation, EmailQueue, EscalationStep, QueueSkill
+from queues.tags_admin import TagAdmin
 from queues.texts import OF_AGENT, OF_MATTER, places
 from sso.admin import ProductAdmin, SecretsForm, badge, when
 from sso.badges import Tone
@@ -28,6 +29,8 @@ TIMES = (
     ("calendar", "hours"),
 )
 STATE_TONES: dict[str, Tone] = {State.WAITING: "warn", State.ASSIGNED: "good", State.HELD: "warn"}
+
+__all__ = ["ConversationAdmin", "QueueAdmin", "TagAdmin"]
 
 
 class QueueForm(SecretsForm):

@@ -24,7 +24,7 @@ from queues.finding_words import keys
 from queues.models import Message, Note
 from queues.search import MOST_BYTES, Vector
 
-SPAN = timedelta(days=3)
+SPAN = timedelta(days=7)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_SPAN = 0xFFFF  # in the year 2508
 FROM, TO, COPY, SUBJECT, FILE, NOTE, QUEUE, KIND = "<", ">", ")", "#", "@", "!", "=", "*"
@@ -32,7 +32,7 @@ A_NOTE, WITH_FILES = "note", "files"
 
 # The span of a row in SQL; the same as `span` makes.
 SPAN_OF = (
-    "lpad(to_hex(least(greatest(floor(extract(epoch FROM created_at) / 259200)::int, 0), 65535)), 4, '0')"
+    "lpad(to_hex(least(greatest(floor(extract(epoch FROM created_at) / 604800)::int, 0), 65535)), 4, '0')"
 )
 REFILE = f"""
 UPDATE {{table}} SET search = array_to_tsvector(

@@ -12,7 +12,7 @@ from queues.finding_words import is_dense, spellings
 from queues.models import Message, Note
 from queues.search import fold
 
-BEFORE, LENGTH = 40, 180  # characters of a line, before its first mark and in all
+BEFORE, LENGTH = 14, 180  # characters of a line, before its first mark and in all
 MOST_LOOKED = 20_000  # characters of a mail
 
 _WORD = re.compile(r"[^\W_]+")

@@ -90,6 +90,7 @@ def _contents(conversation: Conversation) -> str:
 
 def _move_all(gone: Conversation, stays: Conversation) -> None:
     gone.notes.update(conversation=stays)
+    stays.tags.add(*gone.tags.all())
     move_messages(list(gone.messages.all()), gone, stays)
     come_along(gone.events.all(), gone, stays)
     for draft in gone.drafts.all():

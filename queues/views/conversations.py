@@ -27,6 +27,7 @@ from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import Place, place, show
 from queues.views.related import address, related
 from queues.views.side import side
+from queues.views.tags import tags_of
 
 TRAIL = 12
 OTHERS = 6
@@ -139,7 +140,7 @@ def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any
             "query": where.query,
             "title": where.title,
         }
-        | _found(row, where, now)
+        | tags_of(row) | _found(row, where, now)
         | _toolbar(request, row, where, now)
     )
 

@@ -31,6 +31,16 @@ OPERATORS = {
     "on:": "of that day, month or year",
     "sort:best": "the best matches first",
 }
+SAYS = {
+    "open": "not closed",
+    "pending": "it is the customer’s turn",
+    "mine": "with me",
+    "unassigned": "with nobody",
+    "unread": "the customer wrote last",
+    "late": "past its due time",
+    "received": "mails that came",
+    "sent": "mails of ours",
+}
 
 
 @require_GET
@@ -61,7 +71,7 @@ def _values(request: DeskRequest) -> dict[str, list[dict[str, Any]]]:
             for tag in Language.objects.values_list("pk", flat=True)
         ],
         "priority": [{"value": name} for name in PRIORITIES],
-        "is": [{"value": name, "says": says} for name, says in STATES.items()],
+        "is": [{"value": name, "says": SAYS.get(name, "")} for name in STATES],
         "has": [{"value": "attachment", "says": "mails with a file"}, {"value": "note", "says": "notes"}],
         "sort": [{"value": "best", "says": "the best matches first"}],
         **{name: [{"value": value, "says": says} for value, says in dates.items()]

@@ -2,7 +2,7 @@
 import { ask } from "./session.js";
 
 const PAUSE = 180; // after the last key, before names are looked up
-const MOST = 8;
+const MOST = 20;
 const PEOPLE = new Set(["from", "to", "cc"]);
 const BOX = "find-options";
 let known = null; // operators and values, asked for once
@@ -31,6 +31,7 @@ async function options(word, all) {
   if (word.name) {
     const wanted = plain(word.value);
     const found = (values[word.name] ?? []).filter((each) => plain(each.value).split(/\s+/).concat(plain(each.value)).some((part) => part.startsWith(wanted)));
+    if (found.length === 1 && plain(found[0].value) === wanted) return []; // nothing is left to be typed
     return found.map((each) => ({ text: `${word.minus}${word.name}:${quoted(each.value)} `, label: each.value, says: each.says ?? "" }));
   }
   if (!word.value && !all) return [];

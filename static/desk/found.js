@@ -30,11 +30,11 @@ function* parts(match, words) {
   }
 }
 
-function paint(page, root, words) {
+function paint(page, roots, words) {
   const { CSS, Highlight } = page.defaultView;
-  if (!CSS.highlights) return;
+  if (!CSS.highlights) return [];
   const ranges = [];
-  if (words.length) {
+  for (const root of words.length ? roots : []) {
     const walker = page.createTreeWalker(root, NodeFilter.SHOW_TEXT);
     while (walker.nextNode() && ranges.length < MOST) {
       for (const [from, to] of spans(walker.currentNode.data, words)) {
@@ -46,26 +46,39 @@ function paint(page, root, words) {
     }
   }
   CSS.highlights.set(NAME, new Highlight(...ranges));
+  return ranges;
 }
 
 /** Paint the mails, notes and subject that are open now. */
 export function paintFound() {
-  const words = asked();
-  const article = document.querySelector("article[data-conversation]");
-  if (article) paint(document, article, words);
+  const roots = document.querySelectorAll("#head h1, #items");
+  const ranges = roots.length ? paint(document, roots, asked()) : [];
   for (const frame of document.querySelectorAll("iframe.frame[data-fitted]")) paintFrame(frame);
+  return ranges;
 }
 
 export function paintFrame(frame) {
   const page = frame.contentDocument;
-  if (page?.body && page.defaultView) paint(page, page.body, asked());
+  if (page?.body && page.defaultView) paint(page, [page.body], asked());
+}
+
+/** Open the folded part of a mail, such as a quotation, when the words stand nowhere else in it. */
+function unfold(elements) {
+  const folded = elements.map((element) => element.closest("details.quoted:not([open])"));
+  if (elements.some((element, at) => !folded[at] && element.closest(".mail-text"))) return;
+  const first = folded.find(Boolean);
+  if (first) first.open = true;
 }
 
 /** Open the mails that were found and show the newest of them; true if there is one. */
 export function openFound() {
   const ids = document.querySelector("article[data-found]")?.dataset.found.split(" ").filter(Boolean) ?? [];
   const found = ids.map((id) => document.getElementById(id)).filter(Boolean);
-  for (const each of found) if (each.matches("details")) each.open = true;
+  const ranges = found.length ? paintFound() : [];
+  for (const each of found) {
+    if (each.matches("details")) each.open = true;
+    unfold(ranges.map((range) => range.startContainer.parentElement).filter((element) => each.contains(element)));
+  }
   found[0]?.scrollIntoView({ block: "start" });
   return found.length > 0;
 }

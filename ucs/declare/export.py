@@ -9,7 +9,7 @@ from django.db.models import F, QuerySet
 from agents.models import Agent, AwayReason, Calendar, Language, Skill
 from mailsenders.models import EmailSender
 from mailsources.models import EmailSource, SentFolder
-from queues.models import EmailQueue
+from queues.models import EmailQueue, Tag
 from sso import serverlist
 from sso.models import SSOProvider
 from sso.secrets import is_token_url, token_provider_id
@@ -28,6 +28,7 @@ def export() -> str:
         "languages": [language.tag for language in Language.objects.all()],
         "away_reasons": [reason.name for reason in AwayReason.objects.all()],
         "calendars": [times.export_calendar(row) for row in Calendar.objects.prefetch_related("days")],
+        "tags": [{"name": tag.name, "colour": tag.colour} for tag in Tag.objects.all()],
         "agents": [_agent(row) for row in _agents()],
         "senders": [_sender(row) for row in EmailSender.objects.all()],
         "queues": [_queue(row) for row in _queues()],

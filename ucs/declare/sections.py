@@ -11,7 +11,7 @@ from agents.models import Agent, AwayReason, Language, Skill
 from mailsenders.models import EmailSender
 from mailsources import addressing
 from mailsources.models import EmailSource, SentFolder
-from queues.models import AcknowledgementText, EmailQueue
+from queues.models import AcknowledgementText, EmailQueue, Tag
 from sso import serverlist, tokens
 from sso.models import SSOProvider
 from sso.providers import origins
@@ -357,9 +357,19 @@ def sent_mailbox(entry: Entry, changes: Changes) -> None:
     changes.note(f"Sent folder of {row.name}", [f"mailbox: {box or 'none'}"], created=False)
 
 
+def tag(entry: Entry, changes: Changes) -> None:
+    """tags: what conversations are marked with."""
+    entry.check_keys({"name", "colour"}, {"name"})
+    row = existing(Tag, name=entry.text("name"))
+    created = row._state.adding
+    fields = {"name": row.name, "colour": entry.choice("colour", Tag.Colour.values, row.colour)}
+    changes.note(f"tag {row.name}", write(entry, row, fields), created)
+
+
 ENTRIES: dict[str, Callable[[Entry, Changes], None]] = {
     "sso_providers": sso_provider,
     "calendars": times.calendar,
+    "tags": tag,
     "agents": agent,
     "senders": sender,
     "queues": queue,
