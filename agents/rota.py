@@ -25,6 +25,11 @@ class Cell:
     day: str
     hours: str
 
+    @property
+    def lines(self) -> int:
+        """How many lines it takes to write them below each other."""
+        return self.hours.count(",") + 1
+
 
 def week_of(agent: Agent) -> Week:
     """The agent's shifts; no hours at all for who has none."""
