@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import pytest
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from bench.language import SENTENCES, told
 from mailcore import language
 from mailcore.language import detect
 
@@ -87,3 +88,11 @@ def test_the_model_takes_little_memory() -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root)
     assert int(done.stdout) < 40 * 1024
+
+
+@pytest.mark.parametrize("tag", SENTENCES)
+def test_short_sentences_are_told_and_never_surely_wrong(tag: str) -> None:
+    right, sure, wrong = told(tag, list(SENTENCES))
+    assert wrong == 0
+    assert right >= 9
+    assert sure >= 8
