@@ -1,12 +1,13 @@
 """What time alone does to conversations: snoozed ones wake, and unbegun ones leave agents who went away."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import BooleanField, OuterRef, Q, Subquery
+from django.db.models import BooleanField, F, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from agents.models import Agent
+from agents.presence import HEARTBEAT_LOST
 from queues import states
 from queues.history import ASSIGNMENTS, MOVED_FROM, Kind, note_event
 from queues.models import Conversation, Event
@@ -38,13 +39,20 @@ def return_unbegun(agent_id: int | None = None) -> int:
     """Give back what routing gave to agents who are offline now and have begun no answer; return how many.
 
     An answer that is begun stays for some minutes, as a browser may have been closed by mistake. What an
-    agent chose by hand, or a supervisor gave them, stays with them.
+    agent chose by hand, or a supervisor gave them, stays with them; and so does what they took as the next
+    one without saying that they are there, as long as their browser gives signs of life.
     """
-    rows = Conversation.objects.filter(state=State.ASSIGNED, agent__presence=Agent.Presence.OFFLINE)
+    rows = Conversation.objects.filter(_gone(timezone.now()), state=State.ASSIGNED)
     rows = rows.annotate(given=_given()).filter(given=True)
     if agent_id is not None:
         rows = rows.filter(agent=agent_id)
     return sum(_return(pk) for pk in rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+
+
+def _gone(now: datetime) -> Q:
+    """Whose agent went offline after getting it, or is offline and gives no sign of life any more."""
+    went, silent = Q(agent__presence_at__gte=F("assigned_at")), Q(agent__seen_at__lt=now - HEARTBEAT_LOST)
+    return Q(agent__presence=Agent.Presence.OFFLINE) & (went | silent)
 
 
 def _given() -> Subquery:
@@ -62,7 +70,7 @@ def _return(pk: int) -> bool:
     if row is None or row.state != State.ASSIGNED or row.agent is None:
         return False
     agent = row.agent
-    if agent.presence != Agent.Presence.OFFLINE:
+    if not Conversation.objects.filter(_gone(now), pk=row.pk).exists():
         return False
     is_begun = row.drafts.filter(agent=agent).exists()
     if is_begun and agent.presence_at is not None and agent.presence_at > now - BEGUN_STAYS:

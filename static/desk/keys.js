@@ -84,7 +84,7 @@ function send(event) {
 }
 
 function leave(event) {
-  const menu = document.querySelector("details.menu[open]");
+  const menu = document.querySelector("details:is(.menu, .why)[open]");
   if (menu) {
     menu.open = false;
     menu.querySelector("summary").focus();

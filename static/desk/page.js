@@ -43,7 +43,7 @@ export function startPage(acts = {}) {
       event.preventDefault();
       toast(refused.dataset.reason);
     }
-    for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+    for (const menu of document.querySelectorAll("details:is(.menu, .why)[open]")) if (!menu.contains(event.target)) menu.open = false;
     if (desk.dataset.nav && !event.target.closest("[data-act=nav]") && (event.target.closest(".nav-link") || !event.target.closest(".nav"))) delete desk.dataset.nav;
   });
 }

@@ -1,12 +1,12 @@
-// Whether I am here: a sign of life while the page is seen, and what the server makes of it.
+// Whether I am here: a sign of life while the page is open, and what the server makes of it.
 import { ask } from "./session.js";
 import { toast } from "./toasts.js";
 
 const HEARTBEAT = 30_000;
 
-/** Give a sign of life; programs and people without a work profile give none. */
+/** Give a sign of life, behind another tab too, as much of an answer is looked up elsewhere. */
 export async function beat() {
-  if (!document.body.dataset.agent || document.hidden) return;
+  if (!document.body.dataset.agent) return;
   try {
     const answer = await ask("/presence/seen", { method: "POST" });
     if (answer.ok) hear(...(await answer.text()).split("|"));

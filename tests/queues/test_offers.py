@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from agents import presence
 from agents.models import Agent
 from queues import actions, inbox, routing, tasks
 from queues.actions import ActionRefused, Reply
@@ -235,6 +236,7 @@ class TestGone:
         other.refresh_from_db()
         assert (one.state, other.state) == (State.WAITING, State.ASSIGNED)
         Agent.objects.update(presence_at=timezone.now() - timedelta(minutes=15))
+        Conversation.objects.update(assigned_at=timezone.now() - timedelta(minutes=16))
         tasks.sweep()
         other.refresh_from_db()
         assert other.state == State.WAITING
@@ -256,6 +258,20 @@ class TestGone:
         chosen.refresh_from_db()
         following.refresh_from_db()
         assert (chosen.state, following.state) == (State.ASSIGNED, State.WAITING)
+
+    def test_who_works_without_saying_so_keeps_what_they_took_while_the_browser_lives(self) -> None:
+        alice = make_agent("alice", presence=Presence.OFFLINE)
+        make_conversation(make_queue([alice]))
+        presence.seen(alice)
+        row = actions.take_next(alice.user)
+        assert row is not None
+        tasks.sweep()
+        row.refresh_from_db()
+        assert row.state == State.ASSIGNED
+        Agent.objects.update(seen_at=timezone.now() - timedelta(seconds=91))
+        tasks.sweep()
+        row.refresh_from_db()
+        assert row.state == State.WAITING
 
 
 class TestPicking:
