@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import Q
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from mailsenders.forms import SenderForm
 from mailsenders.models import EmailSender
@@ -20,6 +21,7 @@ class SenderPageForm(SenderForm):
     sent_mailbox = forms.ModelChoiceField(
         EmailSource.objects.none(),
         required=False,
+        widget=UnfoldAdminSelectWidget,
         label="Mailbox of the Sent folder",
         empty_label="The IMAP source of the same address",
         help_text="Whose sign-in opens the folder.",
