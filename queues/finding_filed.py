@@ -15,6 +15,7 @@ years. The queue is there because who works in a small queue must not wait for t
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from django.db import connection
@@ -24,6 +25,7 @@ from queues.finding_words import keys
 from queues.models import Message, Note
 from queues.search import MOST_BYTES, Vector
 
+MOST_OCTETS = 4  # of a character
 SPAN = timedelta(days=7)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_SPAN = 0xFFFF  # in the year 2508
@@ -105,13 +107,17 @@ def _people(addresses: list[dict[str, Any]]) -> str:
 
 def filed(sheet: Sheet) -> Vector:
     """The value of `search` for it; what is too much for PostgreSQL is left out at the end of the text."""
-    kept, size, code = [], 0, span(sheet.at)
-    for lexeme in _lexemes(sheet):
-        size += len(lexeme.encode()) + len(code)
-        if size > MOST_BYTES:
-            break
-        kept.append(code + lexeme)
-    return Vector(list(dict.fromkeys(kept)))
+    code = span(sheet.at)
+    kept = [code + lexeme for lexeme in dict.fromkeys(_lexemes(sheet))]
+    if sum(map(len, kept)) * MOST_OCTETS > MOST_BYTES:
+        kept = _cut(kept)
+    return Vector(kept)
+
+
+def _cut(lexemes: list[str]) -> list[str]:
+    """As many of the first as there is room for."""
+    ends = accumulate(len(lexeme.encode()) for lexeme in lexemes)
+    return [lexeme for lexeme, end in zip(lexemes, ends, strict=True) if end <= MOST_BYTES]
 
 
 def _lexemes(sheet: Sheet) -> Iterator[str]:

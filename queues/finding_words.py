@@ -26,7 +26,7 @@ _PLAIN = {
 }
 _LONG = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
 _SPELLINGS = (str.maketrans(_PLAIN), str.maketrans(_PLAIN | _LONG))
-_SPECIAL = re.compile(f"[^\\W_]*[{''.join(_PLAIN | _LONG)}][^\\W_]*")
+_SPECIAL = frozenset(_PLAIN | _LONG)
 _DENSE = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff"
     "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
@@ -37,19 +37,24 @@ _JAMO = re.compile("[\u1100-\u11ff]")
 
 
 def word_list(text: str) -> list[str]:
-    """The words of a text as they follow each other, folded, in one spelling, as phrases are compared."""
+    """The words of a text as they follow each other, folded, in one spelling."""
     folded = _fold(text[:MOST_CHARACTERS])
-    return [part for word in _WORD.findall(folded) for part in _split(word)]
+    found = _WORD.findall(folded)
+    if folded.isascii() or not _HAS_DENSE.search(folded):
+        return [word[:LONGEST_WORD] for word in found]
+    return [part for word in found for part in _split(word)]
 
 
 def keys(text: str) -> list[str]:
     """The different words that a text is filed under, in the order in which they first come."""
     text = text[:MOST_CHARACTERS]
     found = dict.fromkeys(word_list(text))
-    if not text.isascii():
-        lower = unicodedata.normalize("NFC", text.casefold())
-        for word in _SPECIAL.findall(lower):
-            found.update(dict.fromkeys(each[:LONGEST_WORD] for each in spellings(word)))
+    lower = "" if text.isascii() else unicodedata.normalize("NFC", text.casefold())
+    if not _SPECIAL.isdisjoint(lower):
+        special = [word for word in set(_WORD.findall(lower)) if not _SPECIAL.isdisjoint(word)]
+        joined = "\n".join(sorted(special))
+        for table in _SPELLINGS:
+            found.update(dict.fromkeys(word_list(joined.translate(table))))
     return list(found)
 
 
@@ -93,7 +98,9 @@ def _phrase(phrase: str) -> re.Pattern[str]:
 
 def _fold(text: str) -> str:
     folded = fold(text)
-    return unicodedata.normalize("NFC", folded) if _JAMO.search(folded) else folded
+    if folded.isascii() or not _JAMO.search(folded):
+        return folded
+    return unicodedata.normalize("NFC", folded)
 
 
 def _split(word: str, *, is_asked: bool = False) -> list[str]:

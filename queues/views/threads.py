@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from queues import actions, inbox
+from queues.finding import TooBroad
 from queues.foresight import Foreseen, foresee_merge, foresee_move
 from queues.inbox import Listing, View
 from queues.models import Conversation, Message
@@ -118,7 +119,7 @@ def _choices(request: DeskRequest, row_: Conversation, chosen: Conversation | No
     """What is searched; before that, what is likely: hinted at, a sibling, of the same contact."""
     text = request.GET.get("find", "").strip()[:200]
     if text:
-        found = inbox.page(request.user, Listing(view=View.ALL, text=text, limit=MOST_CHOICES + 1)).rows
+        found = _searched(request, text)
     else:
         found = [*([chosen] if chosen else []), *_likely(request, row_)]
     unique = {each.pk: each for each in found if each.pk != row_.pk}
@@ -127,6 +128,14 @@ def _choices(request: DeskRequest, row_: Conversation, chosen: Conversation | No
         {"row": row(each, now, Columns()), "number": each.number}
         for each in list(unique.values())[:MOST_CHOICES]
     ]
+
+
+def _searched(request: DeskRequest, text: str) -> list[Conversation]:
+    listing = Listing(view=View.ALL, text=text, limit=MOST_CHOICES + 1)
+    try:
+        return inbox.page(request.user, listing).rows
+    except TooBroad as error:
+        raise ActionRefused(str(error)) from error
 
 
 def _likely(request: DeskRequest, row_: Conversation) -> list[Conversation]:
