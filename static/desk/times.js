@@ -64,7 +64,7 @@ function tellDue(element, left) {
 function countDown() {
   for (const element of document.querySelectorAll("[data-countdown]")) {
     const left = Math.ceil((new Date(element.dataset.countdown) - Date.now()) / 1000);
-    set(element, left > 0 ? `${left} s` : "now");
+    set(element, left > 0 ? `${left} s` : "a moment");
     if (left > 0) continue;
     delete element.dataset.countdown;
     const toast = element.closest(".toast");
