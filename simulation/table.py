@@ -58,7 +58,7 @@ def _line(row: Row) -> str:
     cells = (
         f"**{name}**" if row.rule == TimeLeft.name else name,
         _with_half(row.in_time, 1),
-        _with_half(row.ahead, 1, "+") if row.ahead else "",
+        _with_half(row.ahead, 2, "+") if row.ahead else "",
         _with_half(row.p95, 0),
         _with_half(row.work, 2),
         _with_half(row.busy, 1),

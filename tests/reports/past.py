@@ -63,17 +63,20 @@ def _people(office: Office) -> dict[str, Agent]:
     users = {user.username: user for user in User.objects.all()}
     Agent.objects.bulk_create([Agent(user=users[person.name]) for person in office.people])
     found = {agent.user.username: agent for agent in Agent.objects.select_related("user")}
-    for person in office.people:
-        agent = found[person.name]
-        AgentSkill.objects.bulk_create(
-            [
-                AgentSkill(agent=agent, skill=by_name[name], level=level)
-                for name, level in person.skills.items()
-            ]
-        )
-        AgentLanguage.objects.bulk_create(
-            [AgentLanguage(agent=agent, language_id=tag, level=n) for tag, n in person.languages.items()]
-        )
+    AgentSkill.objects.bulk_create(
+        [
+            AgentSkill(agent=found[person.name], skill=by_name[name], level=level)
+            for person in office.people
+            for name, level in person.skills.items()
+        ]
+    )
+    AgentLanguage.objects.bulk_create(
+        [
+            AgentLanguage(agent=found[person.name], language_id=tag, level=level)
+            for person in office.people
+            for tag, level in person.languages.items()
+        ]
+    )
     return found
 
 
