@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.urls import reverse
 from django.utils import timezone
 
+from agents.models import Agent
 from alarms.trouble import Trouble
 from reports.forecast import coming
 
@@ -17,7 +18,9 @@ KEY = "alarms-coverage"
 
 
 def coverage_troubles() -> Iterator[Trouble]:
-    """A trouble for each gap that begins in the next hours."""
+    """A trouble for each gap that begins in the next hours; who plans no shifts isn't told of any."""
+    if not Agent.objects.exclude(shifts="").exists():
+        return
     found = cache.get(KEY)
     if found is None:
         found = _found()

@@ -230,7 +230,10 @@ def test_the_alarm_comes_hours_before(orders: EmailQueue) -> None:
     assert trouble.link == f"/board/forecast/?line={orders.pk}-cs"
     with CaptureQueriesContext(connection) as asked:
         list(coverage_troubles())
-    assert not asked, "kept for a quarter of an hour"
+    assert len(asked) == 1, "whether there are shifts; the rest is kept for a quarter of an hour"
+    Agent.objects.update(shifts="")
+    assert list(coverage_troubles()) == []
+    Agent.objects.filter(user__username="alice").update(shifts="Mo 08:00-09:00")
     assert coming(NOW + timedelta(days=4, hours=12)) == [], "the weekend is closed, Monday noon too far"
 
 
