@@ -91,7 +91,8 @@ def sentences(change: Change) -> list[str]:
     said = [f"{new.count} more with {_levels(new.levels)}" for new in change.newcomers]
     said += [f"without {name}" for name in change.without]
     said += [f"{name}: {_levels(levels)}" for name, levels in sorted(change.levels.items())]
-    said += [f"{name} answers in {first} / {later} min" for name, (first, later) in sorted(change.targets.items())]
+    targets = sorted(change.targets.items())
+    said += [f"{name} answers in {first} / {later} min" for name, (first, later) in targets]
     said += [f"{name} waits by the rule “{rule}”" for name, rule in sorted(change.wait_rules.items())]
     said += [f"{name}: {_relief(each)}" for name, found in sorted(change.reliefs.items()) for each in found]
     for label, value in (("speed ↔ skill", change.exponent), ("own share", change.own_share),
