@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from celery import signature
 from django.contrib import admin
 from django.contrib.admin import display
 from django.db.models import Count, Q, QuerySet
@@ -14,6 +15,7 @@ from agents.calendar_admin import CalendarAdmin
 from agents.forms import PERSON, AgentForm, enters_administration
 from agents.models import Absence, Agent, AgentLanguage, AgentSkill, AwayReason, Language, Skill
 from agents.people import save_person
+from mailstore.announce import announce
 from sso.admin import ProductAdmin, badge, is_administrator, when
 from sso.badges import Tone
 
@@ -96,6 +98,11 @@ class AgentAdmin(ProductAdmin):
     def save_model(self, request: HttpRequest, obj: Agent, form: Any, change: bool) -> None:
         save_person(obj, form.person)
         super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Levels are known now: routing works out anew what the agent can do."""
+        super().save_related(request, form, formsets, change)
+        announce(signature("queues.tasks.refresh_kinds"))
 
     def next_step(self, obj: Agent) -> str:
         return "Now make the agent a member of email queues, where conversations are offered."

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from alarms.coverage import coverage_troubles
 from alarms.endings import endings
+from alarms.gap_troubles import gap_troubles
 from alarms.models import ENDING
 from alarms.sender_troubles import sender_troubles
 from alarms.trouble import Trouble
@@ -41,7 +42,7 @@ def troubles() -> list[Trouble]:
     """Everything that a person should see to; few queries, but one for each sender with a budget."""
     parts = (
         _sources(), sender_troubles(), _sent_folders(), _providers(), _queues(), _workers(), _endings(),
-        coverage_troubles(),
+        gap_troubles(), coverage_troubles(),
     )  # fmt: skip
     return [each for part in parts for each in part]
 

@@ -14,7 +14,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
-from queues import brakes
+from mailstore.announce import announce
+from queues import brakes, tasks
 from queues.models import AcknowledgementText, Conversation, EmailQueue, EscalationStep, QueueSkill
 from queues.tags_admin import TagAdmin
 from queues.texts import OF_AGENT, OF_MATTER, places
@@ -28,6 +29,12 @@ TIMES = (
     ("urgent_percent", "high_percent", "low_percent"),
     ("calendar", "hours"),
 )
+ROUTING = (
+    ("mode", "allow_picking"),
+    ("accept_seconds", "weight"),
+    ("wait_rule", "steps"),
+    ("exponent", "own_share", "late_halving"),
+)
 STATE_TONES: dict[str, Tone] = {State.WAITING: "warn", State.ASSIGNED: "good", State.HELD: "warn"}
 
 __all__ = ["ConversationAdmin", "QueueAdmin", "TagAdmin"]
@@ -40,7 +47,15 @@ class QueueForm(SecretsForm):
         model = EmailQueue
         fields = (
             *("name", "sender", "members", "language_level", "languages", "default_language", "mode"),
-            *("wait_rule", "first_response", "next_response", "resolution", "urgent_percent", "high_percent"),
+            *("allow_picking", "accept_seconds", "weight", "wait_rule", "steps", "own_share", "exponent"),
+            *(
+                "late_halving",
+                "first_response",
+                "next_response",
+                "resolution",
+                "urgent_percent",
+                "high_percent",
+            ),
             *("low_percent", "calendar", "hours", "reply_to_closed", "changed_subject"),
             *("from_name", "quoted", "undo_seconds", "signature", "acknowledgement"),
             *("acknowledgement_outside", "acknowledgement_limit"),
@@ -55,6 +70,9 @@ class QueueForm(SecretsForm):
             "languages": "What customers of this queue write.",
             "default_language": "Assumed for mails too short to tell.",
             "hours": "Only these minutes count, such as Mo-Fr 08:00-12:00,13:00-17:00; Sa 09:00-12:00.",
+            "mode": "Who fits and is free is decided by the same rule in every mode.",
+            "steps": "For the wait rule “Steps”: [{“after_minutes”: 120, “skills”: {“billing”: 1}, "
+            "“language_level”: 2}]; with straight quotes, minutes of opening hours, level 0 for not at all.",
             "reply_to_closed": "A new conversation and the closed one name each other.",
             "changed_subject": "“Re:” and the like, [tags] and capitals make no other subject.",
             "from_name": "What customers see beside the address.",
@@ -125,8 +143,9 @@ class QueueAdmin(ProductAdmin):
     list_select_related = ("sender__state",)
     autocomplete_fields = ("members", "languages", "sender", "default_language", "calendar")
     fieldsets = (
-        (None, {"fields": ("name", "sender", "members", "mode")}),
-        ("Languages", {"fields": ("language_level", "languages", "default_language", "wait_rule")}),
+        (None, {"fields": ("name", "sender", "members")}),
+        ("Languages", {"fields": ("language_level", "languages", "default_language")}),
+        ("Who gets what", {"fields": ROUTING}),
         ("Times", {"fields": TIMES}),
         ("Threads", {"fields": (("reply_to_closed", "changed_subject"),)}),
         ("Answers", {"fields": (("from_name", "quoted", "undo_seconds"), "signature")}),
@@ -148,6 +167,11 @@ class QueueAdmin(ProductAdmin):
             oldest_at=_oldest(),
         )
         return counted.prefetch_related("members__user", "sources__state")
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Members and demands are known now: who can do what is worked out anew."""
+        super().save_related(request, form, formsets, change)
+        announce(tasks.refresh_kinds)
 
     def next_step(self, obj: EmailQueue) -> str:
         return (

@@ -18,7 +18,7 @@ from django.db.models import Exists
 from django.utils.translation import get_language_info
 
 from mailstore.batch import note, noted
-from queues import abilities, staffing
+from queues import abilities, ladder, staffing
 from queues.abilities import Demand, Team
 from queues.models import AgentKind, Conversation, ConversationSkill, EmailQueue, Kind
 
@@ -219,8 +219,18 @@ def _put(ids: list[int], key: tuple[int, str, object], kind: Kind) -> int:
         pk__in=ids, queue=key[0], language=key[1], state=State.WAITING, kind=None
     )
     with transaction.atomic():
-        free = rows.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True)
-        return Conversation.objects.filter(pk__in=list(free)).update(kind=kind)
+        free = list(rows.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True))
+        _set_targets(free)
+        return Conversation.objects.filter(pk__in=free).update(kind=kind)
+
+
+def _set_targets(pks: Iterable[int]) -> None:
+    """What waited before targets were written down gets the one that it has had."""
+    rows = Conversation.objects.filter(pk__in=list(pks), target=None, due_tick__isnull=False)
+    old = list(rows.select_related("queue"))
+    for row in old:
+        row.target = ladder.target_of(row)
+    Conversation.objects.bulk_update(old, ["target"])
 
 
 def _kind(team: Team, language: str, own: Sequence[tuple[str, int]]) -> Kind:

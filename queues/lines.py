@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 
 from agents import shifts
 from queues import hours, policy
@@ -190,9 +190,19 @@ def _read(statement: str, where: Mapping[int, Place], depth: int, agent_id: int 
         "savable": policy.SAVABLE,
         "depth": depth,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return [Waiting(*row) for row in cursor.fetchall()]
+    return [Waiting(*row) for row in in_line(statement, values)]
+
+
+def in_line(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Run a statement that reads the heads of lines, in the order of their index.
+
+    How long a line is differs by thousands, and the planner knows the mean alone: with bitmaps it would read
+    all of a long line to sort it.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL enable_bitmapscan = off; {statement}", values)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
 
 
 def line_of(row: Waiting, place: Place, agent_id: int) -> Line:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any, NamedTuple
 
-from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from agents.models import Agent
@@ -187,9 +186,7 @@ def page(agent: Agent, mark: Mark, limit: int) -> list[Place]:
         "last": mark.last,
         "limit": limit,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(PAGE, values)
-        return [_place(row) for row in cursor.fetchall()]
+    return [_place(row) for row in lines.in_line(PAGE, values)]
 
 
 def _place(row: Sequence[Any]) -> Place:

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from agents import presence
-from queues import escalation, kinds, later, notices, offers, recounting, routing, telling, waking
+from queues import escalation, gaps, kinds, later, notices, offers, recounting, routing, telling, waking
 from queues.models import Conversation, EmailQueue
 
 
@@ -22,6 +22,7 @@ def sweep() -> None:
     waiting = Conversation.objects.filter(state=Conversation.State.WAITING, queue__mode=EmailQueue.Mode.PUSH)
     for queue_id in waiting.order_by().values_list("queue", flat=True).distinct():
         routing.dispatch(queue_id)
+    gaps.note()
 
 
 @shared_task
@@ -53,6 +54,13 @@ def tell(conversation_id: int) -> None:
 @shared_task
 def refresh_kinds() -> None:
     """Levels, demands or members may have changed."""
+    kinds.refresh()
+
+
+@shared_task
+def check_kinds() -> None:
+    """Every night: what was written by other means, and not as routing reads it."""
+    kinds.unfit()
     kinds.refresh()
 
 

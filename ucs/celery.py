@@ -53,6 +53,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "look-for-alarms": every("alarms.tasks.look", 60),
         "tidy-sign-ins": every("staff.tasks.tidy", 3600),
         "retest-due": every("sso.tasks.retest_due", 60),
+        "check-kinds": every("queues.tasks.check_kinds", 6 * 3600),
         "forget-former-secrets": every("sso.tasks.forget_old", 3600),
     }
     ticks["keep-promises"] = every("queues.tasks.keep_promises", settings.SWEEP_INTERVAL)

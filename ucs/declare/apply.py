@@ -5,6 +5,7 @@ from pathlib import Path
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from queues import kinds
 from ucs.declare.changes import Changes
 from ucs.declare.document import BadFile, read
 from ucs.declare.sections import ENTRIES, NAMES, apply_document
@@ -31,4 +32,5 @@ def apply_file(path: Path, *, dry_run: bool = False) -> Changes:
         return changes
     except ValidationError as error:
         raise BadFile(f"{path}: {' '.join(error.messages)}") from error
+    kinds.refresh()
     return changes

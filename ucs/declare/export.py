@@ -13,7 +13,7 @@ from queues.models import EmailQueue, Tag
 from sso import serverlist
 from sso.models import SSOProvider
 from sso.secrets import is_token_url, token_provider_id
-from ucs.declare import times
+from ucs.declare import routed, times
 from ucs.declare.sections import LIMITS, PROVIDER_TEXTS
 
 NAME_IN_URL = re.compile(r"[^/?#\s]+")
@@ -123,8 +123,7 @@ def _queue(row: EmailQueue) -> dict[str, Any]:
             "skills": {demand.skill.name: demand.level for demand in row.skill_demands.all()},
             "languages": languages,
             "language_level": row.language_level,
-            "mode": row.mode,
-            "wait_rule": row.wait_rule,
+            **routed.export_rules(row),
             **times.export_promises(row),
             "reply_to_closed": row.reply_to_closed,
             "changed_subject": row.changed_subject,

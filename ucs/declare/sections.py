@@ -15,7 +15,7 @@ from queues.models import AcknowledgementText, EmailQueue, Tag
 from sso import serverlist, tokens
 from sso.models import SSOProvider
 from sso.providers import origins
-from ucs.declare import times
+from ucs.declare import routed, times
 from ucs.declare.changes import Changes, set_levels, set_members, write
 from ucs.declare.document import Document, Entry
 
@@ -190,10 +190,9 @@ def queue(entry: Entry, changes: Changes) -> None:
     entry.check_keys(
         {
             *("name", "sender", "members", "skills", "languages", "language_level", "mode", "wait_rule"),
-            *("sla", "hours", "reply_to_closed", "changed_subject", "pci", "signature"),
-            *("from_name", "quoted", "undo", "acknowledgement", "acknowledgement_outside_hours"),
-            *("acknowledgements", "acknowledgements_outside_hours", "acknowledgement_limit"),
-            *times.PROMISE_KEYS,
+            *("sla", "hours", "reply_to_closed", "changed_subject", "pci", "signature", "from_name"),
+            *("quoted", "undo", "acknowledgement", "acknowledgement_outside_hours", "acknowledgements"),
+            *("acknowledgements_outside_hours", "acknowledgement_limit", "routing", *times.PROMISE_KEYS),
         },
         {"name"},
     )
@@ -204,13 +203,10 @@ def queue(entry: Entry, changes: Changes) -> None:
         find(entry, "languages", Language, "tag", tag, "add it under languages")
         for tag in entry.names("languages")
     ]
-    fields = {
+    fields = routed.rules(entry) | times.promises(entry) | {
         "sender": _sender_of(entry),
         "language_level": entry.number("language_level", 3),
         "default_language": languages[0] if languages else None,
-        "mode": entry.choice("mode", EmailQueue.Mode.values, EmailQueue.Mode.PICK),
-        "wait_rule": entry.choice("wait_rule", EmailQueue.WaitRule.values, EmailQueue.WaitRule.UNCOVERED),
-        **times.promises(entry),
         "reply_to_closed": entry.choice("reply_to_closed", EmailQueue.ReplyToClosed.values, "reopen"),
         "changed_subject": entry.choice("changed_subject", EmailQueue.ChangedSubject.values, "join"),
         "signature": entry.text("signature"),
