@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from agents import presence
+from agents.audit import record
 from agents.models import Agent
 from agents.rights import is_administrator, is_supervisor
 from mailcore.clean import clean_line
@@ -40,8 +40,7 @@ def set_presence_of(actor: User, agent: Agent, wanted: str, reason: str = "") ->
     say(agent, wanted, reason)
     Agent.objects.filter(pk=agent.pk).update(seen_at=seen_at)  # it was no sign of life of theirs
     why = f": {agent.away_reason}" if agent.away_reason else ""
-    told = f"Set to {agent.get_presence_display().lower()} on the board{why}."
-    LogEntry.objects.log_actions(actor.pk, [agent], CHANGE, change_message=told, single_object=True)
+    record(actor, agent, f"Set to {agent.get_presence_display().lower()} on the board{why}.")
 
 
 def _is_at_desk(agent: Agent, now: datetime) -> bool:

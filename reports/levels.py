@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import Http404
 
+from agents.audit import record
 from agents.levels import Change, Outcome, set_levels
 from agents.models import Agent
 from queues import kinds
@@ -43,7 +43,4 @@ def _record(actor: User, agents: list[Agent], done: list[Outcome]) -> None:
         told[change.agent_id].append(f"{change.kind} {change.name} from {change.was} to {change.level}")
     for agent in agents:
         if told[agent.pk]:
-            message = f"Set {', '.join(told[agent.pk])}."
-            LogEntry.objects.log_actions(
-                actor.pk, [agent], CHANGE, change_message=message, single_object=True
-            )
+            record(actor, agent, f"Set {', '.join(told[agent.pk])}.")

@@ -142,7 +142,8 @@ function tell(kept, isUndo) {
   if (kept.length > 1) toast(`${isUndo ? "Undone" : "Saved"}: ${what}.`);
 }
 
-function undo() {
+async function undo() {
+  await inTurn.last; // what is still on its way is the last change, too
   const changes = done.pop();
   undoButton.disabled = !done.length;
   if (!changes) return;

@@ -1,0 +1,67 @@
+"""Saying that one is here or away, what is offered, and one's own day."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from agents.models import Agent
+from queues import actions
+from queues.letters import Reply
+from queues.models import Conversation, EmailQueue
+from tests.make import make_agent, make_conversation, make_queue
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alice() -> Agent:
+    alice = make_agent("alice", presence="offline", capacity=3)
+    make_queue([alice], name="Orders")
+    return alice
+
+
+def signed_in(username: str) -> Client:
+    client = Client()
+    assert client.login(username=username, password=username)
+    return client
+
+
+def test_a_reason_stays_as_long_as_one_is_away(alice: Agent) -> None:
+    client = signed_in("alice")
+    client.post("/presence", {"presence": "away", "reason": "Lunch\nbreak"})
+    assert client.post("/presence/seen").content.decode() == "away|Away: Lunch break"
+    alice.refresh_from_db()
+    assert (alice.presence, alice.away_reason) == ("away", "Lunch break")
+    client.post("/presence", {"presence": "available", "reason": "Lunch"})
+    assert client.post("/presence/seen").content.decode() == "available|Available"
+    alice.refresh_from_db()
+    assert alice.away_reason == ""
+    assert client.post("/presence", {"presence": "asleep"}).status_code == 409
+
+
+def test_offers_are_my_own_and_not_yet_over(alice: Agent) -> None:
+    orders, soon = EmailQueue.objects.get(), timezone.now() + timedelta(minutes=1)
+    other = make_agent("dora", queues=[orders])
+    for name, agent, until in (
+        ("Mine", alice, soon),
+        ("Over", alice, timezone.now()),
+        ("Opened", alice, None),
+        ("Hers", other, soon),
+    ):
+        row = make_conversation(orders, subject=f"{name} parcel")
+        Conversation.objects.filter(pk=row.pk).update(state="assigned", agent=agent, accept_by=until)
+    page = signed_in("alice").get("/offers").content.decode()
+    assert "Mine parcel" in page
+    assert page.count("data-offer=") == 1
+
+
+def test_my_day_is_told(alice: Agent) -> None:
+    client = signed_in("alice")
+    assert "nothing answered yet" in client.get("/today").content.decode()
+    row = make_conversation(EmailQueue.objects.get())
+    actions.reply(alice.user, row, Reply(text="Yes.", token="one"))
+    told = client.get("/today").content.decode()
+    assert '<b class="num">1</b> answered' in told
+    assert "100 %" in told

@@ -1,0 +1,149 @@
+"""The pages for supervisors in a real browser, by keyboard alone; axe finds nothing on them."""
+
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from agents.models import Agent, AwayReason, Language
+from queues import actions, kinds, live
+from queues.models import Conversation, EmailQueue
+from tests.desk.conftest import SignIn
+from tests.make import make_agent, make_conversation, make_queue, make_supervisor
+from tests.product import eventually
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def orders() -> EmailQueue:
+    """Alice and Dora work in it, Bob directs them."""
+    people = [
+        make_agent("alice", skills={"billing": 2}, languages={"en": 4}, capacity=3),
+        make_agent("dora", skills={"billing": 5}, presence="away", capacity=3),
+        make_supervisor("bob", presence="away"),
+    ]
+    queue = make_queue(people, skills={"billing": 2, "legal": 3}, name="Orders")
+    queue.languages.set(Language.objects.all())
+    for name in ("Lunch", "Meeting"):
+        AwayReason.objects.get_or_create(name=name)
+    return queue
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, in words."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found]
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def test_a_supervisor_directs_from_the_board_by_keyboard(sign_in: SignIn, orders: EmailQueue) -> None:
+    row = make_conversation(orders, subject="Parcel 17")
+    actions.take(Agent.objects.get(user__username="alice").user, row)
+    Conversation.objects.filter(pk=row.pk).update(due_at=timezone.now() - timedelta(minutes=5))
+    make_conversation(orders, subject="Parcel 18")
+    kinds.refresh()
+    page = sign_in("bob", "/board/")
+    expect(page.locator("#queue-rows")).to_contain_text("No member has billing ≥ 2, legal ≥ 3")
+    assert violations(page) == []
+
+    press(page, "2", "j")
+    expect(page.locator(f"[data-work='{row.pk}']")).to_be_focused()
+    press(page, "r")
+    expect(page.locator("#act-find")).to_be_focused()
+    assert violations(page) == []
+    page.keyboard.type("dora")
+    press(page, "Enter", "Enter")
+    expect(page.locator("#toasts")).to_contain_text("is with Dora now")
+    expect(page.locator("#act")).not_to_be_visible()
+    expect(page.locator("#decisions")).to_contain_text("Bob gave it to Dora")
+    row.refresh_from_db()
+    assert str(row.agent) == "Dora"
+
+    press(page, "2", "j", "b")
+    expect(page.locator("#toasts")).to_contain_text("waits in Orders again")
+    eventually(lambda: Conversation.objects.filter(pk=row.pk, agent=None).exists(), "it waits again")
+
+    expect(page.locator("[data-work]")).to_have_count(0)
+    press(page, "2", "a")
+    expect(page.locator("#act-reason")).to_be_focused()
+    page.keyboard.type("Meeting")
+    press(page, "Tab", "Tab", "Enter")
+    expect(page.locator("#people")).to_contain_text("Away: Meeting")
+    assert Agent.objects.get(user__username="alice").away_reason == "Meeting"
+
+
+def test_the_board_follows_without_losing_the_place(sign_in: SignIn, orders: EmailQueue) -> None:
+    alice = Agent.objects.get(user__username="alice")
+    first = make_conversation(orders, subject="Parcel 17")
+    actions.take(alice.user, first)
+    page = sign_in("bob", "/board/")
+    press(page, "2", "j")
+    expect(page.locator(f"[data-work='{first.pk}']")).to_be_focused()
+    actions.take(alice.user, make_conversation(orders, subject="Parcel 18"))
+    expect(page.locator("#people")).to_contain_text("Parcel 18")
+    expect(page.locator(f"[data-work='{first.pk}']")).to_be_focused()
+
+
+def test_levels_are_set_and_undone_by_keyboard(sign_in: SignIn, orders: EmailQueue) -> None:
+    alice = Agent.objects.get(user__username="alice")
+
+    def levels() -> dict[str, int]:
+        return dict(alice.skill_levels.values_list("skill__name", "level"))
+
+    page = sign_in("bob", "/board/skills/")
+    expect(page.locator("#demand-rows")).to_contain_text("nobody")
+    assert violations(page) == []
+    page.locator("[role=gridcell][tabindex='0']").focus()
+    press(page, "4")
+    eventually(lambda: levels() == {"billing": 4}, "the level is saved")
+    press(page, "ArrowRight", "3")
+    eventually(lambda: levels() == {"billing": 4, "legal": 3}, "the other one, too")
+    expect(page.locator("#demand-rows .one")).to_have_count(2)
+    expect(page.locator(f"#person-{alice.pk} td").nth(1)).to_be_focused()
+    press(page, "u")
+    eventually(lambda: levels() == {"billing": 4}, "it is undone")
+
+    alice.skill_levels.update(level=1)  # by somebody else, unseen
+    press(page, "ArrowLeft", "5")
+    expect(page.locator("#toasts")).to_contain_text("set to 1 by somebody else")
+    expect(page.locator(f"#person-{alice.pk} td").nth(0)).to_have_text("1")
+
+    press(page, "x", "ArrowDown", "x")
+    expect(page.locator("#bulk-count")).to_have_text("2 agents")
+    page.locator("#bulk-level").focus()
+    press(page, "2", "Tab", "Enter")
+    eventually(lambda: levels() == {"billing": 2}, "both are set")
+    expect(page.locator("#toasts")).to_contain_text("Saved: 2 levels")
+
+
+def test_what_is_offered_is_opened_by_a_key(sign_in: SignIn, orders: EmailQueue) -> None:
+    alice = Agent.objects.get(user__username="alice")
+    page = sign_in("alice")
+    row = make_conversation(orders, subject="Parcel 17")
+    Conversation.objects.filter(pk=row.pk).update(
+        state="assigned", agent=alice, accept_by=timezone.now() + timedelta(seconds=90)
+    )
+    live.changed(row.pk, orders.pk, alice.pk)
+    expect(page.locator("#offer-cards")).to_contain_text("Parcel 17")
+    expect(page.locator("#offer-cards [data-countdown]")).to_contain_text(" s")
+    expect(page).to_have_title("(1) Mine · UCS Email")
+    assert violations(page) == []
+    press(page, "y")
+    expect(page.locator("#head")).to_contain_text("Parcel 17")
+    expect(page.locator("#offer-cards li")).to_have_count(0)
+
+    press(page, "p")
+    expect(page.locator("#today-told")).to_contain_text("nothing answered yet")
+    press(page, "ArrowDown", "ArrowDown", "Enter")
+    expect(page.locator("#presence-label")).to_have_text("Away: Lunch")
+    alice.refresh_from_db()
+    assert (alice.presence, alice.away_reason) == ("away", "Lunch")
+    press(page, "Escape")
+    expect(page.locator("#user-menu")).not_to_have_attribute("open", "")
