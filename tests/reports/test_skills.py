@@ -137,9 +137,10 @@ def test_the_number_of_queries_does_not_grow(alice: Agent) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as caught:
             assert client.get("/board/skills/").status_code == 200
-        return len(caught)
+        return sum(
+            "staff_signinrules" not in each["sql"] for each in caught.captured_queries
+        )  # read at times
 
-    queries()  # what is asked once and kept
     few = queries()
     bob = Agent.objects.get(user__username="bob")
     for name in "abcdef":
