@@ -47,6 +47,7 @@ class EmailSender(models.Model):
     display_name = models.CharField(max_length=200, blank=True)
     former_secrets = GenericRelation("sso.FormerSecret")
     retests = GenericRelation("sso.Retest")
+    last_tests = GenericRelation("sso.LastTest")
     aliases = models.TextField(
         "other addresses it may send from",
         blank=True,

@@ -26,6 +26,7 @@ from mailsources.source_page import proof_cell, source_badge, standing_of
 from mailsources.tasks import look_soon
 from sso.admin import ConnectionTest, HealthColumns, badge, when
 from sso.badges import breakable, moment
+from sso.lasttests import tested_badge
 from sso.steps import Step
 
 __all__ = ["FetchedAdmin", "SenderPage", "SourceAdmin"]
@@ -109,7 +110,7 @@ class SourceAdmin(ConnectionTest, HealthColumns, ForwardingPages):
 
     @display(description="Health")
     def health(self, obj: EmailSource) -> SafeString:
-        return source_badge(obj)
+        return source_badge(obj) + tested_badge(obj, obj.state)
 
     @display(description="Server = ours")
     def ledger(self, obj: EmailSource) -> SafeString | str:

@@ -110,7 +110,14 @@ class _Ladder:
         return f"signed in as {self.source.username}{shared}, {secrets.describe(self.source.password)}"
 
     def _folder(self) -> str:
-        shown = imap.select(self.line, self.source, examine=True)
+        try:
+            shown = imap.select(self.line, self.source, examine=True)
+        except MailboxError as error:
+            if error.cause.name != "folder":
+                raise
+            taken = self.source.folders_of_others()
+            free = [each for each in imap.folders(self.line, self.source) if each not in taken]
+            raise faults.no_folder(self.source, self.source.folder, free, others=len(taken)) from error
         counted = f"{self.source.folder} holds {_mails(shown.total)}"
         wanted = self.source.move_to if self.source.after_import == AfterImport.MOVE else ""
         if wanted and wanted not in imap.folders(self.line, self.source):

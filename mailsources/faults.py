@@ -14,7 +14,7 @@ from mailsources import refusals
 from mailsources.refusals import Refusal
 from sso.blanking import blanked
 from sso.causes import UNKNOWN, Cause
-from sso.network import diagnose
+from sso.network import AT_SOURCE, diagnose
 from sso.steps import Place, Protocol, start_tls
 
 FAULTS = (OSError, imaplib.IMAP4.error, poplib.error_proto, ValueError)
@@ -79,7 +79,7 @@ def connecting(error: Exception, server: Server) -> MailboxError:
     if isinstance(error, UnicodeError):  # a name that can't even be written for the look-up
         error = socket.gaierror(str(error))
     if isinstance(error, OSError):
-        found = diagnose(error, server.server_address, server.service_port)
+        found = diagnose(error, server.server_address, server.service_port, **AT_SOURCE)
         code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), "network")
         # A server that hangs up in the middle of it may simply be starting.
         retry = code != "tls" or isinstance(error, ssl.SSLEOFError)
@@ -141,10 +141,16 @@ def token_in_clear(server: Server) -> MailboxError:
     return _named("token_in_clear", server, "")
 
 
-def no_folder(server: Server, folder: str, there: list[str]) -> MailboxError:
-    """The folder to be read isn't there."""
+def no_folder(server: Server, folder: str, there: list[str], *, others: int = 0) -> MailboxError:
+    """The folder to be read isn't there.
+
+    :param others: how many of its folders other sources fetch; they are not offered.
+    """
     names = ", ".join(there[:30]) + (" …" if len(there) > 30 else "")
     has = f"it has {names}" if names else "it shows no folders at all"
+    if others:
+        has += f", and {others} more that other email sources fetch already" if names else ""
+        has = has if names else f"it has {others} that other email sources fetch already, and no others"
     return _named("folder", server, has, folder=folder)
 
 

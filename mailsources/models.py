@@ -98,6 +98,7 @@ class EmailSource(models.Model):
     queue = models.ForeignKey(EmailQueue, on_delete=models.PROTECT, related_name="sources")
     former_secrets = GenericRelation("sso.FormerSecret")
     retests = GenericRelation("sso.Retest")
+    last_tests = GenericRelation("sso.LastTest")
     poll_interval = models.PositiveIntegerField(
         null=True, blank=True, help_text="Seconds; the installation's default when empty."
     )
@@ -162,6 +163,16 @@ class EmailSource(models.Model):
         if found:
             raise ValidationError(found)
 
+    def folders_of_others(self) -> set[str]:
+        """The folders of the same mailbox that other sources fetch, also if they are switched off."""
+        others = EmailSource.objects.exclude(Q(pk=self.pk) | Q(server_type=self.ServerType.FORWARDING))
+        same = others.filter(
+            server_address__iexact=self.server_address,
+            username__iexact=self.username,
+            mailbox__iexact=self.mailbox,
+        )
+        return set(same.values_list("folder", flat=True))
+
     def _forget_what_the_type_lacks(self) -> None:
         """No value stays behind that no page shows any more, least of all a password."""
         if not self.is_forwarding:
@@ -185,10 +196,14 @@ class EmailSource(models.Model):
             .first()
         )
         if twin and not self.is_forwarding:
+            off = ", which is switched off: switch it on and change it" if not twin.is_active else ""
+            box = f"{self.mailbox or self.username} on {self.server_address} ({self.folder})"
+            field = "username" if self.server_type == self.ServerType.POP3 else "folder"
             raise ValidationError(
-                f"The mailbox {self.mailbox or self.username} on {self.server_address} ({self.folder}) is "
-                f"already fetched by the email source “{twin.name}”: change that one, or choose another "
-                "mailbox or folder."
+                {
+                    field: f"The mailbox {box} is already fetched by the email source “{twin.name}”"
+                    f"{off or ': change that one'}, or choose another mailbox or folder."
+                }
             )
         super().validate_constraints(exclude)
 

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from sso import check, oauth, people, providers, secrets, tokens, uses
+from sso import check, oauth, people, providers, secrets, signin, tokens, uses
 from sso.adminbase import HealthColumns, ProductAdmin, is_administrator
 from sso.badges import badge, breakable, health_badge, when
 from sso.checklists import page as checklist_page
@@ -91,8 +91,8 @@ class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
     }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SSOProvider]:
-        found = super().get_queryset(request).select_related("token")
-        return found.defer("client_secret", "token__access_token", "token__refresh_token")
+        rows: QuerySet[SSOProvider] = super().get_queryset(request).select_related("token")
+        return rows.defer("client_secret", "token__access_token", "token__refresh_token")
 
     @display(description="Provider", ordering="id")
     def provider(self, obj: SSOProvider) -> SafeString:
@@ -185,6 +185,9 @@ class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
             ticks.adopt(obj.type, ticks.of_provider(obj))
             return
         tokens.settings_changed(obj)
+        missing = signin.missing_scopes(obj, obj.token.granted_scope) if "scope" in form.changed_data else []
+        if missing and obj.token.signed_in_at and not obj.app_only:
+            messages.warning(request, check.older_sign_in(obj, missing))
         if "mail_servers" in form.changed_data:
             wake_users(obj.pk)  # who was refused a token may get it now
 

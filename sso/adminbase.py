@@ -15,6 +15,7 @@ from unfold.admin import ModelAdmin
 from sso.badges import health_badge, when
 from sso.fields import SecretField, SecretUnreadable
 from sso.health import Health
+from sso.lasttests import tested_badge
 from sso.marking import mark, marked
 from sso.widgets import SecretInput, SecretsForm
 
@@ -131,7 +132,9 @@ class HealthColumns:
     @display(description="Health")
     def health(self, obj: Any) -> SafeString | str:
         state = self.health_of(obj)
-        return health_badge(state, active=getattr(obj, "is_active", True)) if state else "–"
+        if state is None:
+            return "–"
+        return health_badge(state, active=getattr(obj, "is_active", True)) + tested_badge(obj, state)
 
     @display(description="Last success")
     def last_success(self, obj: Any) -> SafeString | str:

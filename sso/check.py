@@ -2,8 +2,9 @@
 
 from urllib.parse import urlsplit
 
-from sso import guard, network, tokens
+from sso import causes, guard, network, signin, tokens
 from sso.badges import moment
+from sso.causes import named
 from sso.models import SSOProvider
 from sso.providers import endpoints
 from sso.steps import Place, Step, StepFailed, reach, timed
@@ -21,6 +22,8 @@ def test_connection(provider: SSOProvider) -> list[Step]:
         steps += _reach(provider)
     if steps[-1].ok and not _serves_people_only(provider):
         steps.append(timed("Token", lambda: _refresh(provider)))
+        if steps[-1].ok and not provider.app_only:
+            steps.append(timed("Rights", lambda: _rights(provider)))
     return steps
 
 
@@ -63,3 +66,17 @@ def _refresh(provider: SSOProvider) -> str:
     token = tokens.row_of(provider.pk)
     whose = f" for {token.account}" if token.account else ""
     return f"a new token was given{whose}, good for {token.lifetime // 60} minutes"
+
+
+def _rights(provider: SSOProvider) -> str:
+    """Whether the sign-in was given what the scope asks for by now."""
+    missing = signin.missing_scopes(provider, tokens.row_of(provider.pk).granted_scope)
+    if missing:
+        raise StepFailed(older_sign_in(provider, missing), named("scope_older"))
+    return "the sign-in was given all that the scope asks for"
+
+
+def older_sign_in(provider: SSOProvider, missing: list[str]) -> str:
+    """What to do when the scope was added to after the sign-in."""
+    table = causes.tables("policy")["scope_older"]
+    return str(table["sentence"]).format(provider=provider, wanted=" ".join(missing))

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from sso import causes, retests, wayback
+from sso import causes, lasttests, retests, wayback
 from sso.badges import moment
 from sso.causes import Cause
 from sso.clicks import Click, next_click
@@ -102,6 +102,17 @@ class ConnectionTest(GenerateToken):
     def works_again(self, obj: Any) -> None:
         """A test that repeats itself has come to a good end: clear the trouble."""
 
+    def begins_anew(self, obj: Any) -> None:
+        """Other settings were saved: what went wrong with the former ones makes nobody wait."""
+        state = getattr(obj, "state", None)
+        if isinstance(state, Health):
+            type(state)._default_manager.filter(pk=state.pk).update(
+                failures=0, last_error="", last_cause="", next_attempt_at=timezone.now()
+            )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("last_tests")  # type: ignore[misc]
+
     def connection_health(self, obj: Any) -> Health | None:
         """The row with the last error."""
         state: Health | None = getattr(obj, "state", None)
@@ -135,8 +146,12 @@ class ConnectionTest(GenerateToken):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         former = self.model._default_manager.get(pk=obj.pk) if change else None  # type: ignore[attr-defined]
         super().save_model(request, obj, form, change)  # type: ignore[misc]
+        is_changed = self._is_another(form)
+        lasttests.saved(request.session, obj, self.test_fields, is_changed=is_changed)
         if former is not None and self.test_identity:
             wayback.keep(obj, former, self.test_identity, request.user.pk)
+        if former is not None and is_changed:
+            self.begins_anew(obj)
 
     def test_view(self, request: HttpRequest, object_id: str | None = None) -> HttpResponse:
         """The answer to the button: a fragment with one line for each step."""
@@ -151,8 +166,7 @@ class ConnectionTest(GenerateToken):
         errors = self._errors(form)
         if errors:
             return TemplateResponse(request, "admin/connection_steps.html", {"errors": errors})
-        kept = {self.test_credential} if form.kept(self.test_credential) else set()
-        is_saved = bool(stored) and not (set(form.changed_data) & set(self.test_fields)) - kept
+        is_saved = bool(stored) and not self._is_another(form)
         return self._connection_steps(
             request, form.instance, self.test_connection(form.instance), is_saved=is_saved
         )
@@ -218,6 +232,10 @@ class ConnectionTest(GenerateToken):
         self, request: HttpRequest, obj: Any, steps: list[Step], *, is_saved: bool
     ) -> HttpResponse:
         last = steps[-1]
+        if is_saved:
+            lasttests.note(obj, last)
+        else:
+            lasttests.remember(request.session, obj, self.test_fields, last)
         if last.ok and is_saved:
             retests.stop(obj)
             self.works_again(obj)
@@ -255,6 +273,11 @@ class ConnectionTest(GenerateToken):
         )
         if not allowed:
             raise PermissionDenied
+
+    def _is_another(self, form: SecretsForm) -> bool:
+        """Whether something is typed in that a test looks at, and that differs from what is stored."""
+        kept = {self.test_credential} if form.kept(self.test_credential) else set()
+        return bool((set(form.changed_data) & set(self.test_fields)) - kept)
 
     def _errors(self, form: SecretsForm) -> list[tuple[str, str]]:
         """What a test can't begin with, and where on the form it is."""

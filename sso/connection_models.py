@@ -88,6 +88,23 @@ class Retest(OfConnection):
         return f"retest of {self.content_type} {self.object_id} ({self.state})"
 
 
+class LastTest(OfConnection):
+    """The outcome of the last “Test connection” of a saved row; `sso/lasttests.py` is the only writer."""
+
+    tested_at = models.DateTimeField()
+    is_good = models.BooleanField()
+    rung = models.CharField(max_length=40, help_text="The last one that was reached.")
+    sentence = models.TextField(blank=True, help_text="Why it stopped there.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["content_type", "object_id"], name="one_last_test_each")
+        ]
+
+    def __str__(self) -> str:
+        return f"last test of {self.content_type} {self.object_id}"
+
+
 class TokenServer(models.Model):
     """Another server whose token URLs may stand in password fields."""
 

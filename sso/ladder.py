@@ -57,7 +57,8 @@ def token_step(sign_in: SignIn) -> Step | None:
             raise StepFailed(str(error)) from error
         provider = _provider(sign_in)
         if provider and _lacks_scope(provider, sign_in):
-            raise _named("scope_missing", sign_in, provider)
+            asks = RIGHTS[sign_in.protocol].lower() in provider.scope.lower()
+            raise _named("scope_older" if asks else "scope_missing", sign_in, provider)
         return secrets.describe(sign_in.secret)
 
     return timed("Token", work)

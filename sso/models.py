@@ -125,6 +125,7 @@ class SSOProvider(models.Model):
         help_text="How the server wants the client ID and secret (RFC 6749 section 2.3.1).",
     )
     retests = GenericRelation("sso.Retest")
+    last_tests = GenericRelation("sso.LastTest")
     smtp_server = models.CharField("SMTP server", max_length=255, blank=True)
     smtp_port = models.PositiveIntegerField("SMTP port", null=True, blank=True)
     smtp_username = models.CharField(

@@ -26,12 +26,18 @@ class Finding:
     cause: Cause
 
 
-def diagnose(error: OSError, host: str, port: int, *, whose: str = "") -> Finding:
+AT_SOURCE = {"ssl": "tick “Use SSL connection”", "starttls": "clear “Use SSL connection”"}
+AT_SENDER = {"ssl": "choose SSL", "starttls": "choose STARTTLS"}
+"""How the forms call the two ways to encrypt."""
+
+
+def diagnose(error: OSError, host: str, port: int, *, whose: str = "", **words: str) -> Finding:
     """The meaning of a network error.
 
     :param whose: whom the refused certificate is for, if that is known: "a.example, b.example".
+    :param words: AT_SOURCE, if it is about one; else it speaks of senders.
     """
-    return finding(sign_of(error, host), host, port, reason=_reason(error), whose=whose)
+    return finding(sign_of(error, host), host, port, reason=_reason(error), whose=whose, **words)
 
 
 def finding(sign: str, host: str, port: int, **words: str) -> Finding:
@@ -46,6 +52,7 @@ def finding(sign: str, host: str, port: int, **words: str) -> Finding:
     whose = words.pop("whose", "")
     if whose:
         whose = f", but for {whose}" if name == "tls_name" else f" (for {whose})"
+    words = AT_SENDER | words
     sentence = entry["sentence"].format(place=f"{host}:{port}", host=host, whose=whose, **words)
     return Finding(sentence, causes.cause_of(name, entry))
 

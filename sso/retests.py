@@ -13,6 +13,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 from django.utils import timezone
 
+from sso import lasttests
 from sso.causes import Cause
 from sso.connection_models import Retest
 from sso.steps import Step
@@ -100,7 +101,9 @@ def run(pk: int) -> None:
         retest.delete()
         return
     console: Any = admin.site.get_model_admin(type(row))
-    _note(retest, console.test_connection(row)[-1])
+    step = console.test_connection(row)[-1]
+    lasttests.note(row, step)
+    _note(retest, step)
     if retest.state == State.GOOD:
         console.works_again(row)
 

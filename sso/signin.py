@@ -141,8 +141,9 @@ def _account(provider: SSOProvider, named: tuple[str, ...]) -> str:
         return mailbox  # such a server need not know OpenID Connect: the mail server will tell
     if not named:
         raise ProviderRefused(
-            f"{provider} does not say which account signed in: allow it to show the e-mail address "
-            "(scopes openid and email), then click 🔑 again."
+            f"{provider} does not say which account signed in, though UCS asks for it (openid and email): "
+            "let its app show the e-mail address, or check under “Other endpoints” whose servers these are, "
+            "then click 🔑 again."
         )
     if not mailbox or provider.shared_mailbox or mailbox in named:
         return mailbox if mailbox in named else named[0]
@@ -153,14 +154,17 @@ def _account(provider: SSOProvider, named: tuple[str, ...]) -> str:
     )
 
 
-def _check_scope(provider: SSOProvider, grant: Grant) -> None:
+def missing_scopes(provider: SSOProvider, granted_scope: str) -> list[str]:
+    """What the provider's scope asks for and a sign-in was not given."""
     # An answer without a scope grants what was asked for (RFC 6749 section 5.1).
-    granted = grant.scope.lower().split()
+    granted = granted_scope.lower().split()
     wanted = [one for one in oauth.wanted_scopes(provider) if one not in RESERVED_SCOPES]
     # “All that the app may do” is answered with what that is.
-    missing = [
-        one for one in wanted if granted and one.lower() not in granted and not one.endswith(ALL_OF_IT)
-    ]
+    return [one for one in wanted if granted and one.lower() not in granted and not one.endswith(ALL_OF_IT)]
+
+
+def _check_scope(provider: SSOProvider, grant: Grant) -> None:
+    missing = missing_scopes(provider, grant.scope)
     if missing:
         raise NeedsSignIn(
             f"{provider}: access to {' '.join(missing)} was not given: click 🔑 again and tick every box on "

@@ -142,6 +142,7 @@ def _with_usual_port(step: Step, place: Place) -> Step:
 
 def start_tls(place: Place) -> Step:
     """Agree on TLS, checking the certificate, and hang up again."""
+    words = network.AT_SOURCE if place.protocol in ("IMAP", "POP3") else network.AT_SENDER
 
     def work() -> str:
         try:
@@ -149,11 +150,11 @@ def start_tls(place: Place) -> Step:
                 return f"{line.version()}, certificate for {_names(line)}"
         except ssl.SSLCertVerificationError as error:
             whose = _unverified_names(place)
-            raise _failed(network.diagnose(error, place.host, place.port, whose=whose)) from error
+            raise _failed(network.diagnose(error, place.host, place.port, whose=whose, **words)) from error
         except OSError as error:
             if place.mode == "starttls" and _speaks_tls(place):
-                raise _failed(network.finding("TLS WANTED", place.host, place.port)) from error
-            raise _failed(network.diagnose(error, place.host, place.port)) from error
+                raise _failed(network.finding("TLS WANTED", place.host, place.port, **words)) from error
+            raise _failed(network.diagnose(error, place.host, place.port, **words)) from error
 
     return timed("TLS", work)
 

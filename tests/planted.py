@@ -26,9 +26,9 @@ ANSWERS = (
     "the service port is 995, not 993",
     "STARTTLS is chosen at the port for SSL (465): choose SSL, or port 587",
     "the password is wrong: it is “rehearsal”",
-    "the folder doesn't exist: it is INBOX (of another source) or any other one that is named",
+    "the folder doesn't exist: it is “Invoices” now",
     "the sign-in was revoked: click 🔑 and sign in as returns@company.com",
-    "the token is that of returns@company.com: give the token URL of a provider of the mailbox itself",
+    "the token is that of returns@company.com: sign in with 🔑 as mailbox.email@company.com there",
     "the client secret has expired: the new one is “fresh-secret”",
     "the consent lacks SMTP.Send: add it to the scope, and click 🔑",
     "SMTP AUTH is switched off: touch the page that is printed below, then test again",
@@ -71,8 +71,9 @@ def main() -> int:
     planted = Planted()
     try:
         plant(planted)
-        print("\n".join(planted.notes), "Ten faults are planted: see “planted 1” to “planted 10”.", sep="\n")
+        print("Ten faults are planted, one each: see “planted 1” to “planted 10”.")
         print("manage.py doctor names the broken rung of each. Ctrl-C takes them away.", flush=True)
+        print("\n".join(planted.notes), flush=True)
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:

@@ -144,7 +144,14 @@ def test_what_takes_time_is_marked() -> None:
 
 def test_time_helps_only_where_nothing_is_to_be_changed_here() -> None:
     """What needs 🔑, another value of a field, or a new mail is not mended by testing it again."""
-    for name in ("scope_missing", "wrong_account", "not_signed_in", "server_not_listed", "forwarding_off"):
+    for name in (
+        "scope_missing",
+        "scope_older",
+        "wrong_account",
+        "not_signed_in",
+        "server_not_listed",
+        "forwarding_off",
+    ):
         assert causes.named(name), name
         assert not causes.named(name).takes_time, name
     for name, table in causes.tables("oauth").items():

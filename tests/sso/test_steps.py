@@ -123,7 +123,7 @@ def test_a_server_without_starttls_is_told(authority: Authority, protocol: Proto
 def test_tls_at_a_port_without_it(authority: Authority) -> None:
     with server(served(authority), "IMAP", "none") as port:
         last = steps.reach(Place("127.0.0.1", port, "IMAP", "tls"))[-1]
-    assert "does not speak TLS from the first byte: choose STARTTLS" in last.detail
+    assert "does not speak TLS from the first byte: clear “Use SSL connection”" in last.detail
 
 
 def test_a_closed_port_and_an_unknown_name() -> None:

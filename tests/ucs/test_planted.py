@@ -3,6 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+import requests
+from django.conf import settings as django_settings
+from django.contrib.auth.models import User
+from django.test import Client
 from pytest_django import Settings
 
 from mailsenders import check as senders
@@ -46,3 +50,25 @@ def test_those_that_need_no_world(planted: Planted) -> None:
     assert (off.name, off.cause.name, off.cause.takes_time) == ("Login", "smtp_auth_off", True)
     LoginService.on_switch()
     assert last_of_sender(9).ok
+
+
+def test_the_sign_in_of_fault_8_can_be_done_over(planted: Planted, admin_user: User) -> None:
+    """As the text says: add the scope, then 🔑; the login service says who it was."""
+    provider = SSOProvider.objects.get(name="planted 8")
+    provider.scope += " https://outlook.office.com/SMTP.Send"
+    provider.save()
+    lacking = last_of_sender(8)
+    assert (lacking.name, lacking.cause.name) == ("Token", "scope_older")
+    assert "click 🔑" in lacking.detail
+    older = providers.test_connection(provider)[-1]
+    assert (older.name, older.ok, older.cause.name) == ("Rights", False, "scope_older")
+    browser = Client(headers={"host": "127.0.0.1:8080"})
+    browser.force_login(admin_user)
+    page = browser.post(f"/login/oauth2/start/{provider.pk}")["Location"]
+    back = requests.get(page, allow_redirects=False, timeout=10).headers["Location"]
+    browser.get(back.removeprefix(django_settings.BASE_URL))
+    provider.token.refresh_from_db()
+    assert provider.token.account == "billing@company.example"
+    assert last_of_sender(8).ok
+    assert providers.test_connection(provider)[-1].ok
+    assert last_of_sender(8).ok, "also after a refresh"

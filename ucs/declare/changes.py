@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from sso import belonging, wayback
+from sso import belonging, lasttests, wayback
 from sso.fields import SecretField
 from ucs.declare.document import Entry
 
@@ -68,6 +68,8 @@ def write(entry: Entry, row: M, fields: Mapping[str, Any]) -> list[str]:
     if former.pk and hasattr(row, "belongs") and (sentence := belonging.why_not_kept(former, row)):
         raise entry.wrong(sentence, "password" if "password" in entry.values else "server_address")
     row.save()
+    if former.pk and hasattr(row, "last_tests"):
+        lasttests.forget(row)
     if former.pk and hasattr(row, "former_secrets"):
         console: Any = admin.site.get_model_admin(type(row))
         wayback.keep(row, former, console.test_identity, None)

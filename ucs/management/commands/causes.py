@@ -15,6 +15,8 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 NAMES = {
     "place": "‹server:port›", "host": "‹server›", "box": "‹mailbox›", "user": "‹username›",
     "text": "‹its words›", "reason": "‹reason›", "whose": "", "username": "‹username›",
+    "ssl": "choose SSL (at a source: tick “Use SSL connection”)",
+    "starttls": "choose STARTTLS (at a source: clear “Use SSL connection”)",
     "sender": "‹sender›", "address": "‹address›",
     "redirect_uri": "‹redirect URI›", "console": "‹the provider's console›",
 }  # fmt: skip

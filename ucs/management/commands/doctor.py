@@ -17,6 +17,7 @@ from mailsenders.models import EmailSender
 from mailsources import check as sources
 from mailsources.models import EmailSource
 from sso import check as providers
+from sso import lasttests
 from sso.clicks import Click, next_click
 from sso.models import SSOProvider
 from sso.steps import Step
@@ -149,6 +150,7 @@ def examine(patient: Patient) -> Finding:
     """All its steps, up to the first that fails."""
     try:
         steps = _climb(patient)
+        lasttests.note(patient, steps[-1])
         click = None if steps[-1].ok else next_click(steps[-1].cause, patient)
         return Finding(patient, steps, click)
     finally:
