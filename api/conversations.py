@@ -13,6 +13,7 @@ from ninja import Header, Query, Router
 from ninja.errors import HttpError
 
 from agents.models import Agent
+from agents.rights import agent_of
 from api import present
 from api.auth import caller
 from api.paging import found_page, page
@@ -24,6 +25,7 @@ from api.shapes import (
     ConversationIn,
     ConversationOut,
     ConversationPage,
+    DemandIn,
     FileIn,
     MessageOut,
     NoteIn,
@@ -36,7 +38,7 @@ from api.shapes import (
 from crm.models import ContactAddress
 from mailcore.compose import OutFile
 from mailcore.parse import PartNotFound, part_bytes
-from queues import actions, inbox, later
+from queues import actions, inbox, later, offers
 from queues.finding import TooBroad
 from queues.losses import losses
 from queues.models import Conversation, EmailQueue, Message
@@ -53,6 +55,7 @@ def rows(user: Any) -> QuerySet[Conversation]:
         .prefetch_related(
             "tags",
             "queue__skill_demands__skill",
+            "skill_demands__skill",
             Prefetch("contact__addresses", ContactAddress.objects.order_by("id")),
         )
     )
@@ -176,7 +179,13 @@ def note_shape(note: Any) -> dict[str, Any]:
 @router.get("conversations/{int:conversation_id}", response=ConversationDetail, by_alias=True)
 def one_conversation(request: HttpRequest, conversation_id: int) -> dict[str, Any]:
     """One conversation with all its messages; the id of a merged one gives the one it is in now."""
-    return detail(caller(request), conversation_id)
+    user = caller(request)
+    found = detail(user, conversation_id)
+    agent = agent_of(user)
+    row = Conversation.objects.filter(pk=found["id"]).first()
+    if agent is not None and row is not None:
+        offers.accept(row, agent)
+    return found
 
 
 def reply_of(payload: ReplyIn, key: str) -> actions.Reply:
@@ -272,6 +281,14 @@ def transfer(request: HttpRequest, conversation_id: int, payload: TransferIn) ->
     return show(
         Conversation.objects.select_related("queue", "contact", "agent__user").get(pk=conversation_id)
     )
+
+
+@router.post("conversations/{int:conversation_id}/demand", response=ConversationOut)
+def demand(request: HttpRequest, conversation_id: int, payload: DemandIn) -> dict[str, Any]:
+    """Demand exactly these skills beyond those of the queue."""
+    user = caller(request)
+    actions.demand(user, inbox.conversation(user, conversation_id), payload.skills)
+    return shown(user, conversation_id)
 
 
 @router.post("conversations/{int:conversation_id}/snooze", response=ConversationOut)

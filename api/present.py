@@ -28,7 +28,7 @@ def conversation(row: Conversation, address: str) -> dict[str, Any]:
         "agent": row.agent.user.get_username() if row.agent else None,
         "language": row.language,
         "language_confidence": row.language_confidence,
-        "skills": skills(row.queue),
+        "skills": demanded(row),
         "tags": [tag.name for tag in row.tags.all()],
         "priority": row.get_priority_display().lower(),
         "due_at": row.due_at,
@@ -49,6 +49,14 @@ def sibling(row: Sibling) -> dict[str, Any]:
         "state": found.state if found else None,
         "agent": found.agent.user.get_username() if found and found.agent else None,
     }
+
+
+def demanded(row: Conversation) -> dict[str, int]:
+    """The queue's demands and the conversation's own; the higher level where both have one."""
+    found = skills(row.queue)
+    for each in row.skill_demands.all():
+        found[each.skill.name] = max(each.level, found.get(each.skill.name, 0))
+    return found
 
 
 def skills(queue: EmailQueue) -> dict[str, int]:

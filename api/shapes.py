@@ -329,6 +329,12 @@ class TransferIn(Schema):
     note: str = ""
 
 
+class DemandIn(Schema):
+    """Skills that a conversation demands beyond its queue, with levels of 1 to 5; {} for none."""
+
+    skills: dict[str, int]
+
+
 class SnoozeIn(Schema):
     """Until when it sleeps."""
 

@@ -43,14 +43,14 @@ def decisions(count: int) -> None:
     """Read the heads, decide, decide and claim; for agents drawn at random, nothing kept."""
     draw = Random("decisions")
     agents = list(Agent.objects.select_related("user"))
-    times: dict[str, list[float]] = {
-        "heads read": [],
-        "the rule": [],
-        "decision with claim": [],
-        "the list": [],
-    }
+    names = ("SELECT 1, the floor", "heads read", "the rule", "decision with claim", "the list")
+    times: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(count):
         agent = draw.choice(agents)
+        started = time.perf_counter()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        times["SELECT 1, the floor"].append(1000 * (time.perf_counter() - started))
         where = lines.places(EmailQueue.objects.filter(members=agent.pk), routing.clock())
         started = time.perf_counter()
         found = lines.heads(agent.pk, where, routing.clock(), routing.DEPTH)

@@ -45,6 +45,7 @@ urlpatterns = [
     path("conversations/<int:pk>/transfer", acts.transfer, name="transfer"),
     path("conversations/<int:pk>/assign", acts.assign, name="assign"),
     path("conversations/<int:pk>/language", customer.language, name="language"),
+    path("conversations/<int:pk>/demand", customer.demand, name="demand"),
     path("conversations/<int:pk>/contact-priority", customer.priority, name="contact-priority"),
     path("conversations/<int:pk>/merge", threads.merge, name="merge"),
     path("conversations/<int:pk>/split", threads.split, name="split"),

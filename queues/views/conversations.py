@@ -140,7 +140,8 @@ def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any
             "query": where.query,
             "title": where.title,
         }
-        | tags_of(row) | _found(row, where, now)
+        | tags_of(row)
+        | _found(row, where, now)
         | _toolbar(request, row, where, now)
     )
 

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from agents.models import Language
+from agents.models import TOP_LEVEL, Language, Skill
 from crm.models import Contact
 from queues import ladder
+from queues.demands import demanded
 from queues.kinds import language_name
 from queues.ladder import Ahead
 from queues.models import Conversation
@@ -20,6 +21,9 @@ def side(row: Conversation, now: datetime) -> dict[str, Any]:
     return {
         "languages": [(tag, language_name(tag)) for tag in Language.objects.values_list("tag", flat=True)],
         "priorities": Contact.Priority.choices,
+        "skills": list(Skill.objects.values_list("name", flat=True)),
+        "demanded": sorted(demanded(row).items()),
+        "levels": range(1, TOP_LEVEL + 1),
         "ahead": [
             {"at": clock(each.at), "iso": each.at.isoformat(timespec="seconds"), "words": _words(each)}
             for each in ahead

@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.test import Client
 
 from agents.models import Agent, Skill
 from queues import actions, kinds, steps, tasks
@@ -185,3 +186,18 @@ def test_scarce_kinds_come_forward_whoever_is_rebuilt() -> None:
     assert first is not None
     assert second is not None
     assert (first.scarcity, second.scarcity) == (0.6325, 1.2649)
+
+
+def test_demanded_and_taken_back_at_the_desk(client: Client) -> None:
+    Skill.objects.create(name="returns")
+    alice = make_agent("alice")
+    row = make_conversation(make_queue([alice]))
+    client.force_login(alice.user)
+    page = client.post(f"/conversations/{row.pk}/demand", {"skill": "returns", "level": "4"}).content.decode()
+    assert "returns ≥ 4" in page
+    assert "Also needs" in page
+    assert actions.demanded(row) == {"returns": 4}
+    refused = client.post(f"/conversations/{row.pk}/demand", {"skill": "knitting", "level": "2"})
+    assert refused.status_code == 409
+    client.post(f"/conversations/{row.pk}/demand", {"skill": "returns", "level": "0"})
+    assert actions.demanded(row) == {}
