@@ -138,7 +138,11 @@ def test_the_list_asks_as_many_queries_for_ten_as_for_one(admin_client: Client) 
         make_provider()
     with CaptureQueriesContext(connection) as ten:
         admin_client.get(LIST)
-    assert len(ten) == len(one)
+    # The rules for signing in are looked up anew after some seconds.
+    counts = [
+        sum("staff_signinrules" not in each["sql"] for each in found.captured_queries) for found in (one, ten)
+    ]
+    assert counts[0] == counts[1]
 
 
 def test_no_secret_on_any_page(admin_client: Client, oauth_server: OAuthServer) -> None:

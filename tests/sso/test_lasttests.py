@@ -105,7 +105,8 @@ def test_the_list_asks_no_query_for_each_row(admin_client: Client, make: Any, pa
             lasttests.note(make(), BAD)
         with CaptureQueriesContext(connection) as asked:
             admin_client.get(page)
-        return len(asked)
+        # The rules for signing in are looked up anew after some seconds.
+        return sum("staff_signinrules" not in each["sql"] for each in asked.captured_queries)
 
     queries(2)
     assert queries(1) == queries(6)
