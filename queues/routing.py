@@ -33,7 +33,7 @@ __all__ = [
     "replay", "waiting_for",
 ]  # fmt: skip
 
-DEPTH = 3  # of each line: as many dispatchers can be busy with one line at once
+DEPTH = 3  # of each line, when others hold all the heads
 ROUNDS = 3
 State = Conversation.State
 
@@ -147,8 +147,8 @@ def _serve(wish: Wish) -> Conversation | None:
     if where and not fits(agent.capacity, taken):
         raise AtCapacity(agent, taken)
     where = {pk: place for pk, place in where.items() if fits(agent.capacity, taken, place.weight)}
-    for _ in range(ROUNDS if where else 0):  # all heads can be in the hands of others for a moment
-        found = lines.heads(agent.pk, where, now, DEPTH)
+    for attempt in range(ROUNDS if where else 0):  # all heads can be in the hands of others for a moment
+        found = lines.heads(agent.pk, where, now, DEPTH if attempt else 1)
         for at, line in enumerate(found):
             conversation = _claim(line, agent)
             if conversation is not None:
