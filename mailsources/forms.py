@@ -90,9 +90,9 @@ def queue_without_source() -> EmailQueue | None:
 
 
 def signed_in_mailboxes() -> list[tuple[str, str]]:
-    """Account and token URL of each provider that is signed in."""
-    tokens = ProviderToken.objects.filter(signed_in_at__isnull=False, needs_sign_in=False).exclude(account="")
-    found = tokens.order_by("account").values_list("account", "provider_id")
+    """Account and token URL of each provider that is signed in, and works."""
+    tokens = ProviderToken.objects.filter(signed_in_at__isnull=False, needs_sign_in=False, failures=0)
+    found = tokens.exclude(account="").order_by("account").values_list("account", "provider_id")
     return [(account, secrets.token_url(str(provider_id))) for account, provider_id in found]
 
 

@@ -139,5 +139,17 @@ def _named(name: str, sign_in: SignIn, provider: SSOProvider) -> StepFailed:
         login=sign_in.login,
         place=f"{sign_in.host}:{sign_in.port}",
         wanted=RIGHTS[sign_in.protocol],
+        **_ways(provider, sign_in.login.lower()),
     )
     return StepFailed(sentence, named(name))
+
+
+def _ways(provider: SSOProvider, login: str) -> dict[str, str]:
+    """What stands before a sign-in as that user, and the providers that have one already."""
+    is_anothers = provider.mailbox and provider.mailbox.lower() != login
+    rows = SSOProvider.objects.filter(token__account=login, token__needs_sign_in=False, token__failures=0)
+    names = [str(row) for row in rows.exclude(pk=provider.pk).defer("client_secret").order_by("pk")[:3]]
+    return {
+        "first": " (change its field Mailbox first)" if is_anothers else "",
+        "others": f" ({', '.join(names)})" if names else "",
+    }

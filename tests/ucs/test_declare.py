@@ -17,6 +17,7 @@ from sso import tokens
 from sso.connection_models import FormerSecret
 from sso.models import ProviderToken, SSOProvider
 from sso.oauth import Grant
+from staff.models import SignInRules
 from ucs.declare.apply import apply_file
 from ucs.declare.document import BadFile
 from ucs.declare.export import export
@@ -322,3 +323,18 @@ def test_a_changed_client_asks_for_a_new_sign_in(settings_file: Path) -> None:
     settings_file.write_text(WHOLE.replace("client_id: 1-a", "client_id: 2-b"))
     apply_file(settings_file)
     assert ProviderToken.objects.get(provider=provider).needs_sign_in
+
+
+def test_the_sign_in_rules_are_settings_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yml"
+    assert "sign_in" not in export()
+    path.write_text("sign_in: {two_factor: everybody}\n")
+    assert apply_file(path).lines == ["changed sign-in rules: two_factor: nobody → everybody"]
+    assert SignInRules.objects.get().two_factor == "everybody"
+    assert apply_file(path).lines == []
+    assert "sign_in:\n  two_factor: everybody\n" in export()
+    path.write_text(export())
+    assert apply_file(path).lines == []
+    assert "two_factor: 'some' is not offered" in bad(path, "sign_in: {two_factor: some}\n")
+    assert "give a mapping" in bad(path, "sign_in: everybody\n")
+    assert "give a mapping" in bad(path, "sign_in: [everybody]\n")

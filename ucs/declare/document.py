@@ -195,6 +195,10 @@ def read(path: Path, entries: set[str], names: set[str]) -> Document:
     return document
 
 
+SINGLE = frozenset(("sign_in",))
+"""Sections that are one mapping instead of a list of them."""
+
+
 def _fill(document: Document, root: yaml.MappingNode, entries: set[str], names: set[str]) -> None:
     reader = _Reader(document.file)
     for key_node, node in root.value:
@@ -205,6 +209,8 @@ def _fill(document: Document, root: yaml.MappingNode, entries: set[str], names: 
         if section in document.sections or section in document.names:
             raise BadFile(f"{document.file}:{line}: the section “{section}” is there twice: join the two.")
         items = node.value if isinstance(node, yaml.SequenceNode) else None
+        if section in SINGLE:
+            items = [node]
         if items is None and not (isinstance(node, yaml.ScalarNode) and reader.value(node) is None):
             raise BadFile(f"{document.file}:{line}: {section}: give a list, each line beginning with “-”.")
         if section in names:

@@ -13,6 +13,7 @@ from queues.models import EmailQueue, Tag
 from sso import serverlist
 from sso.models import SSOProvider
 from sso.secrets import is_token_url, token_provider_id
+from staff.models import SignInRules
 from ucs.declare import routed, times
 from ucs.declare.sections import LIMITS, PROVIDER_TEXTS
 
@@ -24,6 +25,7 @@ def export() -> str:
     """All settings as YAML, in a stable order."""
     sections = {
         "sso_providers": [_provider(row) for row in SSOProvider.objects.order_by("id")],
+        "sign_in": _sign_in(),
         "skills": [skill.name for skill in Skill.objects.all()],
         "languages": [language.tag for language in Language.objects.all()],
         "away_reasons": [reason.name for reason in AwayReason.objects.all()],
@@ -40,6 +42,11 @@ def export() -> str:
         allow_unicode=True,
         width=110,
     )
+
+
+def _sign_in() -> dict[str, str]:
+    rules = SignInRules.objects.exclude(two_factor=SignInRules.TwoFactor.NOBODY).first()
+    return {"two_factor": str(rules.two_factor)} if rules else {}
 
 
 def _agents() -> Any:

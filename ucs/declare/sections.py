@@ -15,6 +15,7 @@ from queues.models import AcknowledgementText, EmailQueue, Tag
 from sso import serverlist, tokens
 from sso.models import SSOProvider
 from sso.providers import origins
+from staff.models import SignInRules
 from ucs.declare import routed, times
 from ucs.declare.changes import Changes, set_levels, set_members, write
 from ucs.declare.document import Document, Entry
@@ -203,20 +204,24 @@ def queue(entry: Entry, changes: Changes) -> None:
         find(entry, "languages", Language, "tag", tag, "add it under languages")
         for tag in entry.names("languages")
     ]
-    fields = routed.rules(entry) | times.promises(entry) | {
-        "sender": _sender_of(entry),
-        "language_level": entry.number("language_level", 3),
-        "default_language": languages[0] if languages else None,
-        "reply_to_closed": entry.choice("reply_to_closed", EmailQueue.ReplyToClosed.values, "reopen"),
-        "changed_subject": entry.choice("changed_subject", EmailQueue.ChangedSubject.values, "join"),
-        "signature": entry.text("signature"),
-        "from_name": entry.choice("from_name", EmailQueue.FromName.values, EmailQueue.FromName.SENDER),
-        "quoted": entry.choice("quoted", EmailQueue.Quoted.values, EmailQueue.Quoted.LAST),
-        "undo_seconds": entry.number("undo"),
-        "acknowledgement": entry.text("acknowledgement"),
-        "acknowledgement_outside": entry.text("acknowledgement_outside_hours"),
-        "acknowledgement_limit": entry.number("acknowledgement_limit", 100),
-    }
+    fields = (
+        routed.rules(entry)
+        | times.promises(entry)
+        | {
+            "sender": _sender_of(entry),
+            "language_level": entry.number("language_level", 3),
+            "default_language": languages[0] if languages else None,
+            "reply_to_closed": entry.choice("reply_to_closed", EmailQueue.ReplyToClosed.values, "reopen"),
+            "changed_subject": entry.choice("changed_subject", EmailQueue.ChangedSubject.values, "join"),
+            "signature": entry.text("signature"),
+            "from_name": entry.choice("from_name", EmailQueue.FromName.values, EmailQueue.FromName.SENDER),
+            "quoted": entry.choice("quoted", EmailQueue.Quoted.values, EmailQueue.Quoted.LAST),
+            "undo_seconds": entry.number("undo"),
+            "acknowledgement": entry.text("acknowledgement"),
+            "acknowledgement_outside": entry.text("acknowledgement_outside_hours"),
+            "acknowledgement_limit": entry.number("acknowledgement_limit", 100),
+        }
+    )
     differs = write(entry, row, fields)
     skills = {
         find(entry, "skills", Skill, "name", name, "add it under skills"): level
@@ -362,8 +367,18 @@ def tag(entry: Entry, changes: Changes) -> None:
     changes.note(f"tag {row.name}", write(entry, row, fields), created)
 
 
+def sign_in(entry: Entry, changes: Changes) -> None:
+    """sign_in: what is demanded of whoever signs in."""
+    entry.check_keys({"two_factor"}, set())
+    row = SignInRules.objects.first() or SignInRules()
+    among, usual = SignInRules.TwoFactor.values, row.two_factor
+    found = write(entry, row, {"two_factor": entry.choice("two_factor", among, usual)})
+    changes.note("sign-in rules", found, created=False)
+
+
 ENTRIES: dict[str, Callable[[Entry, Changes], None]] = {
     "sso_providers": sso_provider,
+    "sign_in": sign_in,
     "calendars": times.calendar,
     "tags": tag,
     "agents": agent,

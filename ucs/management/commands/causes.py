@@ -17,6 +17,7 @@ NAMES = {
     "text": "‹its words›", "reason": "‹reason›", "whose": "", "username": "‹username›",
     "ssl": "choose SSL (at a source: tick “Use SSL connection”)",
     "starttls": "choose STARTTLS (at a source: clear “Use SSL connection”)",
+    "first": "", "others": "",
     "sender": "‹sender›", "address": "‹address›",
     "redirect_uri": "‹redirect URI›", "console": "‹the provider's console›",
 }  # fmt: skip
