@@ -107,5 +107,6 @@ class SecretsForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error(name, error.sentence)
 
     def kept(self, name: str) -> bool:
-        """Whether the stored secret is used because nothing was typed."""
-        return bool(self.initial.get(name)) and not self.data.get(self.add_prefix(name))
+        """Whether the stored secret is used as nothing was typed, or only blanks, which forms strip."""
+        typed = str(self.data.get(self.add_prefix(name)) or "").strip()
+        return bool(self.initial.get(name)) and not typed

@@ -115,6 +115,27 @@ def test_saving_a_source_takes_the_password_nowhere_else(
     assert (source.server_address, source.service_port, source.use_ssl) == ("imap.example.com", 993, True)
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\u00a0"])
+def test_a_blank_is_not_typed_in(dora: Client, blank: str) -> None:
+    """Forms strip it, so that it is the stored password which would go there."""
+    sender = make_sender(username="box", password=SECRET, server_type="STARTTLS", service_port=587)
+    source = make_source(password=SECRET, server_address="imap.example.com", service_port=993)
+    dora.post(
+        f"/admin/mailsenders/emailsender/{sender.pk}/change/",
+        sender_form(sender, server_address="127.0.0.2", password=blank),
+    )
+    dora.post(
+        f"/admin/mailsources/emailsource/{source.pk}/change/",
+        source_form(source, server_address="mail.evil.example", password=blank),
+    )
+    page = f"/admin/mailsenders/emailsender/{sender.pk}/test/"
+    said = dora.post(page, sender_form(sender, service_port=39025, password=blank)).content.decode()
+    assert "type it in again, if 127.0.0.1:39025 is to have it too." in said
+    sender.refresh_from_db()
+    source.refresh_from_db()
+    assert (sender.server_address, source.server_address) == ("127.0.0.1", "imap.example.com")
+
+
 def test_the_test_names_the_field_that_is_to_be_filled(dora: Client) -> None:
     sender = make_sender(username="box", password=SECRET, server_type="STARTTLS")
     page = f"/admin/mailsenders/emailsender/{sender.pk}/test/"
