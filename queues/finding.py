@@ -29,6 +29,8 @@ BATCHES = (300, 1000, 3000)  # hits read at once
 SPANS = (30, 120, 600, 3000)  # spans walked by one statement
 PATIENCE = 0.15  # seconds, after which a page ends early
 LIMIT = 4000  # milliseconds, for one statement
+LARGEST_ID = 2**63 - 1
+CANCELED = "57014"  # by the time limit; the words of the message are those of the server's language
 PHRASES = 200  # texts compared with a phrase at once
 
 WALK = """
@@ -333,7 +335,7 @@ def _limits() -> Iterator[None]:
             yield
             _set(zip(names, before, strict=True))
     except OperationalError as error:
-        if "statement timeout" in str(error):
+        if getattr(error.__cause__, "pgcode", None) == CANCELED:
             raise TooBroad from error
         raise
 
@@ -349,7 +351,10 @@ def _read_mark(mark: str) -> tuple[str, Place]:
         return _BEST, END
     tier, text = (mark[0], mark[1:]) if mark[0] in (_BEST, _REST) else (_REST, mark)
     try:
-        stamp, pk, kind = text.split(".")
-        return tier, Place(EPOCH + timedelta(microseconds=int(stamp)), int(pk), kind[:1])
+        stamp, number, kind = text.split(".")
+        place = Place(EPOCH + timedelta(microseconds=int(stamp)), int(number), kind)
     except (ValueError, OverflowError) as error:
         raise BadMark(f"“{mark[:50]}” is not a page of this list.") from error
+    if kind not in ("", *KINDS) or not (EPOCH <= place.at <= END.at and 0 <= place.pk <= LARGEST_ID):
+        raise BadMark(f"“{mark[:50]}” is not a page of this list.")
+    return tier, place

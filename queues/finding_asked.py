@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from queues.finding_words import asked_words
+from queues.finding_words import asked_words, is_dense
 
 MOST_TERMS = 24
 LONGEST = 500  # characters of a question
@@ -166,9 +166,12 @@ SHORTEST_LAST = 2  # the last word of a question may still be typed
 
 def is_beginning(term: Term, at: int) -> bool:
     """Whether the word at this place of a term may be the beginning of a longer one."""
+    word = term.words[at][0]
+    if len(word) == 1 and is_dense(word):  # it is filed in pairs
+        return True
     if term.is_exact or (term.field == Field.FROM and "@" in term.value):
         return False
-    return len(term.words[at][0]) >= (SHORTEST_LAST if at == len(term.words) - 1 else SHORTEST_BEGINNING)
+    return len(word) >= (SHORTEST_LAST if at == len(term.words) - 1 else SHORTEST_BEGINNING)
 
 
 @dataclass(slots=True)
@@ -310,7 +313,14 @@ def is_of_mail(term: Term) -> bool:
 
 
 def _period(value: str, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """The first moment of what a date names, and the first one after it."""
+    """The first moment of what a date names, and the first one after it; None for what no calendar has."""
+    try:
+        return _named_period(value, now)
+    except (ValueError, OverflowError):
+        return None, None
+
+
+def _named_period(value: str, now: datetime) -> tuple[datetime | None, datetime | None]:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     low = value.lower()
     if low in ("today", "yesterday"):
@@ -325,15 +335,12 @@ def _period(value: str, now: datetime) -> tuple[datetime | None, datetime | None
     if not match:
         return None, None
     year, month, day = int(match[1]), int(match[2] or 1), int(match[3] or 1)
-    try:
-        begin = today.replace(year=year, month=month, day=day)
-        if match[3]:
-            return begin, begin + timedelta(days=1)
-        if match[2]:
-            return begin, begin.replace(year=year + month // 12, month=month % 12 + 1)
-        return begin, begin.replace(year=year + 1)
-    except ValueError:
-        return None, None
+    begin = today.replace(year=year, month=month, day=day)
+    if match[3]:
+        return begin, begin + timedelta(days=1)
+    if match[2]:
+        return begin, begin.replace(year=year + month // 12, month=month % 12 + 1)
+    return begin, begin.replace(year=year + 1)
 
 
 def _day(at: datetime) -> str:

@@ -71,10 +71,13 @@ def asked_words(text: str) -> list[list[str]]:
     whole = "".join(letter for letter in lower if not unicodedata.combining(letter))
     found: list[list[str]] = []
     for word in _WORD.findall(whole):
+        ways = [[each] for each in _WORD.findall(_fold(word))]
         if _HAS_DENSE.search(word):
-            found += [[part] for part in _split(_fold(word), is_asked=True)]
-        else:
+            found += [[part] for (each,) in ways for part in _split(each, is_asked=True)]
+        elif ways == [[_fold(word)]]:
             found.append([each[:LONGEST_WORD] for each in spellings(word)])
+        else:  # folding takes some letters apart, as it did when they were filed: ½, ⑴
+            found += [[each[:LONGEST_WORD]] for (each,) in ways]
     return found
 
 

@@ -54,7 +54,8 @@ def _key(name: str) -> str:
 
 
 def _tag(actor: User, name: str) -> Tag:
-    found = Tag.objects.filter(name__iexact=_key(name)).first()
+    # As the database compares them: it folds fewer letters than we do (ß, İ).
+    found = Tag.objects.filter(name__iexact=clean_line(name).strip()).first()
     if found is not None:
         return found
     if not is_supervisor(actor):

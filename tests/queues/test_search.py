@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -73,6 +74,14 @@ class TestQuestions:
     def test_what_is_not_understood_is_said(self, text: str, note: str) -> None:
         assert read(text, NOW).notes == (note,)
 
+    @pytest.mark.parametrize(
+        "text", ["after:9999y", "before:9999y", "on:9999-12-31", "on:9999-12", "on:9999"]
+    )
+    def test_a_date_that_no_calendar_has(self, text: str) -> None:
+        asked = read(text, NOW)
+        assert (asked.since, asked.until) == (None, None)
+        assert "is no date" in asked.understood[0]
+
     def test_a_value_that_is_unknown_is_words(self) -> None:
         asked = read("is:strange", NOW)
         assert asked.notes[0].startswith("is:strange is unknown: assigned, closed")
@@ -84,7 +93,8 @@ class TestQuestions:
 
     @settings(max_examples=200, deadline=None)
     @given(st.text(max_size=80) | st.lists(st.sampled_from(
-        ["from:", "-", '"', "OR", "is:open", "a", "ß", "before:", "2026", ":", "(", "\\", "'", "\0", " "]
+        ["from:", "-", '"', "OR", "is:open", "a", "ß", "before:", "on:", "2026", "9999", "-12-31", "y", ":",
+         "(", "\\", "'", "\0", " "]
     )).map("".join))  # fmt: skip
     def test_nothing_that_is_typed_is_an_error(self, text: str) -> None:
         asked = read(text, NOW)
@@ -101,7 +111,8 @@ class TestWords:
             ("Herr Müller", "Mueller"), ("Herr Mueller", "müller"), ("Herr Müller", "MULLER"),
             ("Łódź", "lodz"), ("Łódź", "łódź"), ("Smørrebrød", "smorrebrod"), ("STRASSE", "straße"),
             ("İstanbul", "istanbul"), ("ＡＢＣ１２", "abc12"), ("東京都庁に行く", "京都"),
-            ("한국어를", "국어"), ("黒猫", "猫"),
+            ("한국어를", "국어"), ("黒猫", "猫"), ("ทำความสะอาด", "ทำความ"), ("ຄຳ", "ຄຳ"),
+            ("⑴ ½ ﷺ", "⑴ ½ ﷺ"), ("Act (1)", "⑴"),
         ],
     )  # fmt: skip
     def test_found_however_it_is_written(self, text: str, asked: str) -> None:
@@ -295,8 +306,28 @@ class TestFinding:
         assert found(root, str(row.number)) == [row, other]
         assert found(root, f"#{row.number}") == [row, other]
 
+    @pytest.mark.parametrize("text", ["黒", "黒猫", "猫と", "น้ำ", '"黒"', "猫", "⑴", '"น้ำดื่ม"'])
+    def test_one_letter_of_those_without_spaces(self, root: User, text: str) -> None:
+        receive(make_queue(name="Else"), make_mail("白犬 Act 2"))
+        mail = receive(make_queue(name="Cats"), make_mail("黒猫と น้ำดื่ม Act (1)", Subject="Drei Katzen"))
+        assert mail is not None
+        assert found(root, text) == [mail.conversation]
+
+    def test_a_time_limit_is_known_in_any_language(self, root: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(finding, "OLDEST", "SELECT now() FROM pg_sleep(1)")
+        monkeypatch.setitem(finding.SETTINGS, "statement_timeout", "20ms")
+        monkeypatch.setattr(finding, "CANCELED", "other")
+        with pytest.raises(OperationalError):
+            found(root, "parcel")
+        monkeypatch.setattr(finding, "CANCELED", "57014")
+        with pytest.raises(finding.TooBroad):
+            found(root, "parcel")
+
     def test_a_mark_that_is_none_of_ours(self, root: User) -> None:
-        for mark in ("x", "1.2", "b1.x.m", "9" * 40 + ".1.m"):
+        for mark in (
+            *("x", "1.2", "b1.x.m", "9" * 40 + ".1.m", "1.1.\0", "1.1.x", "1.-1.m", f"1.{9 * 10**40}.m"),
+            *("-1.1.m", "-62135596800000000.0.m", "253402300799999999.0."),
+        ):
             with pytest.raises(BadCursor):
                 ask(root, "parcel", after=mark)
 

@@ -58,6 +58,14 @@ def test_new_ones_are_made_by_supervisors(alice: Agent, bob: Agent, row: Convers
         tag(bob.user, row, ["a,b"])
 
 
+@pytest.mark.parametrize("name", ["Größe", "İade", "Τέλος"])
+def test_letters_that_change_when_folded(alice: Agent, bob: Agent, row: Conversation, name: str) -> None:
+    tag(bob.user, row, [name])
+    tag(bob.user, row, remove=[name])
+    tag(alice.user, row, [name])
+    assert names(row) == [name]
+
+
 def test_not_too_many(bob: Agent, row: Conversation) -> None:
     with pytest.raises(ActionRefused, match="at most"):
         tag(bob.user, row, [f"tag {number}" for number in range(MOST_TAGS + 1)])
