@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
@@ -34,7 +35,7 @@ from mailsources.models import EmailSource
 from mailstore import hints
 from rehearsal.oauth import Account, OAuthServer
 from sso import retests, secrets, tokens
-from sso.connection_models import FormerSecret, TokenServer
+from sso.connection_models import FormerSecret, LastTest, TokenServer
 from sso.models import ProviderToken
 from staff.models import SecondFactor
 from tests.make import make_mail, make_outgoing, make_queue, make_sender, make_signed_in_provider, make_source
@@ -58,6 +59,7 @@ PLANTED = {
     "database password": "canary-database-Op27",
     "second factor": "CANARYJBSWY3DPEHPK3PXP",
     "mail body": "canary-body-Lk18",
+    "typed password": "canary-typed-Mn09",
 }
 
 
@@ -181,6 +183,8 @@ def test_no_planted_secret_is_ever_shown(
         look_at_error_pages(net, browser)
         look_at_commands(net)
         look_at_programs(net, browser)
+    settings.AXES_ENABLED = True
+    look_at_wrong_sign_ins(net)
     look_at_redis(net)
     for line in heard:
         net.look(f"log: {line[:80]}", line)
@@ -317,6 +321,24 @@ def look_at_programs(net: Net, browser: Client) -> None:
     forwarded = {"x-forwarded-for": "192.0.2.1", "authorization": f"Bearer {PLANTED['client secret']}"}
     net.look("token endpoint", browser.get("/api/v1.0/auth/token/1", headers=forwarded).content)
     net.look("metrics", "\n".join(str(gauge.samples) for gauge in metrics.rows()))
+
+
+def look_at_wrong_sign_ins(net: Net) -> None:
+    """What is noted about who comes in and who doesn't, with all that was sent."""
+    typed = PLANTED["typed password"]
+    stranger = Client(raise_request_exception=False)
+    for place in ("/login/", "/admin/login/"):
+        stranger.post(place, {"username": "alice", "password": typed, "code": typed})
+    alice = User.objects.get(username="alice")
+    alice.set_password("another")
+    alice.save()
+    stranger.force_login(alice)
+    for page in ("password", "two-factor", "two-factor/off", "recovery-codes"):
+        stranger.post(f"/account/{page}", dict.fromkeys(("password", "old_password", "code"), typed))
+    rows = [*AccessAttempt.objects.values(), *AccessLog.objects.values(), *AccessFailureLog.objects.values()]
+    assert any(row["username"] == "alice" for row in rows)
+    for row in [*rows, *LastTest.objects.values("sentence")]:
+        net.look("a row about a sign-in or a test", str(row))
 
 
 def look_at_redis(net: Net) -> None:
