@@ -8,6 +8,7 @@ may simply have come to its end, then the mail goes back and a fresh connection 
 It talks to the server alone: what is to be written down it asks for (`may_start`) or reports at the end.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,7 @@ RecipientState = OutgoingRecipient.State
 
 MARGIN_SECONDS = 10.0  # the envelope is done this long before the lease ends, or a quarter of a short lease
 SIGN_IN_CODES = (530, 534, 535, 538)
+ABOUT_SENDER = re.compile(r"\bsender\b|\breturn path\b|\+b=|<>|\b5\.1\.[78]\b", re.IGNORECASE)
 STATES = {
     Kind.RETRY: RecipientState.RETRY,
     Kind.PARK: RecipientState.RETRY,
@@ -129,6 +131,8 @@ class Delivery:
         margin = min(MARGIN_SECONDS, settings.LEASE / 4)
         left = (self.claim.lease_until - timezone.now()).total_seconds() - margin
         answers = await self.line.envelope(self.claim.mail_from, self.claim.recipients, raw, max(left, 0))
+        if (about_sender := self._about_sender(list(answers.values()))) is not None:
+            raise Refused(Phase.RCPT, about_sender)
         for email, answer in answers.items():
             if answer is None:
                 continue
@@ -156,13 +160,28 @@ class Delivery:
         self._note(self._open(), verdict, answer)
         return self._finish(str(answer), is_good=is_good, pause=pause)
 
+    def _about_sender(self, answers: list[Answer | None]) -> Answer | None:
+        """What the server says of a return path that can be replaced, if that is why it takes nobody.
+
+        Postfix judges the sender only when it hears the first recipient (smtpd_delay_reject).
+        """
+        if not self._can_name_sender():
+            return None
+        about = [
+            each for each in answers if each and ABOUT_SENDER.search(str(each)) and each.code // 100 == 5
+        ]
+        return about[0] if about and len(about) == len(answers) else None
+
+    def _can_name_sender(self) -> bool:
+        return not self.claim.mail_from or returnpath.is_signed(self.claim.mail_from)
+
     def _wants_a_sender(self, refusal: Refused) -> bool:
         """Whether the return path may be what the server minds.
 
         Automatic mail has none, so that no bounce of it starts a loop (RFC 3834 3.3), but some providers let
         nobody send for nobody; and not all take an address that names the mail.
         """
-        if self.claim.mail_from and not returnpath.is_signed(self.claim.mail_from):
+        if not self._can_name_sender():
             return False
         is_final = refusal.answer.code // 100 == 5 and refusal.answer.code not in SIGN_IN_CODES
         return is_final and refusal.phase in (Phase.MAIL, Phase.RCPT, Phase.DOT)

@@ -79,13 +79,20 @@ def check_mail(raw: bytes) -> None:
 
 
 def _sources_for_report(address: str) -> QuerySet[EmailSource]:
-    """Any will do: the report joins the conversation that its address names, whatever queue that is in."""
+    """Any will do: the report joins the conversation that its address names, whatever queue that is in.
+
+    Best is one of a queue that has the sender; it may have another by now, or not have been chosen yet.
+    """
     named = returnpath.read(address)
     sender = returnpath.sender_of(named) if named else None
     if sender is None:
         return EmailSource.objects.none()
-    rows = EmailSource.objects.filter(queue__sender=sender).defer("password")
-    return rows.order_by("-is_active", Case(When(server_type="FORWARDING", then=0), default=1), "pk")
+    return EmailSource.objects.defer("password").order_by(
+        "-is_active",
+        Case(When(queue__sender=sender, then=0), default=1),
+        Case(When(server_type="FORWARDING", then=0), default=1),
+        "pk",
+    )
 
 
 def store(mail_from: str, recipients: Sequence[str], raw: bytes) -> list[FetchedMail]:

@@ -27,6 +27,8 @@ def test_an_empty_return_path(server: SmtpServer) -> None:
     [
         ("mail", "550 5.7.60 Client does not have permissions to send as this sender"),
         ("rcpt", "553 5.7.1 Sender address rejected: not owned by user"),
+        ("rcpt", "550 5.1.0 <>: Sender address rejected: User unknown in virtual mailbox table"),
+        ("rcpt", "550 Sender verify failed"),
         ("dot", "554 5.2.252 SendAsDenied; not allowed to send as <>"),
     ],
 )
@@ -41,6 +43,14 @@ def test_a_server_that_minds_gets_the_senders_address(server: SmtpServer, phase:
     assert [taken.mail_from for taken in server.wait_for(1)] == ["support@example.com"]
     assert (mail.state, mail.attempts) == (State.SENT, 1)
     assert sender.state.next_attempt_at is None  # nobody's fault: the sender goes on
+
+
+def test_a_recipient_that_is_refused_is_no_matter_of_the_return_path(server: SmtpServer) -> None:
+    mail = make_outgoing(sender_for(server), mail_from="")
+    server.fault("rcpt", "550 5.1.1 <charlie@customer.example>: Recipient address rejected: User unknown")
+    sending.send_due_mail(mail.sender_id)
+    mail.refresh_from_db()
+    assert (mail.state, mail.mail_from) == (State.FAILED, "")
 
 
 def test_a_server_that_minds_something_else_is_believed(server: SmtpServer) -> None:

@@ -24,6 +24,7 @@ from queues.models import Message
 from tests.make import make_agent, make_mail, make_outgoing, make_queue, make_sender, make_source, receive
 from tests.queues.test_bounces import fields, report, taken
 from tests.servers.smtp import SmtpServer
+from tests.servers.smtp_faults import Phase
 
 pytestmark = pytest.mark.django_db
 
@@ -102,11 +103,21 @@ class TestLeaving:
             named = returnpath.read(first.mail_from)
             assert (named.number if named else None) == (mail.pk if path != "plain" else None)
 
-    def test_a_server_that_minds_gets_the_senders_address(self, server: SmtpServer) -> None:
+    @pytest.mark.parametrize(
+        ("phase", "said"),
+        [
+            ("mail", "550 5.7.60 Client does not have permissions to send as this sender"),
+            ("rcpt", "550 5.1.0 <support+b=1@example.com>: Address rejected"),
+            ("rcpt", "550 5.1.7 Undeliverable address"),
+        ],
+    )
+    def test_a_server_that_minds_gets_the_senders_address(
+        self, server: SmtpServer, phase: Phase, said: str
+    ) -> None:
         values = {"server_type": "NONE", "server_address": server.host, "service_port": server.port}
         sender = make_sender(return_path="plus", **values)
         mail = make_outgoing(sender)
-        server.fault("mail", "550 5.7.60 Client does not have permissions to send as this sender")
+        server.fault(phase, said)
         sending.send_due_mail(sender.pk)
         mail.refresh_from_db()
         assert [each.mail_from for each in server.wait_for(1)] == ["support@example.com"]
@@ -183,6 +194,17 @@ class TestComingBack:
             FetchedMail.objects.all().delete()
             self.come(sent, make_mail("I am away.", Subject="Away", **headers))
             assert state_of(MAX) == "accepted"
+
+
+def test_reports_are_taken_whatever_sender_the_queue_has_now(alice: Agent) -> None:
+    sent = answer(alice, "domain")
+    path = path_of(sent)
+    queue = sent.conversation.queue
+    queue.sender = make_sender(name="newer")
+    queue.save()
+    back = handed_over(path, STRANGE)
+    assert back is not None
+    assert (back.conversation, state_of(MAX)) == (sent.conversation, "refused")
 
 
 class TestForged:
