@@ -50,8 +50,7 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
         raise ActionRefused("This answer was sent already.")
     agent = profile(actor)
     offers.accept(row, agent)
-    if row.drafts.filter(agent=agent, is_outside=is_outside, send_at__isnull=False).exists():
-        raise ActionRefused("This answer waits for its time: choose “Edit” to change it.")
+    _check_not_timed(row.drafts.filter(agent=agent, is_outside=is_outside).first())
     if len(text) > LONGEST_TEXT:
         raise ActionRefused(f"The text is too long: at most {LONGEST_TEXT:,} characters.")
     seen = row.messages.filter(pk=seen_message_id).first() if seen_message_id else None
@@ -70,6 +69,14 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
         },
     )
     return draft
+
+
+def _check_not_timed(draft: Draft | None) -> None:
+    """What somebody may send with one click must not change unseen, by a window that was left open."""
+    if draft is not None and draft.send_at is not None:
+        raise ActionRefused("This answer waits for its time: choose “Edit” to change it.")
+    if draft is not None and draft.held_why:
+        raise ActionRefused("This answer was held and waits for your word: choose “Edit” to change it.")
 
 
 def _token(token: str | uuid.UUID) -> uuid.UUID:
@@ -120,8 +127,7 @@ def add_draft_file(
     draft, _ = Draft.objects.get_or_create(
         conversation=row, agent=profile(actor), is_outside=is_outside, defaults={"token": _token(token)}
     )
-    if draft.send_at is not None:
-        raise ActionRefused("This answer waits for its time: choose “Edit” to change it.")
+    _check_not_timed(draft)
     sizes = list(draft.files.values_list("size", flat=True))
     most = room(row.queue.sender)
     if len(sizes) >= MOST_FILES or sum(sizes) + len(file.data) > most:
@@ -148,7 +154,9 @@ def _picture_name(draft: Draft, kind: str) -> str:
 
 def remove_draft_file(actor: User, file_id: int) -> None:
     """Take a file out of the user's draft; one that is gone already is no error."""
-    DraftFile.objects.filter(pk=file_id, draft__agent__user=actor, draft__send_at=None).delete()
+    DraftFile.objects.filter(
+        pk=file_id, draft__agent__user=actor, draft__send_at=None, draft__held_why=""
+    ).delete()
 
 
 def out_files(draft: Draft) -> tuple[OutFile, ...]:

@@ -54,6 +54,24 @@ def sent() -> list[Message]:
     return list(Message.objects.filter(direction="out"))
 
 
+def test_a_held_one_is_not_overwritten_by_a_window_left_open(alice: Agent, asked: Message) -> None:
+    timed(alice, asked, files=(OutFile("a.txt", "text/plain", b"a"),))
+    Draft.objects.update(send_at=None, held_why="Charlie Stone has written since.")
+    for token in (TOKEN, ""):
+        with pytest.raises(ActionRefused, match="waits for your word"):
+            actions.save_draft(alice.user, asked.conversation, "something else", token=token)
+    with pytest.raises(ActionRefused, match="waits for your word"):
+        actions.add_draft_file(
+            alice.user, asked.conversation, actions.NewFile(name="b", type="text/plain", data=b"b")
+        )
+    draft = Draft.objects.get()
+    actions.remove_draft_file(alice.user, draft.files.get().pk)
+    assert (draft.text, draft.files.count()) == ("In the morning.", 1)
+    actions.cancel(alice.user, asked.conversation, draft.pk)
+    actions.save_draft(alice.user, asked.conversation, "changed", token=TOKEN)
+    assert Draft.objects.get().text == "changed"
+
+
 class TestLeaving:
     """At its time, once."""
 
