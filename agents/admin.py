@@ -74,7 +74,7 @@ class AgentAdmin(ProductAdmin):
     autocomplete_fields = ("calendar",)
     fieldsets = (
         (None, {"fields": (*PERSON[:5], "role")}),
-        ("Work", {"fields": ("capacity", "signature", "is_active")}),
+        ("Work", {"fields": ("capacity", "signature", "writes", "is_active")}),
         ("Shifts", {"fields": ("shifts", ("time_zone", "calendar"))}),
     )
     empty_sentence = (

@@ -70,6 +70,10 @@ class Agent(models.Model):
         AWAY = "away", "Away"
         OFFLINE = "offline", "Offline"
 
+    class Writes(models.TextChoices):
+        RICH = "rich", "With formatting"
+        PLAIN = "plain", "Plain text"
+
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="agent")
     role = models.CharField(max_length=20, choices=Role, default=Role.AGENT)
     capacity = models.PositiveSmallIntegerField(
@@ -83,6 +87,14 @@ class Agent(models.Model):
         db_default="",
         validators=[check_signature],
         help_text="Stands where a queue's signature says {{ agent.signature }}, or alone if it has none.",
+    )
+    writes = models.CharField(
+        "begins an answer",
+        max_length=10,
+        choices=Writes,
+        default=Writes.RICH,
+        db_default=Writes.RICH,
+        help_text="Each answer can be switched over; what leaves has a plain text in any case.",
     )
     presence = models.CharField(max_length=20, choices=Presence, default=Presence.OFFLINE, editable=False)
     presence_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -180,6 +180,7 @@ def _agent(row: Agent) -> dict[str, Any]:
         "name": row.user.get_full_name(),
         "role": row.role,
         "presence": row.presence,
+        "writes": row.writes,
         "capacity": row.capacity,
         "shifts": row.shifts,
         "time_zone": row.time_zone or None,

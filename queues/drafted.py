@@ -24,7 +24,7 @@ class Draft(models.Model):
     to = models.JSONField(default=list, help_text="Addresses; empty means as computed.")
     cc = models.JSONField(default=list)
     text = models.TextField(blank=True)
-    html = models.TextField(blank=True, default="", db_default="", help_text="Of a program's answer.")
+    html = models.TextField(blank=True, default="", db_default="", help_text="If written with formatting.")
     is_outside = models.BooleanField(default=False, db_default=False)
     about = models.ForeignKey("queues.Message", null=True, on_delete=models.SET_NULL, related_name="+")
     closes = models.BooleanField(default=False, db_default=False, help_text="Sent, it closes the matter.")
@@ -82,6 +82,7 @@ class FirstDraft(models.Model):
     cc = models.TextField(blank=True)
     subject = models.CharField(max_length=1000, blank=True)
     text = models.TextField(blank=True)
+    html = models.TextField(blank=True, default="", db_default="")
     saved_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:

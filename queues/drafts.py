@@ -8,6 +8,7 @@ from itertools import count
 from django.contrib.auth.models import User
 
 from agents.models import Agent
+from mailcore import authored
 from mailcore.clean import clean_file_name, clean_text
 from mailcore.compose import OutFile
 from mailcore.parse import PartNotFound, part_bytes
@@ -28,6 +29,7 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
     conversation: Conversation,
     text: str,
     *,
+    html: str = "",
     to: Sequence[str] = (),
     cc: Sequence[str] = (),
     token: str | uuid.UUID = "",
@@ -37,6 +39,7 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
 ) -> Draft:
     """Save what the agent has typed; each agent has one draft in a conversation, and one to outside.
 
+    :param html: what is written with formatting, as `mailcore.authored` leaves it; `text` is the same then.
     :param to: addresses as typed; empty means as computed.
     :param token: of the compose form; a new one is made when empty.
     :param about_id: of a draft to outside, the mail that it forwards or answers.
@@ -61,6 +64,7 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
         is_outside=is_outside,
         defaults={
             "text": clean_text(text),
+            "html": html,
             "to": [clean_text(each) for each in to],
             "cc": [clean_text(each) for each in cc],
             "token": mark,
@@ -179,11 +183,20 @@ def is_timed(conversation: Conversation, agent: Agent, token: str) -> bool:
     return bool(token) and token in map(str, rows.values_list("token", flat=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """How many characters at the beginning of a mail are the agent's own, in each of its shapes."""
+
+    text: int
+    html: int = 0
+
+
 def restore(
-    conversation: Conversation, agent: Agent, message: Message, typed: int, about_id: int | None = None
+    conversation: Conversation, agent: Agent, message: Message, typed: Typed, about_id: int | None = None
 ) -> Draft:
     """Make a draft of an answer that was taken back, above what the agent has typed since.
 
+    :param typed: how much of the mail the agent wrote.
     :param about_id: of a mail to outside, what it forwarded or answered.
     """
     draft, is_new = Draft.objects.get_or_create(
@@ -193,11 +206,14 @@ def restore(
         defaults={"token": uuid.uuid4(), "about_id": about_id},
     )
     draft.send_at = None  # there is more in it now than was to be sent then
-    text = message.text[:typed]
+    text, html = message.text[: typed.text], authored.tidy(message.html[: typed.html])
+    if not is_new and (html or draft.html):
+        html = (html or authored.from_text(text)) + (draft.html or authored.from_text(draft.text))
     draft.text = text if is_new or not draft.text else f"{text}\n\n{draft.text}"
+    draft.html = html
     draft.to = [_shown(person) for person in message.to]
     draft.cc = [_shown(person) for person in message.cc]
-    draft.save(update_fields=["text", "to", "cc", "send_at", "saved_at"])
+    draft.save(update_fields=["text", "html", "to", "cc", "send_at", "saved_at"])
     _restore_files(draft, message)
     return draft
 

@@ -1,12 +1,14 @@
 """What the desk's editors send, checked for shape; whether it may be done is the actions' business."""
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from django import forms
 
+from mailcore import authored
 from queues.refusals import ActionRefused
 
 LONGEST_LINE = 20_000
+LONGEST_HTML = 2_000_000
 
 
 class DeskForm(forms.Form):
@@ -23,15 +25,26 @@ class DeskForm(forms.Form):
 
 
 class DraftForm(DeskForm):
-    """An answer being written."""
+    """An answer being written; with formatting it comes as `html`, which the text is made of then."""
 
     text = forms.CharField(required=False, strip=False)
+    html = forms.CharField(required=False, strip=False)
     to = forms.CharField(required=False, max_length=LONGEST_LINE)
     cc = forms.CharField(required=False, max_length=LONGEST_LINE)
     token = forms.UUIDField(error_messages={"required": "The form is broken: load the page again."})
     seen = forms.IntegerField(required=False)
     outside = forms.BooleanField(required=False)
     about = forms.IntegerField(required=False, min_value=1)
+
+    def clean(self) -> dict[str, Any]:
+        """Nothing leaves, or is kept, but what the editor can make."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if len(data.get("html", "")) > LONGEST_HTML:
+            raise forms.ValidationError("The text is too long: take a part of it out.")
+        data["html"] = authored.tidy(data.get("html", ""))
+        if data["html"]:
+            data["text"] = authored.plain(data["html"])
+        return data
 
 
 class ReplyForm(DraftForm):

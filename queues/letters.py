@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from agents.models import Agent
+from mailcore.authored import PICTURE
 from mailcore.clean import clean_text
 from mailcore.compose import OutFile, reply_references, reply_subject
 from mailcore.folding import new_text
@@ -51,7 +52,6 @@ __all__ = [
 
 MOST_THREAD = 20  # mails looked at for the quoted history
 SYNTHETIC_DOMAIN = "@ucs.invalid"  # the id that mailcore gives to a mail without one
-PICTURE = "[image: {}]"  # where a picture stands in the text that is typed
 _BOTH = {"en": "{agent} at {team}", "de": "{agent} von {team}"}
 
 
@@ -85,7 +85,8 @@ class Reply:
 class Letter:
     """A mail of ours before it has an id.
 
-    `text[:typed]` is what the agent wrote. `is_rich`: the HTML is the agent's, not made of the text.
+    `text[:typed]` is what the agent wrote, and `html[:typed_html]` if `is_rich`: the HTML is the agent's, not
+    made of the text.
     """
 
     from_: Address
@@ -96,6 +97,7 @@ class Letter:
     html: str = ""
     is_rich: bool = False
     typed: int = 0
+    typed_html: int = 0
     quote_at: int = 0
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
@@ -243,8 +245,9 @@ def body(reply: Reply, people: Recipients, signature: str, quote: Quotation) -> 
     tail = f"\n\n-- \n{signature}" if signature else ""
     head = f"{typed}{tail}\n"
     text = f"{head}\n{quote.text}" if quote.text else head
-    upper = sanitise(clean_text(reply.html)) + text_to_html(tail) if reply.html else text_to_html(head)
-    upper = _with_pictures(upper, reply.files)
+    written = sanitise(clean_text(reply.html)) if reply.html else text_to_html(head)
+    written = _with_pictures(written, reply.files)
+    upper = written + text_to_html(tail) if reply.html else written
     return Letter(
         from_=Address("", ""),
         to=people.to,
@@ -254,6 +257,7 @@ def body(reply: Reply, people: Recipients, signature: str, quote: Quotation) -> 
         html=f"{upper}<br>{quote.html}" if quote.html else upper,
         is_rich=bool(reply.html),
         typed=len(typed),
+        typed_html=len(written) if reply.html else 0,
         quote_at=len(head),
         files=reply.files,
     )
@@ -262,7 +266,10 @@ def body(reply: Reply, people: Recipients, signature: str, quote: Quotation) -> 
 def _with_pictures(html: str, files: tuple[OutFile, ...]) -> str:
     """Pictures where the text names them; what isn't named anywhere is a file like any other."""
     for file in files:
-        if file.content_id:
+        shown = f'<img src="cid:{file.content_id}"'
+        if file.content_id and shown in html:
+            html = html.replace(shown, f'<img style="max-width:100%" src="cid:{file.content_id}"')
+        elif file.content_id:
             mark = escape(PICTURE.format(file.name))
             image = f'<img src="cid:{file.content_id}" alt="{escape(file.name)}" style="max-width:100%">'
             html = html.replace(mark, image, 1)

@@ -86,7 +86,7 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
     message = post(row, posting)
     drafts.drop(row, agent, answer.token)
     data = {"message": message.pk, "typed": letter.typed, "before": before, "about": answer.about_id}
-    data["asked"] = asked(answer)
+    data["asked"], data["typed_html"] = asked(answer), letter.typed_html
     if answer.is_outside:
         whom = ", ".join(address.email for address in letter.to)
         note_event(row, Kind.ASKED, f"{agent} wrote to {whom} about it.", actor, data)
@@ -195,7 +195,8 @@ def undo(actor: User, message: Message) -> bool:
     tracking.forget(crm_reference(message))
     event = row.events.filter(kind__in=WRITTEN, data__message=message.pk).first()
     if event is not None and message.agent is not None:
-        drafts.restore(row, message.agent, message, event.data["typed"], event.data.get("about"))
+        typed = drafts.Typed(event.data["typed"], event.data.get("typed_html", 0))
+        drafts.restore(row, message.agent, message, typed, event.data.get("about"))
     _go_back(row, message, event)
     note_event(row, Kind.UNDONE, f"{profile(actor)} took the answer back.", actor, {"message": message.pk})
     tell_siblings_undone(row, message, actor)
@@ -287,6 +288,7 @@ def _start(actor: User, queue: EmailQueue, subject: str, answer: Reply, token: s
     conversation.answered_by = agent
     _rest(conversation, agent, answer.close)
     data = {"message": message.pk, "typed": letter.typed, "before": before, "asked": asked(answer, subject)}
+    data["typed_html"] = letter.typed_html
     note_event(conversation, Kind.REPLIED, f"{agent} wrote.", actor, data)
     return message
 

@@ -121,6 +121,7 @@ def make_agent(
     """An agent of that name who is available; `skills` and `languages` give levels."""
     user = User.objects.create_user(username, first_name=username.title(), password=username)
     values: dict[str, Any] = {"presence": Agent.Presence.AVAILABLE, "presence_at": timezone.now()}
+    values["writes"] = Agent.Writes.PLAIN  # what is said of writing as such holds for both
     agent = Agent.objects.create(user=user, **(values | overrides))
     for name, level in (skills or {}).items():
         agent.skill_levels.create(skill=Skill.objects.get_or_create(name=name)[0], level=level)

@@ -254,6 +254,8 @@ MIDDLEWARE = [
 ROOT_URLCONF = "ucs.urls"
 # Not among the apps: of all processes only web needs it, and its import costs memory (api/urls.py).
 NINJA = Path(str(find_spec("ninja").origin)).parent  # type: ignore[union-attr]
+# Only its files for the browser are used: Tiptap, built (static/desk/rich.js).
+PROSE = Path(str(find_spec("django_prose_editor").origin)).parent  # type: ignore[union-attr]
 
 TEMPLATES: list[dict[str, Any]] = [
     {
@@ -329,7 +331,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 USE_TZ = True
 USE_I18N = True
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static", NINJA / "static"]
+STATICFILES_DIRS = [BASE_DIR / "static", NINJA / "static", PROSE / "static"]
 # An image collects its static files once and serves them for ever under hashed names;
 # everywhere else they are served from where they lie.
 COLLECTED_FILES = BASE_DIR / "staticfiles"

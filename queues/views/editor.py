@@ -6,12 +6,14 @@ from typing import Any
 
 from django.utils import timezone
 
+from agents.models import Agent
 from agents.rights import working_agent
+from mailcore.authored import PICTURE
 from mailcore.recipients import Mode, Recipients
 from queues import actions, capacity, hours, later, texts
 from queues.later import shown
-from queues.letters import PICTURE, from_whom
-from queues.models import Conversation, Draft, DraftFile, Message
+from queues.letters import from_whom
+from queues.models import Conversation, Draft, DraftFile, FirstDraft, Message
 from queues.outside import message_about
 from queues.presentation import size
 from queues.recipients import answered, computed_recipients, unanswerable
@@ -20,13 +22,17 @@ from queues.views.gate import DeskRequest
 
 @dataclass(frozen=True, slots=True)
 class DraftFileRow:
-    """A file of a draft; `mark` is where it stands in the text, "" for one beside it."""
+    """A file of a draft; `mark` is where it stands in the text, "" for one beside it.
+
+    `content_id` is that of a picture within the text.
+    """
 
     pk: int
     name: str
     size: str
     octets: int
     mark: str
+    content_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,14 @@ def fresh_token() -> str:
 def file_row(file: DraftFile) -> DraftFileRow:
     """Format one file."""
     mark = PICTURE.format(file.name) if file.content_id else ""
-    return DraftFileRow(file.pk, file.name, size(file.size), file.size, mark)
+    return DraftFileRow(file.pk, file.name, size(file.size), file.size, mark, file.content_id)
+
+
+def is_rich(agent: Agent | None, draft: Draft | FirstDraft | None) -> bool:
+    """Whether to write with formatting: as the draft was begun, else as the agent likes it."""
+    if draft is not None and (draft.html or draft.text.strip()):
+        return bool(draft.html)
+    return agent is None or agent.writes == Agent.Writes.RICH
 
 
 def editor(
@@ -75,6 +88,8 @@ def editor(
         "choices": choices if len(choices) > 1 else [],
         "token": str(draft.token) if draft else fresh_token(),
         "text": draft.text if draft else "",
+        "html": draft.html if draft else "",
+        "is_rich": is_rich(agent, draft),
         "files": [file_row(each) for each in draft.files.defer("data")] if draft else [],
         "seen": (draft.seen_message_id if draft else None) or newest or "",
         "sender": str(sender) if sender.email else "no sender yet",

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from agents.rights import working_agent
 from crm.models import ContactAddress
+from mailcore import authored
 from mailcore.clean import clean_text
 from mailcore.parsed import Address
 from queues import actions, capacity, inbox
@@ -16,7 +17,7 @@ from queues.actions import Reply
 from queues.forms import ComposeForm, FirstDraftForm
 from queues.later import shown
 from queues.models import FirstDraft
-from queues.views.editor import fresh_token
+from queues.views.editor import fresh_token, is_rich
 from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import place
 from queues.views.writing import read_files, sent
@@ -32,11 +33,12 @@ def compose(request: DeskRequest) -> HttpResponse:
     where = place(request)
     queues = inbox.queues_for(request.user).filter(sender__isnull=False).select_related("sender__state")
     if request.method == "GET":
-        draft = FirstDraft.objects.filter(agent=working_agent(request.user)).first()
+        agent = working_agent(request.user)
+        draft = FirstDraft.objects.filter(agent=agent).first()
         context = {
             "queues": queues,
             "chosen": (draft.queue if draft else None) or where.queue,
-            "editor": _typed(draft),
+            "editor": _typed(draft) | {"is_rich": is_rich(agent, draft)},
             "token": draft.token if draft else fresh_token(),
             "query": where.query,
             "title": where.title,
@@ -48,6 +50,7 @@ def compose(request: DeskRequest) -> HttpResponse:
     data = form.cleaned_data
     answer = Reply(
         text=data["text"],
+        html=authored.only_pictures(data["html"], ()),
         to=(data["to"],),
         cc=(data["cc"],) if data["cc"] else (),
         files=read_files(request.FILES.getlist("files")),
@@ -62,7 +65,7 @@ def compose(request: DeskRequest) -> HttpResponse:
 
 
 def _typed(draft: FirstDraft | None) -> dict[str, Any]:
-    names = ("to", "cc", "subject", "text")
+    names = ("to", "cc", "subject", "text", "html")
     return {name: getattr(draft, name) if draft else "" for name in names}
 
 
@@ -83,7 +86,7 @@ def first_draft(request: DeskRequest) -> HttpResponse:
         defaults={
             "queue": inbox.queues_for(request.user).filter(pk=data["queue"]).first(),
             "token": data["token"],
-            **{name: clean_text(data[name]) for name in ("to", "cc", "subject", "text")},
+            **{name: clean_text(data[name]) for name in ("to", "cc", "subject", "text", "html")},
         },
     )
     return JsonResponse({"saved_at": saved.saved_at})

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from mailcore import authored
 from mailcore.clean import clean_file_name
 from mailcore.compose import OutFile
 from queues import actions, inbox, outside
@@ -72,6 +73,7 @@ def _reply(request: DeskRequest, row: Conversation, data: dict[str, Any]) -> Rep
         files = (*files, *outside.files_of(row, list(chosen)))
     return Reply(
         text=data["text"],
+        html=authored.only_pictures(data["html"], {file.content_id for file in files}),
         to=(data["to"],),
         cc=(data["cc"],) if data["cc"] else (),
         files=files,
@@ -158,6 +160,7 @@ def draft(request: DeskRequest, pk: int) -> HttpResponse:
         request.user,
         row,
         data["text"],
+        html=data["html"],
         to=[data["to"]] if data["to"] else [],
         cc=[data["cc"]] if data["cc"] else [],
         token=data["token"],

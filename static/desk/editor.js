@@ -6,11 +6,12 @@ import { makeChips, setPeople } from "./recipients.js";
 import { ask, user } from "./session.js";
 import { toast } from "./toasts.js";
 import { attach, weigh } from "./uploads.js";
+import { Writing } from "./writing.js";
 
 const PAUSE = 1200; // after the last key
 const LONGEST = 5000; // while typing on and on
 const RETRY = 4000;
-const NAMES = ["text", "to", "cc", "subject", "queue"]; // what is kept while it is typed
+const NAMES = ["text", "html", "to", "cc", "subject", "queue"]; // what is kept while it is typed
 const MARKS = ["token", "seen", "outside", "about"]; // what says which draft it is
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const editors = new WeakMap();
@@ -37,27 +38,31 @@ class Editor {
     this.dirtySince = 0;
     this.saving = null;
     this.sending = false;
+    this.writing = new Writing(form, { onChange: () => this.changed() });
     this.restore();
+    this.ready = this.writing.start();
     for (const box of form.querySelectorAll("[data-chips]")) {
       makeChips(box, () => {
         this.changed();
         form.dispatchEvent(new Event("people"));
       });
     }
-    this.text.addEventListener("input", () => this.changed());
     form.elements.subject?.addEventListener("input", () => this.changed());
     form.elements.queue?.addEventListener?.("change", () => this.changed());
     if (form.dataset.room) form.addEventListener("change", () => weigh(form));
-    if (form.dataset.files) attach(form, () => this.save());
+    if (form.dataset.files) attach(form, this.writing, () => this.save());
     weigh(form);
   }
 
   restore() {
     const kept = unsaved(this.kind, this.form.dataset.conversation);
-    if (!kept || (kept.text === this.text.value && !kept.to)) return;
+    const isSame = (name) => (kept[name] ?? "") === (this.form.elements[name]?.value ?? "");
+    if (!kept || (isSame("text") && isSame("html") && !kept.to)) return;
     for (const name of NAMES) {
       if (kept[name] !== undefined && this.form.elements[name]) this.form.elements[name].value = kept[name];
     }
+    if (kept.html || kept.text) this.form.dataset.format = kept.html ? "rich" : "plain";
+    if (kept.text) this.text.hidden = false;
     this.say("Restored from this browser");
     if (this.form.dataset.draft) this.plan(0);
   }
@@ -128,8 +133,9 @@ class Editor {
 export function startEditors(root) {
   for (const form of within(root, "form[data-editor]")) {
     if (editors.has(form)) continue;
-    editors.set(form, new Editor(form));
-    begin(form.querySelector("[data-focus]"));
+    const editor = new Editor(form);
+    editors.set(form, editor);
+    if (form.querySelector("[data-focus]")) editor.ready.then(() => form.isConnected && editor.writing.focus(typedAhead()));
   }
   const [article] = within(root, "article[data-conversation]");
   if (!article || article.querySelector("form[data-editor]")) return;
@@ -137,15 +143,6 @@ export function startEditors(root) {
   for (const kind of ["reply", "note"]) {
     if (unsaved(kind, conversation)) return document.getElementById(`open-${kind}`)?.click();
   }
-}
-
-function begin(field) {
-  if (!field) return;
-  field.focus({ preventScroll: true });
-  const typed = typedAhead();
-  if (!typed) return;
-  field.value += typed;
-  field.dispatchEvent(new Event("input"));
 }
 
 /** Save now what is being written, as the page may be going away. */
@@ -207,12 +204,14 @@ export async function removeFile(button) {
   const answer = await ask(button.dataset.url, { method: "DELETE" });
   if (!answer.ok) return;
   const line = button.closest("li"), form = line.closest("form");
-  const { text } = form.elements;
-  if (line.dataset.mark) text.value = text.value.replace(line.dataset.mark, "");
+  editorOf(form).writing.removePicture(line);
   line.remove();
-  text.dispatchEvent(new Event("input"));
+  editorOf(form).changed();
   weigh(form);
 }
+
+/** With formatting, or without. */
+export const changeFormat = (button) => editorOf(button).writing.toggle();
 
 /** Close the editor; an answer is kept as a draft. */
 export async function shut(button) {

@@ -1,7 +1,7 @@
 // The desk: wires the parts together. Pages and fragments come from the server, by htmx.
 import "./patch.js";
 import "./dialogs.js";
-import { choosePeople, removeFile, saveAll, shut, startEditors } from "./editor.js";
+import { changeFormat, choosePeople, removeFile, saveAll, shut, startEditors } from "./editor.js";
 import { within } from "./dom.js";
 import { askFor } from "./find.js";
 import { openFound, paintFound, paintFrame } from "./found.js";
@@ -148,6 +148,7 @@ const ACTS = {
     line.querySelector("input:not([type=hidden])").focus();
   },
   people: choosePeople,
+  format: changeFormat,
   "remove-file": removeFile,
   at(button, event) {
     const { value } = button.closest(".menu-panel").querySelector("[data-local]");

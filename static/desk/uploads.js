@@ -21,8 +21,9 @@ export function weigh(form, more = 0) {
   return words;
 }
 
-/** Let files be attached to `form`; `before` is called first, so that there is a draft to put them to. */
-export function attach(form, before) {
+/** Let files be attached to `form`; `before` is called first, so that there is a draft to put them to.
+ *  `writing` is the field that pictures can stand in. */
+export function attach(form, writing, before) {
   const list = form.querySelector("[data-list]");
   const take = async (files, isPasted = false) => {
     if (!files.length) return;
@@ -32,7 +33,7 @@ export function attach(form, before) {
       list.append(line);
       const words = weigh(form, file.size);
       if (words) fail(line, `“${file.name}” doesn't fit. ${words}`);
-      else upload(form, file, line, isPasted && PICTURES.includes(file.type));
+      else upload(form, writing, file, line, isPasted && PICTURES.includes(file.type));
     }
   };
   const pick = form.querySelector("[data-pick]");
@@ -42,9 +43,10 @@ export function attach(form, before) {
   });
   form.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (!files.length) return;
+    const { isHere, isFiles } = writing.takes(event);
+    if (!files.length || !isFiles) return;
     event.preventDefault();
-    take(files, event.target === form.elements.text);
+    take(files, isHere);
   });
   form.addEventListener("dragover", (event) => {
     if (!event.dataTransfer.types.includes("Files")) return;
@@ -60,7 +62,7 @@ export function attach(form, before) {
   });
 }
 
-function upload(form, file, line, isPicture) {
+function upload(form, writing, file, line, isPicture) {
   const body = new FormData();
   body.append("token", form.elements.token.value);
   body.append("file", file, file.name);
@@ -74,7 +76,7 @@ function upload(form, file, line, isPicture) {
   });
   request.addEventListener("load", () => {
     if (request.status === 401) signedOut();
-    if (request.status === 200) attached(form, line, request.responseText);
+    if (request.status === 200) attached(form, writing, line, request.responseText);
     else fail(line, request.status === 409 ? request.responseText : "could not be uploaded");
   });
   request.addEventListener("error", () => fail(line, "could not be uploaded"));
@@ -82,15 +84,12 @@ function upload(form, file, line, isPicture) {
   request.send(body);
 }
 
-function attached(form, line, html) {
+function attached(form, writing, line, html) {
   line.insertAdjacentHTML("afterend", html);
-  const { mark } = line.nextElementSibling.dataset;
+  const kept = line.nextElementSibling;
   line.remove();
   weigh(form);
-  if (!mark) return;
-  const { text } = form.elements;
-  text.setRangeText(mark, text.selectionStart, text.selectionEnd, "end");
-  text.dispatchEvent(new Event("input"));
+  if (kept.dataset.mark) writing.insertPicture(kept);
 }
 
 function waiting(name) {

@@ -97,6 +97,7 @@ def _agent(row: Agent) -> dict[str, Any]:
             "languages": {level.language_id: level.level for level in row.language_levels.all()},
             "capacity": row.capacity,
             "signature": row.signature,
+            "writes": row.writes if row.writes != Agent.Writes.RICH else "",
             **times.export_shifts(row),
         }
     )

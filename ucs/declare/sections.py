@@ -97,7 +97,8 @@ def sso_provider(entry: Entry, changes: Changes) -> None:
 
 def agent(entry: Entry, changes: Changes) -> None:
     """agents: who can sign in, and what they can do."""
-    own = {"username", "password", "email", "name", "role", "skills", "languages", "capacity", "signature"}
+    own = {"username", "password", "email", "name", "role", "skills", "languages", "capacity"}
+    own |= {"signature", "writes"}
     entry.check_keys(own | times.SHIFT_KEYS, {"username"})
     user = existing(User, username=entry.text("username"))
     created = user.pk is None
@@ -122,6 +123,7 @@ def agent(entry: Entry, changes: Changes) -> None:
     differs += write(entry, user, fields)
     profile = existing(Agent, user=user)
     work = {"role": role, "capacity": entry.number("capacity", 1), "signature": entry.text("signature")}
+    work["writes"] = entry.choice("writes", Agent.Writes.values, Agent.Writes.RICH)
     differs += write(entry, profile, work | times.shifts(entry))
     add = "add it under {}"
     skills = {

@@ -1,0 +1,228 @@
+// The field that an answer is written in: plain text, or with formatting. The form sends `text` or `html`.
+import { isFiles, load, makeRich, paragraphs } from "./rich.js";
+import { ask } from "./session.js";
+import { toast } from "./toasts.js";
+
+const MARK = /(\[image: [^\]\n]+\])/;
+const COMMANDS = {
+  bold: (chain) => chain.toggleBold(),
+  italic: (chain) => chain.toggleItalic(),
+  bulletList: (chain) => chain.toggleBulletList(),
+  orderedList: (chain) => chain.toggleOrderedList(),
+  blockquote: (chain) => chain.toggleBlockquote(),
+  clear: (chain) => chain.clearNodes().unsetAllMarks(),
+};
+
+export class Writing {
+  /** `onChange` is called when something is typed, `onKey` may take a key, when it returns true. */
+  constructor(form, { onChange, onKey = () => false }) {
+    Object.assign(this, { form, onChange, onKey });
+    this.text = form.elements.text;
+    this.html = form.elements.html ?? null;
+    this.bar = form.querySelector("[data-bar-format]");
+    this.rich = null;
+    this.formerly = null; // what was formatted before the formatting was switched off
+    this.text.addEventListener("input", () => onChange());
+    this.text.addEventListener("keydown", (event) => onKey(event));
+    if (this.bar) this.listen();
+  }
+
+  get wantsRich() {
+    return Boolean(this.html) && this.form.dataset.format === "rich";
+  }
+
+  /** Begin; resolves when one can write. */
+  async start() {
+    if (this.wantsRich) await this.enrich(this.html.value);
+  }
+
+  async enrich(content) {
+    const tiptap = await load(this.form.dataset.rich).catch(() => null);
+    if (!this.form.isConnected) return;
+    if (!tiptap) {
+      toast("The formatting could not be loaded: write plain text, or load the page again.", { error: true });
+      return this.impoverish();
+    }
+    const place = document.createElement("div");
+    place.className = "rich";
+    this.text.before(place);
+    this.rich = makeRich(tiptap, place, {
+      html: content,
+      attributes: this.attributes(),
+      address: this.form.dataset.pictures ?? "",
+      askLink: () => this.askLink(),
+      onChange: () => this.changed(),
+      onMove: () => this.tell(),
+      onKey: this.onKey,
+    });
+    this.text.hidden = true;
+    this.text.required = false;
+    this.text.removeAttribute("id");
+    this.text.value = "";
+    this.form.dataset.format = "rich";
+    this.bar.hidden = false;
+    this.tell();
+  }
+
+  attributes() {
+    const { placeholder, lang } = this.text;
+    const id = this.form.dataset.field;
+    return { id, role: "textbox", "aria-multiline": "true", "aria-label": this.form.querySelector(`label[for="${id}"]`)?.textContent ?? "Text", "data-placeholder": placeholder, "data-writing": "", spellcheck: "true", ...(lang ? { lang } : {}) };
+  }
+
+  changed() {
+    const isEmpty = this.rich.isEmpty && !this.rich.state.doc.textContent;
+    this.html.value = isEmpty ? "" : this.rich.getHTML();
+    this.onChange();
+  }
+
+  /** Plain text from now on; what was formatted can be had back while nothing is typed. */
+  async impoverish() {
+    const html = this.html.value;
+    const text = html ? await words(html) : this.text.value;
+    this.rich?.options.element.remove();
+    this.rich?.destroy();
+    this.rich = null;
+    this.formerly = html ? { html, text } : null;
+    this.html.value = "";
+    this.text.id = this.form.dataset.field;
+    this.text.value = text;
+    this.text.hidden = false;
+    this.form.dataset.format = "plain";
+    this.bar.hidden = true;
+    this.tell();
+  }
+
+  async toggle() {
+    if (this.rich) await this.impoverish();
+    else {
+      const text = this.text.value;
+      const content = this.formerly?.text === text ? this.formerly.html : { type: "doc", content: paragraphs(text, (line) => this.inline(line)) };
+      await this.enrich(text ? content : "");
+      if (this.rich) this.changed();
+    }
+    this.onChange();
+    this.focus();
+  }
+
+  inline(line) {
+    return line.split(MARK).filter(Boolean).map((part) => {
+      const file = [...this.form.querySelectorAll("[data-cid]")].find((each) => each.dataset.mark === part);
+      return file ? { type: "picture", attrs: this.pictureOf(file) } : { type: "text", text: part };
+    });
+  }
+
+  pictureOf(line) {
+    return { cid: line.dataset.cid, alt: line.dataset.mark.slice("[image: ".length, -1) };
+  }
+
+  focus(typed = "") {
+    if (this.rich) {
+      this.rich.commands.focus("end", { scrollIntoView: false });
+      if (typed) this.rich.commands.insertContent(paragraphs(typed));
+      return;
+    }
+    this.text.focus({ preventScroll: true });
+    if (!typed) return;
+    this.text.value += typed;
+    this.text.dispatchEvent(new Event("input"));
+  }
+
+  /** Put a picture where the cursor is; `line` is its file in the list. */
+  insertPicture(line) {
+    if (this.rich) return void this.rich.chain().focus().insertContent({ type: "picture", attrs: this.pictureOf(line) }).run();
+    this.text.setRangeText(line.dataset.mark, this.text.selectionStart, this.text.selectionEnd, "end");
+    this.text.dispatchEvent(new Event("input"));
+  }
+
+  removePicture(line) {
+    if (!line.dataset.mark) return;
+    if (this.rich) {
+      const found = [];
+      this.rich.state.doc.descendants((node, at) => void (node.type.name === "picture" && node.attrs.cid === line.dataset.cid && found.push(at)));
+      const { tr } = this.rich.state;
+      for (const at of found.reverse()) tr.delete(at, at + 1);
+      this.rich.view.dispatch(tr);
+    } else this.text.value = this.text.value.replace(line.dataset.mark, "");
+  }
+
+  /** Whether a paste is files, to stand within the text if they are pictures. */
+  takes(event) {
+    const isHere = event.target === this.text || Boolean(this.rich && event.target.closest("[data-writing]"));
+    return { isHere, isFiles: this.rich && isHere ? isFiles(event.clipboardData) : true };
+  }
+
+  /* The buttons */
+
+  listen() {
+    const field = this.bar.querySelector("[data-link-field]");
+    this.bar.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (!button || !this.rich) return;
+      const { command } = button.dataset;
+      if (command === "link") this.askLink();
+      else if (command === "setLink") this.setLink(field.value);
+      else if (command === "unsetLink") this.setLink("");
+      else if (command) COMMANDS[command](this.rich.chain().focus()).run();
+    });
+    this.bar.addEventListener("keydown", (event) => {
+      if (event.target === field && ["Enter", "Escape"].includes(event.key)) {
+        event.preventDefault();
+        event.stopPropagation();
+        if (event.key === "Enter") this.setLink(field.value);
+        else this.hideLink();
+      } else this.walk(event);
+    });
+  }
+
+  // One stop for the tabulator, arrow keys between the buttons (ARIA toolbar).
+  walk(event) {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const buttons = [...this.bar.querySelectorAll("[data-command]:not(.link-line *)")];
+    const at = buttons.indexOf(event.target);
+    if (!step || at < 0) return;
+    event.preventDefault();
+    const next = buttons[(at + step + buttons.length) % buttons.length];
+    for (const each of buttons) each.tabIndex = each === next ? 0 : -1;
+    next.focus();
+  }
+
+  askLink() {
+    const line = this.bar.querySelector(".link-line");
+    const field = line.querySelector("input");
+    line.hidden = false;
+    field.value = this.rich.getAttributes("link").href ?? "";
+    field.select();
+    field.focus();
+  }
+
+  hideLink() {
+    this.bar.querySelector(".link-line").hidden = true;
+    this.rich.commands.focus();
+  }
+
+  setLink(typed) {
+    const address = typed.trim();
+    const href = /^[a-z][a-z0-9+.-]*:/i.test(address) ? address : address.includes("@") && !address.includes("/") ? `mailto:${address}` : `https://${address}`;
+    const chain = this.rich.chain().focus().extendMarkRange("link");
+    if (!address) chain.unsetLink().run();
+    else if (!/^(https?|mailto|tel):/i.test(href)) return toast("A link begins with https://, mailto: or tel:.", { error: true });
+    else if (this.rich.state.selection.empty && !this.rich.isActive("link")) this.rich.chain().focus().insertContent({ type: "text", text: address, marks: [{ type: "link", attrs: { href } }] }).run();
+    else chain.setLink({ href }).run();
+    this.hideLink();
+  }
+
+  /** Let the buttons show where the cursor is. */
+  tell() {
+    const toggle = this.form.querySelector("[data-act=format]");
+    toggle?.setAttribute("aria-pressed", String(Boolean(this.rich)));
+    if (!this.rich) return;
+    this.rich.view.dom.classList.toggle("blank", this.rich.isEmpty);
+    for (const button of this.bar.querySelectorAll("[data-command][aria-pressed]")) button.setAttribute("aria-pressed", String(this.rich.isActive(button.dataset.command)));
+  }
+}
+
+async function words(html) {
+  const answer = await ask("/plain", { method: "POST", body: new URLSearchParams({ html }) }).catch(() => null);
+  return answer?.ok ? answer.text() : new DOMParser().parseFromString(html, "text/html").body.innerText;
+}
