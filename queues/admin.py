@@ -17,6 +17,7 @@ from unfold.admin import TabularInline
 from mailstore.announce import announce
 from queues import brakes, tasks
 from queues.models import AcknowledgementText, Conversation, EmailQueue, EscalationStep, QueueSkill
+from queues.snippet_admin import SnippetAdmin
 from queues.tags_admin import TagAdmin
 from queues.texts import OF_AGENT, OF_MATTER, places
 from sso.admin import ProductAdmin, SecretsForm, badge, when
@@ -37,7 +38,7 @@ ROUTING = (
 )
 STATE_TONES: dict[str, Tone] = {State.WAITING: "warn", State.ASSIGNED: "good", State.HELD: "warn"}
 
-__all__ = ["ConversationAdmin", "QueueAdmin", "TagAdmin"]
+__all__ = ["ConversationAdmin", "QueueAdmin", "SnippetAdmin", "TagAdmin"]
 
 
 class QueueForm(SecretsForm):

@@ -6,6 +6,7 @@ from django import forms
 
 from mailcore import authored
 from queues.refusals import ActionRefused
+from queues.snippets import check_filled
 
 LONGEST_LINE = 20_000
 LONGEST_HTML = 2_000_000
@@ -60,6 +61,12 @@ class ReplyForm(DraftForm):
         input_formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"],
         error_messages={"invalid": "Choose a day and a time."},
     )
+
+    def clean(self) -> dict[str, Any]:
+        """No place of a snippet leaves unfilled."""
+        data = super().clean()
+        check_filled(data.get("text", ""))
+        return data
 
 
 class ComposeForm(ReplyForm):

@@ -33,13 +33,14 @@ from queues.routed import (
     RoutedConversation,
     RoutedQueue,
 )
+from queues.snippet_models import Snippet, SnippetUse
 from queues.tagged import Tag
 from queues.texts import check_acknowledgement, check_signature
 
 __all__ = [
     "AcknowledgementText", "AgentKind", "Attachment", "Conversation", "ConversationSkill", "Draft",
     "DraftFile", "EmailQueue", "EscalationStep", "Event", "FirstDraft", "Kind", "Message", "Note", "Notice",
-    "QueueSkill", "Tag", "Turn",
+    "QueueSkill", "Snippet", "SnippetUse", "Tag", "Turn",
 ]  # fmt: skip
 
 

@@ -57,6 +57,12 @@ def filled(text: str, conversation: "Conversation") -> str:
     return fill(text, _values(conversation, None)).strip()
 
 
+def values(conversation: "Conversation | None", agent: Agent) -> dict[str, str]:
+    """What is known while an agent writes; of a first mail only the agent."""
+    known = _values(conversation, agent) if conversation is not None else _of_agent(agent)
+    return known | {"agent.signature": fill(agent.signature, known).strip()}
+
+
 def _values(conversation: "Conversation", agent: Agent | None) -> dict[str, str]:
     queue = conversation.queue
     values = {
@@ -66,10 +72,12 @@ def _values(conversation: "Conversation", agent: Agent | None) -> dict[str, str]
         "queue.name": clean_line(queue.name),
         "queue.address": queue.sender.email_address if queue.sender else "",
     }
-    if agent is None:
-        return values
+    return values | _of_agent(agent) if agent is not None else values
+
+
+def _of_agent(agent: Agent) -> dict[str, str]:
     user = agent.user
-    return values | {
+    return {
         "agent.name": clean_line(str(agent)),
         "agent.first_name": clean_line(user.first_name or str(agent)),
         "agent.email": clean_line(user.email),

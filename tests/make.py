@@ -15,7 +15,7 @@ from mailsenders.models import EmailSender, OutgoingMail
 from mailsources.models import EmailSource
 from mailstore.models import RawMail
 from queues import intake
-from queues.models import Conversation, EmailQueue, Message
+from queues.models import Conversation, EmailQueue, Message, Snippet
 from rehearsal.oauth import Client, OAuthServer
 from sso import tokens
 from sso.models import SSOProvider
@@ -186,3 +186,17 @@ def make_conversation(
     Conversation.objects.filter(pk=conversation.pk).update(**changes)
     conversation.refresh_from_db()
     return conversation
+
+
+def make_snippet(
+    name: str = "Thanks",
+    html: str = "<p>Thank you.</p>",
+    queues: Iterable[EmailQueue] = (),
+    language: str | None = None,
+    owner: Agent | None = None,
+) -> Snippet:
+    """A text to insert; shared, unless it has an owner."""
+    tag = Language.objects.get_or_create(tag=language)[0] if language else None
+    row = Snippet.objects.create(name=name, html=html, language=tag, owner=owner)
+    row.queues.set(queues)
+    return row

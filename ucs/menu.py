@@ -41,6 +41,7 @@ MENU: dict[str, list[Entry]] = {
         Entry("Languages", "agents.Language", "translate", "What agents write and customers speak"),
         Entry("Away reasons", "agents.AwayReason", "coffee", "Why agents may be away"),
         Entry("Tags", "queues.Tag", "sell", "What conversations are marked with"),
+        Entry("Snippets", "queues.Snippet", "short_text", "Texts to insert while writing"),
         Entry("Contacts", "crm.Contact", "contacts", "Who wrote, and all mail with them"),
         Entry("Organisations", "crm.Organisation", "domain", "Firms that contacts belong to"),
         Entry("Conversations", "queues.Conversation", "forum", "All matters, in every state"),

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0004_shifts_and_calendars'),
+        ('agents', '0005_away_reasons'),
     ]
 
     operations = [

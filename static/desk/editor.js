@@ -2,7 +2,10 @@
 // A note is kept in this browser until it is added.
 import { within } from "./dom.js";
 import { typedAhead } from "./keys.js";
+import { Picker } from "./picker.js";
+import { tellPlaces } from "./places.js";
 import { makeChips, setPeople } from "./recipients.js";
+import { saveSnippet } from "./saving.js";
 import { ask, user } from "./session.js";
 import { toast } from "./toasts.js";
 import { attach, weigh } from "./uploads.js";
@@ -38,9 +41,10 @@ class Editor {
     this.dirtySince = 0;
     this.saving = null;
     this.sending = false;
-    this.writing = new Writing(form, { onChange: () => this.changed() });
+    this.writing = new Writing(form, { onChange: () => this.changed(), onMove: () => this.picker?.look(), onKey: (event) => this.picker?.key(event) });
+    if (form.dataset.rich) this.picker = new Picker(form, this.writing);
     this.restore();
-    this.ready = this.writing.start();
+    this.ready = this.writing.start().then(() => tellPlaces(form, this.writing));
     for (const box of form.querySelectorAll("[data-chips]")) {
       makeChips(box, () => {
         this.changed();
@@ -74,6 +78,7 @@ class Editor {
 
   changed() {
     localStorage.setItem(this.key, JSON.stringify(this.values()));
+    tellPlaces(this.form, this.writing);
     this.say("");
     if (!this.form.dataset.draft) return;
     this.dirtySince ||= Date.now();
@@ -168,6 +173,12 @@ document.body.addEventListener("htmx:confirm", async (event) => {
     toast("A file could not be attached: remove it from the list to send without it.", { error: true });
     return;
   }
+  const [open] = event.target === editor.form ? tellPlaces(editor.form, editor.writing) : [];
+  if (open) {
+    toast(`Fill in ${open} before it leaves.`, { error: true });
+    editor.writing.select(open);
+    return;
+  }
   if (event.target === editor.form && weigh(editor.form)) {
     toast(weigh(editor.form), { error: true });
     return;
@@ -212,6 +223,9 @@ export async function removeFile(button) {
 
 /** With formatting, or without. */
 export const changeFormat = (button) => editorOf(button).writing.toggle();
+
+/** Keep what is marked as a snippet. */
+export const keepSnippet = (button) => saveSnippet(editorOf(button).writing);
 
 /** Close the editor; an answer is kept as a draft. */
 export async function shut(button) {

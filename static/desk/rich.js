@@ -10,7 +10,7 @@ export function load(url) {
   return loading;
 }
 
-const PLACE = /\{\{[^{}\n]{1,100}\}\}/g;
+const PLACE = /\{\{\s*(?:\?[^{}\n]{1,99}|(?:agent|contact|conversation|queue)\.[a-z_]+)\s*\}\}/g;
 const isHeavy = (style) => /font-weight:\s*(bold|[6-9]00)/.test(style);
 const styleOf = (element) => element.dataset.look ?? "";
 
@@ -92,7 +92,7 @@ function extensions(tiptap, { address, askLink }) {
   const hardBreak = tiptap.HardBreak.extend({ addKeyboardShortcuts() {
     return { "Shift-Enter": () => this.editor.commands.setHardBreak() };
   } });
-  const link = tiptap.Link.extend({ addKeyboardShortcuts: () => ({ "Mod-k": () => askLink() ?? true }) }).configure({ openOnClick: false, enableTarget: false, defaultProtocol: "https", protocols: ["mailto", "tel"] });
+  const link = tiptap.Link.extend({ addKeyboardShortcuts: () => ({ "Mod-k": () => askLink() ?? true }) }).configure({ openOnClick: false, enableTarget: false, defaultProtocol: "https" });
   const { Document, Paragraph, Text, Underline, Strike, Code, CodeBlock, BulletList, ListItem, Blockquote, HorizontalRule, History, Dropcursor } = tiptap;
   const plain = [Document, Paragraph, Text, Strike, Code, CodeBlock, BulletList, ListItem, Blockquote, HorizontalRule, History, Dropcursor];
   const underline = Underline.extend({ parseHTML: () => [{ tag: "u" }] });
@@ -123,6 +123,15 @@ export function makeRich(tiptap, place, options) {
     onTransaction: options.onMove,
   });
   return editor;
+}
+
+/** What is marked, or all if nothing is, as HTML. */
+export function markedHtml({ pm }, { state }) {
+  const { from, to, empty } = state.selection;
+  const piece = empty ? state.doc.content : state.doc.slice(from, to).content;
+  const place = document.implementation.createHTMLDocument("").body;
+  place.append(pm.model.DOMSerializer.fromSchema(state.schema).serializeFragment(piece, { document: place.ownerDocument }));
+  return place.textContent.trim() ? place.innerHTML : "";
 }
 
 /** Whether what is pasted is files; tables and texts from offices come with a picture of themselves. */

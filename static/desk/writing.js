@@ -1,5 +1,6 @@
 // The field that an answer is written in: plain text, or with formatting. The form sends `text` or `html`.
-import { isFiles, load, makeRich, paragraphs } from "./rich.js";
+import { isFiles, load, makeRich, markedHtml, paragraphs } from "./rich.js";
+import { openPlaces } from "./places.js";
 import { ask } from "./session.js";
 import { toast } from "./toasts.js";
 
@@ -14,15 +15,20 @@ const COMMANDS = {
 };
 
 export class Writing {
-  /** `onChange` is called when something is typed, `onKey` may take a key, when it returns true. */
-  constructor(form, { onChange, onKey = () => false }) {
-    Object.assign(this, { form, onChange, onKey });
+  /** `onChange` is called when something is typed, `onMove` when the cursor may have moved, `onKey` may take a
+   *  key: it returns true then. */
+  constructor(form, { onChange, onMove = () => {}, onKey = () => false }) {
+    Object.assign(this, { form, onChange, onMove, onKey });
     this.text = form.elements.text;
     this.html = form.elements.html ?? null;
     this.bar = form.querySelector("[data-bar-format]");
     this.rich = null;
     this.formerly = null; // what was formatted before the formatting was switched off
-    this.text.addEventListener("input", () => onChange());
+    this.text.addEventListener("input", () => {
+      onChange();
+      onMove();
+    });
+    this.text.addEventListener("click", () => onMove());
     this.text.addEventListener("keydown", (event) => onKey(event));
     if (this.bar) this.listen();
   }
@@ -38,6 +44,7 @@ export class Writing {
 
   async enrich(content) {
     const tiptap = await load(this.form.dataset.rich).catch(() => null);
+    this.tiptap = tiptap;
     if (!this.form.isConnected) return;
     if (!tiptap) {
       toast("The formatting could not be loaded: write plain text, or load the page again.", { error: true });
@@ -52,7 +59,10 @@ export class Writing {
       address: this.form.dataset.pictures ?? "",
       askLink: () => this.askLink(),
       onChange: () => this.changed(),
-      onMove: () => this.tell(),
+      onMove: () => {
+        this.tell();
+        this.onMove();
+      },
       onKey: this.onKey,
     });
     this.text.hidden = true;
@@ -150,6 +160,64 @@ export class Writing {
   takes(event) {
     const isHere = event.target === this.text || Boolean(this.rich && event.target.closest("[data-writing]"));
     return { isHere, isFiles: this.rich && isHere ? isFiles(event.clipboardData) : true };
+  }
+
+  /* What is in it */
+
+  get element() {
+    return this.rich?.view.dom ?? this.text;
+  }
+
+  words() {
+    return this.rich ? this.rich.getText({ blockSeparator: "\n" }) : this.text.value;
+  }
+
+  /** What stands before the cursor in its paragraph; "" while something is marked. */
+  before() {
+    if (!this.rich) return this.text.selectionStart === this.text.selectionEnd ? this.text.value.slice(0, this.text.selectionStart) : "";
+    const { $from, empty } = this.rich.state.selection;
+    return empty ? $from.parent.textBetween(0, $from.parentOffset, "\n", "\ufffc") : "";
+  }
+
+  /** Put a text in place of the last `count` characters; its first open place is marked then. */
+  replaceBefore(count, { html, text }) {
+    const first = openPlaces(text)[0];
+    if (this.rich) {
+      const { from } = this.rich.state.selection;
+      const single = html.match(/^<p>((?:(?!<\/?p>).)*)<\/p>$/s);
+      this.rich.chain().focus().deleteRange({ from: from - count, to: from }).insertContent(single ? single[1] : html).run();
+    } else {
+      const { selectionStart: at } = this.text;
+      this.text.setRangeText(text, at - count, at, "end");
+      this.text.dispatchEvent(new Event("input"));
+      this.text.focus();
+    }
+    if (first) this.select(first);
+  }
+
+  /** Mark these words, so that what is typed stands in their place. */
+  select(words) {
+    if (!this.rich) {
+      const at = this.text.value.indexOf(words);
+      this.text.focus();
+      if (at >= 0) this.text.setSelectionRange(at, at + words.length);
+      return;
+    }
+    let found = null;
+    this.rich.state.doc.descendants((node, at) => {
+      const index = node.isTextblock ? node.textBetween(0, node.content.size, "\n", "\ufffc").indexOf(words) : -1;
+      if (index >= 0) found ??= { from: at + 1 + index, to: at + 1 + index + words.length };
+    });
+    if (found) this.rich.chain().focus().setTextSelection(found).run();
+  }
+
+  /** What is marked, or everything, as HTML. */
+  marked() {
+    if (this.rich) return markedHtml(this.tiptap, this.rich);
+    const { selectionStart, selectionEnd, value } = this.text;
+    const words = document.createElement("p");
+    words.textContent = (selectionStart === selectionEnd ? value : value.slice(selectionStart, selectionEnd)).trim();
+    return words.textContent && words.innerHTML.split(/\n{2,}/).map((each) => `<p>${each.replaceAll("\n", "<br>")}</p>`).join("");
   }
 
   /* The buttons */

@@ -1,0 +1,152 @@
+// "/" at the beginning of a word, while one writes, opens the list of snippets; what follows is searched for.
+import { ask } from "./session.js";
+import { toast } from "./toasts.js";
+
+const MOST = 8;
+const QUERY = /(?:^|[\s\u00a0])\/([^\s/][^\n/]{0,39}|)$/;
+let boxes = 0;
+
+const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+
+/** How well the letters of `word` are found in `text` in their order: 0 not at all. */
+function found(word, text) {
+  const at = text.indexOf(word);
+  if (at >= 0) return at === 0 || /\P{L}/u.test(text[at - 1]) ? 3 : 2;
+  let from = 0;
+  for (const letter of word) {
+    from = text.indexOf(letter, from) + 1;
+    if (!from) return 0;
+  }
+  return 1;
+}
+
+/** 0 if some word of the query is nowhere; the order of equals stays. */
+export function score(query, { name, says }) {
+  const [title, text] = [plain(name), plain(says)];
+  let sum = 0;
+  for (const word of plain(query).split(/\s+/).filter(Boolean)) {
+    const best = Math.max(2 * found(word, title), text.includes(word) ? 1 : 0);
+    if (!best) return 0;
+    sum += best;
+  }
+  return sum || 1;
+}
+
+export class Picker {
+  /** `writing` is the field; `conversation` its number, or "new". */
+  constructor(form, writing) {
+    Object.assign(this, { form, writing, conversation: form.dataset.conversation, known: null, shown: [], at: 0, dismissed: null });
+    this.box = document.createElement("ul");
+    Object.assign(this.box, { id: `snippets-${++boxes}`, className: "snippets", hidden: true });
+    this.box.setAttribute("role", "listbox");
+    this.box.setAttribute("aria-label", "Snippets");
+    form.querySelector("[data-list], [data-full]").before(this.box);
+    this.box.addEventListener("mousedown", (event) => event.preventDefault()); // the cursor stays in the text
+    this.box.addEventListener("click", (event) => {
+      const index = [...this.box.children].indexOf(event.target.closest("li"));
+      if (event.target.closest("button")) this.forget(this.shown[index]);
+      else if (index >= 0) this.take(this.shown[index]);
+    });
+    form.addEventListener("focusout", () => setTimeout(() => !form.contains(document.activeElement) && this.close()));
+  }
+
+  query() {
+    return this.writing.before().match(QUERY)?.[1];
+  }
+
+  /** Something was typed, or the cursor moved. */
+  async look() {
+    const query = this.query();
+    if (query === undefined) {
+      this.dismissed = null;
+      return this.close();
+    }
+    if (this.dismissed !== null && query.startsWith(this.dismissed)) return;
+    this.known ??= await this.learn();
+    if (this.query() !== query || !this.known) return;
+    const rated = this.known.map((each) => ({ each, rate: score(query, each) })).filter(({ rate }) => rate);
+    this.show(rated.sort((a, b) => b.rate - a.rate).slice(0, MOST).map(({ each }) => each), query);
+  }
+
+  async learn() {
+    const answer = await ask(`/snippets?conversation=${this.conversation}`).catch(() => null);
+    return answer?.ok ? (await answer.json()).snippets : null;
+  }
+
+  show(shown, query) {
+    this.shown = shown;
+    this.at = 0;
+    const isNothing = !shown.length && !query;
+    if (!shown.length && query) return this.close();
+    this.box.replaceChildren(...(isNothing ? [line({ name: "No snippets yet", says: "Write a text, mark it, and choose “Save as a snippet”." }, this.box.id, 0)] : shown.map((each, index) => line(each, this.box.id, index))));
+    this.box.hidden = false;
+    this.mark();
+  }
+
+  mark() {
+    for (const [index, item] of [...this.box.children].entries()) item.setAttribute("aria-selected", String(index === this.at));
+    this.box.children[this.at]?.scrollIntoView({ block: "nearest" });
+    const field = this.writing.element;
+    field.setAttribute("aria-controls", this.box.id);
+    if (this.shown.length) field.setAttribute("aria-activedescendant", `${this.box.id}-${this.at}`);
+  }
+
+  close() {
+    if (this.box.hidden) return;
+    this.box.hidden = true;
+    this.shown = [];
+    this.writing.element.removeAttribute("aria-activedescendant");
+  }
+
+  /** Take a key if the list is open. */
+  key(event) {
+    if (this.box.hidden || event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (event.key === "Escape") {
+      this.dismissed = this.query() ?? "";
+      this.close();
+    } else if (!this.shown.length) return false;
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      this.at = (this.at + (event.key === "ArrowDown" ? 1 : -1) + this.shown.length) % this.shown.length;
+      this.mark();
+    } else if (event.key === "Enter" || event.key === "Tab") this.take(this.shown[this.at]);
+    else if (event.key === "Delete" && event.shiftKey && this.shown[this.at].own) this.forget(this.shown[this.at]);
+    else return false;
+    event.preventDefault();
+    event.stopPropagation();
+    return true;
+  }
+
+  async take(chosen) {
+    const query = this.query() ?? "";
+    this.close();
+    const body = new URLSearchParams({ conversation: this.conversation });
+    const answer = await ask(`/snippets/${chosen.id}/insert`, { method: "POST", body }).catch(() => null);
+    if (!answer?.ok) return toast(answer?.status === 409 ? await answer.text() : "The snippet could not be loaded: try again.", { error: true });
+    this.known = null; // it is the newest used now
+    this.writing.replaceBefore(query.length + 1, await answer.json());
+  }
+
+  async forget(chosen) {
+    const answer = await ask(`/snippets/${chosen.id}`, { method: "DELETE" }).catch(() => null);
+    if (!answer?.ok) return;
+    toast(`The snippet “${chosen.name}” was deleted.`);
+    this.known = null;
+    this.look();
+  }
+}
+
+function line({ name, says, language, own }, id, index) {
+  const item = document.createElement("li");
+  item.id = `${id}-${index}`;
+  item.setAttribute("role", "option");
+  const title = Object.assign(document.createElement("b"), { textContent: name, className: "clip" });
+  const text = Object.assign(document.createElement("span"), { textContent: says, className: "clip muted" });
+  const kind = Object.assign(document.createElement("small"), { textContent: [language, own ? "mine" : ""].filter(Boolean).join(" · ") });
+  item.append(title, text, kind);
+  if (own) {
+    const remove = Object.assign(document.createElement("button"), { type: "button", textContent: "×", tabIndex: -1, title: "Delete (Shift + Delete)" });
+    remove.setAttribute("aria-label", `Delete ${name}`);
+    item.append(remove);
+  }
+  return item;
+}
