@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import Q
 from django.http import HttpRequest
 from ninja import Router
 from ninja.errors import HttpError
@@ -16,7 +17,7 @@ from crm.models import Contact
 from mailsenders.models import EmailSender
 from mailsources.models import EmailSource
 from queues import inbox
-from queues.models import EmailQueue
+from queues.models import EmailQueue, Snippet
 from sso.models import SSOProvider
 from sso.secrets import describe
 
@@ -186,6 +187,25 @@ def _agent(row: Agent) -> dict[str, Any]:
         "time_zone": row.time_zone or None,
         "skills": {level.skill.name: level.level for level in row.skill_levels.all()},
         "languages": {level.language_id: level.level for level in row.language_levels.all()},
+    }
+
+
+@router.get("snippets", response=ObjectPage)
+def snippets(request: HttpRequest) -> dict[str, Any]:
+    """The texts to insert that everybody has, of the queues that the caller works in."""
+    seen = Q(queues=None) | Q(queues__in=inbox.queues_for(caller(request)))
+    rows = Snippet.objects.filter(seen, owner=None).distinct().prefetch_related("queues")
+    return page(request, rows, "id", lambda found: [_snippet(row) for row in found])
+
+
+def _snippet(row: Snippet) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "language": row.language_id,
+        "queues": [queue.name for queue in row.queues.all()],
+        "text": row.text,
+        "html": row.html,
     }
 
 

@@ -14,7 +14,7 @@ from sso import serverlist
 from sso.models import SSOProvider
 from sso.secrets import is_token_url, token_provider_id
 from staff.models import SignInRules
-from ucs.declare import routed, times
+from ucs.declare import routed, times, written
 from ucs.declare.sections import LIMITS, PROVIDER_TEXTS
 
 NAME_IN_URL = re.compile(r"[^/?#\s]+")
@@ -34,6 +34,7 @@ def export() -> str:
         "agents": [_agent(row) for row in _agents()],
         "senders": [_sender(row) for row in EmailSender.objects.all()],
         "queues": [_queue(row) for row in _queues()],
+        "snippets": written.export_snippets(),
         "sources": [_source(row) for row in _sources()],
     }
     return HEADER + yaml.safe_dump(

@@ -16,7 +16,7 @@ from sso import serverlist, tokens
 from sso.models import SSOProvider
 from sso.providers import origins
 from staff.models import SignInRules
-from ucs.declare import routed, times
+from ucs.declare import routed, times, written
 from ucs.declare.changes import Changes, set_levels, set_members, write
 from ucs.declare.document import Document, Entry
 
@@ -386,6 +386,7 @@ ENTRIES: dict[str, Callable[[Entry, Changes], None]] = {
     "agents": agent,
     "senders": sender,
     "queues": queue,
+    "snippets": written.snippet,
     "sources": source,
 }
 NAMES: dict[str, tuple[type[models.Model], str]] = {
