@@ -17,7 +17,7 @@ from crm.models import Contact
 from mailsenders.models import EmailSender
 from mailsources.models import EmailSource
 from queues import inbox
-from queues.models import EmailQueue, Snippet
+from queues.models import EmailQueue, Macro, Snippet
 from sso.models import SSOProvider
 from sso.secrets import describe
 
@@ -206,6 +206,30 @@ def _snippet(row: Snippet) -> dict[str, Any]:
         "queues": [queue.name for queue in row.queues.all()],
         "text": row.text,
         "html": row.html,
+    }
+
+
+@router.get("macros", response=ObjectPage)
+def macros(request: HttpRequest) -> dict[str, Any]:
+    """The macros of the queues that the caller works in."""
+    rows = Macro.objects.filter(Q(queues=None) | Q(queues__in=inbox.queues_for(caller(request)))).distinct()
+    rows = rows.select_related("to_queue", "to_agent__user").prefetch_related("queues", "tags")
+    return page(request, rows, "id", lambda found: [_macro(row) for row in found])
+
+
+def _macro(row: Macro) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "queues": [queue.name for queue in row.queues.all()],
+        "text": row.text,
+        "html": row.html,
+        "note": row.note,
+        "tags": [tag.name for tag in row.tags.all()],
+        "then": row.then,
+        "snooze_hours": row.snooze_hours,
+        "to_queue": row.to_queue.name if row.to_queue else None,
+        "to_agent": row.to_agent.user.get_username() if row.to_agent else None,
     }
 
 

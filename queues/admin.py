@@ -16,6 +16,7 @@ from unfold.admin import TabularInline
 
 from mailstore.announce import announce
 from queues import brakes, tasks
+from queues.macro_admin import MacroAdmin
 from queues.models import AcknowledgementText, Conversation, EmailQueue, EscalationStep, QueueSkill
 from queues.snippet_admin import SnippetAdmin
 from queues.tags_admin import TagAdmin
@@ -38,7 +39,7 @@ ROUTING = (
 )
 STATE_TONES: dict[str, Tone] = {State.WAITING: "warn", State.ASSIGNED: "good", State.HELD: "warn"}
 
-__all__ = ["ConversationAdmin", "QueueAdmin", "SnippetAdmin", "TagAdmin"]
+__all__ = ["ConversationAdmin", "MacroAdmin", "QueueAdmin", "SnippetAdmin", "TagAdmin"]
 
 
 class QueueForm(SecretsForm):

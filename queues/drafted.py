@@ -27,6 +27,13 @@ class Draft(models.Model):
     html = models.TextField(blank=True, default="", db_default="", help_text="If written with formatting.")
     is_outside = models.BooleanField(default=False, db_default=False)
     about = models.ForeignKey("queues.Message", null=True, on_delete=models.SET_NULL, related_name="+")
+    macro = models.ForeignKey(
+        "queues.Macro",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Runs as it is sent.",
+    )
     closes = models.BooleanField(default=False, db_default=False, help_text="Sent, it closes the matter.")
     send_at = models.DateTimeField(null=True, help_text="When it is to leave; empty while it is written.")
     held_why = models.TextField(

@@ -15,7 +15,7 @@ from mailcore.parse import PartNotFound, part_bytes
 from mailcore.pictures import picture_type
 from queues import offers
 from queues.capacity import MOST_FILES, room
-from queues.models import Conversation, Draft, DraftFile, Message
+from queues.models import Conversation, Draft, DraftFile, Macro, Message
 from queues.ownership import lock_for, profile
 from queues.refusals import ActionRefused
 from queues.transactions import whole
@@ -36,6 +36,7 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
     seen_message_id: int | None = None,
     is_outside: bool = False,
     about_id: int | None = None,
+    macro_id: int | None = None,
 ) -> Draft:
     """Save what the agent has typed; each agent has one draft in a conversation, and one to outside.
 
@@ -43,6 +44,7 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
     :param to: addresses as typed; empty means as computed.
     :param token: of the compose form; a new one is made when empty.
     :param about_id: of a draft to outside, the mail that it forwards or answers.
+    :param macro_id: what runs when it is sent.
 
     Raises:
         ActionRefused: the answer with this token was sent already, or waits for its time, or is too long.
@@ -70,6 +72,7 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
             "token": mark,
             "seen_message": seen,
             "about": about,
+            "macro": Macro.objects.filter(pk=macro_id).first() if macro_id else None,
         },
     )
     return draft

@@ -36,6 +36,7 @@ class DraftForm(DeskForm):
     seen = forms.IntegerField(required=False)
     outside = forms.BooleanField(required=False)
     about = forms.IntegerField(required=False, min_value=1)
+    macro = forms.IntegerField(required=False, min_value=1)
 
     def clean(self) -> dict[str, Any]:
         """Nothing leaves, or is kept, but what the editor can make."""

@@ -55,6 +55,7 @@ class Kind(models.TextChoices):
     CONTACT_PRIORITY = "contact_priority", "Priority of the contact set"
     RECOUNTED = "recounted", "Due time counted anew"
     TAGGED = "tagged", "Tags changed"
+    MACRO = "macro", "Macro"
 
 
 MOVED_FROM = "moved_from"  # in the data of an event that came here with a mail: the conversation it was of

@@ -24,6 +24,7 @@ from crm.models import Contact
 from mailsenders.models import EmailSender, OutgoingMail
 from mailstore.models import RawMail
 from queues.drafted import Draft, DraftFile, FirstDraft
+from queues.macro_models import Macro
 from queues.promises import ESCALATION_INDEX, Clock, EscalationStep, Notice, Promise, Turn
 from queues.routed import (
     WAITING_INDEXES,
@@ -39,8 +40,8 @@ from queues.texts import check_acknowledgement, check_signature
 
 __all__ = [
     "AcknowledgementText", "AgentKind", "Attachment", "Conversation", "ConversationSkill", "Draft",
-    "DraftFile", "EmailQueue", "EscalationStep", "Event", "FirstDraft", "Kind", "Message", "Note", "Notice",
-    "QueueSkill", "Snippet", "SnippetUse", "Tag", "Turn",
+    "DraftFile", "EmailQueue", "EscalationStep", "Event", "FirstDraft", "Kind", "Macro", "Message", "Note",
+    "Notice", "QueueSkill", "Snippet", "SnippetUse", "Tag", "Turn",
 ]  # fmt: skip
 
 

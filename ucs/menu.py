@@ -42,6 +42,7 @@ MENU: dict[str, list[Entry]] = {
         Entry("Away reasons", "agents.AwayReason", "coffee", "Why agents may be away"),
         Entry("Tags", "queues.Tag", "sell", "What conversations are marked with"),
         Entry("Snippets", "queues.Snippet", "short_text", "Texts to insert while writing"),
+        Entry("Macros", "queues.Macro", "bolt", "Answers and what happens with them, at once"),
         Entry("Contacts", "crm.Contact", "contacts", "Who wrote, and all mail with them"),
         Entry("Organisations", "crm.Organisation", "domain", "Firms that contacts belong to"),
         Entry("Conversations", "queues.Conversation", "forum", "All matters, in every state"),

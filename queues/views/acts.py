@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_POST
 
-from queues import actions, inbox
+from queues import actions, inbox, macros
 from queues.models import Conversation, EmailQueue
 from queues.refusals import ActionRefused
 from queues.thread import letter
@@ -105,7 +105,7 @@ def assign(request: DeskRequest, pk: int) -> HttpResponse:
 def undo(request: DeskRequest, pk: int) -> HttpResponse:
     """Take an answer back while it is held; its text is in the editor again."""
     message = inbox.message(request.user, pk)
-    if not actions.undo(request.user, message):
+    if not macros.undo(request.user, message):
         raise ActionRefused("It is too late: the mail has left.")
     row = inbox.conversation(request.user, message.conversation_id)
     draft = actions.draft_of(request.user, row, is_outside=True) if message.is_outside else None

@@ -13,6 +13,7 @@ from mailcore.recipients import Mode, Recipients
 from queues import actions, capacity, hours, later, texts
 from queues.later import shown
 from queues.letters import from_whom
+from queues.macros import steps
 from queues.models import Conversation, Draft, DraftFile, FirstDraft, Message
 from queues.outside import message_about
 from queues.presentation import size
@@ -90,6 +91,9 @@ def editor(
         "text": draft.text if draft else "",
         "html": draft.html if draft else "",
         "is_rich": is_rich(agent, draft),
+        "macro": {"pk": draft.macro.pk, "name": draft.macro.name, "steps": ", ".join(steps(draft.macro))}
+        if draft and draft.macro
+        else None,
         "files": [file_row(each) for each in draft.files.defer("data")] if draft else [],
         "seen": (draft.seen_message_id if draft else None) or newest or "",
         "sender": str(sender) if sender.email else "no sender yet",

@@ -5,8 +5,8 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from queues import inbox, snippets
-from queues.models import Conversation, Snippet
+from queues import inbox, macros, snippets
+from queues.models import Conversation, Macro, Snippet
 from queues.views.gate import DeskRequest, signed_in
 
 EXCERPT = 120
@@ -28,7 +28,17 @@ def listed(request: DeskRequest) -> HttpResponse:
         row = snippets.save_own(request.user, **asked)
         return JsonResponse(_shown(row))
     row_of = _conversation(request, request.GET.get("conversation", ""))
-    return JsonResponse({"snippets": [_shown(row) for row in snippets.listed(request.user, row_of)]})
+    found = [_shown(row) for row in snippets.listed(request.user, row_of)]
+    if row_of is not None and "macros" in request.GET:
+        found += [_macro(row) for row in macros.available(row_of)]
+    return JsonResponse({"snippets": found})
+
+
+def _macro(row: Macro) -> dict[str, Any]:
+    says = ", ".join([*(["answer"] if row.html else []), *macros.steps(row)])
+    return {"id": row.pk, "name": row.name, "language": "", "says": says, "own": False, "macro": True} | {
+        "writes": bool(row.html)
+    }
 
 
 def _shown(row: Snippet) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from mailcore import authored
 from mailcore.clean import clean_file_name
 from mailcore.compose import OutFile
-from queues import actions, inbox, outside
+from queues import actions, inbox, macros, outside
 from queues.actions import NewFile, NewMailArrived, Reply
 from queues.capacity import MOST_BYTES
 from queues.forms import DraftForm, NoteForm, ReplyForm
@@ -42,6 +42,9 @@ def reply(request: DeskRequest, pk: int) -> HttpResponse:
     form = ReplyForm(request.POST)
     form.check()
     answer = _reply(request, row, form.cleaned_data)
+    macro = form.cleaned_data["macro"]
+    if answer.send_at is not None and macro:
+        raise ActionRefused("A macro runs when the answer is sent: send it now, or take the macro off it.")
     if answer.send_at is not None:
         draft = actions.schedule(request.user, row, answer)
         toast = {"text": "The answer waits for its time.", "seconds": 6}
@@ -49,7 +52,10 @@ def reply(request: DeskRequest, pk: int) -> HttpResponse:
             request, draft.conversation_id, composer="desk/bar.html", composer_reset=True, toast=toast
         )
     try:
-        message = actions.reply(request.user, row, answer)
+        if macro and not answer.is_outside:
+            message = macros.answer(request.user, row, macro, answer)
+        else:
+            message = actions.reply(request.user, row, answer)
     except NewMailArrived as news:
         return _new_mail(request, news.message, is_closing=form.cleaned_data["close"])
     return sent(request, message)
@@ -167,6 +173,7 @@ def draft(request: DeskRequest, pk: int) -> HttpResponse:
         seen_message_id=data["seen"],
         is_outside=data["outside"],
         about_id=data["about"],
+        macro_id=data["macro"],
     )
     return JsonResponse({"saved_at": saved.saved_at})
 

@@ -2,7 +2,7 @@
 // A note is kept in this browser until it is added.
 import { within } from "./dom.js";
 import { typedAhead } from "./keys.js";
-import { Picker } from "./picker.js";
+import { Picker, setMacro } from "./picker.js";
 import { tellPlaces } from "./places.js";
 import { makeChips, setPeople } from "./recipients.js";
 import { saveSnippet } from "./saving.js";
@@ -14,7 +14,7 @@ import { Writing } from "./writing.js";
 const PAUSE = 1200; // after the last key
 const LONGEST = 5000; // while typing on and on
 const RETRY = 4000;
-const NAMES = ["text", "html", "to", "cc", "subject", "queue"]; // what is kept while it is typed
+const NAMES = ["text", "html", "to", "cc", "subject", "queue", "macro"]; // what is kept while it is typed
 const MARKS = ["token", "seen", "outside", "about"]; // what says which draft it is
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const editors = new WeakMap();
@@ -43,6 +43,7 @@ class Editor {
     this.sending = false;
     this.writing = new Writing(form, { onChange: () => this.changed(), onMove: () => this.picker?.look(), onKey: (event) => this.picker?.key(event) });
     if (form.dataset.rich) this.picker = new Picker(form, this.writing);
+    this.text.addEventListener("desk:macro", () => this.changed());
     this.restore();
     this.ready = this.writing.start().then(() => tellPlaces(form, this.writing));
     for (const box of form.querySelectorAll("[data-chips]")) {
@@ -65,10 +66,17 @@ class Editor {
     for (const name of NAMES) {
       if (kept[name] !== undefined && this.form.elements[name]) this.form.elements[name].value = kept[name];
     }
+    if (kept.macro) this.attachMacro(kept.macro);
     if (kept.html || kept.text) this.form.dataset.format = kept.html ? "rich" : "plain";
     if (kept.text) this.text.hidden = false;
     this.say("Restored from this browser");
     if (this.form.dataset.draft) this.plan(0);
+  }
+
+  async attachMacro(id) {
+    this.form.elements.macro.value = "";
+    const answer = await ask(`/conversations/${this.form.dataset.conversation}/macros/${id}/prepare`).catch(() => null);
+    if (answer?.ok) setMacro(this.form, await answer.json());
   }
 
   values() {
@@ -223,6 +231,9 @@ export async function removeFile(button) {
 
 /** With formatting, or without. */
 export const changeFormat = (button) => editorOf(button).writing.toggle();
+
+/** Send the answer without what the macro does. */
+export const dropMacro = (button) => setMacro(button.closest("form[data-editor]"), null);
 
 /** Keep what is marked as a snippet. */
 export const keepSnippet = (button) => saveSnippet(editorOf(button).writing);

@@ -14,10 +14,11 @@ export function typedAhead() {
   return text;
 }
 
-function open(selector) {
+/** Open an editor; `text` and what is typed meanwhile will stand in it. */
+function open(selector, text = "") {
   const button = document.querySelector(selector);
   if (!button || button.getAttribute("aria-disabled") === "true") return button?.click();
-  ahead = { text: "", until: Date.now() + OPENING };
+  ahead = { text, until: Date.now() + OPENING };
   button.click();
 }
 
@@ -54,6 +55,7 @@ const ACTS = {
   c: () => press("#compose"),
   y: () => press("#offer-cards [data-accept]"),
   p: openPresence,
+  x: () => open('[data-key="r"]', "/"),
   "/": () => document.getElementById("q")?.focus(),
   "?": () => document.getElementById("keys").showModal(),
 };

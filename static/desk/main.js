@@ -1,7 +1,7 @@
 // The desk: wires the parts together. Pages and fragments come from the server, by htmx.
 import "./patch.js";
 import "./dialogs.js";
-import { changeFormat, choosePeople, keepSnippet, removeFile, saveAll, shut, startEditors } from "./editor.js";
+import { changeFormat, choosePeople, dropMacro, keepSnippet, removeFile, saveAll, shut, startEditors } from "./editor.js";
 import { within } from "./dom.js";
 import { askFor } from "./find.js";
 import { openFound, paintFound, paintFrame } from "./found.js";
@@ -150,6 +150,7 @@ const ACTS = {
   people: choosePeople,
   format: changeFormat,
   snippet: keepSnippet,
+  "drop-macro": dropMacro,
   "remove-file": removeFile,
   at(button, event) {
     const { value } = button.closest(".menu-panel").querySelector("[data-local]");

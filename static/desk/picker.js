@@ -50,6 +50,10 @@ export class Picker {
     form.addEventListener("focusout", () => setTimeout(() => !form.contains(document.activeElement) && this.close()));
   }
 
+  get hasMacros() {
+    return this.form.dataset.editor === "reply";
+  }
+
   query() {
     return this.writing.before().match(QUERY)?.[1];
   }
@@ -69,7 +73,7 @@ export class Picker {
   }
 
   async learn() {
-    const answer = await ask(`/snippets?conversation=${this.conversation}`).catch(() => null);
+    const answer = await ask(`/snippets?conversation=${this.conversation}${this.hasMacros ? "&macros" : ""}`).catch(() => null);
     return answer?.ok ? (await answer.json()).snippets : null;
   }
 
@@ -119,11 +123,26 @@ export class Picker {
   async take(chosen) {
     const query = this.query() ?? "";
     this.close();
+    if (chosen.macro) return this.takeMacro(chosen, query.length + 1);
     const body = new URLSearchParams({ conversation: this.conversation });
     const answer = await ask(`/snippets/${chosen.id}/insert`, { method: "POST", body }).catch(() => null);
     if (!answer?.ok) return toast(answer?.status === 409 ? await answer.text() : "The snippet could not be loaded: try again.", { error: true });
     this.known = null; // it is the newest used now
     this.writing.replaceBefore(query.length + 1, await answer.json());
+  }
+
+  /** A macro with an answer writes it, and does the rest when that is sent; another one asks first. */
+  async takeMacro({ id, writes }, count) {
+    const url = `/conversations/${this.conversation}/macros/${id}`;
+    if (!writes) {
+      this.writing.replaceBefore(count, { html: "", text: "" });
+      return void htmx.ajax("GET", url, { target: "#act-body", swap: "innerHTML" });
+    }
+    const answer = await ask(`${url}/prepare`).catch(() => null);
+    if (!answer?.ok) return toast(answer?.status === 409 ? await answer.text() : "The macro could not be loaded: try again.", { error: true });
+    const prepared = await answer.json();
+    this.writing.replaceBefore(count, prepared);
+    setMacro(this.form, prepared);
   }
 
   async forget(chosen) {
@@ -135,13 +154,24 @@ export class Picker {
   }
 }
 
-function line({ name, says, language, own }, id, index) {
+/** Let the form run a macro when it is sent, or none. */
+export function setMacro(form, macro) {
+  form.elements.macro.value = macro?.id ?? "";
+  const line = form.querySelector("[data-macro]");
+  line.hidden = !macro;
+  line.querySelector("b").textContent = macro?.name ?? "";
+  line.querySelector("span").textContent = macro ? `: sent, it will ${macro.steps || "do nothing more"}` : "";
+  form.elements.text.dispatchEvent(new Event("desk:macro"));
+}
+
+function line({ name, says, language, own, macro }, id, index) {
   const item = document.createElement("li");
   item.id = `${id}-${index}`;
   item.setAttribute("role", "option");
+  item.classList.toggle("macro", Boolean(macro));
   const title = Object.assign(document.createElement("b"), { textContent: name, className: "clip" });
   const text = Object.assign(document.createElement("span"), { textContent: says, className: "clip muted" });
-  const kind = Object.assign(document.createElement("small"), { textContent: [language, own ? "mine" : ""].filter(Boolean).join(" · ") });
+  const kind = Object.assign(document.createElement("small"), { textContent: [language, own ? "mine" : "", macro ? "macro" : ""].filter(Boolean).join(" · ") });
   item.append(title, text, kind);
   if (own) {
     const remove = Object.assign(document.createElement("button"), { type: "button", textContent: "×", tabIndex: -1, title: "Delete (Shift + Delete)" });

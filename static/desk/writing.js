@@ -185,7 +185,8 @@ export class Writing {
     if (this.rich) {
       const { from } = this.rich.state.selection;
       const single = html.match(/^<p>((?:(?!<\/?p>).)*)<\/p>$/s);
-      this.rich.chain().focus().deleteRange({ from: from - count, to: from }).insertContent(single ? single[1] : html).run();
+      const chain = this.rich.chain().focus().deleteRange({ from: from - count, to: from });
+      (html ? chain.insertContent(single ? single[1] : html) : chain).run();
     } else {
       const { selectionStart: at } = this.text;
       this.text.setRangeText(text, at - count, at, "end");

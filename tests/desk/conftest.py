@@ -13,6 +13,8 @@ import pytest
 from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
+from tests.product import eventually
+
 # A refusal, a session that is over, a request cut off as the page was left: the page tells them in words.
 # An answer whose button a live update has taken away: the desk itself puts its toast where it belongs.
 EXPECTED = re.compile(r"\b(401|409)\b|^htmx:(afterRequest|sendError|sendAbort|oobErrorNoTarget), ")
@@ -73,6 +75,16 @@ class Watched:
             self.complaints.append(text)
 
 
+def _is_quiet() -> bool:
+    """Nothing works on the database any more, which is emptied next: that would wait for each other."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid() AND state <> 'idle'"
+        )
+        return bool(cursor.fetchone() == (0,))
+
+
 @pytest.fixture
 def sign_in(chromium: Browser, site: str) -> Iterator[SignIn]:
     """Open a desk, as in `sign_in("alice", "/?view=all")`; no page may complain or ask strangers."""
@@ -93,7 +105,9 @@ def sign_in(chromium: Browser, site: str) -> Iterator[SignIn]:
         return page
 
     yield open_desk
-    for context, watched in opened:
+    for context, _ in opened:
         context.close()
+    eventually(_is_quiet, "the web process has answered what was asked")
+    for _, watched in opened:
         assert watched.complaints == []
         assert watched.foreign == []

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from agents.models import Agent
-from queues.models import EmailQueue, Message, Snippet
+from queues.models import Draft, EmailQueue, Macro, Message, Snippet
 from tests.desk.conftest import SignIn
 from tests.make import make_agent, make_queue, make_sender, make_snippet, receive
 
@@ -55,8 +55,10 @@ def test_a_slash_opens_the_list_and_enter_inserts(sign_in: SignIn, orders: Email
     expect(page.locator("#items .out .delivery")).to_contain_text("Leaves in")
     assert "we refund 20 EUR." in Message.objects.get(direction="out").text
 
+    page.reload()
     page.keyboard.press("r")
-    page.locator("#reply-text").press_sequentially("/")
+    expect(page.locator("#reply-text[contenteditable]")).to_be_focused()
+    page.keyboard.type("/")
     expect(options.first).to_contain_text("Refund")  # used last
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Tab")
@@ -88,3 +90,41 @@ def test_a_text_is_kept_as_a_snippet_and_thrown_away(sign_in: SignIn, orders: Em
     page.keyboard.press("Shift+Delete")
     expect(page.locator("#toasts")).to_contain_text("was deleted")
     assert not Snippet.objects.filter(name="Opening hours").exists()
+
+
+def test_a_macro_is_told_sent_and_taken_back(sign_in: SignIn, orders: EmailQueue) -> None:
+    macro = Macro.objects.create(name="Close it off", html="<p>All is done.</p>", note="Paid.", then="close")
+    Macro.objects.create(name="Leave a note", note="Called.")
+    page = open_reply(sign_in, orders)
+    page.keyboard.type("/close")
+    options = page.get_by_role("listbox", name="Snippets").get_by_role("option")
+    expect(options).to_contain_text("answer, note “Paid.”, close it")
+    page.keyboard.press("Enter")
+    line = page.locator("[data-macro]")
+    expect(line).to_contain_text("sent, it will note “Paid.”, close it")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    assert Draft.objects.get().macro == macro
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    expect(line).to_contain_text("close it")
+    page.locator("#reply-text").press("Control+Enter")
+    expect(page.locator("#head .pill").first).to_have_text("Closed")
+    expect(page.locator("#items")).to_contain_text("Paid.")
+    page.locator("#toasts").get_by_role("button", name="Undo").click()
+    expect(line).to_contain_text("close it")
+    expect(page.locator("#items")).not_to_contain_text("Paid.")
+    page.get_by_role("button", name="Send without the macro").click()
+    expect(line).to_be_hidden()
+    page.get_by_label("Discard the draft").click()
+    expect(page.locator("#open-reply")).to_be_visible()
+
+    page.keyboard.press("x")
+    expect(options.first).to_be_visible()
+    page.keyboard.type("leave")
+    expect(options).to_have_count(1)
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Leave a note")
+    expect(dialog).to_contain_text("note “Called.”")
+    page.keyboard.press("Enter")
+    expect(page.locator("#items")).to_contain_text("Called.")
+    expect(dialog).to_be_hidden()

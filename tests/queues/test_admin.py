@@ -142,6 +142,7 @@ class TestAgents:
             "password": "correct horse battery",
             "role": "agent",
             "capacity": "1",
+            "writes": "rich",
             "is_active": "on",
         }
         Language.objects.get_or_create(tag="cs")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from queues.models import Snippet
+from queues.models import Macro, Snippet
 from tests.make import make_agent, make_snippet
 from ucs.declare.apply import apply_file
 from ucs.declare.document import BadFile
@@ -60,3 +60,42 @@ def test_what_is_wrong_is_told(tmp_path: Path, line: str, words: str) -> None:
     with pytest.raises(BadFile, match=words):
         apply_file(file)
     assert not Snippet.objects.exists()
+
+
+MACROS = """\
+tags:
+  - {name: invoice}
+queues:
+  - {name: Support}
+  - {name: Billing}
+agents:
+  - {username: alice}
+macros:
+  - {name: To billing, queues: [Support], text: "Dear {{ contact.name }},", note: Look., tags: [invoice],
+     transfer: Billing}
+  - {name: Sleep, snooze: 24}
+  - {name: Done, text: Bye., close: true}
+  - {name: To Alice, assign: alice}
+"""
+
+
+def test_macros_there_and_back(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yml"
+    file.write_text(MACROS)
+    assert "created macro To billing" in apply_file(file).lines
+    assert apply_file(file).lines == []
+    exported = export()
+    again = tmp_path / "again.yml"
+    again.write_text(exported[exported.index("macros:") :])
+    assert apply_file(again).lines == []
+    assert sorted(Macro.objects.values_list("name", "then")) == [
+        ("Done", "close"), ("Sleep", "snooze"), ("To Alice", "assign"), ("To billing", "transfer"),
+    ]  # fmt: skip
+    for line in (
+        "{name: x, close: true, snooze: 2}",
+        "{name: x, transfer: Nowhere}",
+        "{name: x, tags: [no]}",
+    ):
+        again.write_text(f"macros:\n  - {line}\n")
+        with pytest.raises(BadFile, match=r"only one|there is no"):
+            apply_file(again)

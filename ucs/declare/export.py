@@ -35,6 +35,7 @@ def export() -> str:
         "senders": [_sender(row) for row in EmailSender.objects.all()],
         "queues": [_queue(row) for row in _queues()],
         "snippets": written.export_snippets(),
+        "macros": written.export_macros(),
         "sources": [_source(row) for row in _sources()],
     }
     return HEADER + yaml.safe_dump(

@@ -387,6 +387,7 @@ ENTRIES: dict[str, Callable[[Entry, Changes], None]] = {
     "senders": sender,
     "queues": queue,
     "snippets": written.snippet,
+    "macros": written.macro,
     "sources": source,
 }
 NAMES: dict[str, tuple[type[models.Model], str]] = {

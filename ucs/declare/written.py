@@ -1,13 +1,14 @@
-"""What agents insert while they write, in a settings file."""
+"""What agents insert while they write, and macros, in a settings file."""
 
 from typing import Any
 
-from agents.models import Language
+from agents.models import Agent, Language
 from mailcore import authored
-from queues.models import EmailQueue, Snippet
+from queues.models import EmailQueue, Macro, Snippet, Tag
 from ucs.declare.changes import Changes, set_members, write
 from ucs.declare.document import Entry
 
+AFTER = ("close", "snooze", "transfer", "assign")
 KEYS = {"name", "queues", "text", "texts"}
 
 
@@ -30,6 +31,41 @@ def snippet(entry: Entry, changes: Changes) -> None:
         differs += [f"text {tag or ''}".strip() for _ in write(entry, row, {"html": as_html(text)})[:1]]
         differs += set_members(row.queues, queues, "queues")
     changes.note(f"snippet {name}", differs, not there)
+
+
+def macro(entry: Entry, changes: Changes) -> None:
+    """macros: answers and what happens with them."""
+    entry.check_keys({"name", "queues", "text", "note", "tags", *AFTER}, {"name"})
+    row = Macro.objects.filter(name=entry.text("name")).first() or Macro(name=entry.text("name"))
+    created = row.pk is None
+    fields: dict[str, Any] = {"html": as_html(entry.text("text")), "note": entry.text("note")}
+    differs = write(entry, row, fields | _then(entry))
+    tags = {each.name: each for each in Tag.objects.filter(name__in=entry.names("tags"))}
+    for name in entry.names("tags"):
+        if name not in tags:
+            raise entry.wrong(f"there is no tag “{name}”: add it under tags.", "tags")
+    differs += set_members(row.tags, list(tags.values()), "tags")
+    differs += set_members(row.queues, queues_of(entry), "queues")
+    changes.note(f"macro {row.name}", differs, created)
+
+
+def _then(entry: Entry) -> dict[str, Any]:
+    """What happens to the conversation: one thing at most."""
+    named = [key for key in AFTER if key in entry.values]
+    if len(named) > 1:
+        raise entry.wrong(f"give only one of {', '.join(named)}.", named[1])
+    fields: dict[str, Any] = {"then": named[0] if named else "stay"}
+    fields |= {"snooze_hours": entry.number("snooze"), "to_queue": None, "to_agent": None}
+    if entry.values.get("close") is False:
+        raise entry.wrong("write true, or leave it out.", "close")
+    if "transfer" in named:
+        fields["to_queue"] = EmailQueue.objects.filter(name=entry.text("transfer")).first()
+    if "assign" in named:
+        fields["to_agent"] = Agent.objects.filter(user__username=entry.text("assign")).first()
+    for key, name in (("transfer", "to_queue"), ("assign", "to_agent")):
+        if key in named and fields[name] is None:
+            raise entry.wrong(f"there is no “{entry.text(key)}”.", key)
+    return fields
 
 
 def as_html(text: str) -> str:
@@ -73,3 +109,24 @@ def export_snippets() -> list[dict[str, Any]]:
         else:
             entry["text"] = as_text(row.html)
     return list(entries.values())
+
+
+def export_macros() -> list[dict[str, Any]]:
+    """All macros."""
+    rows = Macro.objects.select_related("to_queue", "to_agent__user").prefetch_related("queues", "tags")
+    return [_macro(row) for row in rows]
+
+
+def _macro(row: Macro) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "name": row.name,
+        "queues": [queue.name for queue in row.queues.all()],
+        "text": as_text(row.html),
+        "note": row.note,
+        "tags": [tag.name for tag in row.tags.all()],
+        "close": row.then == Macro.Then.CLOSE,
+        "snooze": row.snooze_hours,
+        "transfer": row.to_queue.name if row.to_queue else "",
+        "assign": row.to_agent.user.get_username() if row.to_agent else "",
+    }
+    return {key: value for key, value in values.items() if value}
