@@ -267,7 +267,7 @@ def name_sender(claim: Claim) -> bool:
     return bool(
         ours.update(
             state=State.RETRY,
-            mail_from=claim.sender.email_address,
+            mail_from=wire_addresses([claim.sender.email_address])[0],
             attempts=F("attempts") - 1,
             not_before=timezone.now(),
             lease_until=None,

@@ -45,6 +45,16 @@ def test_a_server_that_minds_gets_the_senders_address(server: SmtpServer, phase:
     assert sender.state.next_attempt_at is None  # nobody's fault: the sender goes on
 
 
+def test_a_domain_in_other_letters_goes_over_the_wire_in_ascii(server: SmtpServer) -> None:
+    sender = sender_for(server, email_address="support@büro.example")
+    mail = make_outgoing(sender, mail_from="")
+    server.fault("mail", "550 5.7.60 Client does not have permissions to send as this sender")
+    sending.send_due_mail(sender.pk)
+    assert [taken.mail_from for taken in server.wait_for(1)] == ["support@xn--bro-hoa.example"]
+    mail.refresh_from_db()
+    assert mail.state == State.SENT
+
+
 def test_a_recipient_that_is_refused_is_no_matter_of_the_return_path(server: SmtpServer) -> None:
     mail = make_outgoing(sender_for(server), mail_from="")
     server.fault("rcpt", "550 5.1.1 <charlie@customer.example>: Recipient address rejected: User unknown")
