@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from agents.opening import MIDNIGHT, Exceptions, Opening, Spans, parse, parse_day, write_day
+from agents.opening import MIDNIGHT, Exceptions, Opening, Spans, duration, parse, parse_day, write_day
 
 DAYS_SHOWN = 14
 MINUTES_ACROSS = 4  # a unit of the picture: 1,440 minutes are 360 wide
@@ -99,9 +99,3 @@ def _day(opening: Opening, day: date) -> Day:
 def _example(opening: Opening, now: datetime, minutes: int) -> Example:
     due = max(opening.at(opening.tick(now.astimezone(UTC)) + minutes), now).astimezone(opening.zone)
     return Example(duration(minutes), f"{due:%a} {due.day} {due:%b %H:%M}")
-
-
-def duration(minutes: int) -> str:
-    """Such as "4 h", "1 h 30 min", "45 min"."""
-    hours, rest = divmod(minutes, 60)
-    return " ".join([*([f"{hours} h"] if hours else []), *([f"{rest} min"] if rest or not hours else [])])

@@ -120,6 +120,12 @@ def write_day(spans: Spans) -> str:
     return ",".join(f"{_time(start)}-{_time(end)}" for start, end in spans)
 
 
+def duration(minutes: int) -> str:
+    """Such as "4 h", "1 h 30 min", "45 min"."""
+    hours, rest = divmod(minutes, 60)
+    return " ".join([*([f"{hours} h"] if hours else []), *([f"{rest} min"] if rest or not hours else [])])
+
+
 def common(one: Spans, other: Spans) -> Spans:
     """The times that are in both."""
     return tuple(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from agents.opening import duration
 from queues import policy
 from queues.presentation import clock
 from queues.reasons import HEAD, due_in, explain
@@ -99,7 +100,7 @@ def _in_line(values: list[Any], place: int, data: Mapping[str, Any], numbers: Ma
         cells=(
             due_in(head["left"]),
             _fit(head["ratio"], bool(head["own"])),
-            f"{_effective(head):.0f} min",
+            duration(round(_effective(head))),
         ),
         chosen=place == 0,
     )

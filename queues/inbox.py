@@ -291,7 +291,7 @@ def _offered(user: Person, agent: Agent, listing: Listing) -> Page:
     known = loaded(rows).in_bulk(list(shown))
     last = found[listing.limit - 1] if len(found) > listing.limit else None
     after = ordering.Mark(mark.at, last.effective, last.due_tick, last.conversation_id) if last else ""
-    why = {pk: place.sentence for pk, place in shown.items()}
+    why = {pk: place.sentence for pk, place in shown.items() if place.sentence}
     return Page([known[pk] for pk in shown if pk in known], str(after), why=why)
 
 

@@ -157,16 +157,14 @@ class Place:
 
     @property
     def sentence(self) -> str:
-        """Why it stands here, in few words."""
+        """Why it stands here, in few words; "" where there is nothing to it."""
         if self.is_kept:
             return "Kept for you."
         if self.lacks:
             return f"You may help: you lack {', '.join(self.lacks)}."
         if self.is_own:
             return "You answered it last."
-        if self.ratio <= 1:
-            return "You fit it best."
-        return "You fit it well." if self.ratio <= policy.NEARLY_BEST else "Others fit it better."
+        return "You fit it best." if self.ratio <= 1 else ""
 
 
 def page(agent: Agent, mark: Mark, limit: int) -> list[Place]:

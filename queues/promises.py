@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import Q
 
 from agents.models import Agent, Calendar
-from agents.opening import validate
+from agents.opening import duration, validate
 
 USUAL_PERCENT = {"urgent": 25, "high": 50, "low": 200}
 """Of a target, by priority; a normal one has all of it."""
@@ -143,8 +143,10 @@ class EscalationStep(models.Model):
     def __str__(self) -> str:
         times = {
             self.When.USED: f"when {self.amount} % of the target are used",
-            self.When.BEFORE: f"{self.amount} min before it is due",
-            self.When.AFTER: f"{self.amount} min after it was due" if self.amount else "when it is late",
+            self.When.BEFORE: f"{duration(self.amount)} before it is due",
+            self.When.AFTER: f"{duration(self.amount)} after it was due"
+            if self.amount
+            else "when it is late",
         }
         return f"{times[self.When(self.when)]}: {self.doing}"
 

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from agents.opening import duration
 from queues import policy
 from queues.policy import Free, Head, Knobs
 
@@ -188,15 +189,15 @@ def explain(data: dict[str, Any], *, to_agent: bool = False) -> str:
 
 
 def due_in(left: float) -> str:
-    """Such as "due in 90 min", in minutes of the queue's hours."""
-    return f"due in {left:.0f} min" if left >= 0 else f"{-left:.0f} min late"
+    """Such as "due in 1 h 30 min", in minutes of the queue's hours."""
+    return f"due in {duration(round(left))}" if left >= 0 else f"{duration(round(-left))} late"
 
 
 def _fit(data: dict[str, Any], to_agent: bool) -> str:
     who, has = ("You", "have") if to_agent else (str(data["name"]), "has")
     if "lacks" in data:
         why = (
-            f"It had waited {data['eased']} min, so less is demanded"
+            f"It had waited {duration(data['eased'])}, so less is demanded"
             if data["eased"]
             else "Nobody able is on duty, or comes on duty in time"
         )

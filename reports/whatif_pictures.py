@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from agents.opening import duration
 from reports.models import WhatIf
 
 LABELS = {
@@ -160,7 +161,7 @@ def _story(sample: dict[str, Any], keys: Mapping[int, int], start: datetime | No
 
 def _fate(fate: dict[str, Any]) -> str:
     late = "" if fate["in_time"] else ", late"
-    return f"{fate['agent']}, after {fate['waited']:.0f} min{late}"
+    return f"{fate['agent']}, after {duration(round(fate['waited']))}{late}"
 
 
 def _really(really: dict[str, Any] | None, now: dict[str, Any]) -> str:

@@ -214,7 +214,8 @@ def listed(request: DeskRequest, listing: Listing, where: Place) -> dict[str, An
     except TooBroad as error:
         return {"rows": [], "query": where.query, "empty": _too_broad(str(error))}
     now = timezone.now()
-    reasons = _reasons(page.rows) if where.view in (View.UNASSIGNED, View.QUEUE) else page.why
+    needs_somebody = where.view in (View.UNASSIGNED, View.QUEUE)
+    reasons = _reasons(page.rows) if needs_somebody else page.why
     columns = Columns(
         queue=where.queue is None,
         state=where.view in (View.QUEUE, View.ALL) or bool(where.text),
@@ -225,6 +226,7 @@ def listed(request: DeskRequest, listing: Listing, where: Place) -> dict[str, An
         shown = _as_found(page, shown)
     return {
         "rows": shown,
+        "needs_somebody": needs_somebody,
         "held_here": where.view == View.HELD and bool(shown) and not where.text and not listing.after,
         "may_close_held": is_supervisor(request.user),
         "next": page.next,

@@ -32,10 +32,11 @@ def test_the_worked_example() -> None:
     data = reason(first, second, rank=Rank(people=6, free=1), fit_better=11).data()
     assert data["effective"] == 63.9  # 90 × 0.71; the table in docs/routing.md has √½
     assert explain(data) == (
-        "Alice got it: due in 90 min. Alice is the best for billing in Polish (5 of 5). 6 people can do it, "
-        "1 was free. Next in line was “general in English”, due in 70 min: 11 others fit it better."
+        "Alice got it: due in 1 h 30 min. Alice is the best for billing in Polish (5 of 5). "
+        "6 people can do it, 1 was free. Next in line was “general in English”, "
+        "due in 1 h 10 min: 11 others fit it better."
     )
-    assert explain(data, to_agent=True).startswith("You got it: due in 90 min. You are the best for")
+    assert explain(data, to_agent=True).startswith("You got it: due in 1 h 30 min. You are the best for")
 
 
 @pytest.mark.parametrize(

@@ -108,8 +108,7 @@ class TestPush:
         assert (event.kind, event.user) == ("offered", None)
         assert event.sentence == routing.explain(event.data)
         assert event.sentence == (
-            "Dora got it: due in 240 min. Dora is the best for Support (5 of 5). "
-            "2 people can do it, 2 were free."
+            "Dora got it: due in 4 h. Dora is the best for Support (5 of 5). 2 people can do it, 2 were free."
         )
         assert routing.replay(event.data) == (row.pk, dora.pk)
         dora.refresh_from_db()
@@ -199,7 +198,7 @@ class TestPush:
         assert routing.dispatch(slow.pk) == 1
         first.refresh_from_db()
         assert first.agent == alice
-        assert routing.explain(first.events.latest("pk").data).endswith(f"“{slow.name}”, due in 500 min.")
+        assert routing.explain(first.events.latest("pk").data).endswith(f"“{slow.name}”, due in 8 h 20 min.")
 
     def test_weights_fill_the_capacity(self) -> None:
         alice = make_agent("alice", capacity=3)
@@ -229,7 +228,7 @@ class TestTimeLeft:
         got = routing.next_for(alice, [billing.pk, general.pk])
         assert got == mine
         event = mine.events.latest("pk")
-        assert "Next in line was “general”, due in 80 min: 1 other fits it better." in event.sentence
+        assert "Next in line was “general”, due in 1 h 20 min: 1 other fits it better." in event.sentence
         assert event.data["effective"] == pytest.approx(100, abs=1)
 
     def test_what_cannot_be_saved_waits(self) -> None:
