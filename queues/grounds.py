@@ -84,7 +84,7 @@ def _facts(data: Mapping[str, Any]) -> Iterable[Fact]:
 
 
 def _fit(ratio: float, is_own: bool) -> str:
-    told = "the best" if ratio <= 1 else f"{ratio - 1:.0%} slower than the best"
+    told = "the best" if ratio <= 1 else f"{(ratio - 1) * 100:.0f} % slower than the best"
     return f"{told}, answered it last" if is_own else told
 
 

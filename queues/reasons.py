@@ -188,6 +188,11 @@ def explain(data: dict[str, Any], *, to_agent: bool = False) -> str:
     return " ".join(part for part in parts if part)
 
 
+def in_short(data: dict[str, Any]) -> str:
+    """How well the reader, who got it, fits; "" for a decision of another rule, or of a person."""
+    return _fit(data, to_agent=True) if data.get("rule") == policy.VERSION else ""
+
+
 def due_in(left: float) -> str:
     """Such as "due in 1 h 30 min", in minutes of the queue's hours."""
     return f"due in {duration(round(left))}" if left >= 0 else f"{duration(round(-left))} late"
@@ -212,7 +217,7 @@ def _fit(data: dict[str, Any], to_agent: bool) -> str:
     )
     if best:
         return f"{who} {'are' if to_agent else 'is'} {best} {fit}."
-    return f"{who} {has} what it takes {fit}; the best would be {data['ratio'] - 1:.0%} quicker."
+    return f"{who} {has} what it takes {fit}; the best would be {(data['ratio'] - 1) * 100:.0f} % quicker."
 
 
 def _team(data: dict[str, Any]) -> str:

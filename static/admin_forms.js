@@ -78,7 +78,26 @@
     if (found?.id === "connection-steps") (found.querySelector(".ucs-next") || found).scrollIntoView({ block: "nearest" });
   });
 
+  // Select2 names its boxes by what is chosen in them only; the label of the field belongs to it.
+  function nameBoxes() {
+    for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
+      const box = select.nextElementSibling?.querySelector("[role=combobox]"), label = select.labels[0];
+      if (!box || !label || box.dataset.named) continue;
+      label.id ||= `${select.id}_label`;
+      box.dataset.named = "yes";
+      const chosen = box.querySelector("[id]")?.id ?? "";
+      box.setAttribute("aria-labelledby", `${label.id} ${chosen}`.trim());
+      box.querySelectorAll("[role=textbox], [role=searchbox]").forEach((each) => each.setAttribute("aria-label", label.textContent.trim()));
+    }
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
+    document.getElementById("main")?.setAttribute("role", "main"); // where readers of screens jump to
+    nameBoxes();
+    const isBox = (node) => node.classList?.contains("select2-container");
+    new MutationObserver((changes) => {
+      if (changes.some((each) => [...each.addedNodes].some(isBox))) nameBoxes();
+    }).observe(document.body, { childList: true, subtree: true });
     goTo(location.hash);
     const type = document.getElementById("id_type");
     if (type && document.querySelector("[data-kind]")) follow(type);

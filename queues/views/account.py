@@ -14,6 +14,7 @@ from queues import actions, live
 from queues.history import Kind
 from queues.models import Conversation, Event
 from queues.presentation import NO_SUBJECT, contact_name, due, span
+from queues.reasons import in_short
 from queues.today import figures, morning, total
 from queues.views.gate import DeskRequest, signed_in, with_event
 
@@ -81,7 +82,7 @@ def offered(request: DeskRequest) -> HttpResponse:
     rows = rows.select_related("queue", "contact").prefetch_related("contact__addresses")
     found = list(rows.order_by("accept_by")[:MOST_OFFERS]) if agent else []
     given = Event.objects.filter(conversation__in=found, kind=Kind.OFFERED).order_by("pk")
-    reasons_ = {event.conversation_id: event.sentence for event in given}
+    reasons_ = {event.conversation_id: in_short(event.data) for event in given}
     offers = [
         {
             "pk": row.pk,

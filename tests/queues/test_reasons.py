@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queues.policy import Free, Head, Knobs, choose, choose_agent, ratio
-from queues.reasons import FREE_KEPT, Line, Rank, Reason, explain, replay
+from queues.reasons import FREE_KEPT, Line, Rank, Reason, explain, in_short, replay
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -37,6 +37,8 @@ def test_the_worked_example() -> None:
         "due in 1 h 10 min: 11 others fit it better."
     )
     assert explain(data, to_agent=True).startswith("You got it: due in 1 h 30 min. You are the best for")
+    assert in_short(data) == "You are the best for billing in Polish (5 of 5)."
+    assert in_short({}) == ""
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,7 @@ def test_the_worked_example() -> None:
         ({"is_eased": True, "lacks": ("cs ≥ 3",)}, "or comes on duty in time; Alice lacks cs ≥ 3."),
         ({"is_eased": True, "after": 30, "lacks": ("cs ≥ 3",)}, "It had waited 30 min, so less is demanded"),
         ({"fit": 1.08, "level": 4}, "Alice is among the best for kind 1 (4 of 5)."),
-        ({"fit": 1.24, "level": 3}, "has what it takes for kind 1 (3 of 5); the best would be 24% quicker."),
+        ({"fit": 1.24, "level": 3}, "has what it takes for kind 1 (3 of 5); the best would be 24 % quicker."),
     ],
 )
 def test_why_this_agent(given: dict[str, object], words: str) -> None:

@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from agents.models import Agent, AwayReason, Language
 from queues import actions, kinds, live
 from queues.models import Conversation, EmailQueue
+from tests.accessible import violations
 from tests.desk.conftest import SignIn
 from tests.make import make_agent, make_conversation, make_queue, make_supervisor
 from tests.product import eventually
@@ -30,12 +30,6 @@ def orders() -> EmailQueue:
     for name in ("Lunch", "Meeting"):
         AwayReason.objects.get_or_create(name=name)
     return queue
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds, in words."""
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found]
 
 
 def press(page: Page, *keys: str) -> None:

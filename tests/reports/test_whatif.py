@@ -18,6 +18,7 @@ from reports.models import LIMIT, WhatIf
 from reports.whatif import Question, ask, ask_again, cancel, play, visible
 from simulation import example
 from simulation.changes import Change
+from tests.accessible import violations
 from tests.desk.conftest import SignIn
 from tests.make import make_administrator, make_agent, make_queue, make_supervisor
 from tests.reports.past import remember
@@ -219,12 +220,14 @@ def test_by_keyboard_alone(sign_in: SignIn) -> None:
     page.keyboard.press("g")
     page.keyboard.press("w")
     expect(page).to_have_url(re.compile("/board/what-if/$"))
+    assert violations(page) == []
     page.get_by_role("button", name="Play the example").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_text("Waits for a worker.")).to_be_visible()
     assert play(WhatIf.objects.get().pk)
     expect(page.get_by_role("heading", name="Who would have got what")).to_be_visible()
     expect(page.get_by_role("row", name="Round robin")).to_contain_text("·")
+    assert violations(page) == []
     page.get_by_role("link", name="Ask something else").focus()
     page.keyboard.press("Enter")
     page.get_by_label("Without").focus()
