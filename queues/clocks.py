@@ -26,6 +26,8 @@ def start_clock(conversation: Conversation, start: datetime, minutes: int) -> No
     :param minutes: the target for normal priority, in minutes of opening hours.
     """
     if conversation.due_at is not None:
+        if conversation.target is None:  # it runs since before targets were written down
+            conversation.target = ladder.target_of(conversation)
         return
     conversation.target = minutes * conversation.queue.percent(conversation.priority) // 100
     conversation.waiting_since = start
@@ -56,7 +58,10 @@ def take_over_due(conversation: Conversation, due_at: datetime, since: datetime)
 
 
 def change_queue(conversation: Conversation) -> None:
-    """It is in another queue: arrival and due time stay, only counted in that queue's hours."""
+    """It is in another queue: arrival and due time stay, only counted in that queue's hours.
+
+    Steps that were done are done, also if it comes back: two queues may move to each other.
+    """
     opening = hours.of(conversation.queue)
     if conversation.due_at is not None:
         tick = opening.tick(conversation.due_at)
@@ -65,7 +70,6 @@ def change_queue(conversation: Conversation) -> None:
             if same != (conversation.due_at, tick):  # what these hours would not give, they can't count anew
                 conversation.is_due_kept = True
         conversation.due_tick = tick
-    conversation.escalated = [each for each in conversation.escalated if isinstance(each, str)]
     plan(conversation)
 
 

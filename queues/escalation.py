@@ -42,7 +42,10 @@ def _walk(pk: int, now: datetime) -> bool:
     for each in [each for each in ladder.ahead(row) if each.at <= now]:
         if row.due_at is None and row.resolve_at is None:
             break
+        here = row.queue_id
         _happen(row, each, now)
+        if row.queue_id != here:  # what lies ahead are the steps of that queue now
+            break
     clocks.plan(row)
     row.save(update_fields=ESCALATED)
     live.changed(row.pk, row.queue_id, row.agent_id)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import connection, transaction
-from django.db.models import Exists
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import get_language_info
 
 from mailstore.batch import note, noted
@@ -23,6 +23,7 @@ from queues.abilities import Demand, Team
 from queues.models import AgentKind, Conversation, ConversationSkill, EmailQueue, Kind
 
 State = Conversation.State
+Demanded = tuple[tuple[str, int], ...]
 LOCK = 0x6B696E64  # "kind"
 BATCH = 2000
 
@@ -90,12 +91,17 @@ def rebuild(queue_ids: Iterable[int] | None = None, agent_ids: Iterable[int] = (
 
 
 def refresh(queue_ids: Iterable[int] | None = None) -> list[int]:
-    """Do the same for those of the queues where something has changed, and fill in; return which."""
+    """Do the same for those of the queues where something has changed, and fill in; return which.
+
+    :param queue_ids: None for all queues, as the sweep asks; then what slipped through is mended, too.
+    """
     marks = [mark for mark in _marks(queue_ids) if mark.is_stale]
     if marks:
         with _alone():
             marks = [mark for mark in _marks([mark.queue_id for mark in marks]) if mark.is_stale]
             _rebuild(marks)
+    if queue_ids is None:
+        _mend()
     fill(queue_ids)
     return [mark.queue_id for mark in marks]
 
@@ -176,14 +182,53 @@ def _rebuild(marks: Sequence[_Mark]) -> None:
             continue
         if mark.demands_changed:
             _demand_anew(team)
-        rows = [kind for kind in Kind.objects.filter(queue=team.queue_id) if _is_needed(kind)]
-        staffing.write(team, rows)
+        staffing.write(team, _needed(team))
         EmailQueue.objects.filter(pk=team.queue_id).update(kinds_mark=mark.text)
     staffing.weigh()
 
 
-def _is_needed(kind: Kind) -> bool:
-    return kind.is_usual or Conversation.objects.filter(kind=kind, state=State.WAITING).exists()
+def _needed(team: Team) -> list[Kind]:
+    """The kinds to keep up to date; the others rest, and who can do them is looked at when one comes."""
+    rows = Kind.objects.filter(queue=team.queue_id)
+    found = list(rows.filter(Q(is_usual=True) | _has_waiting()))
+    _lay_down(rows.filter(is_live=True).exclude(pk__in=[kind.pk for kind in found]))
+    return found
+
+
+def _has_waiting() -> Q:
+    rows = Conversation.objects.filter(kind=OuterRef("pk"), state=State.WAITING)
+    return Q(Exists(rows.filter(reserved_for=None))) | Q(Exists(rows.exclude(reserved_for=None)))
+
+
+def _lay_down(rows: QuerySet[Kind]) -> None:
+    pks = list(rows.values_list("pk", flat=True))
+    if pks:
+        Kind.objects.filter(pk__in=pks).update(is_usual=False, is_live=False)
+        AgentKind.objects.filter(kind__in=pks).delete()
+
+
+def _mend() -> None:
+    """What waits of a kind that rests gets another one, as does what demands a skill by an old name.
+
+    Who began before a change may write the kind from before it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(RENAMED)
+        renamed = [pk for (pk,) in cursor.fetchall()]
+    if renamed:
+        with _alone():
+            _lay_down(Kind.objects.filter(pk__in=renamed))
+    resting = Kind.objects.filter(_has_waiting(), is_live=False)
+    queue_ids = set(resting.values_list("queue", flat=True))
+    if queue_ids:
+        unfit(queue_ids)
+
+
+RENAMED = """
+SELECT k.id FROM queues_kind k WHERE k.is_live AND EXISTS (
+    SELECT FROM jsonb_array_elements(k.demands) d
+    WHERE NOT EXISTS (SELECT FROM agents_skill s WHERE s.name = d ->> 0))
+"""
 
 
 def _demand_anew(team: Team) -> None:
@@ -194,14 +239,10 @@ def _demand_anew(team: Team) -> None:
 
 
 def _fill(found: Sequence[tuple[int, int, str]]) -> int:
-    own: dict[int, list[tuple[str, int]]] = defaultdict(list)
-    ids = [pk for pk, _, _ in found]
-    extra = ConversationSkill.objects.filter(conversation__in=ids).order_by("skill__name")
-    for pk, name, level in extra.values_list("conversation", "skill__name", "level"):
-        own[pk].append((name, level))
-    alike: dict[tuple[int, str, tuple[tuple[str, int], ...]], list[int]] = defaultdict(list)
+    own = _own(pk for pk, _, _ in found)
+    alike: dict[tuple[int, str, Demanded], list[int]] = defaultdict(list)
     for pk, queue_id, language in found:
-        alike[queue_id, language, tuple(own.get(pk, ()))].append(pk)
+        alike[queue_id, language, own.get(pk, ())].append(pk)
     with _alone():
         teams = abilities.teams({queue_id for queue_id, _, _ in alike})
         made = {key: _kind(teams[key[0]], key[1], key[2]) for key in alike if key[0] in teams}
@@ -213,13 +254,24 @@ def _fill(found: Sequence[tuple[int, int, str]]) -> int:
     return sum(_put(alike[key], key, kind) for key, kind in made.items())
 
 
-def _put(ids: list[int], key: tuple[int, str, object], kind: Kind) -> int:
+def _own(ids: Iterable[int]) -> dict[int, Demanded]:
+    """What each of these conversations demands beyond its queue."""
+    found: dict[int, Demanded] = defaultdict(tuple)
+    rows = ConversationSkill.objects.filter(conversation__in=list(ids)).order_by("skill__name")
+    for pk, name, level in rows.values_list("conversation", "skill__name", "level"):
+        found[pk] = (*found[pk], (name, level))
+    return found
+
+
+def _put(ids: list[int], key: tuple[int, str, Demanded], kind: Kind) -> int:
     """Write the kind, unless the conversation has changed meanwhile or somebody holds it."""
     rows = Conversation.objects.filter(
         pk__in=ids, queue=key[0], language=key[1], state=State.WAITING, kind=None
     )
     with transaction.atomic():
         free = list(rows.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True))
+        now = _own(free)  # another may be demanded since
+        free = [pk for pk in free if now.get(pk, ()) == key[2]]
         _set_targets(free)
         return Conversation.objects.filter(pk__in=free).update(kind=kind)
 

@@ -138,13 +138,16 @@ class Waiting(NamedTuple):
     kept: bool
 
 
-def heads(agent_id: int, where: Mapping[int, Place], now: datetime, depth: int = 1) -> list[Line]:
+def heads(
+    agent_id: int, where: Mapping[int, Place], now: datetime, depth: int = 1, *, is_push: bool = False
+) -> list[Line]:
     """What the agent may get now, in the order of the rule.
 
     :param depth: how many of each line and half, late or not.
+    :param is_push: without what the agent was given and didn't open; who asks gets that as well.
     """
     found: dict[int, Waiting] = {}
-    for row in _read(FOR_AGENT, where, depth, agent_id):
+    for row in _read(FOR_AGENT, where, depth, agent_id, without_missed=is_push):
         if row.conversation not in found or row.kept:
             found[row.conversation] = row
     lines = {row.conversation: line_of(row, where[row.queue], agent_id) for row in _admitted(found, now)}
@@ -181,10 +184,17 @@ def waiting(conversation: Conversation, place: Place) -> Waiting | None:
     )
 
 
-def _read(statement: str, where: Mapping[int, Place], depth: int, agent_id: int = 0) -> list[Waiting]:
+def _read(
+    statement: str,
+    where: Mapping[int, Place],
+    depth: int,
+    agent_id: int = 0,
+    *,
+    without_missed: bool = False,
+) -> list[Waiting]:
     values: dict[str, Any] = {
         "agent": agent_id,
-        "missed": str(agent_id),
+        "missed": str(agent_id if without_missed else 0),
         "queues": list(where),
         "ticks": [place.tick for place in where.values()],
         "savable": policy.SAVABLE,

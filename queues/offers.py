@@ -6,6 +6,8 @@
 Who missed it isn't offered it again before everybody else on duty was; then the round begins anew.
 """
 
+from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -69,6 +71,25 @@ def _round(row: Conversation, missed: list[int]) -> list[int]:
     able = AgentKind.objects.filter(kind=row.kind, eased=False).exclude(agent__in=missed)
     others = able.filter(agent__presence=Agent.Presence.AVAILABLE)
     return missed if others.exists() else []
+
+
+def begin_anew(missed: Mapping[int, tuple[int, set[int]]]) -> int:
+    """Let everybody have again what nobody else on duty can be given, as they have gone since.
+
+    :param missed: the kind, and by whom it was missed, by conversation.
+    :returns: how many conversations it was.
+    """
+    kinds = {kind for kind, _ in missed.values()}
+    there: dict[int, set[int]] = defaultdict(set)
+    able = AgentKind.objects.filter(kind__in=kinds, eased=False, agent__presence=Agent.Presence.AVAILABLE)
+    for kind_id, agent_id in able.values_list("kind", "agent"):
+        there[kind_id].add(agent_id)
+    done = 0
+    for pk, (kind_id, by) in missed.items():
+        if there[kind_id] and not there[kind_id] - by:
+            rows = Conversation.objects.filter(pk=pk, state=State.WAITING).exclude(missed_by=[])
+            done += rows.update(missed_by=[])
+    return done
 
 
 def _miss(agent: Agent, now: datetime) -> bool:

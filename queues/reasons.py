@@ -12,7 +12,7 @@
                                     fit better were full or away
     free                            of a mail that has come: [agent, ratio, idle since], the chosen one first
     reserved, eased, lacks          that it was kept for this agent; after how many minutes the wait rule let
-                                    them (0: uncovered), and what they lack
+                                    them (0: uncovered), and what they lack, also of what was kept for them
 
 Pure. Nothing here reads a row, so what is told today is what was true then.
 """
@@ -116,6 +116,8 @@ class Reason:
             found["reserved"] = True
         if self.line.is_eased:
             found |= {"eased": self.line.after, "lacks": list(self.line.lacks)}
+        elif self.line.lacks:
+            found["lacks"] = list(self.line.lacks)
         return found
 
 
@@ -200,6 +202,9 @@ def due_in(left: float) -> str:
 
 def _fit(data: dict[str, Any], to_agent: bool) -> str:
     who, has = ("You", "have") if to_agent else (str(data["name"]), "has")
+    if data.get("reserved") and "lacks" in data:
+        whom, lack = ("you", "you lack") if to_agent else (who, f"{who} lacks")
+        return f"It was kept for {whom}, who answered last; {lack} {', '.join(data['lacks'])}."
     if "lacks" in data:
         why = (
             f"It had waited {duration(data['eased'])}, so less is demanded"

@@ -10,8 +10,8 @@ holds the capacity. All dispatchers are equal, and everything is one transaction
 behind. The clock is the database's.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from agents.models import Agent
-from queues import kinds, lines, standing, states
+from queues import abilities, kinds, lines, offers, standing, states
 from queues.abilities import fits, open_units
 from queues.history import Kind, note_event
 from queues.lines import Place
@@ -122,11 +122,23 @@ def dispatch(queue_id: int) -> int:
     while queue is not None:
         arrival = standing.first_to_give(queue, clock(), busy)
         if arrival is None:
-            break
+            if offers.begin_anew(standing.missed(queue, clock())):
+                continue
+            return given + _behind_missed(queue, busy)
         agent_id = arrival.free[0].agent_id
         if offer(agent_id, arrival) is None:
             busy.add(agent_id)
         else:
+            given += 1
+    return given
+
+
+def _behind_missed(queue: EmailQueue, busy: Collection[int]) -> int:
+    """Serve those who missed what is first in line, and may get what lies behind it."""
+    missed = {agent_id for _, by in standing.missed(queue, clock()).values() for agent_id in by}
+    given = 0
+    for agent_id in sorted(missed - set(busy)):
+        while offer(agent_id) is not None:
             given += 1
     return given
 
@@ -148,9 +160,10 @@ def _serve(wish: Wish) -> Conversation | None:
         raise AtCapacity(agent, taken)
     where = {pk: place for pk, place in where.items() if fits(agent.capacity, taken, place.weight)}
     for attempt in range(ROUNDS if where else 0):  # all heads can be in the hands of others for a moment
-        found = lines.heads(agent.pk, where, now, DEPTH if attempt else 1)
+        is_push = wish.kind == Kind.OFFERED
+        found = lines.heads(agent.pk, where, now, DEPTH if attempt else 1, is_push=is_push)
         for at, line in enumerate(found):
-            conversation = _claim(line, agent)
+            conversation = _claim(line, agent, is_push=is_push)
             if conversation is not None:
                 _give(wish, conversation, found[at:], where, now)
                 return conversation
@@ -159,19 +172,19 @@ def _serve(wish: Wish) -> Conversation | None:
     return None
 
 
-def _claim(line: Line, agent: Agent) -> Conversation | None:
+def _claim(line: Line, agent: Agent, *, is_push: bool) -> Conversation | None:
     row = states.lock_free(line.head.conversation_id)
     if row is None or row.state != State.WAITING or (row.kind_id or 0) != line.kind_id:
         return None
     if row.queue_id != line.queue_id or row.reserved_for_id not in (None, agent.pk):
         return None
-    return None if agent.pk in row.missed_by else row
+    return None if is_push and agent.pk in row.missed_by else row
 
 
 def _give(
     wish: Wish, conversation: Conversation, found: Sequence[Line], where: dict[int, Place], now: datetime
 ) -> None:
-    line, others = found[0], found[1:]
+    line, others = _as_it_is(found[0], wish.agent, conversation), found[1:]
     is_arrival = wish.arrival is not None and wish.arrival.conversation_id == conversation.pk
     reason = Reason(
         agent_id=wish.agent.pk,
@@ -189,3 +202,14 @@ def _give(
     states.hand_to(conversation, wish.agent, now, within)
     data = reason.data()
     note_event(conversation, wish.kind, explain(data), wish.user, data)
+
+
+def _as_it_is(line: Line, agent: Agent, conversation: Conversation) -> Line:
+    """What is kept for an agent needs nobody able: then the reason says what they lack."""
+    if not line.is_reserved:
+        return line
+    team = abilities.teams([line.queue_id])[line.queue_id]
+    own = conversation.skill_demands.values_list("skill__name", "level")
+    member = team.member(agent.pk)
+    missing = abilities.lacks(member, team.demand(conversation.language, own)) if member else ()
+    return replace(line, lacks=missing) if missing else line

@@ -209,7 +209,7 @@ def _hand_over_turn(target: Conversation, due_at: datetime, now: datetime) -> No
     """Who waited for an answer there waits here now."""
     _set_clock(target, due_at, now)
     if target.state in AT_WORK:
-        states.save(target, ["waiting_since", "due_at", "due_tick"])
+        states.save(target, CLOCK)
     else:
         states.come_back(target, now)
         if target.state == State.WAITING:

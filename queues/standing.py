@@ -26,8 +26,10 @@ SELECT count(*), count(*) FILTER (WHERE free), count(*) FILTER (WHERE better AND
        count(*) FILTER (WHERE better AND presence = 'away'), count(*) FILTER (WHERE better AND free)
 FROM (
     SELECT a.presence, s.ratio < %(ratio)s AS better, a.presence = 'available' AS there,
-           a.presence = 'available' AND (taken = 0 OR taken < a.capacity) AND a.capacity > 0 AS free
+           a.presence = 'available' AND (taken = 0 OR taken + own.weight <= a.capacity) AND a.capacity > 0
+               AS free
     FROM queues_agentkind s JOIN agents_agent a ON a.id = s.agent_id
+    JOIN queues_kind k ON k.id = s.kind_id JOIN queues_emailqueue own ON own.id = k.queue_id
     CROSS JOIN LATERAL (SELECT CASE WHEN a.presence = 'available' THEN {TAKEN} END AS taken) t
     WHERE s.kind_id = %(kind)s AND NOT s.eased
 ) able"""  # noqa: S608 - of constants
@@ -80,6 +82,13 @@ def first_to_give(queue: EmailQueue, now: datetime, without: Collection[int] = (
         if free:
             return Arrival(row.conversation, policy.choose_agent(free))
     return None
+
+
+def missed(queue: EmailQueue, now: datetime) -> dict[int, tuple[int, set[int]]]:
+    """What is first in a queue and was missed: its kind, and by whom, by conversation."""
+    rows = lines.pressing(lines.places([queue], now), DEPTH)
+    found = {row.conversation: (row.kind or 0, set(json.loads(row.missed_by))) for row in rows}
+    return {pk: (kind, by) for pk, (kind, by) in found.items() if by}
 
 
 def free_for(conversation: Conversation, now: datetime) -> list[Free]:

@@ -3,14 +3,15 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import BooleanField, F, OuterRef, Q, Subquery
+from django.db.models import BooleanField, Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from agents.models import Agent
 from agents.presence import HEARTBEAT_LOST
 from queues import states
 from queues.history import ASSIGNMENTS, MOVED_FROM, Kind, note_event
-from queues.models import Conversation, Event
+from queues.models import Conversation, EmailQueue, Event
 
 State = Conversation.State
 BATCH = 200
@@ -55,12 +56,16 @@ def _gone(now: datetime) -> Q:
     return Q(agent__presence=Agent.Presence.OFFLINE) & (went | silent)
 
 
-def _given() -> Subquery:
-    """Whether it was routing that gave it, asked or not."""
+def _given() -> Coalesce:
+    """Whether it was routing that gave it, asked or not, or it came back to who had it by itself.
+
+    What somebody chose once is chosen until it has come back: that is later than the choice.
+    """
     last = Event.objects.filter(conversation=OuterRef("pk"), kind__in=ASSIGNMENTS).order_by("-pk")
     last = last.exclude(data__has_key=MOVED_FROM)
-    by_rule = last.annotate(by_rule=Q(data__has_key="rule")).values("by_rule")
-    return Subquery(by_rule[:1], output_field=BooleanField())
+    came_back = Q(at__lt=OuterRef("assigned_at"))
+    by_rule = last.annotate(by_rule=Q(data__has_key="rule") | came_back).values("by_rule")
+    return Coalesce(Subquery(by_rule[:1], output_field=BooleanField()), Value(True))
 
 
 @transaction.atomic
@@ -85,20 +90,28 @@ def _return(pk: int) -> bool:
 
 def release_kept(agent_id: int | None = None) -> int:
     """Let everybody have what was kept for an agent long enough, or whose agent has gone; return how many."""
-    kept = Conversation.objects.filter(reserved_for__isnull=False)
-    gone = Q(reserved_for__presence=Agent.Presence.OFFLINE) | Q(reserved_for__user__is_active=False)
-    rows = kept.filter(reserved_until__lte=timezone.now()) | kept.filter(gone)
+    rows = Conversation.objects.filter(_kept_in_vain(timezone.now()), reserved_for__isnull=False)
     if agent_id is not None:
         rows = rows.filter(reserved_for=agent_id)
     return sum(_release(pk) for pk in rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
 
 
+def _kept_in_vain(now: datetime) -> Q:
+    """Long enough, or for who is offline, may not sign in, or works elsewhere now."""
+    gone = Q(reserved_for__presence=Agent.Presence.OFFLINE) | Q(reserved_for__user__is_active=False)
+    members = EmailQueue.members.through.objects.filter(
+        emailqueue=OuterRef("queue"), agent=OuterRef("reserved_for")
+    )
+    everywhere = Q(reserved_for__role=Agent.Role.ADMINISTRATOR) | Q(reserved_for__user__is_superuser=True)
+    return Q(reserved_until__lte=now) | gone | (~everywhere & Q(~Exists(members)))
+
+
 @transaction.atomic
 def _release(pk: int) -> bool:
     row = states.lock_free(pk)
-    if row is None or row.state != State.WAITING or row.reserved_for is None or row.reserved_until is None:
+    if row is None or row.state != State.WAITING:
         return False
-    if row.reserved_until > timezone.now() and row.reserved_for.presence != Agent.Presence.OFFLINE:
+    if not Conversation.objects.filter(_kept_in_vain(timezone.now()), pk=pk).exists():
         return False
     row.reserved_for = row.reserved_until = None
     states.save(row, ["reserved_for", "reserved_until"])

@@ -77,7 +77,7 @@ def assign(request: DeskRequest, pk: int) -> HttpResponse:
 
 def _choices(row: Conversation) -> list[dict[str, Any]]:
     team = teams([row.queue_id])[row.queue_id]
-    demand = team.demand(row.language)
+    demand = team.demand(row.language, actions.demanded(row).items())
     counts = open_counts([member.agent_id for member in team.members])
     found = [
         {
