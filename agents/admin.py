@@ -91,6 +91,11 @@ class AgentAdmin(ProductAdmin):
         may = bool(super().has_change_permission(request, obj))
         return may and (is_administrator(request) or obj is None or not enters_administration(obj.user))
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Who has conversations in hand stays: these are named, not that nobody may delete them."""
+        gone, count, lacking, protected = super().get_deleted_objects(objs, request)
+        return gone, count, set() if protected else lacking, protected
+
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         return type("AgentForm", (form,), {"by_administrator": is_administrator(request)})

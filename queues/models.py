@@ -11,12 +11,15 @@ Conversations are written by `queues/intake.py` (mail from outside) and `queues/
     merged into another ──▶ closed for good, `merged_into` says where everything is
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.core.validators import MaxValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import ProtectedError, Q
+from django.db.models.deletion import Collector
 from django.utils import timezone
 
 from agents.models import LEVEL, Agent, Language, Skill
@@ -168,6 +171,25 @@ class AcknowledgementText(models.Model):
         return f"acknowledgement in {self.language_id}"
 
 
+def protect_open(collector: Collector, field: Any, rows: Any, using: str) -> None:
+    """What happens to the conversations of an agent who is deleted: nobody's, but not those in hand.
+
+    Raises:
+        ProtectedError: some are in the agent's hands.
+    """
+    in_hand = list(rows.filter(state="assigned")[:20])
+    if in_hand:
+        numbers = ", ".join(f"#{row.number}" for row in in_hand)
+        raise ProtectedError(
+            f"{numbers} are in hand: give them to somebody else, or switch the agent off instead.",
+            set(in_hand),
+        )
+    models.SET_NULL(collector, field, rows, using)
+
+
+protect_open.lazy_sub_objs = True  # type: ignore[attr-defined]  # a query, not all of the rows
+
+
 class Conversation(Clock, RoutedConversation):
     """Everything that one contact and we say about one matter."""
 
@@ -197,7 +219,7 @@ class Conversation(Clock, RoutedConversation):
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
     agent = models.ForeignKey(
-        Agent, null=True, blank=True, on_delete=models.SET_NULL, related_name="conversations"
+        Agent, null=True, blank=True, on_delete=protect_open, related_name="conversations"
     )
     last_agent = models.ForeignKey(Agent, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     language = models.CharField(max_length=2, blank=True)

@@ -41,10 +41,11 @@ def return_unbegun(agent_id: int | None = None) -> int:
 
     An answer that is begun stays for some minutes, as a browser may have been closed by mistake. What an
     agent chose by hand, or a supervisor gave them, stays with them; and so does what they took as the next
-    one without saying that they are there, as long as their browser gives signs of life.
+    one without saying that they are there, as long as their browser gives signs of life. With who was
+    switched off, or left the queue, nothing stays: they couldn't answer it.
     """
-    rows = Conversation.objects.filter(_gone(timezone.now()), state=State.ASSIGNED)
-    rows = rows.annotate(given=_given()).filter(given=True)
+    rows = Conversation.objects.filter(state=State.ASSIGNED).annotate(given=_given())
+    rows = rows.filter(Q(_gone(timezone.now()), given=True) | _shut_out("agent"))
     if agent_id is not None:
         rows = rows.filter(agent=agent_id)
     return sum(_return(pk) for pk in rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
@@ -75,17 +76,32 @@ def _return(pk: int) -> bool:
     if row is None or row.state != State.ASSIGNED or row.agent is None:
         return False
     agent = row.agent
+    is_begun = row.drafts.filter(agent=agent).exists()
+    if Conversation.objects.filter(_shut_out("agent"), pk=row.pk).exists():
+        why = "was switched off" if not agent.user.is_active else f"works in {row.queue} no longer"
+        return _take_back(row, now, f"{agent} {why}", is_begun=is_begun)
     if not Conversation.objects.filter(_gone(now), pk=row.pk).exists():
         return False
-    is_begun = row.drafts.filter(agent=agent).exists()
     if is_begun and agent.presence_at is not None and agent.presence_at > now - BEGUN_STAYS:
         return False
-    states.give_back(row, now)
     begun = f"has been offline for {BEGUN_STAYS.seconds // 60} minutes; what is written is kept"
     why = begun if is_begun else "is offline and had not begun"
-    told = f"{agent} {why}: it waits in {row.queue} again."
-    note_event(row, Kind.RETURNED, told, data={"agent": agent.pk, "begun": is_begun})
+    return _take_back(row, now, f"{agent} {why}", is_begun=is_begun)
+
+
+def _take_back(row: Conversation, now: datetime, why: str, *, is_begun: bool) -> bool:
+    had = row.agent_id
+    states.give_back(row, now)
+    told = f"{why}: it waits in {row.queue} again."
+    note_event(row, Kind.RETURNED, told, data={"agent": had, "begun": is_begun})
     return True
+
+
+def _shut_out(who: str) -> Q:
+    """Whoever this field names may not sign in, or works in other queues now; administrators work in all."""
+    members = EmailQueue.members.through.objects.filter(emailqueue=OuterRef("queue"), agent=OuterRef(who))
+    everywhere = Q(**{f"{who}__role": Agent.Role.ADMINISTRATOR}) | Q(**{f"{who}__user__is_superuser": True})
+    return Q(**{f"{who}__user__is_active": False}) | (~everywhere & Q(~Exists(members)))
 
 
 def release_kept(agent_id: int | None = None) -> int:
@@ -98,12 +114,8 @@ def release_kept(agent_id: int | None = None) -> int:
 
 def _kept_in_vain(now: datetime) -> Q:
     """Long enough, or for who is offline, may not sign in, or works elsewhere now."""
-    gone = Q(reserved_for__presence=Agent.Presence.OFFLINE) | Q(reserved_for__user__is_active=False)
-    members = EmailQueue.members.through.objects.filter(
-        emailqueue=OuterRef("queue"), agent=OuterRef("reserved_for")
-    )
-    everywhere = Q(reserved_for__role=Agent.Role.ADMINISTRATOR) | Q(reserved_for__user__is_superuser=True)
-    return Q(reserved_until__lte=now) | gone | (~everywhere & Q(~Exists(members)))
+    is_offline = Q(reserved_for__presence=Agent.Presence.OFFLINE)
+    return Q(reserved_until__lte=now) | is_offline | _shut_out("reserved_for")
 
 
 @transaction.atomic

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from agents.models import Agent, Skill
@@ -10,7 +11,15 @@ from queues import actions, escalation, hours, kinds, routing, tasks
 from queues.actions import Reply
 from queues.models import AgentKind, Conversation, EmailQueue, Kind
 from queues.reasons import explain
-from tests.make import make_agent, make_conversation, make_mail, make_queue, make_supervisor, receive
+from tests.make import (
+    make_administrator,
+    make_agent,
+    make_conversation,
+    make_mail,
+    make_queue,
+    make_supervisor,
+    receive,
+)
 
 pytestmark = pytest.mark.django_db
 State = Conversation.State
@@ -60,6 +69,39 @@ class TestGone:
         tasks.sweep()
         row.refresh_from_db()
         assert (row.state, row.agent) == (State.ASSIGNED, dora)
+
+    @pytest.mark.parametrize("why", ["left the queue", "switched off"])
+    def test_what_was_chosen_leaves_who_can_answer_it_no_longer(self, why: str) -> None:
+        alice, dora = make_agent("alice"), make_agent("dora")
+        queue = make_queue([alice, dora], mode=PUSH, name="Support")
+        row = make_conversation(queue)
+        actions.take(alice.user, row)
+        actions.save_draft(alice.user, row, "Hello")
+        tasks.sweep()
+        row.refresh_from_db()
+        assert row.agent == alice
+        if why == "left the queue":
+            queue.members.remove(alice)
+        else:
+            type(alice.user).objects.filter(pk=alice.user_id).update(is_active=False)
+        tasks.sweep()
+        row.refresh_from_db()
+        assert row.agent == dora
+        told = {"left the queue": "works in Support no longer", "switched off": "was switched off"}[why]
+        assert row.events.filter(sentence=f"Alice {told}: it waits in Support again.").exists()
+
+    def test_who_has_something_in_hand_is_not_deleted(self, client: Client) -> None:
+        alice = make_agent("alice")
+        row = make_conversation(make_queue([alice]))
+        actions.take(alice.user, row)
+        client.force_login(make_administrator())
+        path = f"/admin/agents/agent/{alice.pk}/delete/"
+        assert f"#{row.number}" in client.post(path, {"post": "yes"}).content.decode()
+        assert Agent.objects.filter(pk=alice.pk).exists()
+        answered(alice, row)
+        assert client.post(path, {"post": "yes"}).status_code == 302
+        row.refresh_from_db()
+        assert (row.state, row.agent) == (State.PENDING, None)
 
 
 class TestMissed:

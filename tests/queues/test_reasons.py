@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from queues.policy import Free, Head, Knobs, choose, choose_agent, ratio
@@ -99,6 +99,7 @@ idle = st.builds(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(heads, min_size=1, max_size=12, unique_by=lambda each: each.head.conversation_id),
     st.lists(idle, max_size=12, unique_by=lambda each: each.agent_id),
