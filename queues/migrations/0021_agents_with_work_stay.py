@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('agents', '0005_away_reasons'),
-        ('queues', '0017_tags'),
+        ('queues', '0020_macros'),
     ]
 
     operations = [
