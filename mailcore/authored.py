@@ -37,7 +37,8 @@ _CLEANER = nh3.Cleaner(
 _NO_PICTURE = re.compile(r'<img(?![^>]* src="cid:)[^>]*>')
 _PICTURE = re.compile(r'<img src="cid:([^"]*)"[^>]*>')
 _TIGHT_ITEM = re.compile(r"<li><p>((?:(?!</?(?:p|li)>).)*)</p>", re.DOTALL)
-_NOTHING_AT_END = re.compile(r"(?:<p>(?:\s|<br>|&nbsp;)*</p>\s*)+\Z")
+_NOTHING = re.compile(r"<p>(?:\s|<br>|&nbsp;)*</p>\s*")
+_START = re.compile(r"[0-9]{1,6}")
 _SPACE = re.compile(r"[ \t\r\n]+")
 _BLOCKS = frozenset({"p", "blockquote", "ul", "ol", "li", "pre", "hr"})
 _WITHOUT_SCHEME = re.compile(r"^(?:mailto:|tel:|https?://)|/$")
@@ -49,8 +50,16 @@ def tidy(html: str) -> str:
     """Return the HTML with nothing in it but what the editor offers; "" when there is nothing to read."""
     clean = _NO_PICTURE.sub("", _CLEANER.clean(sanitise(clean_text(html))))
     clean = _TIGHT_ITEM.sub(r"<li>\1", clean)
-    clean = _NOTHING_AT_END.sub("", clean).strip().replace("<p></p>", "<p><br></p>")
+    clean = _without_end(clean).strip().replace("<p></p>", "<p><br></p>")
     return clean if plain(clean).strip() else ""
+
+
+def _without_end(html: str) -> str:
+    """Without the empty paragraphs at the end, looked at from there: one search for them is quadratic."""
+    end = len(html)
+    while (begin := html.rfind("<p>", 0, end)) >= 0 and _NOTHING.fullmatch(html, begin, end):
+        end = begin
+    return html[:end]
 
 
 def only_pictures(html: str, content_ids: Collection[str]) -> str:
@@ -101,7 +110,7 @@ class _Plain(HTMLParser):
         self._end_line()
         if tag in ("ul", "ol"):
             start = values.get("start") or "1"
-            self.numbers.append(0 if tag == "ul" else int(start) if start.isdigit() else 1)
+            self.numbers.append(0 if tag == "ul" else int(start) if _START.fullmatch(start) else 1)
         elif tag == "li":
             self._begin_item()
         elif tag == "blockquote":

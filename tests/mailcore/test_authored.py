@@ -1,5 +1,7 @@
 """What agents write with formatting: what is kept of it, and its plain text."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,3 +100,17 @@ def test_any_mixture_is_tidied_once_and_for_all(parts: list[str]) -> None:
     assert tidy(html) == html
     words = "".join(html_to_text(html).split())
     assert ("hidden" in words) == ("hidden" in plain(html))
+
+
+@pytest.mark.parametrize("start", ["²", "9" * 5000, "-3", ""])
+def test_a_number_that_is_none_begins_at_one(start: str) -> None:
+    assert plain(tidy(f'<ol start="{start}"><li>a</li></ol>')) == "1. a"
+
+
+@pytest.mark.parametrize("end", ["", "<p>x</p>"])
+def test_very_many_empty_paragraphs_take_no_time(end: str) -> None:
+    """Looked for from the beginning they took more than a minute."""
+    began = time.process_time()
+    html = tidy(f"<p>a</p>{'<p></p>' * 30_000}{end}")
+    assert time.process_time() - began < 15
+    assert html.endswith("<p><br></p><p>x</p>" if end else "<p>a</p>")
