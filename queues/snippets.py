@@ -44,7 +44,7 @@ def filled(html: str, values: Mapping[str, str]) -> Filled:
 
     def value(place: re.Match[str]) -> str:
         known = values.get(place[1], "")
-        return escape(known, quote=False).replace("\n", "<br>") if known else place[0]
+        return escape(known).replace("\n", "<br>") if known else place[0]  # it may stand in a link
 
     done = _PLACE.sub(value, html)
     return Filled(done, authored.plain(done))

@@ -96,6 +96,13 @@ def test_filling_in_keeps_lines() -> None:
     assert filled("<p>{{ agent.signature }}</p>", {"agent.signature": "A\nB"}).html == "<p>A<br>B</p>"
 
 
+def test_a_name_does_not_leave_the_link_that_it_stands_in() -> None:
+    """Customers choose their names."""
+    link = '<a href="https://example.com/{{ contact.name }}">x</a>'
+    html = filled(link, {"contact.name": 'a"><img src="b'}).html
+    assert html == '<a href="https://example.com/a&quot;&gt;&lt;img src=&quot;b">x</a>'
+
+
 def test_an_own_snippet_is_kept_once(alice: Agent) -> None:
     Language.objects.get_or_create(tag="cs")
     snippets.save_own(alice.user, " Two  words ", "<p>one<script>x</script></p>")
