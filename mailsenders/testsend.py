@@ -32,6 +32,7 @@ from mailsenders.delivery import place_of
 from mailsenders.dialogue import NOTE, Dialogue, HeardLine
 from mailsenders.marks import Mark
 from mailsenders.models import EmailSender, SenderState, TestSend
+from mailsenders.parking import end_pause
 from mailsenders.sending import why_not
 from mailsenders.smtp import Lost, Refused, Server, SmtpError
 from mailstore.announce import announce
@@ -108,6 +109,8 @@ def run(test_id: int) -> None:
     test.state, test.verdict, test.finished_at = state, dialogue.blanked(verdict), timezone.now()
     test.lines = dialogue.said()
     test.save(update_fields=["state", "verdict", "finished_at", "lines"])
+    if state == State.TAKEN:
+        end_pause(test.sender_id)
 
 
 def _begun(test_id: int) -> TestSend | None:

@@ -25,9 +25,10 @@ from sso.connection import ConnectionTest
 from sso.forms import PEOPLE, SMTP, URLS, ProviderForm
 from sso.generate import allow_sign_in
 from sso.models import ProviderToken, SSOProvider, TokenUse
+from sso.rules import NEEDED
 from sso.steps import Step
 from sso.tokenservers import TokenServerAdmin
-from sso.usage import rows_with_token_of, wake_users
+from sso.usage import rows_with_token_of, users_with_pages, wake_users
 from sso.widgets import SecretInput, SecretsForm, TokenOrPasswordInput
 
 __all__ = [
@@ -290,7 +291,7 @@ def card(provider: SSOProvider) -> dict[str, Any]:
         "badge": provider_badge(provider),
         "progress": standing,
         "cure": standing.checklist.cure(known.trouble) if known.trouble else None,
-        "used_by": rows_with_token_of(provider.pk),
+        "used_by": users_with_pages(provider.pk),
         "uses": found,
         "fetched": when(found.last.at if found else None),
         "source_url": filled_form(provider, "mailsources_emailsource", "imap"),
@@ -310,6 +311,7 @@ def _console(provider: SSOProvider) -> dict[str, Any]:
         "redirect_uri": oauth.redirect_uri(provider) if named else f"{settings.BASE_URL}/login/oauth2/…",
         "origin": settings.BASE_URL if is_google else "",
         "scope": providers.preset(provider.type).scope,
+        "needed": " ".join(NEEDED[provider.type]),
         "lists": of_kind(provider.type),
     }
 

@@ -11,7 +11,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from sso import guard, serverlist
 from sso.models import SSOProvider
 from sso.providers import origins, preset
-from sso.rules import is_secret_id
+from sso.rules import MANY_TENANTS, is_secret_id
 from sso.widgets import SecretsForm
 
 URLS = ("authority", "authorization_url", "token_url", "refresh_url", "userinfo_url", "issuer")
@@ -27,6 +27,10 @@ HIDDEN_UNLESS = {"app_only": SSOProvider.Type.MICROSOFT, "in_testing": SSOProvid
 
 TYPE_IT_AGAIN = (
     "The client secret would go to another server now: type it in again, if that server is to have it."
+)
+NO_TENANT = (
+    "“{tenant}” is no tenant: an app that is registered for one organisation isn't known there. Give the "
+    "Directory (tenant) ID from the app's overview page, unless the app is for accounts of any organisation."
 )
 NO_GUID = (
     "The client secret looks like the secret's ID at Microsoft: its Value is needed, which is shown beside "
@@ -124,6 +128,9 @@ class ProviderForm(SecretsForm):
             cleaned.get("client_secret", "")
         ):
             self.warnings.append(NO_GUID)
+        tenant = str(cleaned.get("tenant") or "")
+        if cleaned.get("type") == SSOProvider.Type.MICROSOFT and tenant.lower() in MANY_TENANTS:
+            self.warnings.append(NO_TENANT.format(tenant=tenant))
         for name in URLS:
             if cleaned.get(name):
                 self._check_url(name, cleaned[name])

@@ -17,6 +17,9 @@ DOMAIN = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a
 CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant of all personal accounts at Microsoft, by its ID."""
 
+MANY_TENANTS = ("common", "organizations")
+"""No tenants: whoever asks there is sent to that of the account; an app for one organisation is unknown."""
+
 OPEN_TENANTS = ("common", "organizations", "consumers", CONSUMERS)
 OPEN_DOMAINS = frozenset(
     (
@@ -60,6 +63,14 @@ def problems(provider: Settings) -> dict[str, str]:
     if provider.for_people:
         found = _people(provider) | {name: sentence for name, sentence in found.items() if sentence}
     return {name: sentence for name, sentence in found.items() if sentence}
+
+
+NEEDED = {
+    "google": ("client_secret",),
+    "microsoft": ("client_secret", "tenant"),
+    "generic": ("scope", "authorization_url", "token_url"),
+}
+"""What each type of provider needs besides the client ID; the form marks it."""
 
 
 def is_secret_id(secret: str) -> bool:

@@ -1,6 +1,8 @@
 """Which rows sign in with a provider's token, whatever floor they live on."""
 
+from django.contrib import admin
 from django.db.models import Model
+from django.urls import reverse
 from django.utils import timezone
 
 from sso import secrets
@@ -22,6 +24,17 @@ def rows_with_token_of(provider_id: int) -> list[Model]:
         if model._meta.app_label != SSOProvider._meta.app_label
         for row in _rows(model, names, provider_id)
     ]
+
+
+def users_with_pages(provider_id: int) -> list[tuple[Model, str]]:
+    """The same, each with the address of its page in the administration, "" if it has none."""
+    return [(row, _page(row)) for row in rows_with_token_of(provider_id)]
+
+
+def _page(row: Model) -> str:
+    if not admin.site.is_registered(type(row)):
+        return ""
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
 
 
 def _rows(model: type[Model], names: list[str], provider_id: int) -> list[Model]:

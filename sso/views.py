@@ -10,7 +10,9 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
@@ -20,7 +22,7 @@ from sso.fields import SecretUnreadable
 from sso.marking import mark
 from sso.models import SSOProvider
 from sso.oauth import SignInError
-from sso.usage import wake_users
+from sso.usage import users_with_pages, wake_users
 
 FROM = "sso_sign_in_from"
 LIST = "admin:sso_ssoprovider_changelist"
@@ -54,6 +56,7 @@ def paste(request: HttpRequest, provider_id: int) -> HttpResponse:
         return redirect_to_login(reverse(LIST))
     _require_administrator(request)
     provider = get_object_or_404(SSOProvider.objects.defer("client_secret"), pk=provider_id)
+    _note_where_from(request)
     try:
         if provider.app_only:
             raise signin.SignInLost(f"{provider} signs in by itself and needs no refresh token.")
@@ -101,12 +104,19 @@ def _signed_in(request: HttpRequest, provider: SSOProvider, how: str) -> HttpRes
         single_object=True,
     )
     wake_users(provider.pk)
-    messages.success(
-        request,
-        f"{provider} is {how}. As the password of an email source or sender, give "
-        f"{secrets.token_url(str(provider.pk))}",
-    )
+    messages.success(request, format_html("{} is {}. {}", provider, how, _what_next(provider)))
     return _back(request, provider)
+
+
+def _what_next(provider: SSOProvider) -> SafeString:
+    """Who waits for this sign-in, with the way there; for a new provider, what to do with it."""
+    users = [each for each in users_with_pages(provider.pk) if each[1]]
+    if not users:
+        url = secrets.token_url(str(provider.pk))
+        return format_html("As the password of an email source or sender, give {}", url)
+    links = format_html_join(", ", '<a class="ucs-link" href="{1}">{0}</a>', users)
+    verb = "uses it: test it" if len(users) == 1 else "use it: test them"
+    return format_html("{} {} with “Test connection”.", links, verb)
 
 
 def _require_administrator(request: HttpRequest) -> None:
@@ -128,7 +138,7 @@ def _check_address(request: HttpRequest) -> None:
 
 
 def _note_where_from(request: HttpRequest) -> None:
-    """The page of a source or a sender has 🔑 as well, and is come back to; any other address is not."""
+    """The page of a provider, a source or a sender with 🔑 is come back to; any other address is not."""
     address = request.POST.get("back", "")
     is_ours = url_has_allowed_host_and_scheme(address, allowed_hosts=None)
     request.session[FROM] = address if is_ours and address.startswith(reverse("admin:index")) else ""

@@ -43,16 +43,40 @@
   function follow(type) {
     const kinds = [...document.querySelectorAll("[data-kind]")];
     const scope = document.getElementById("id_scope");
+    // A star for what this type needs, as the form's own; the folded part opens if some of it is there.
+    function mark(needed) {
+      document.querySelectorAll("label[for]").forEach((label) => {
+        const own = label.querySelector("span"); // of what is needed anyhow
+        const isNeeded = !own && needed.includes(label.htmlFor.replace("id_", ""));
+        label.classList.toggle("ucs-needed", isNeeded);
+        const folded = isNeeded && label.closest("details");
+        if (folded) folded.open = true;
+      });
+    }
     function choose() {
       const chosen = kinds.find((each) => each.dataset.kind === type.value);
       if (!chosen) return;
       kinds.forEach((each) => { each.open = each === chosen; });
+      mark(chosen.dataset.needed.split(" "));
       if (!kinds.some((each) => each.dataset.scope === scope.value.trim())) return; // somebody typed it
       scope.value = chosen.dataset.scope;
       scope.dispatchEvent(new Event("input", { bubbles: true }));
     }
     type.addEventListener("change", choose);
-    if (type.value !== kinds[0]?.dataset.kind) choose();
+    choose();
+  }
+
+  // 🔑 leaves the page: what is typed in and not saved would be gone without a word.
+  function keepTyped(key) {
+    const form = document.querySelector("#content-main form[id$=_form]");
+    if (!form) return;
+    const typed = () => JSON.stringify([...new FormData(form)].map(([name, value]) => [name, value.name ?? value]));
+    let before = "";
+    addEventListener("load", () => { before = typed(); }); // after the other scripts have filled it in
+    key.addEventListener("submit", (event) => {
+      if (typed() === before && !form.querySelector(".errorlist")) return;
+      if (!confirm("What you have changed on this page is not saved, and 🔑 leaves it. Leave without saving?")) event.preventDefault();
+    });
   }
 
   // A link to a field leads into it, also where it is folded away.
@@ -102,5 +126,6 @@
     const type = document.getElementById("id_type");
     if (type && document.querySelector("[data-kind]")) follow(type);
     document.querySelectorAll("[data-describes]").forEach(watch);
+    document.querySelectorAll("#token-form, #key-form, #paste-form").forEach(keepTyped);
   });
 })();

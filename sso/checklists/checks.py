@@ -4,17 +4,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import Model, prefetch_related_objects
+from django.utils import timezone
 
 from sso import oauth, secrets
 from sso.fields import SecretUnreadable
 from sso.models import ProviderToken, SSOProvider
 from sso.providers import preset
 from sso.rotation import secret_columns
-from sso.rules import RESERVED_SCOPES, TENANT, is_secret_id
+from sso.rules import MANY_TENANTS, RESERVED_SCOPES, TENANT, is_secret_id
 
 SOURCE, SENDER = "mailsources.EmailSource", "mailsenders.EmailSender"
 """The rows above that may sign in with a token; this floor knows them by name only."""
+
+NO_SECRET = ("AADSTS7000215", "AADSTS7000222", "invalid_client", "client secret has expired")
+"""What is said of a client secret that is wrong, or is no longer good."""
 
 Users = Mapping[int, list[Model]]
 """Rows that sign in with a provider's token, by its ID."""
@@ -54,6 +58,8 @@ def users_of_tokens() -> dict[int, list[Model]]:
             name = secrets.token_name(_readable(row, "password")) or ""
             if name.isascii() and name.isdigit():
                 found.setdefault(int(name), []).append(row)
+    senders = [row for rows in found.values() for row in rows if row._meta.label == SENDER]
+    prefetch_related_objects(senders, "queues")
     return found
 
 
@@ -80,8 +86,25 @@ def _has_scope(facts: Facts) -> bool:
 def _has_secret(facts: Facts) -> bool:
     if facts.provider.client_authentication == SSOProvider.ClientAuthentication.NONE:
         return True  # a public client has none
-    is_microsoft = facts.provider.type == SSOProvider.Type.MICROSOFT
-    return bool(facts.secret) and not (is_microsoft and is_secret_id(facts.secret))
+    if not facts.secret or _has_ended(facts):
+        return False
+    return not (facts.provider.type == SSOProvider.Type.MICROSOFT and is_secret_id(facts.secret))
+
+
+def _has_ended(facts: Facts) -> bool:
+    """Its day has come, or the server refused the client secret the last time that it saw it."""
+    ends_on, token = facts.provider.secret_ends_on, facts.token
+    said = token.last_error.lower() if token.needs_sign_in or token.is_failing else ""
+    return bool(ends_on and ends_on < timezone.localdate()) or any(word.lower() in said for word in NO_SECRET)
+
+
+def _is_one_tenant(facts: Facts) -> bool:
+    tenant = facts.provider.tenant
+    return bool(TENANT.match(tenant)) and tenant.lower() not in MANY_TENANTS
+
+
+def _is_in_queue(facts: Facts) -> bool:
+    return any(row.queues.all() for row in facts.senders)
 
 
 def _is_signed_in(facts: Facts) -> bool:
@@ -114,9 +137,10 @@ def _some_works(rows: list[Any]) -> bool:
 
 CHECKS: dict[str, Callable[[Facts], bool]] = {
     "client-id": lambda facts: bool(facts.provider.client_id),
+    "inserted": lambda facts: facts.provider.pk is not None,
     "secret": _has_secret,
     "scope": _has_scope,
-    "tenant": lambda facts: bool(TENANT.match(facts.provider.tenant)),
+    "tenant": _is_one_tenant,
     "addresses": lambda facts: bool(facts.provider.authorization_url and facts.provider.token_url),
     "smtp": lambda facts: bool(facts.provider.smtp_server),
     "servers": lambda facts: bool(facts.provider.mail_servers),
@@ -133,5 +157,6 @@ CHECKS: dict[str, Callable[[Facts], bool]] = {
     "source": lambda facts: bool(facts.sources),
     "source-works": lambda facts: _some_works(facts.sources),
     "sender": lambda facts: bool(facts.senders),
+    "sender-in-queue": _is_in_queue,
     "sender-works": lambda facts: _some_works(facts.senders),
 }

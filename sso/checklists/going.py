@@ -17,6 +17,7 @@ def links(kind: str, known: Known) -> dict[str, tuple[str, str]]:
     return {
         "provider": _provider(kind, provider),
         "providers": ("SSO providers", reverse("admin:sso_ssoprovider_changelist")),
+        "queues": ("Email queues", reverse("admin:queues_emailqueue_changelist")),
         "source": _row(known, SOURCE, "email source") or _add(kind, provider, "mailsources_emailsource"),
         "sender": _row(known, SENDER, "email sender") or _add(kind, provider, "mailsenders_emailsender"),
     }

@@ -23,6 +23,7 @@ class Step:
     check: str = ""
     cures: tuple[str, ...] = ()
     go: str = ""
+    per_row: bool = False
     per_client: bool = False
 
 
@@ -92,11 +93,13 @@ def _checklist(name: str, table: dict[str, Any], steps: dict[str, dict[str, Any]
 
 def _part(part: dict[str, Any], steps: dict[str, dict[str, Any]]) -> Part:
     per_client = part.get("per") == "client"
-    found = (
-        Step(id=each, per_client=per_client, **{name: _frozen(value) for name, value in steps[each].items()})
-        for each in part["steps"]
-    )
+    found = (_step(each, steps[each], per_client=per_client) for each in part["steps"])
     return Part(part["title"], tuple(found), part.get("link", ""))
+
+
+def _step(step_id: str, table: dict[str, Any], *, per_client: bool) -> Step:
+    is_shared = per_client and not table.get("per_row")
+    return Step(id=step_id, per_client=is_shared, **{name: _frozen(value) for name, value in table.items()})
 
 
 def _frozen(value: Any) -> Any:

@@ -136,7 +136,7 @@ def of_providers(providers: Iterable[SSOProvider]) -> dict[int, Known]:
             subject=subjects[row.pk],
             filling=Filling(row),
             found=checks.of_provider(row, users),
-            ticked={each.step: each for each in made if each.subject in subjects[row.pk].all},
+            ticked=_ticked(row.type, subjects[row.pk], made),
             rows=tuple(users.get(row.pk, ())),
             trouble=_trouble(row, users.get(row.pk, ())),
         )
@@ -158,6 +158,12 @@ def cure(provider: SSOProvider) -> Step | None:
     """The step of the provider's list that mends its last error."""
     known = of_provider(provider)
     return chosen(provider, known.ticked).cure(known.trouble) if known.trouble else None
+
+
+def _ticked(kind: str, subject: Subject, made: Iterable[ChecklistTick]) -> dict[str, ChecklistTick]:
+    """The ticks of a provider: what is to be done for each mailbox was not done with another's."""
+    own = {(subject.of(step), step.id) for one in of_kind(kind) for step in one.steps}
+    return {each.step: each for each in made if (each.subject, each.step) in own}
 
 
 def _part(part: Part, known: Known, first: int, cure: Step | None) -> PartView:

@@ -57,6 +57,9 @@ def test_the_whole_dialogue_is_told(make_server: MakeServer, tls: str) -> None:
     assert notes[2].startswith("Certificate of ")
     times = [at for at, _, _ in test.lines]
     assert times == sorted(times)
+    state = test.sender.state
+    state.refresh_from_db()
+    assert state.last_success_at is not None
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])

@@ -12,7 +12,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from rehearsal.oauth import OAuthServer
 from sso.models import ChecklistTick, ProviderToken
-from tests.make import make_provider, make_sender
+from sso.secrets import token_url
+from tests.make import make_provider, make_sender, make_source
 from tests.servers.ports import free_ports
 from tests.sso.conftest import MAILBOX
 
@@ -82,6 +83,36 @@ def test_what_is_beside_the_form_follows_the_type(page: Page) -> None:
     page.get_by_label("Type").select_option("google")
     assert page.get_by_label("Scope").input_value() == "openid", "it was typed in"
 
+    def marked() -> list[str]:
+        return page.eval_on_selector_all(".ucs-needed", "all => all.map((each) => each.htmlFor)")
+
+    assert marked() == ["id_client_secret"]
+    page.get_by_label("Type").select_option("generic")
+    assert marked() == ["id_scope", "id_authorization_url", "id_token_url"]
+    assert page.get_by_label("Access token URL").is_visible(), "what is folded away is opened"
+
+
+def test_a_sign_in_asks_before_it_drops_what_is_typed_in(page: Page) -> None:
+    User.objects.create_superuser("admin", password="rehearsal")
+    source = make_source(password=token_url(str(make_provider().pk)))
+    address = f"/admin/mailsources/emailsource/{source.pk}/change/"
+    page.goto(f"/admin/login/?next={address}")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "rehearsal")
+    page.get_by_role("button", name="Sign in").click()
+    page.route("**/login/oauth2/start/**", lambda route: route.fulfill(body="gone to sign in"))
+    said: list[str] = []
+    page.on("dialog", lambda one: (said.append(one.message), one.dismiss()))
+    page.wait_for_load_state("load")
+    page.fill("#id_name", "another name")
+    page.get_by_role("button", name="Generate Token").click()
+    assert page.input_value("#id_name") == "another name"
+    assert "not saved" in said[0]
+    page.fill("#id_name", source.name)
+    page.get_by_role("button", name="Generate Token").click()
+    page.wait_for_selector("text=gone to sign in")
+    assert len(said) == 1
+
 
 def test_a_step_is_ticked_by_the_keyboard_and_the_focus_stays(
     page: Page, admin_user: User, live_server: LiveServer, settings: Settings
@@ -92,16 +123,16 @@ def test_a_step_is_ticked_by_the_keyboard_and_the_focus_stays(
     name = settings.SESSION_COOKIE_NAME
     page.context.add_cookies([{"name": name, "value": session.cookies[name].value, "url": live_server.url}])
     page.goto(f"/admin/sso/ssoprovider/{provider.pk}/checklist/")
-    page.wait_for_selector("text=3 of 23 steps are done")
+    page.wait_for_selector("text=4 of 25 steps are done")
     tick = page.get_by_role("checkbox", name="Open APIs & Services")
     tick.focus()
     page.keyboard.press("Space")
-    page.wait_for_selector("text=4 of 23 steps are done")
+    page.wait_for_selector("text=5 of 25 steps are done")
     assert tick.get_attribute("aria-checked") == "true"
     assert page.evaluate("document.activeElement.id") == "google-project-tick"
     assert ChecklistTick.objects.get().ticked_by == admin_user
     page.keyboard.press("Space")
-    page.wait_for_selector("text=3 of 23 steps are done")
+    page.wait_for_selector("text=4 of 25 steps are done")
     assert not ChecklistTick.objects.exists()
     page.emulate_media(media="print")
     assert not page.locator("#nav-sidebar").is_visible()

@@ -21,7 +21,7 @@ from sso.checklists.words import as_html
 from sso.models import ChecklistTick, ProviderToken, SSOProvider
 from sso.refusals import refusals
 from sso.secrets import token_url
-from tests.make import make_provider, make_sender, make_signed_in_provider, make_source
+from tests.make import make_provider, make_queue, make_sender, make_signed_in_provider, make_source
 from tests.sso.conftest import MAILBOX
 
 pytestmark = pytest.mark.django_db
@@ -152,9 +152,10 @@ def found(provider: SSOProvider) -> set[str]:
 
 
 def test_a_new_provider_has_what_was_typed_in() -> None:
-    assert found(make_provider(mail_servers="")) == {"client-id", "secret", "scope", "prompt"}
+    assert found(make_provider(mail_servers="")) == {"client-id", "inserted", "secret", "scope", "prompt"}
     assert found(make_provider(scope="openid email", client_secret="", mail_servers="")) == {
         "client-id",
+        "inserted",
         "prompt",
     }
 
@@ -211,6 +212,35 @@ def test_sources_and_senders_that_use_it_and_work() -> None:
     assert not {"source", "sender"} & found(other)
 
 
+def test_a_sender_serves_when_a_queue_has_chosen_it() -> None:
+    provider = make_provider()
+    sender = make_sender(password=token_url(str(provider.pk)))
+    assert "sender-in-queue" not in found(provider)
+    make_queue(sender=sender)
+    assert {"sender", "sender-in-queue"} <= found(provider)
+
+
+def test_a_secret_that_has_ended_is_open_again_and_mended_there() -> None:
+    provider = make_provider(type="generic", client_secret="s", tenant="company.com")
+    assert "secret" in found(provider)
+    provider.token.failed("The client secret has expired. (It said “AADSTS7000222”.)")
+    assert "secret" not in found(provider)
+    cure = page.cure(SSOProvider.objects.get())
+    assert cure
+    assert cure.id == "secret-any"
+    provider.token.succeeded()
+    assert "secret" in found(provider)
+    SSOProvider.objects.update(secret_ends_on=timezone.localdate() - timedelta(days=1))
+    assert "secret" not in found(provider)
+
+
+def test_common_is_no_tenant(admin_client: Client) -> None:
+    assert "tenant" not in found(make_provider(type="microsoft", tenant="Common"))
+    form = {"type": "microsoft", "client_id": "mine", "client_secret": "s", "tenant": "common", "scope": ""}
+    answer = admin_client.post("/admin/sso/ssoprovider/add/", form, follow=True)
+    assert "“common” is no tenant" in answer.content.decode()
+
+
 def test_a_secret_of_a_lost_key_is_a_missing_one() -> None:
     provider = make_provider()
     source = make_source(password=token_url(str(provider.pk)))
@@ -238,6 +268,17 @@ def test_what_is_done_in_the_console_is_done_for_all_with_that_client() -> None:
     assert page.of_provider(one).ticked.keys() == {"google-origin", "google-imap"}
     assert page.of_provider(copy).ticked.keys() == {"google-origin"}
     assert not page.of_provider(other).ticked
+
+
+def test_a_test_user_is_added_for_each_mailbox() -> None:
+    one, copy = make_provider(client_id="same"), make_provider(client_id="same")
+    step = checklists()["google-external"].step("google-test-users")
+    assert step
+    ticks.tick(ticks.of_provider(one), step, None)
+    # As it was kept before: for all that share the client.
+    ChecklistTick.objects.create(subject=ticks.of_provider(copy).client, step=step.id)
+    assert page.of_provider(one).ticked.keys() == {step.id}
+    assert not page.of_provider(copy).ticked
 
 
 def test_the_list_fits_the_provider() -> None:
@@ -277,9 +318,9 @@ def test_where_the_checklists_are_found(admin_client: Client) -> None:
     assert f'href="{LISTS}"' in listed
     assert f'href="{LISTS}google-external/"' in shown(admin_client, "/admin/sso/ssoprovider/add/")
     provider = make_provider()
-    assert re.search(r"Checklist \d+/23", words(shown(admin_client, "/admin/sso/ssoprovider/")))
+    assert re.search(r"Checklist \d+/25", words(shown(admin_client, "/admin/sso/ssoprovider/")))
     assert re.search(
-        r"Checklist \d+/23", words(shown(admin_client, f"/admin/sso/ssoprovider/{provider.pk}/change/"))
+        r"Checklist \d+/25", words(shown(admin_client, f"/admin/sso/ssoprovider/{provider.pk}/change/"))
     )
     choice = words(shown(admin_client, LISTS))
     for one in checklists().values():
@@ -297,7 +338,7 @@ def test_the_list_of_a_provider(admin_client: Client) -> None:
     assert "Checked by UCS" in said
     assert "UCS ticks this by itself" in said
     done = page.progress(checklists()["google-internal"], page.of_provider(provider)).done
-    assert f"{done} of 23 steps are done" in said
+    assert f"{done} of 25 steps are done" in said
 
 
 def test_a_tick_says_who_and_when_and_can_be_taken_back(admin_client: Client, admin_user: User) -> None:
@@ -319,7 +360,7 @@ def test_the_answer_to_a_script_is_the_step_and_the_count(admin_client: Client) 
     assert html.count("<li") == 1
     assert 'aria-checked="true"' in html
     assert 'hx-swap-oob="true"' in html
-    assert "4 of 23" in html
+    assert "5 of 25" in html
 
 
 def test_two_people_keep_both_their_ticks_and_the_first_name_stays(admin_client: Client) -> None:

@@ -61,6 +61,11 @@ def test_it_comes_back_to_the_page_it_was_clicked_on(admin_user: User, oauth_ser
     started = browser.post(f"/login/oauth2/start/{provider.pk}", {"back": page_of("emailsource", source)})
     back = decide(started.headers["Location"], MAILBOX).removeprefix(BASE)
     assert browser.get(back).headers["Location"] == page_of("emailsource", source)
+    said = browser.get(page_of("emailsource", source)).content.decode()
+    assert f'href="{page_of("emailsource", source)}">{source}</a> uses it: test it' in said
+    own = f"/admin/sso/ssoprovider/{provider.pk}/change/"
+    card = browser.get(own).content.decode()
+    assert card.count(f'name="back" value="{own}"') == 2  # of 🔑, and of what is pasted
     again = decide(click_key(browser, provider), MAILBOX).removeprefix(BASE)
     assert browser.get(again).headers["Location"] == "/admin/sso/ssoprovider/"
 
