@@ -117,6 +117,12 @@ def sign_app_in(provider: SSOProvider, user_id: int | None) -> None:
     tokens.keep_sign_in(provider, oauth.app_token(provider), provider.mailbox.lower(), user_id)
 
 
+PASTED = (
+    "{provider}: the pasted refresh token is not accepted for this client ID, so nothing was changed. Copy "
+    "it whole, from a sign-in with this very client, or sign in with 🔑 instead."
+)
+
+
 def take_over(provider: SSOProvider, refresh_token: str, user_id: int | None) -> str:
     """Use a refresh token that was made elsewhere, with this provider's client; returns the account.
 
@@ -124,7 +130,10 @@ def take_over(provider: SSOProvider, refresh_token: str, user_id: int | None) ->
 
     :raises SignInError: with nothing stored or overwritten.
     """
-    grant = oauth.refresh(provider, refresh_token.strip())
+    try:
+        grant = oauth.refresh(provider, refresh_token.strip())
+    except NeedsSignIn as error:  # of the one that was pasted, not of the one that is kept
+        raise ProviderRefused(PASTED.format(provider=provider)) from error
     named = oauth.accounts_of(provider, grant)
     # Such a token need not be for the scopes that tell whose it is; then the mail server is the judge.
     account = _account(provider, named) if named else provider.mailbox.lower()

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from agents.models import Agent
 from sso.admin import ProductAdmin, badge, is_administrator
 from sso.people import PersonAdmin
-from staff import rules, second_factor
+from staff import lockout, rules, second_factor
 from staff.models import LinkedAccount, SecondFactor, SignInRules
 
 admin.site.unregister(User)
@@ -23,18 +23,25 @@ admin.site.unregister(User)
 class StaffAdmin(PersonAdmin):
     """Who may sign in, and with what."""
 
-    readonly_fields = ("second_step", "provider_accounts")
-    actions = ("reset_second_factor", "unlink_accounts")
+    readonly_fields = ("second_step", "provider_accounts", "locked_out")
+    actions = ("reset_second_factor", "unlink_accounts", "lift_lock_out")
 
     def get_list_display(self, request: HttpRequest) -> Any:
         *others, last = super().get_list_display(request)
-        return [*others, "second_step", last]
+        return [*others, "second_step", "locked_out", last]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         found = super().get_fieldsets(request, obj)
         if obj is None:
             return found
-        return [*found, ("Sign-in", {"fields": ("second_step", "provider_accounts")})]
+        return [*found, ("Sign-in", {"fields": ("second_step", "provider_accounts", "locked_out")})]
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        found = super().get_changelist_instance(request)
+        locks = lockout.locks([row.get_username() for row in found.result_list])
+        for row in found.result_list:
+            row.locks = locks.get(row.get_username(), [])
+        return found
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         factor = Exists(SecondFactor.objects.filter(user=OuterRef("pk"), confirmed=True))
@@ -57,6 +64,26 @@ class StaffAdmin(PersonAdmin):
     @display(description="Accounts at providers")
     def provider_accounts(self, obj: User) -> str:
         return ", ".join(str(one) for one in obj.linked_accounts.all()) or "–"
+
+    @display(description="Locked out")
+    def locked_out(self, obj: Any) -> SafeString | str:
+        """After too many wrong passwords: from where, and for how long."""
+        if not hasattr(obj, "locks"):  # its own page
+            obj.locks = lockout.locks([obj.get_username()]).get(obj.get_username(), [])
+        if not obj.locks:
+            return "–"
+        username = obj.get_username()
+        left = max(lockout.minutes_left(username, one.ip_address) for one in obj.locks)
+        places = ", ".join(one.ip_address or "an unknown address" for one in obj.locks)
+        return badge("warn", f"{left} min", f"Too many wrong passwords from {places}.")
+
+    @admin.action(description="Lift the lock-out", permissions=["change"])
+    def lift_lock_out(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        """For who typed a wrong password too often and has the right one now."""
+        freed = [one for one in self._mine(request, chosen) if lockout.lift(one.get_username())]
+        for one in freed:
+            self.log_change(request, one, "Lifted the lock-out after wrong passwords.")
+        self._tell(request, freed, "can try again at once", "Nobody of them was locked out.")
 
     @admin.action(description="Reset two-factor sign-in", permissions=["change"])
     def reset_second_factor(self, request: HttpRequest, chosen: QuerySet[User]) -> None:

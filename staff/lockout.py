@@ -4,12 +4,14 @@ A password is asked for at the door, and inside before the sign-in is changed: b
 that somebody found open is no place to guess at.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from axes.helpers import get_cool_off
 from axes.models import AccessAttempt
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.db.models import Max
@@ -36,6 +38,27 @@ def minutes_left(username: str, ip: str | None) -> int:
     tried = AccessAttempt.objects.filter(username=username, ip_address=ip).aggregate(at=Max("attempt_time"))
     until = (tried["at"] or timezone.now()) + (get_cool_off() or timedelta())
     return max(1, -(-int((until - timezone.now()).total_seconds()) // 60))
+
+
+def locks(usernames: Iterable[str]) -> dict[str, list[AccessAttempt]]:
+    """Which of these can't sign in, each with the places where they are locked out."""
+    since = timezone.now() - (get_cool_off() or timedelta())
+    rows = AccessAttempt.objects.filter(
+        username__in=usernames,
+        failures_since_start__gte=settings.AXES_FAILURE_LIMIT,
+        attempt_time__gt=since,
+    )
+    found: dict[str, list[AccessAttempt]] = {}
+    for row in rows.order_by("-attempt_time"):
+        found.setdefault(row.username, []).append(row)
+    return found
+
+
+def lift(username: str) -> bool:
+    """Let somebody try again at once, from everywhere; False if nothing was locked."""
+    was_locked = bool(locks([username]))
+    AccessAttempt.objects.filter(username=username).delete()
+    return was_locked
 
 
 def place(request: HttpRequest) -> str | None:

@@ -60,6 +60,9 @@ class AdminSignIn(SignIn):
         return super().dispatch(request, *args, **kwargs)
 
 
+WITH_LETTERS = "The app shows six digits. If this is a recovery code, choose “Use a recovery code” below."
+
+
 @never_cache
 @sensitive_post_parameters("code")
 @require_http_methods(["GET", "POST"])
@@ -71,6 +74,8 @@ def code(request: HttpRequest) -> HttpResponse:
     is_recovery = (request.POST if request.method == "POST" else request.GET).get("with") == "recovery"
     if request.method == "GET":
         return _code_form(request, is_recovery=is_recovery)
+    if not is_recovery and any(char.isalpha() for char in request.POST.get("code", "")):
+        return _code_form(request, refusal=WITH_LETTERS)  # not tried, so not counted
     try:
         arrival.pass_code(request, one, request.POST.get("code", ""), is_recovery=is_recovery)
     except CodeRefused as refusal:

@@ -350,6 +350,8 @@ def test_a_refresh_token_that_does_not_work_changes_nothing(
     said = paste(browser, provider, token)
     assert "signed in as" not in said
     assert "nobody-gave-this" not in said
+    assert "nothing was changed" in said
+    assert "has ended" not in said, "it is the pasted one that is no good"
     after = ProviderToken.objects.get(provider=provider)
     assert (after.refresh_token, after.needs_sign_in) == (before.refresh_token, False)
 

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 from axes.models import AccessAttempt, AccessLog
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
@@ -160,3 +162,26 @@ def test_the_administration_has_no_other_page_for_ones_password() -> None:
     client = Client()
     client.force_login(make_administrator())
     assert client.get("/admin/password_change/")["Location"] == "/account/password"
+
+
+def test_an_administrator_sees_and_lifts_it() -> None:
+    make_agent("alice")
+    page = guess(Client(), "alice", 10)
+    assert "ask your administrator" in page
+    admin = Client()
+    admin.force_login(make_administrator("bob"))
+    listed = admin.get("/admin/auth/user/").content.decode()
+    assert "15 min" in listed
+    assert "Too many wrong passwords from 127.0.0.1." in listed
+    alice = User.objects.get(username="alice")
+    assert "15 min" in admin.get(f"/admin/auth/user/{alice.pk}/change/").content.decode()
+    form = {"action": "lift_lock_out", "_selected_action": [alice.pk]}
+    assert (
+        "alice can try again at once" in admin.post("/admin/auth/user/", form, follow=True).content.decode()
+    )
+    assert LogEntry.objects.get().get_change_message() == "Lifted the lock-out after wrong passwords."
+    client = Client()
+    client.post("/login/", {"username": "alice", "password": "alice"})
+    assert user_in(client) == "alice"
+    again = admin.post("/admin/auth/user/", form, follow=True).content.decode()
+    assert "Nobody of them was locked out" in again

@@ -239,6 +239,15 @@ def test_the_password_is_asked_for_again_after_five_wrong_codes(alice: User, cli
     assert user_in(client) == ""
 
 
+def test_a_recovery_code_in_the_place_of_the_digits_is_not_counted(alice: User, client: Client) -> None:
+    first, *_ = protected(alice)
+    with_password(client)
+    answer = client.post("/login/code", {"code": first[:10]}).content.decode()
+    assert "choose “Use a recovery code” below" in answer
+    client.post("/login/code", {"code": code_of(alice)})
+    assert user_in(client) == "alice", "no waiting time came of it"
+
+
 def test_a_recovery_code_is_good_once_however_it_is_typed(alice: User, client: Client) -> None:
     first, *_ = protected(alice)
     with_password(client)
