@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from alarms.endings import endings
+from alarms.endings import endings, without_date
 from alarms.models import ENDING, Alarm
 from sso.admin import ProductAdmin, badge, when
 
@@ -84,7 +84,9 @@ class AlarmAdmin(ProductAdmin):
         return when(obj.mailed_at)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return super().changelist_view(request, {"endings": endings(), **(extra_context or {})})
+        return super().changelist_view(
+            request, {"endings": endings(), "without_date": without_date(), **(extra_context or {})}
+        )
 
 
 def _checklist(alarm: Alarm) -> SafeString:

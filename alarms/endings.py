@@ -57,6 +57,15 @@ def endings() -> list[Ending]:
     return sorted([*_of_providers(now), *_of_senders(now)], key=lambda each: each.at)
 
 
+def without_date() -> list[tuple[SSOProvider, str]]:
+    """Providers whose client secret may end on a day that nobody has told, each with the field for it."""
+    rows = SSOProvider.objects.filter(secret_ends_on=None).select_related("token").order_by("pk")
+    rows = rows.exclude(client_authentication=SSOProvider.ClientAuthentication.NONE)
+    rows = rows.defer("client_secret", "token__access_token", "token__refresh_token")
+    field = "#id_secret_ends_on"
+    return [(row, reverse("admin:sso_ssoprovider_change", args=[row.pk]) + field) for row in rows]
+
+
 def _of_providers(now: datetime) -> Iterator[Ending]:
     rows = SSOProvider.objects.select_related("token")
     for provider in rows.defer("client_secret", "token__access_token", "token__refresh_token"):

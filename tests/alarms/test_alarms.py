@@ -283,6 +283,14 @@ def test_an_ending_is_told_once_a_step(clock: time_machine.Traveller) -> None:
     assert len(letters()) == 5
 
 
+def test_the_calendar_names_those_without_a_date(admin_client: Client) -> None:
+    known, unknown = make_provider(secret_ends_on=date(2026, 7, 15)), make_provider()
+    page = admin_client.get("/admin/alarms/alarm/").content.decode()
+    assert f'href="/admin/sso/ssoprovider/{unknown.pk}/change/#id_secret_ends_on">{unknown}</a>' in page
+    assert f"{known.pk}/change/#id_secret_ends_on" not in page
+    assert ">What ends, and when</a>" in admin_client.get("/admin/sso/ssoprovider/").content.decode()
+
+
 def test_an_unreadable_password_does_not_silence_the_alarms() -> None:
     make_sender(server_address="smtp.office365.com", password="secret")
     with connection.cursor() as cursor:
