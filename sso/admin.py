@@ -153,7 +153,10 @@ class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
     def page_title(self, request: HttpRequest, object_id: Any) -> dict[str, Any]:
         found = super().page_title(request, object_id)
         obj = self.get_object(request, object_id) if object_id else None
-        return found if obj is None else found | {"title": obj.title}
+        if obj is None:
+            copied = self._copied(request)
+            return {"title": f"Copy of {copied.title}"} if copied else found
+        return found | {"title": obj.title}
 
     def next_step(self, obj: SSOProvider) -> str:
         who = f"as {obj.mailbox}" if obj.mailbox else "with the e-mail mailbox user account"

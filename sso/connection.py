@@ -207,7 +207,7 @@ class ConnectionTest(GenerateToken):
         context = {
             **self.admin_site.each_context(request),  # type: ignore[attr-defined]
             "opts": self.opts,  # type: ignore[attr-defined]
-            "title": f"Go back to the former password of {obj}",
+            "title": f"Go back to the former sign-in of {obj}",
             "original": obj,
             "way": former,
             "wanted": wanted,
@@ -224,7 +224,7 @@ class ConnectionTest(GenerateToken):
             obj.save()
             wayback.keep(obj, present, self.test_identity, request.user.pk)
             retests.stop(obj)
-            self.log_change(request, obj, "Went back to the former password.")  # type: ignore[attr-defined]
+            self.log_change(request, obj, "Went back to the former sign-in.")  # type: ignore[attr-defined]
             messages.success(request, f"{obj} signs in again as before: {wanted}.")
         return redirect(self.url("change", obj.pk))  # type: ignore[attr-defined]
 

@@ -80,7 +80,10 @@ class ProviderForm(SecretsForm):
             return
         common = preset(self.instance.type)
         self.fields["name"].required = self.fields["client_authentication"].required = False
-        self.fields["name"].help_text = "For settings files and reports; made from the ID when empty."
+        self.fields["name"].help_text = (
+            "For settings files and reports; made from the ID when empty. The redirect URI of a generic "
+            "provider ends in it, in small letters with hyphens."
+        )
         self.fields["secret_ends_on"].label = "Secret ends on"
         self.fields["client_secret"].required = False  # whether it is needed depends on the type
         self.fields["scope"].help_text = (
@@ -95,6 +98,10 @@ class ProviderForm(SecretsForm):
         if self.instance.secret_changed_at:
             day = date_format(timezone.localtime(self.instance.secret_changed_at), "DATE_FORMAT")
             self.fields["client_secret"].help_text = f"Set, changed on {day}."
+        if self.instance.type == SSOProvider.Type.MICROSOFT and is_secret_id(
+            self.initial.get("client_secret") or ""
+        ):
+            self.fields["client_secret"].help_text = NO_GUID
         if self.copied:
             self.initial.update({name: getattr(self.copied, name) for name in COPIED})
         for name in URLS:

@@ -53,7 +53,10 @@
         if (folded) folded.open = true;
       });
     }
+    const examples = [...document.querySelectorAll("input[placeholder^=http]")].map((each) => [each, each.placeholder]);
     function choose() {
+      // The grey addresses are those of the first type: another one's are its own.
+      examples.forEach(([each, text]) => { each.placeholder = type.value === kinds[0]?.dataset.kind ? text : ""; });
       const chosen = kinds.find((each) => each.dataset.kind === type.value);
       if (!chosen) return;
       kinds.forEach((each) => { each.open = each === chosen; });

@@ -110,6 +110,7 @@ def _mail_servers(provider: SSOProvider) -> Iterator[tuple[str, Value]]:
         yield f"{protocol}-port", Value("Service port", port or "‹port›")
     login = _login(provider)
     yield "username", Value("Username", login)
+    yield "sender-address", Value("Sender e-mail address", provider.mailbox or "‹mailbox›")
     yield "smtp-username", Value("Sender username", provider.smtp_username or login)
     url = secrets.token_url(str(provider.pk or "‹ID›"))
     note = "It ends in the ID of the provider, which stands in the title of its page."

@@ -297,6 +297,7 @@ def test_a_copy_has_the_same_client_and_its_own_sign_in(
     address = f"{ADD}?copy={first.pk}"
     form = page(admin_client, address)
     assert first.client_id in form
+    assert f"Copy of {first.title}" in form
     assert "canary" not in form
     kept = {
         name: getattr(first, name) for name in ("client_id", "authorization_url", "token_url", "refresh_url")
@@ -305,6 +306,14 @@ def test_a_copy_has_the_same_client_and_its_own_sign_in(
     second = SSOProvider.objects.exclude(pk=first.pk).get()
     assert (second.client_secret, second.mailbox) == ("canary-secret", "")
     assert second.token.signed_in_at is None
+
+
+def test_the_id_of_a_secret_stays_marked(admin_client: Client) -> None:
+    guid = "11111111-2222-3333-4444-555555555555"
+    wrong = make_provider(type="microsoft", tenant="company.com", client_secret=guid)
+    right = make_provider(type="microsoft", tenant="company.com", client_secret="abc8Q~value")
+    assert "looks like the secret" in page(admin_client, change(wrong))
+    assert "looks like the secret" not in page(admin_client, change(right))
 
 
 @pytest.mark.parametrize("name", ["token_url", "refresh_url"])

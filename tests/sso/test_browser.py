@@ -6,7 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
-from playwright.sync_api import Browser, Page
+from django.utils import timezone
+from playwright.sync_api import Browser, Dialog, Page
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -84,7 +85,8 @@ def test_what_is_beside_the_form_follows_the_type(page: Page) -> None:
     assert page.get_by_label("Scope").input_value() == "openid", "it was typed in"
 
     def marked() -> list[str]:
-        return page.eval_on_selector_all(".ucs-needed", "all => all.map((each) => each.htmlFor)")
+        found = page.eval_on_selector_all(".ucs-needed", "all => all.map((each) => each.htmlFor)")
+        return [str(each) for each in found]
 
     assert marked() == ["id_client_secret"]
     page.get_by_label("Type").select_option("generic")
@@ -102,7 +104,12 @@ def test_a_sign_in_asks_before_it_drops_what_is_typed_in(page: Page) -> None:
     page.get_by_role("button", name="Sign in").click()
     page.route("**/login/oauth2/start/**", lambda route: route.fulfill(body="gone to sign in"))
     said: list[str] = []
-    page.on("dialog", lambda one: (said.append(one.message), one.dismiss()))
+
+    def stay(dialog: Dialog) -> None:
+        said.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
     page.wait_for_load_state("load")
     page.fill("#id_name", "another name")
     page.get_by_role("button", name="Generate Token").click()
@@ -112,6 +119,25 @@ def test_a_sign_in_asks_before_it_drops_what_is_typed_in(page: Page) -> None:
     page.get_by_role("button", name="Generate Token").click()
     page.wait_for_selector("text=gone to sign in")
     assert len(said) == 1
+
+
+@pytest.mark.parametrize("kind", ["mailsources/emailsource", "mailsenders/emailsender"])
+def test_a_mailbox_that_is_filled_in_says_what_else_it_changes(page: Page, kind: str) -> None:
+    User.objects.create_superuser("admin", password="rehearsal")
+    provider = make_provider()
+    ProviderToken.objects.filter(provider=provider).update(account=MAILBOX, signed_in_at=timezone.now())
+    row = (make_source if "source" in kind else make_sender)(
+        username="billing@company.com", password="secret"
+    )
+    page.goto(f"/admin/login/?next=/admin/{kind}/{row.pk}/change/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "rehearsal")
+    page.get_by_role("button", name="Sign in").click()
+    page.click(f".ucs-offers >> text={MAILBOX}")
+    said = page.inner_text(".ucs-offers [role=status]")
+    assert f"from billing@company.com to {MAILBOX}" in said
+    page.click(f".ucs-offers button >> text={MAILBOX}")
+    assert page.inner_text(".ucs-offers [role=status]") == ""
 
 
 def test_a_step_is_ticked_by_the_keyboard_and_the_focus_stays(

@@ -135,6 +135,20 @@ def test_the_lines_for_powershell_hold_the_ids_of_the_app_and_nothing_that_ends_
     assert line.text == f'Add-MailboxPermission -Identity "{MAILBOX}" -User $app.Id -AccessRights FullAccess'
 
 
+def test_texts_for_one_provider_do_not_stand_in_the_list_of_another() -> None:
+    def said(name: str) -> str:
+        return " ".join(f"{step.do} {step.trap}" for step in checklists()[name].steps)
+
+    assert "Google" not in said("generic")
+    assert "must belong to the organisation" not in said("google-external")
+    step = checklists()["google-external"].step("sender")
+    assert step
+    shown_values = {
+        each.label: each.text for each in values_of(step.values, Filling(SSOProvider(mailbox=MAILBOX)))
+    }
+    assert shown_values["Sender e-mail address"] == MAILBOX
+
+
 def test_what_is_not_known_yet_can_not_be_copied() -> None:
     redirect, token = values_of(("redirect-uri", "token-url"), Filling(SSOProvider(type="google")))
     assert redirect.text == "https://ucs.company.com/login/oauth2/google"

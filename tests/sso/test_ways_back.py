@@ -95,7 +95,7 @@ def test_the_page_asks_tests_and_goes_back(admin_client: Client, monkeypatch: py
     url = reverse("admin:mailsources_emailsource_former", args=[source.pk, way.pk])
     change = reverse("admin:mailsources_emailsource_change", args=[source.pk])
     page = admin_client.get(change).content.decode()
-    assert "Go back to the former password (until" in page
+    assert "Go back to the former sign-in (until" in page
     assert url in page
     asked = admin_client.get(url).content.decode()
     assert "Test it and go back" in asked

@@ -20,6 +20,9 @@
     const place = document.createElement("div");
     place.className = "ucs-offers";
     place.append("Signed in already: ");
+    const told = document.createElement("p");
+    told.className = "ucs-secret-note";
+    told.setAttribute("role", "status");
     const accounts = mailboxes.map((entry) => entry.split(" ")[0]);
     mailboxes.forEach((entry) => {
       const [account, url] = entry.split(" ");
@@ -30,12 +33,16 @@
       button.textContent = isOnlyOne ? account : `${account}, provider ${url.split("/").pop()}`;
       button.title = "Fill in this mailbox and its token";
       button.addEventListener("click", () => {
+        const before = form.username.value.trim();
         fill(password, url);
         fill(form.username, account);
+        const isOther = before && before.toLowerCase() !== account.toLowerCase();
+        told.textContent = isOther ? `The username was changed too, from ${before} to ${account}: that is another mailbox.` : "";
         if (!form.email_address.value) fill(form.email_address, account);
       });
       place.append(button, " ");
     });
+    place.append(told);
     password.parentElement.append(place);
   }
 
