@@ -43,14 +43,14 @@
   function follow(type) {
     const kinds = [...document.querySelectorAll("[data-kind]")];
     const scope = document.getElementById("id_scope");
-    // A star for what this type needs, as the form's own; the folded part opens if some of it is there.
+    // A star for what this type needs, as the form's own, and for the folded part that holds some of it.
     function mark(needed) {
+      document.querySelectorAll("summary.ucs-needed").forEach((each) => each.classList.remove("ucs-needed"));
       document.querySelectorAll("label[for]").forEach((label) => {
         const own = label.querySelector("span"); // of what is needed anyhow
         const isNeeded = !own && needed.includes(label.htmlFor.replace("id_", ""));
         label.classList.toggle("ucs-needed", isNeeded);
-        const folded = isNeeded && label.closest("details");
-        if (folded) folded.open = true;
+        if (isNeeded) label.closest("details")?.querySelector("summary").classList.add("ucs-needed");
       });
     }
     const examples = [...document.querySelectorAll("input[placeholder^=http]")].map((each) => [each, each.placeholder]);
