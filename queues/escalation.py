@@ -6,7 +6,7 @@ One index holds when something is next for any conversation, so a sweep reads wh
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -22,6 +22,7 @@ from queues.presentation import span
 logger = logging.getLogger(__name__)
 
 BATCH = 200
+AGAIN = timedelta(hours=1)
 Act = EscalationStep.Act
 State = Conversation.State
 ESCALATED = [*clocks.CLOCK, "priority"]
@@ -31,7 +32,16 @@ def run_due(now: datetime | None = None) -> int:
     """Walk the steps that are due, and mark what has become late; return how many conversations it was."""
     now = now or timezone.now()
     due = Conversation.objects.filter(escalate_at__lte=now).order_by("escalate_at")
-    return sum(_walk(pk, now) for pk in list(due.values_list("pk", flat=True)[:BATCH]))
+    return sum(_tried(pk, now) for pk in list(due.values_list("pk", flat=True)[:BATCH]))
+
+
+def _tried(pk: int, now: datetime) -> bool:
+    try:
+        return _walk(pk, now)
+    except Exception:
+        logger.exception("The steps of conversation %s failed: they are tried again in an hour", pk)
+        Conversation.objects.filter(pk=pk).update(escalate_at=now + AGAIN)
+        return False
 
 
 @transaction.atomic

@@ -1,5 +1,8 @@
 """Background work of the queues. All of it may run twice, or late: the rows decide."""
 
+import logging
+from collections.abc import Callable
+
 from celery import shared_task
 from django.utils import timezone
 
@@ -7,22 +10,43 @@ from agents import presence
 from queues import escalation, gaps, kinds, later, notices, offers, recounting, routing, telling, waking
 from queues.models import Conversation, EmailQueue
 
+logger = logging.getLogger(__name__)
+
+
+def _each(*steps: Callable[[], object]) -> None:
+    """Take all the steps: one that fails is for the log, and must not keep the others from being taken."""
+    for step in steps:
+        try:
+            step()
+        except Exception:
+            logger.exception("A step of the sweep failed: %s", step.__qualname__)
+
 
 @shared_task
 def sweep() -> None:
     """Every UCS_SWEEP_INTERVAL: timed answers, sleepers, presence, and what hints were lost for."""
-    presence.expire()
-    offers.expire()
-    waking.return_unbegun()
-    waking.release_kept()
+    _each(
+        presence.expire,
+        offers.expire,
+        waking.return_unbegun,
+        waking.release_kept,
+        _leave_due,
+        kinds.refresh,
+        waking.wake_due,
+        _dispatch_all,
+        gaps.note,
+    )
+
+
+def _leave_due() -> None:
     later.send_due(timezone.now())
     later.hint(timezone.now())
-    kinds.refresh()
-    waking.wake_due()
+
+
+def _dispatch_all() -> None:
     waiting = Conversation.objects.filter(state=Conversation.State.WAITING, queue__mode=EmailQueue.Mode.PUSH)
     for queue_id in waiting.order_by().values_list("queue", flat=True).distinct():
         routing.dispatch(queue_id)
-    gaps.note()
 
 
 @shared_task
@@ -34,9 +58,7 @@ def leave(draft_id: int) -> None:
 @shared_task
 def keep_promises() -> None:
     """As often: what is late, steps of escalation, and due times under other opening hours."""
-    escalation.run_due()
-    notices.mail_due()
-    recounting.recount_stale()
+    _each(escalation.run_due, notices.mail_due, recounting.recount_stale)
 
 
 @shared_task

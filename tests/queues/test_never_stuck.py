@@ -283,3 +283,30 @@ def test_a_moved_mail_brings_all_of_its_clock() -> None:
     assert target.due_at == soon
     assert target.is_due_kept
     assert target.escalate_at == soon
+
+
+class TestSweep:
+    """One thing that breaks keeps nothing else from happening."""
+
+    def test_the_other_steps_are_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def breaks() -> None:
+            raise RuntimeError("broken")
+
+        monkeypatch.setattr("queues.offers.expire", breaks)
+        row = make_conversation(make_queue([make_agent("alice")], mode=PUSH))
+        tasks.sweep()
+        row.refresh_from_db()
+        assert row.state == State.ASSIGNED
+
+    def test_a_conversation_whose_steps_break_is_put_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def breaks(*_: object) -> None:
+            raise RuntimeError("broken")
+
+        row = make_conversation(make_queue())
+        past = timezone.now() - timedelta(minutes=1)
+        Conversation.objects.update(escalate_at=past)
+        monkeypatch.setattr("queues.escalation._walk", breaks)
+        assert escalation.run_due() == 0
+        row.refresh_from_db()
+        assert row.escalate_at is not None
+        assert row.escalate_at > timezone.now()
