@@ -39,7 +39,7 @@ NO_ROWS = {
     for prefix in ("skill_levels", "language_levels")
     for name in ("TOTAL", "INITIAL")
 }
-AGENT = {"password": "correct-horse-7", "capacity": "1", "is_active": "on", **NO_ROWS}
+AGENT = {"password": "correct-horse-7", "capacity": "1", "writes": "rich", "is_active": "on", **NO_ROWS}
 
 
 def clerk_with(client: Client, *codenames: str) -> User:
