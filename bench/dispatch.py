@@ -13,6 +13,10 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
 from tests import services
@@ -39,44 +43,76 @@ class _Undone(Exception):
     """Takes a decision back."""
 
 
+@dataclass(slots=True)
+class Spent:
+    """What one thing cost each time, in ms: by the clock, and of processors here and in PostgreSQL."""
+
+    clock: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+
+
+class Watch:
+    """Notes what things cost; what others keep the machine busy with tells on the clock alone."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, Spent] = {}
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            (pid,) = cursor.fetchone()
+        self._schedstat = Path(f"/proc/{pid}/schedstat")  # where PostgreSQL runs elsewhere: ours alone
+
+    def _processor(self) -> float:
+        there = int(self._schedstat.read_text().split()[0]) / 1e6 if self._schedstat.exists() else 0.0
+        return 1000 * time.process_time() + there
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[None]:
+        """Note the block under this name."""
+        processor, clock = self._processor(), time.perf_counter()
+        yield
+        spent = self.spent.setdefault(name, Spent())
+        spent.clock.append(1000 * (time.perf_counter() - clock))
+        spent.processor.append(self._processor() - processor)
+
+
 def decisions(count: int) -> None:
     """Read the heads, decide, decide and claim; for agents drawn at random, nothing kept."""
-    draw = Random("decisions")
+    draw, watch = Random("decisions"), Watch()
     agents = list(Agent.objects.select_related("user"))
-    names = ("SELECT 1, the floor", "heads read", "the rule", "decision with claim", "the list")
-    times: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(count):
         agent = draw.choice(agents)
-        started = time.perf_counter()
-        with connection.cursor() as cursor:
+        with watch.of("SELECT 1, the floor"), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        times["SELECT 1, the floor"].append(1000 * (time.perf_counter() - started))
         where = lines.places(EmailQueue.objects.filter(members=agent.pk), routing.clock())
-        started = time.perf_counter()
-        found = lines.heads(agent.pk, where, routing.clock(), routing.DEPTH)
-        times["heads read"].append(1000 * (time.perf_counter() - started))
-        heads = [line.head for line in found]
-        started = time.perf_counter()
-        choose(heads)
-        times["the rule"].append(1000 * (time.perf_counter() - started))
-        started = time.perf_counter()
-        try:
-            with transaction.atomic():
+        now = routing.clock()
+        with watch.of("heads read"):
+            found = lines.heads(agent.pk, where, now)
+        with watch.of("the rule"):
+            choose(line.head for line in found)
+        _decide(agent, watch)
+        with watch.of("the list"):
+            inbox.page(agent.user, inbox.Listing(inbox.View.WAITING))
+    for name, spent in watch.spent.items():
+        _print(name, spent.clock, spent.processor)
+
+
+def _decide(agent: Agent, watch: Watch) -> None:
+    try:
+        with transaction.atomic():
+            with watch.of("decision with claim"):
                 routing.offer(agent.pk)
-                times["decision with claim"].append(1000 * (time.perf_counter() - started))
-                raise _Undone
-        except _Undone:
-            pass
-        started = time.perf_counter()
-        inbox.page(agent.user, inbox.Listing(inbox.View.WAITING))
-        times["the list"].append(1000 * (time.perf_counter() - started))
-    for name, measured in times.items():
-        _print(name, measured)
+            raise _Undone
+    except _Undone:
+        pass
 
 
-def _print(name: str, times: list[float]) -> None:
-    p99 = sorted(times)[int(0.99 * len(times))]
-    print(f"| {name} | {statistics.median(times):.2f} | {p99:.2f} |", flush=True)
+def _print(name: str, *columns: list[float]) -> None:
+    cells = [
+        f"{number:.2f}"
+        for times in columns
+        for number in (statistics.median(times), sorted(times)[int(0.99 * len(times))])
+    ]
+    print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 def main() -> int:
@@ -97,7 +133,7 @@ def main() -> int:
     print(f"{options.agents} agents who can do {each:.0f} of {queues * len(LANGUAGES)} kinds each")
     for more, waiting in ((0, few), (options.waiting - few, options.waiting)):
         dispatch_trials.wait(more)
-        print(f"\n| {waiting} wait, ms | median | p99 |\n|---|---:|---:|")
+        print(f"\n| {waiting} wait, ms | median | p99 | of processors | p99 |\n|---|---:|---:|---:|---:|")
         decisions(options.decisions)
     os.environ["DJANGO_SETTINGS_MODULE"] = "ucs.settings"
     outcome = dispatch_trials.dispatch_at_once(options.dispatchers, options.seconds, options.seconds / 2)
