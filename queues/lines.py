@@ -7,93 +7,24 @@ agent, and what the agent answered last.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from agents import shifts
-from queues import hours, policy
+from agents.opening import Opening
+from queues import hours, policy, prepared
+from queues.lines_sql import FOR_AGENT, FOR_QUEUES
 from queues.models import AgentKind, Conversation, EmailQueue
 from queues.policy import Head, Knobs
 from queues.reasons import Line
 
-MOST_OWN = 20
-MOST_KEPT = 20
-
-OF_AGENT = """
-    SELECT k.id, k.queue_id, k.words, k.scarcity, a.ratio, a.level, a.eased, a.after, a.lacks, queue.tick
-    FROM queues_agentkind a
-    JOIN queues_kind k ON k.id = a.kind_id
-    JOIN queue ON queue.id = k.queue_id
-    WHERE a.agent_id = %(agent)s AND (NOT a.eased OR a.after > 0 OR NOT EXISTS (
-        SELECT 1 FROM queues_agentkind b JOIN agents_agent c ON c.id = b.agent_id
-        WHERE b.kind_id = k.id AND NOT b.eased AND c.presence <> 'offline'))"""
-
-OF_QUEUES = """
-    SELECT k.id, k.queue_id, k.words, k.scarcity, 1::float8 AS ratio, 5 AS level, FALSE AS eased, 0 AS after,
-           '[]'::jsonb AS lacks, queue.tick
-    FROM queues_kind k JOIN queue ON queue.id = k.queue_id WHERE k.is_live"""
-
-START = """
-WITH RECURSIVE
-queue AS (SELECT * FROM unnest(%(queues)s::bigint[], %(ticks)s::bigint[]) AS queue(id, tick)),
-mine AS ({mine}),
-pairs AS (
-    SELECT mine.id AS kind_id, (
-        SELECT c.target FROM queues_conversation c
-        WHERE c.kind_id = mine.id AND c.state = 'waiting' AND c.reserved_for_id IS NULL
-        ORDER BY c.target LIMIT 1) AS target
-    FROM mine
-    UNION ALL
-    SELECT pairs.kind_id, (
-        SELECT c.target FROM queues_conversation c
-        WHERE c.kind_id = pairs.kind_id AND c.state = 'waiting' AND c.reserved_for_id IS NULL
-          AND c.target > pairs.target
-        ORDER BY c.target LIMIT 1)
-    FROM pairs WHERE pairs.target IS NOT NULL
-)"""
-"""`pairs` steps from target to target through the index, and never over the rows between."""
-
-FIELDS = "c.id, c.due_tick, c.due_at, c.waiting_since, c.answered_by_id, c.missed_by, c.target"
-
-IN_LINE = f"""
-    SELECT {FIELDS} FROM queues_conversation c
-    WHERE c.kind_id = mine.id AND c.target = pairs.target AND c.state = 'waiting'
-      AND c.reserved_for_id IS NULL AND c.due_tick {{compared}} mine.tick + %(savable)s
-      AND (mine.after = 0 OR c.due_tick <= mine.tick + pairs.target - mine.after)
-      AND NOT c.missed_by @> %(missed)s::jsonb
-    ORDER BY c.due_tick, c.id LIMIT %(depth)s"""  # noqa: S608 - of constants
-
-OF_LINES = f"""
-SELECT head.*, mine.*, FALSE AS kept FROM pairs JOIN mine ON mine.id = pairs.kind_id
-CROSS JOIN LATERAL (({IN_LINE.format(compared=">=")}) UNION ALL ({IN_LINE.format(compared="<")})) head
-WHERE pairs.target IS NOT NULL"""  # noqa: S608 - of constants
-
-BESIDE = f"""
-UNION ALL
-SELECT {FIELDS}, mine.*, FALSE FROM (
-    SELECT * FROM queues_conversation c
-    WHERE c.answered_by_id = %(agent)s AND c.state = 'waiting' AND c.reserved_for_id IS NULL
-      AND NOT c.missed_by @> %(missed)s::jsonb
-    ORDER BY c.due_tick LIMIT {MOST_OWN}
-) c JOIN mine ON mine.id = c.kind_id AND (mine.after = 0 OR c.due_tick <= mine.tick + c.target - mine.after)
-UNION ALL
-SELECT {FIELDS},
-       coalesce(mine.id, c.kind_id), queue.id, coalesce(mine.words, k.words, ''), coalesce(mine.scarcity, 1),
-       coalesce(mine.ratio, 1), coalesce(mine.level, 5), FALSE, 0, '[]'::jsonb, queue.tick, TRUE
-FROM (
-    SELECT * FROM queues_conversation c
-    WHERE c.reserved_for_id = %(agent)s AND c.state = 'waiting' AND NOT c.missed_by @> %(missed)s::jsonb
-    LIMIT {MOST_KEPT}
-) c
-JOIN queue ON queue.id = c.queue_id LEFT JOIN mine ON mine.id = c.kind_id
-LEFT JOIN queues_kind k ON k.id = c.kind_id"""  # noqa: S608 - of constants
-
-FOR_AGENT = START.format(mine=OF_AGENT) + OF_LINES + BESIDE
-FOR_QUEUES = START.format(mine=OF_QUEUES) + OF_LINES
+EVERY = 100_000
+FOREMOST = 32
+"""So many leave the database, of which the rule makes one the first; others may hold some at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +37,20 @@ class Place:
     weight: int = 1
 
 
+PLACED = ("hours", "calendar", "weight", "exponent", "own_share", "late_halving")
+
+
 def places(queues: Iterable[EmailQueue], now: datetime) -> dict[int, Place]:
-    """These queues now, by id."""
+    """These queues now, by id; of a query, only what is needed is read."""
+    if isinstance(queues, QuerySet):
+        queues = queues.select_related("calendar").only(*PLACED)
     found = {}
+    ticks: dict[Opening, int] = {}
     for queue in queues:
-        tick = hours.of(queue).tick(now)
-        found[queue.pk] = Place(queue.pk, tick, queue.knobs, queue.weight)
+        opening = hours.of(queue)
+        if opening not in ticks:
+            ticks[opening] = opening.tick(now)
+        found[queue.pk] = Place(queue.pk, ticks[opening], queue.knobs, queue.weight)
     return found
 
 
@@ -136,29 +75,58 @@ class Waiting(NamedTuple):
     lacks: str
     tick: int
     kept: bool
+    looked_at: int = 0
 
 
-def heads(
-    agent_id: int, where: Mapping[int, Place], now: datetime, depth: int = 1, *, is_push: bool = False
-) -> list[Line]:
-    """What the agent may get now, in the order of the rule.
+class Seen(NamedTuple):
+    """What the agent may get, in the order of the rule, and how many heads there were to compare."""
+
+    lines: Sequence[Line]
+    looked_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How much is read.
 
     :param depth: how many of each line and half, late or not.
+    :param lines: how many of these at most, of those that stand first.
     :param is_push: without what the agent was given and didn't open; who asks gets that as well.
     """
+
+    depth: int = 1
+    lines: int = FOREMOST
+    is_push: bool = False
+
+
+def heads(agent_id: int, where: Mapping[int, Place], now: datetime, depth: int = 1) -> Sequence[Line]:
+    """What an agent who asks may get now, the foremost in the order of the rule."""
+    return seen(agent_id, where, now, Part(depth)).lines
+
+
+def seen(agent_id: int, where: Mapping[int, Place], now: datetime, part: Part) -> Seen:
+    """What the agent may get now, the foremost in the order of the rule."""
+    rows = _read(FOR_AGENT, where, part, agent_id)
     found: dict[int, Waiting] = {}
-    for row in _read(FOR_AGENT, where, depth, agent_id, without_missed=is_push):
+    for row in rows:
         if row.conversation not in found or row.kept:
             found[row.conversation] = row
-    lines = {row.conversation: line_of(row, where[row.queue], agent_id) for row in _admitted(found, now)}
-    return [lines[head.conversation_id] for head in policy.choose(line.head for line in lines.values())]
+    admitted = list(_admitted(found, now))
+    lost = len(found) - len(admitted)
+    looked_at = max((row.looked_at for row in rows), default=0)
+    if lost and looked_at > part.lines * part.depth:  # who comes on duty gets the foremost: what is behind?
+        return seen(agent_id, where, now, replace(part, lines=16 * part.lines))
+    lines = {row.conversation: line_of(row, where[row.queue], agent_id) for row in admitted}
+    order = policy.choose(line.head for line in lines.values())
+    beside = sum(not row.looked_at for row in found.values())
+    return Seen([lines[head.conversation_id] for head in order], looked_at + beside - lost)
 
 
 def pressing(where: Mapping[int, Place], depth: int = 1) -> list[Waiting]:
     """What waits in these queues for anybody, in the order of the rule as the best of each team sees it."""
-    rows = {row.conversation: row for row in _read(FOR_QUEUES, where, depth)}
-    lines = policy.choose(line_of(row, where[row.queue], 0).head for row in rows.values())
-    return [rows[head.conversation_id] for head in lines]
+    rows = {row.conversation: row for row in _read(FOR_QUEUES, where, Part(depth, EVERY))}
+    order = policy.choose(head_of(row, where[row.queue], 0) for row in rows.values())
+    return [rows[head.conversation_id] for head in order]
 
 
 def waiting(conversation: Conversation, place: Place) -> Waiting | None:
@@ -184,56 +152,51 @@ def waiting(conversation: Conversation, place: Place) -> Waiting | None:
     )
 
 
-def _read(
-    statement: str,
-    where: Mapping[int, Place],
-    depth: int,
-    agent_id: int = 0,
-    *,
-    without_missed: bool = False,
-) -> list[Waiting]:
-    values: dict[str, Any] = {
+def values_of(agent_id: int, where: Mapping[int, Place]) -> dict[str, Any]:
+    """What every statement about lines asks for."""
+    return {
         "agent": agent_id,
-        "missed": str(agent_id if without_missed else 0),
+        "missed": "0",
         "queues": list(where),
         "ticks": [place.tick for place in where.values()],
+        "exponents": [place.knobs.exponent for place in where.values()],
+        "halvings": [place.knobs.halving for place in where.values()],
         "savable": policy.SAVABLE,
-        "depth": depth,
+        "own": policy.OWN,
     }
-    return [Waiting(*row) for row in in_line(statement, values)]
 
 
-def in_line(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Run a statement that reads the heads of lines, in the order of their index.
+def _read(
+    statement: prepared.Statement, where: Mapping[int, Place], part: Part, agent_id: int = 0
+) -> list[Waiting]:
+    values = values_of(agent_id, where) | {"depth": part.depth, "lines": part.lines * part.depth}
+    if part.is_push:
+        values["missed"] = str(agent_id)
+    return [Waiting._make(row) for row in prepared.rows(statement, values)]
 
-    How long a line is differs by thousands, and the planner knows the mean alone: with bitmaps it would read
-    all of a long line to sort it.
-    """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL enable_bitmapscan = off; {statement}", values)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-        return found
+
+def head_of(row: Waiting, place: Place, agent_id: int) -> Head:
+    """What waits, as the rule compares it for one agent."""
+    return Head(
+        row.conversation,
+        row.due_tick - row.tick,
+        row.target,
+        policy.ratio(row.ratio, 1.0, is_own=row.answered_by == agent_id),
+        row.scarcity,
+        row.waiting_since.replace(microsecond=0) if row.waiting_since else policy.NEVER,
+        place.knobs,
+    )
 
 
 def line_of(row: Waiting, place: Place, agent_id: int) -> Line:
     """What waits, as one agent sees it."""
-    is_own = row.answered_by == agent_id
-    since = row.waiting_since.replace(microsecond=0) if row.waiting_since else policy.NEVER
     return Line(
-        head=Head(
-            row.conversation,
-            row.due_tick - row.tick,
-            row.target,
-            policy.ratio(row.ratio, 1.0, is_own=is_own),
-            row.scarcity,
-            since,
-            place.knobs,
-        ),
+        head=head_of(row, place, agent_id),
         kind_id=row.kind or 0,
         words=row.words,
         queue_id=row.queue,
         level=row.level,
-        is_own=is_own,
+        is_own=row.answered_by == agent_id,
         is_reserved=row.kept,
         is_eased=row.eased,
         after=row.after,

@@ -16,34 +16,30 @@ from typing import Any, NamedTuple
 from django.db.models import Exists, OuterRef, Q
 
 from agents.models import Agent
-from queues import lines, policy
-from queues.lines import OF_AGENT, START
+from queues import lines, prepared
+from queues.lines_sql import EFFECTIVE, HEADS, OF_AGENT, START, TYPES
 from queues.models import AgentKind, EmailQueue
+from queues.prepared import Statement
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_OWN = 500
 LARGEST = 2**62
 
-STRETCH = "power({ratio}, knob.exponent) * {scarcity}"
-LATE = "10.0 * {target} * power(0.5, least(greatest({tick} - {due}, 0) / (knob.halving * {target}), 1000))"
-EFFECTIVE = f"""
-CASE WHEN {{due}} - {{tick}} >= %(savable)s THEN greatest({{due}} - {{tick}}, 3)
-     ELSE {LATE} END * {STRETCH}"""
-
-OF_LINE = EFFECTIVE.format(
+EFFECTIVE_IN_LINE = EFFECTIVE.format(
     due="c.due_tick",
     tick="line.tick",
     target="greatest(line.target, 1)",
-    ratio="line.ratio",
-    scarcity="line.scarcity",
+    halving="line.halving",
+    stretch="line.stretch",
 )
 
 OWN_AND_KEPT = EFFECTIVE.format(
     due="c.due_tick",
     tick="queue.tick",
     target="greatest(c.target, 1)",
-    ratio="(coalesce(mine.ratio, 1) * CASE WHEN c.answered_by_id = %(agent)s THEN %(own)s ELSE 1 END)",
-    scarcity="coalesce(mine.scarcity, 1)",
+    halving="queue.halving",
+    stretch="(coalesce(mine.stretch, 1) * CASE WHEN c.answered_by_id = %(agent)s"
+    " THEN power(%(own)s::float8, queue.exponent) ELSE 1 END)",
 )
 
 IN_LINE = """
@@ -53,22 +49,46 @@ IN_LINE = """
     AND (line.after = 0 OR c.due_tick <= line.tick + line.target - line.after)"""
 
 AFTER = "({effective}, c.due_tick, c.id) > (%(from)s, %(tick)s, %(last)s)"
-IN_LINE_AFTER = f"{IN_LINE} AND {AFTER.format(effective=OF_LINE)}"
+IN_LINE_AFTER = f"{IN_LINE} AND {AFTER.format(effective=EFFECTIVE_IN_LINE)}"
 
-PAGE = f"""
-{START.format(mine=OF_AGENT)},
-knob AS (SELECT * FROM unnest(%(queues)s::bigint[], %(exponents)s::float8[], %(halvings)s::float8[])
-         AS knob(id, exponent, halving)),
+OF_FIRST_PAGE = """,
+line AS (
+    SELECT foremost.kind_id, foremost.target, mine.tick, mine.stretch, mine.halving, mine.ratio, mine.eased,
+           mine.after, mine.lacks,
+           CASE WHEN is_late THEN -%(largest)s ELSE tick + %(savable)s END AS first,
+           CASE WHEN NOT is_late THEN tick + 2 + floor(least(most.effective / stretch, 1e15))::bigint
+                WHEN most.effective >= worst THEN tick + %(savable)s
+                ELSE tick + 2 - floor(halving * greatest(target, 1)
+                                      * ln(worst / greatest(most.effective, 1e-290)) / ln(2::float8))::bigint
+           END AS last
+    FROM foremost JOIN mine ON mine.id = foremost.kind_id CROSS JOIN most
+    CROSS JOIN LATERAL (SELECT 10::float8 * greatest(target, 1) * stretch AS worst) late
+)"""
+"""Nothing that counts more minutes than the last of the foremost heads is on the first page."""
+
+OF_LATER_PAGES = f"""
+pairs AS (
+    SELECT mine.id AS kind_id, (
+        SELECT c.target FROM queues_conversation c
+        WHERE c.kind_id = mine.id AND c.state = 'waiting' AND c.reserved_for_id IS NULL
+        ORDER BY c.target LIMIT 1) AS target
+    FROM mine
+    UNION ALL
+    SELECT pairs.kind_id, (
+        SELECT c.target FROM queues_conversation c
+        WHERE c.kind_id = pairs.kind_id AND c.state = 'waiting' AND c.reserved_for_id IS NULL
+          AND c.target > pairs.target
+        ORDER BY c.target LIMIT 1)
+    FROM pairs WHERE pairs.target IS NOT NULL
+),
 half AS (
-    SELECT pairs.kind_id, pairs.target, mine.*, stretch.stretch, knob.halving, is_late,
-           10 * greatest(pairs.target, 1) * stretch.stretch AS most
-    FROM pairs JOIN mine ON mine.id = pairs.kind_id JOIN knob ON knob.id = mine.queue_id
+    SELECT pairs.kind_id, pairs.target, mine.*, is_late,
+           10::float8 * greatest(pairs.target, 1) * mine.stretch AS most
+    FROM pairs JOIN mine ON mine.id = pairs.kind_id
     CROSS JOIN (VALUES (TRUE), (FALSE)) AS late(is_late)
-    CROSS JOIN LATERAL (
-        SELECT {STRETCH.format(ratio="mine.ratio", scarcity="mine.scarcity")} AS stretch) stretch
     WHERE pairs.target IS NOT NULL
 ),
-line AS (
+part AS (
     SELECT half.*, CASE
             WHEN NOT is_late
             THEN greatest(tick + %(savable)s, tick - 1 + floor(least(%(from)s / stretch, 1e15))::bigint)
@@ -76,21 +96,23 @@ line AS (
             WHEN %(from)s > most THEN tick + %(savable)s
             ELSE tick - 1 + floor(halving * greatest(target, 1) * log(2, (%(from)s / most)::numeric))::bigint
         END AS first,
-        CASE WHEN is_late THEN tick + %(savable)s ELSE 9223372036854775807 END AS last
+        CASE WHEN is_late THEN tick + %(savable)s ELSE %(largest)s END AS last
     FROM half
 ),
-foremost AS (
-    SELECT line.*, head.effective FROM line JOIN knob ON knob.id = line.queue_id CROSS JOIN LATERAL (
-        SELECT {OF_LINE} AS effective FROM queues_conversation c
+line AS (
+    SELECT line.*, head.effective FROM part line CROSS JOIN LATERAL (
+        SELECT {EFFECTIVE_IN_LINE} AS effective FROM queues_conversation c
         WHERE {IN_LINE_AFTER} ORDER BY c.due_tick, c.id LIMIT 1
     ) head
-    ORDER BY head.effective LIMIT %(limit)s
-)
+    ORDER BY head.effective LIMIT %(lines)s
+)"""  # noqa: S608 - of constants
+
+FOUND = f"""
 SELECT * FROM (
     SELECT row.*, line.ratio, line.eased, line.lacks, FALSE AS kept
-    FROM foremost line JOIN knob ON knob.id = line.queue_id CROSS JOIN LATERAL (
-        SELECT c.id, c.due_tick, {OF_LINE} AS effective, FALSE AS own, c.kind_id
-        FROM queues_conversation c WHERE {IN_LINE_AFTER} ORDER BY c.due_tick, c.id LIMIT %(limit)s
+    FROM line CROSS JOIN LATERAL (
+        SELECT c.id, c.due_tick, {EFFECTIVE_IN_LINE} AS effective, FALSE AS own, c.kind_id
+        FROM queues_conversation c WHERE {IN_LINE_AFTER} ORDER BY c.due_tick, c.id LIMIT %(lines)s
     ) row
     UNION ALL
     SELECT c.id, c.due_tick, {OWN_AND_KEPT}, c.answered_by_id = %(agent)s, c.kind_id,
@@ -104,12 +126,16 @@ SELECT * FROM (
              AND reserved_for_id IS NULL AND kind_id IN (SELECT id FROM mine)
              ORDER BY due_tick LIMIT {MOST_OWN})
     ) c
-    JOIN queue ON queue.id = c.queue_id JOIN knob ON knob.id = c.queue_id
-    LEFT JOIN mine ON mine.id = c.kind_id
+    JOIN queue ON queue.id = c.queue_id LEFT JOIN mine ON mine.id = c.kind_id
 ) found
 WHERE (effective, due_tick, id) > (%(from)s, %(tick)s, %(last)s)
-ORDER BY effective, due_tick, id LIMIT %(limit)s
+ORDER BY effective, due_tick, id LIMIT %(lines)s
 """  # noqa: S608 - of constants
+
+PAGE_TYPES = TYPES | {"from": "float8", "tick": "bigint", "last": "bigint", "largest": "bigint"}
+MINE = START.format(mine=OF_AGENT)
+FIRST_PAGE = Statement("first_page", MINE + HEADS + OF_FIRST_PAGE + FOUND, PAGE_TYPES)
+LATER_PAGE = Statement("later_page", MINE + OF_LATER_PAGES + FOUND, PAGE_TYPES)
 
 
 class Mark(NamedTuple):
@@ -169,22 +195,16 @@ class Place:
 
 def page(agent: Agent, mark: Mark, limit: int) -> list[Place]:
     """What comes after the mark, in order, at most so many; one statement."""
-    queues = list(EmailQueue.objects.select_related("calendar").filter(members=agent.pk))
-    where = lines.places(queues, mark.at)
-    values: dict[str, Any] = {
-        "agent": agent.pk,
-        "queues": list(where),
-        "ticks": [place.tick for place in where.values()],
-        "exponents": [place.knobs.exponent for place in where.values()],
-        "halvings": [place.knobs.halving for place in where.values()],
-        "savable": policy.SAVABLE,
-        "own": policy.OWN,
+    where = lines.places(EmailQueue.objects.filter(members=agent.pk), mark.at)
+    values = lines.values_of(agent.pk, where) | {
         "from": mark.effective,
         "tick": mark.due_tick,
         "last": mark.last,
-        "limit": limit,
+        "lines": limit,
+        "largest": LARGEST,
     }
-    return [_place(row) for row in lines.in_line(PAGE, values)]
+    statement = FIRST_PAGE if mark.effective < 0 else LATER_PAGE
+    return [_place(row) for row in prepared.rows(statement, values)]
 
 
 def _place(row: Sequence[Any]) -> Place:

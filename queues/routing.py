@@ -20,9 +20,9 @@ from django.db.models import QuerySet
 
 from agents.models import Agent
 from queues import abilities, kinds, lines, offers, standing, states
-from queues.abilities import fits, open_units
+from queues.abilities import fits
 from queues.history import Kind, note_event
-from queues.lines import Place
+from queues.lines import Part, Place, Seen
 from queues.models import Conversation, EmailQueue
 from queues.policy import choose, choose_agent
 from queues.reasons import Line, Reason, explain, replay
@@ -50,12 +50,13 @@ class AtCapacity(Exception):
 class Wish:
     """Who gets something, out of which queues, and how the history calls it.
 
+    :param queue_ids: None for every push queue that the agent is a member of.
     :param kind: taken (the agent asked for it) or offered (pushed).
     :param arrival: a conversation that has come, and who was free for it: the agent first.
     """
 
     agent: Agent
-    queue_ids: Sequence[int]
+    queue_ids: Sequence[int] | None
     kind: Kind = Kind.TAKEN
     user: User | None = None
     arrival: Arrival | None = None
@@ -95,9 +96,8 @@ def offer(agent_id: int, arrival: Arrival | None = None) -> Conversation | None:
         agent = rows.filter(presence=Agent.Presence.AVAILABLE, user__is_active=True).first()
         if agent is None:  # not there, or another dispatcher is serving them now
             return None
-        push = agent.queues.filter(mode=EmailQueue.Mode.PUSH).values_list("pk", flat=True)
         try:
-            return _serve(Wish(agent=agent, queue_ids=list(push), kind=Kind.OFFERED, arrival=arrival))
+            return _serve(Wish(agent=agent, queue_ids=None, kind=Kind.OFFERED, arrival=arrival))
         except AtCapacity:
             return None
 
@@ -143,31 +143,37 @@ def _behind_missed(queue: EmailQueue, busy: Collection[int]) -> int:
     return given
 
 
-def waiting_for(agent: Agent, queue_ids: Iterable[int], depth: int = 1) -> list[Line]:
+def waiting_for(agent: Agent, queue_ids: Iterable[int], depth: int = 1) -> Sequence[Line]:
     """What the agent would get next in these queues, in order; nothing is locked or given."""
     now = clock()
-    where = lines.places(EmailQueue.objects.select_related("calendar").filter(pk__in=list(queue_ids)), now)
+    where = lines.places(EmailQueue.objects.filter(pk__in=list(queue_ids)), now)
     return lines.heads(agent.pk, where, now, depth)
 
 
 def _serve(wish: Wish) -> Conversation | None:
     """Give the first that can be claimed; the agent's row is locked."""
-    agent, now = wish.agent, clock()
-    taken = open_units([agent.pk]).get(agent.pk, 0)
-    queues = EmailQueue.objects.select_related("calendar").filter(pk__in=wish.queue_ids, members=agent.pk)
+    agent = wish.agent
+    now, taken = standing.room(agent.pk)
+    queues = EmailQueue.objects.filter(members=agent.pk)
+    if wish.queue_ids is None:
+        queues = queues.filter(mode=EmailQueue.Mode.PUSH)
+    else:
+        queues = queues.filter(pk__in=wish.queue_ids)
     where = lines.places(queues, now)
     if where and not fits(agent.capacity, taken):
         raise AtCapacity(agent, taken)
     where = {pk: place for pk, place in where.items() if fits(agent.capacity, taken, place.weight)}
     for attempt in range(ROUNDS if where else 0):  # all heads can be in the hands of others for a moment
         is_push = wish.kind == Kind.OFFERED
-        found = lines.heads(agent.pk, where, now, DEPTH if attempt else 1, is_push=is_push)
-        for at, line in enumerate(found):
+        part = Part(DEPTH if attempt else 1, is_push=is_push)
+        found = lines.seen(agent.pk, where, now, part)
+        for at, line in enumerate(found.lines):
             conversation = _claim(line, agent, is_push=is_push)
             if conversation is not None:
-                _give(wish, conversation, found[at:], where, now)
+                left = Seen(found.lines[at:], found.looked_at - at)
+                _give(wish, conversation, left, where, now)
                 return conversation
-        if not found:
+        if not found.lines:
             break
     return None
 
@@ -182,9 +188,11 @@ def _claim(line: Line, agent: Agent, *, is_push: bool) -> Conversation | None:
 
 
 def _give(
-    wish: Wish, conversation: Conversation, found: Sequence[Line], where: dict[int, Place], now: datetime
+    wish: Wish, conversation: Conversation, found: Seen, where: dict[int, Place], now: datetime
 ) -> None:
-    line, others = _as_it_is(found[0], wish.agent, conversation), found[1:]
+    line, *others = found.lines
+    rank, fit_better = standing.rank(line, others[0] if others else None)
+    line = _as_it_is(line, wish.agent, conversation)
     is_arrival = wish.arrival is not None and wish.arrival.conversation_id == conversation.pk
     reason = Reason(
         agent_id=wish.agent.pk,
@@ -192,9 +200,9 @@ def _give(
         tick=where[line.queue_id].tick,
         line=line,
         others=others,
-        considered=len(found),
-        rank=standing.rank(line),
-        fit_better=standing.fit_better(others[0]) if others else 0,
+        considered=found.looked_at,
+        rank=rank,
+        fit_better=fit_better,
         free=wish.arrival.free if wish.arrival and is_arrival else (),
     )
     is_pushed = wish.kind == Kind.OFFERED

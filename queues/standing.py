@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from queues import lines, policy
+from queues import lines, policy, prepared
 from queues.lines import Place, Waiting
-from queues.models import AgentKind, Conversation, EmailQueue
+from queues.models import Conversation, EmailQueue
 from queues.policy import Free
+from queues.prepared import Statement
 from queues.reasons import Line, Rank
 
 DEPTH = 3
@@ -21,9 +22,13 @@ TAKEN = """
 (SELECT coalesce(sum(q.weight), 0) FROM queues_conversation c JOIN queues_emailqueue q ON q.id = c.queue_id
  WHERE c.agent_id = a.id AND c.state = 'assigned')"""
 
-RANK = f"""
+RANK = Statement(
+    "rank",
+    f"""
 SELECT count(*), count(*) FILTER (WHERE free), count(*) FILTER (WHERE better AND there AND NOT free),
-       count(*) FILTER (WHERE better AND presence = 'away'), count(*) FILTER (WHERE better AND free)
+       count(*) FILTER (WHERE better AND presence = 'away'), count(*) FILTER (WHERE better AND free),
+       (SELECT count(*) FROM queues_agentkind
+        WHERE kind_id = %(second)s AND NOT eased AND ratio < %(second_ratio)s)
 FROM (
     SELECT a.presence, s.ratio < %(ratio)s AS better, a.presence = 'available' AS there,
            a.presence = 'available' AND (taken = 0 OR taken + own.weight <= a.capacity) AND a.capacity > 0
@@ -32,7 +37,11 @@ FROM (
     JOIN queues_kind k ON k.id = s.kind_id JOIN queues_emailqueue own ON own.id = k.queue_id
     CROSS JOIN LATERAL (SELECT CASE WHEN a.presence = 'available' THEN {TAKEN} END AS taken) t
     WHERE s.kind_id = %(kind)s AND NOT s.eased
-) able"""  # noqa: S608 - of constants
+) able""",  # noqa: S608 - of constants
+    {"kind": "bigint", "ratio": "float8", "second": "bigint", "second_ratio": "float8"},
+)
+
+ROOM = f"SELECT clock_timestamp(), {TAKEN} FROM agents_agent a WHERE a.id = %s"  # noqa: S608 - of constants
 
 FREE = f"""
 SELECT s.kind_id, s.agent_id, s.ratio, s.eased, s.after, a.idle_since
@@ -49,16 +58,24 @@ WHERE s.kind_id = ANY(%(kinds)s) AND s.agent_id <> ALL(%(without)s)
 """  # noqa: S608 - of constants
 
 
-def rank(line: Line) -> Rank:
-    """Where the agent of a line stands among those who can do its kind, before it is given."""
+def rank(line: Line, second: Line | None = None) -> tuple[Rank, int]:
+    """Where the agent of a line stands among those who can do its kind, before it is given.
+
+    :param second: what stands next for the agent; also returned is how many able members fit that better.
+    """
+    values = {"kind": line.kind_id, "ratio": line.base_ratio, "second": None, "second_ratio": None}
+    if second is not None:
+        values |= {"second": second.kind_id, "second_ratio": second.base_ratio}
+    ((*counts, fit_better),) = prepared.rows(RANK, values)
+    return Rank(*counts), fit_better
+
+
+def room(agent_id: int) -> tuple[datetime, int]:
+    """Now by the database's clock, and how many units the agent has open; their row should be locked."""
     with connection.cursor() as cursor:
-        cursor.execute(RANK, {"kind": line.kind_id, "ratio": line.base_ratio})
-        return Rank(*cursor.fetchone())
-
-
-def fit_better(line: Line) -> int:
-    """How many able members fit the kind of a line better than its agent."""
-    return AgentKind.objects.filter(kind=line.kind_id, eased=False, ratio__lt=line.base_ratio).count()
+        cursor.execute(ROOM, [agent_id])
+        now, taken = cursor.fetchone()
+    return now, int(taken)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,8 +68,8 @@ def lock_together(pks: Iterable[int]) -> list[Conversation]:
 
 def lock_free(pk: int) -> Conversation | None:
     """The same, but None if somebody else holds it or it is gone."""
-    rows = Conversation.objects.select_for_update(no_key=True, skip_locked=True)
-    return _read(pk) if rows.only("pk").filter(pk=pk).first() else None
+    rows = Conversation.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=pk).order_by()
+    return _read(pk) if rows.values_list("pk", flat=True).first() else None
 
 
 def lock_following(pk: int) -> Conversation:
