@@ -63,7 +63,7 @@ def test_what_cannot_be_honoured_is_refused_in_words(values: dict[str, Any], fie
 def test_the_same_mailbox_twice_names_the_other_source() -> None:
     twin = make_source(server_address="imap.example.com", username="Support@example.com", name="the first")
     found = refusals()
-    assert "“the first”" in found["__all__"][0]
+    assert "“the first”" in found["folder"][0]
     assert refusals(folder="Other") == {}
     assert refusals(mailbox="shared@example.com") == {}
     twin.full_clean()
