@@ -63,9 +63,9 @@ def usual(queue_id: int, language: str) -> int | None:
     known: int | None = noted(topic)
     if known is None:
         rows = Kind.objects.filter(queue=queue_id, language=language, is_usual=True)
-        known = rows.values_list("pk", flat=True).first()
+        known = rows.values_list("pk", flat=True).first() or 0  # that there is none is an answer, too
         note(topic, known)
-    return known
+    return known or None
 
 
 def of(conversation: Conversation) -> int | None:

@@ -2,9 +2,12 @@
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from agents.models import Agent, Skill
+from mailstore.batch import batch
 from queues import actions, kinds, steps, tasks
 from queues.actions import ActionRefused
 from queues.models import AgentKind, Conversation, EmailQueue, Kind
@@ -201,3 +204,12 @@ def test_demanded_and_taken_back_at_the_desk(client: Client) -> None:
     assert refused.status_code == 409
     client.post(f"/conversations/{row.pk}/demand", {"skill": "returns", "level": "0"})
     assert actions.demanded(row) == {}
+
+
+def test_a_batch_asks_once_for_a_kind_even_when_there_is_none() -> None:
+    queue = make_queue()
+    with batch():
+        assert kinds.usual(queue.pk, "cs") is None
+        with CaptureQueriesContext(connection) as caught:
+            assert kinds.usual(queue.pk, "cs") is None
+    assert len(caught) == 0
