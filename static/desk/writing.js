@@ -256,7 +256,17 @@ export class Writing {
     next.focus();
   }
 
+  /** The browser tells of a selection a moment after the keys that made it: look for ourselves. */
+  readSelection() {
+    const { anchorNode, anchorOffset, focusNode, focusOffset, isCollapsed } = getSelection();
+    const { view } = this.rich;
+    if (isCollapsed || !view.dom.contains(anchorNode) || !view.dom.contains(focusNode)) return;
+    const ends = [view.posAtDOM(anchorNode, anchorOffset), view.posAtDOM(focusNode, focusOffset)];
+    this.rich.commands.setTextSelection({ from: Math.min(...ends), to: Math.max(...ends) });
+  }
+
   askLink() {
+    this.readSelection();
     const line = this.bar.querySelector(".link-line");
     const field = line.querySelector("input");
     line.hidden = false;
