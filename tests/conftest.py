@@ -5,10 +5,30 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.management import CommandError
 from django.db import connection, connections
+from django.test import TransactionTestCase
 from playwright.sync_api import Browser, sync_playwright
 
 from mailstore import announce, hints
+
+FLUSHES = 5
+_flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
+
+
+def _patient_flush(self: TransactionTestCase) -> None:
+    """Empty the database, again when a last request of a closed page held what it was to lock."""
+    for left in reversed(range(FLUSHES)):
+        try:
+            _flush(self)
+        except CommandError:
+            if not left:
+                raise
+        else:
+            break
+
+
+TransactionTestCase._fixture_teardown = _patient_flush  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -61,6 +61,7 @@ def write_formatted(page: Page) -> None:
     page.keyboard.type("1. open it")
     page.keyboard.press("Enter")
     page.keyboard.type("press *reset*")
+    expect(field(page).locator("em")).to_have_text("reset")
 
 
 def content(page: Page) -> str:
