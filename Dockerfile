@@ -7,7 +7,8 @@ FROM python:3.13-slim
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 UCS_DATA_DIR=/tmp/ucs
 # As ucs/environment.py has them.
 ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072
-RUN useradd --uid 10001 --user-group --no-create-home --home-dir /app --shell /usr/sbin/nologin ucs
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /app --shell /usr/sbin/nologin ucs \
+    && install --directory --owner 10001 --group 10001 /imports
 COPY --from=packages /venv /venv
 WORKDIR /app
 COPY . .

@@ -3,7 +3,7 @@
 # make test   every check and every test; ARGS="tests/queues -k reply" for some of them
 # make lock   write requirements/*.txt anew from pyproject.toml (needs uv)
 
-.PHONY: demo run test setup lock lint systemtools
+.PHONY: demo run test setup lock lint systemtools words
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -35,6 +35,15 @@ lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+
+# make words    bring the catalogues in locale/ up to date with the sources, and compile them (needs gettext)
+words:
+	@for domain in django djangojs; do \
+		$(BIN)/python manage.py makemessages --domain $$domain --locale cs --locale de --locale es \
+			--no-wrap --no-obsolete --add-location never \
+			--ignore '.venv' --ignore tests --ignore bench --ignore rehearsal --ignore data; \
+	done
+	@$(BIN)/python manage.py compilemessages --ignore .venv
 
 lock:
 	uv pip compile pyproject.toml $(LOCKED_AS) -o requirements/product.txt

@@ -15,6 +15,8 @@ from agents.calendar_admin import CalendarAdmin
 from agents.forms import PERSON, AgentForm, enters_administration
 from agents.models import Absence, Agent, AgentLanguage, AgentSkill, AwayReason, Language, Skill
 from agents.people import save_person
+from agents.skill_form import SkillForm
+from agents.skills import assignable, set_choices
 from mailstore.announce import announce
 from sso.admin import ProductAdmin, badge, is_administrator, when
 from sso.badges import Tone
@@ -33,7 +35,7 @@ class SkillLevels(TabularInline):  # type: ignore[misc]  # unfold has no types
 
     model = AgentSkill
     verbose_name = "skill"
-    verbose_name_plural = "Skills: 1 knows a little, 5 is an expert"
+    verbose_name_plural = "Skills: 1 knows a little, 5 is an expert; yes for what one has or hasn’t"
     autocomplete_fields = ("skill",)
     hide_title = True
     extra = 0
@@ -74,7 +76,10 @@ class AgentAdmin(ProductAdmin):
     autocomplete_fields = ("calendar",)
     fieldsets = (
         (None, {"fields": (*PERSON[:5], "role")}),
-        ("Work", {"fields": ("capacity", "signature", "writes", "is_active")}),
+        (
+            "Work",
+            {"fields": ("capacity", "signature", "writes", "interface", "follows_mentions", "is_active")},
+        ),
         ("Shifts", {"fields": ("shifts", ("time_zone", "calendar"))}),
     )
     empty_sentence = (
@@ -131,7 +136,7 @@ class AgentAdmin(ProductAdmin):
 
     @display(description="Skills")
     def skills_list(self, obj: Agent) -> str:
-        return ", ".join(f"{row.skill.name} {row.level}" for row in obj.skill_levels.all()) or "–"
+        return ", ".join(row.words for row in obj.skill_levels.all()) or "–"
 
     @display(description="Languages")
     def languages_list(self, obj: Agent) -> str:
@@ -146,22 +151,56 @@ class AgentAdmin(ProductAdmin):
 class SkillAdmin(ProductAdmin):
     """What queues demand and agents offer."""
 
-    list_display = ("name", "agents", "queues")
+    form = SkillForm
+    list_display = ("__str__", "kind_words", "agents", "queues")
+    list_filter = ("kind",)
     search_fields = ("name",)
+    fields = ("name", "kind", "choices")
     empty_sentence = "A skill is something that some agents can do and some email queues demand."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Skill]:
         found: QuerySet[Skill] = super().get_queryset(request)
-        return found.prefetch_related("agentskill_set__agent__user", "queueskill_set__queue")
+        return found.prefetch_related("agentskill_set__agent__user", "queueskill_set__queue", "choices")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Skill], search_term: str
+    ) -> tuple[QuerySet[Skill], bool]:
+        """Fields that look for a skill are offered what can be had: the choices, not what they are of."""
+        if request.path.endswith("/autocomplete/"):
+            queryset = queryset.filter(pk__in=assignable().values("pk"))
+        return super().get_search_results(request, queryset, search_term)  # type: ignore[no-any-return]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A choice is changed on the page of its skill."""
+        return bool(super().has_change_permission(request, obj)) and (obj is None or obj.of_id is None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(super().has_delete_permission(request, obj)) and (obj is None or obj.of_id is None)
+
+    def save_model(self, request: HttpRequest, obj: Skill, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        set_choices(obj, form.cleaned_data.get("choices") or [])
+
+    @display(description="Kind", ordering="kind")
+    def kind_words(self, obj: Skill) -> str:
+        words = ", ".join(each.choice for each in obj.choices.all())
+        return f"{obj.get_kind_display()}: {words}" if words else str(obj.get_kind_display())
+
+    def choices(self, obj: Skill) -> str:
+        """For who may only look; in the form they are typed in."""
+        return ", ".join(each.choice for each in obj.choices.all()) or "–"
 
     @display(description="Agents")
     def agents(self, obj: Skill) -> str:
-        return ", ".join(f"{row.agent} {row.level}" for row in obj.agentskill_set.all()) or "–"
+        rows = obj.agentskill_set.all()
+        return ", ".join(str(row.agent) if obj.is_firm else f"{row.agent} {row.level}" for row in rows) or "–"
 
     @display(description="Demanded by")
     def queues(self, obj: Skill) -> str:
         rows = obj.queueskill_set.all()
-        return ", ".join(f"{row.queue} ≥ {row.level}" for row in rows) or "–"
+        return (
+            ", ".join(str(row.queue) if obj.is_firm else f"{row.queue} ≥ {row.level}" for row in rows) or "–"
+        )
 
 
 @admin.register(AwayReason)

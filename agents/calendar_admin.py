@@ -106,10 +106,11 @@ class CalendarAdmin(ProductAdmin):
         try:
             added = add_holidays(row, request.POST.get("place", ""))
         except UnknownPlace as error:
-            messages.error(request, str(error))
+            messages.error(request, f"No holidays were added to {row}. {error}")
         else:
             self.log_change(request, row, f"Added {added} public holidays of {request.POST['place']}.")
-            messages.success(request, f"{added} public holidays were added, closed all day.")
+            sentence = f"{added} public holidays were added to {row}, closed all day."
+            messages.success(request, f"{sentence} Due times are counted with them from now on.")
         return redirect(self.url("change", pk))
 
     @display(description="Exceptional days")

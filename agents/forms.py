@@ -39,7 +39,17 @@ class AgentForm(SecretsForm):
 
     class Meta:
         model = Agent
-        fields = ("role", "capacity", "signature", "writes", "shifts", "time_zone", "calendar")
+        fields = (
+            "role",
+            "capacity",
+            "signature",
+            "writes",
+            "interface",
+            "follows_mentions",
+            "shifts",
+            "time_zone",
+            "calendar",
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

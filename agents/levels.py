@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from agents.models import TOP_LEVEL, Agent, AgentLanguage, AgentSkill, Language, Skill
+from agents.models import HAS, TOP_LEVEL, Agent, AgentLanguage, AgentSkill, Language, Skill
+from agents.skills import assignable, firm_names
 
 SKILL, LANGUAGE = "skill", "language"
 
@@ -19,7 +20,10 @@ class LevelError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One cell: `kind` is skill or language, `level` 0 to 5 (0: not able), `was` the one that was seen."""
+    """One cell: `kind` is skill or language, `level` 0 to 5 (0: not able), `was` the one that was seen.
+
+    Of a yes/no skill or a choice: 0 or HAS.
+    """
 
     agent_id: int
     kind: str
@@ -69,12 +73,14 @@ def set_levels(changes: Iterable[Change]) -> list[Outcome]:
 
 
 def _check(changes: list[Change]) -> None:
-    names = {SKILL: set(Skill.objects.values_list("name", flat=True))}
+    names = {SKILL: set(assignable().values_list("name", flat=True))}
+    firm = firm_names()
     names[LANGUAGE] = set(Language.objects.values_list("tag", flat=True))
     for change in changes:
         if change.kind not in names or change.name not in names[change.kind]:
             raise LevelError(f"There is no {change.kind} “{change.name}” any more: load the page again.")
-        if not 0 <= change.level <= TOP_LEVEL:
+        is_firm = change.kind == SKILL and change.name in firm
+        if change.level not in ((0, HAS) if is_firm else range(TOP_LEVEL + 1)):
             raise LevelError(f"{change.level} is no level: 0 (not able) to {TOP_LEVEL}.")
 
 

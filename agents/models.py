@@ -1,21 +1,25 @@
 """Agents, what they can do, and whether they are there."""
 
+from typing import Any
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
 from agents.calendars import Calendar, CalendarDay, validate_zone
+from agents.interface import LANGUAGES
 from agents.opening import validate, validate_day
+from agents.skillwords import BELOW, HAS, TOP_LEVEL, level_words, shown
 from mailcore.placeholders import PlaceholderError, check
 
 __all__ = [
-    "LEVEL", "Absence", "Agent", "AgentLanguage", "AgentSkill", "Calendar", "CalendarDay", "Language",
-    "Skill",
+    "HAS", "LEVEL", "SKILL_LEVELS", "TOP_LEVEL", "Absence", "Agent", "AgentLanguage", "AgentSkill",
+    "Calendar", "CalendarDay", "Language", "Skill", "SkillLevel",
 ]  # fmt: skip
 
-TOP_LEVEL = 5
 LEVEL = [MinValueValidator(1), MaxValueValidator(TOP_LEVEL)]
+SKILL_LEVELS = [*((level, str(level)) for level in range(1, TOP_LEVEL + 1)), (HAS, "yes")]
 
 
 PLACES = ("agent.name", "agent.first_name", "agent.email")
@@ -30,15 +34,70 @@ def check_signature(text: str) -> None:
 
 
 class Skill(models.Model):
-    """Something that some agents can do and some queues demand."""
+    """Something that some agents can do and some queues demand; see `skillwords` for its kinds."""
+
+    class Kind(models.TextChoices):
+        LEVEL = "level", "Level 1 to 5"
+        YES_NO = "yes_no", "Yes or no"
+        CHOICE = "choice", "Choice"
 
     name = models.SlugField(max_length=80, unique=True, allow_unicode=True)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.LEVEL, db_default=Kind.LEVEL)
+    of = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.CASCADE,
+        related_name="choices",
+        help_text="Of a choice: the skill that it is one of.",
+    )
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(of=None) | models.Q(kind="choice"), name="only_choices_are_below_a_skill"
+            )
+        ]
 
     def __str__(self) -> str:
-        return self.name
+        return shown(self.name)
+
+    @property
+    def is_firm(self) -> bool:
+        """Whether one has it or hasn't, instead of a level."""
+        return self.kind != self.Kind.LEVEL
+
+    @property
+    def has_choices(self) -> bool:
+        """Whether only its choices are had and demanded."""
+        return self.kind == self.Kind.CHOICE and self.of_id is None
+
+    @property
+    def choice(self) -> str:
+        """Of a choice: its word, such as “red”."""
+        return self.name.partition(BELOW)[2]
+
+
+class SkillLevel(models.Model):
+    """That a skill is had or demanded, at a level; HAS for what one has or hasn't."""
+
+    class Meta:
+        abstract = True
+
+    def clean(self) -> None:
+        """A level for skills with levels; for others it is said by the row being there."""
+        row: Any = self
+        skill: Skill | None = Skill.objects.filter(pk=row.skill_id).first()
+        if skill is None:
+            return
+        if skill.has_choices:
+            raise ValidationError({"skill": f"{skill} is a choice: choose one below it, such as {skill}: …."})
+        if skill.is_firm:
+            row.level = HAS
+        elif row.level == HAS:
+            raise ValidationError({"level": f"{skill} has levels: choose 1 to {TOP_LEVEL}."})
 
 
 class Language(models.Model):
@@ -96,6 +155,21 @@ class Agent(models.Model):
         db_default=Writes.RICH,
         help_text="Each answer can be switched over; what leaves has a plain text in any case.",
     )
+    interface = models.CharField(
+        "language of the pages",
+        max_length=10,
+        choices=LANGUAGES,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Empty: the one that the browser asks for. Agents choose it on their account page, too.",
+    )
+    follows_mentions = models.BooleanField(
+        "follows where mentioned",
+        default=True,
+        db_default=True,
+        help_text="Whoever is mentioned in a note is told of what happens then; each can be left again.",
+    )
     presence = models.CharField(max_length=20, choices=Presence, default=Presence.OFFLINE, editable=False)
     presence_at = models.DateTimeField(null=True, blank=True, editable=False)
     away_reason = models.CharField(
@@ -106,6 +180,12 @@ class Agent(models.Model):
     )
     seen_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Last sign of life of the agent's browser."
+    )
+    presence_by_program = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="No browser has to give signs of life."
+    )
+    presence_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the word of a program runs out, if it does."
     )
     idle_since = models.DateTimeField(null=True, blank=True, editable=False)
     shifts = models.CharField(
@@ -144,21 +224,28 @@ class Agent(models.Model):
         return self.user.get_full_name() or self.user.get_username()
 
 
-class AgentSkill(models.Model):
-    """How well an agent does something, 1 to 5; no row means not at all."""
+class AgentSkill(SkillLevel):
+    """How well an agent does something, 1 to 5, or that the agent has it; no row means not at all."""
 
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="skill_levels")
     skill = models.ForeignKey(Skill, on_delete=models.CASCADE)
-    level = models.PositiveSmallIntegerField(default=3, validators=LEVEL)
+    level = models.PositiveSmallIntegerField(default=3, choices=SKILL_LEVELS)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["agent", "skill"], name="agent_skill_once"),
-            models.CheckConstraint(condition=models.Q(level__range=(1, 5)), name="skill_level_1_to_5"),
+            models.CheckConstraint(
+                condition=models.Q(level__range=(1, HAS)), name="skill_level_1_to_5_or_has"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.skill_id} {self.level}"
+
+    @property
+    def words(self) -> str:
+        """Such as “billing 3”, or “certified”."""
+        return level_words(self.skill.name, self.level)
 
 
 class AgentLanguage(models.Model):

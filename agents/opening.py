@@ -16,6 +16,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 MIDNIGHT = 24 * 60
@@ -123,7 +124,10 @@ def write_day(spans: Spans) -> str:
 def duration(minutes: int) -> str:
     """Such as "4 h", "1 h 30 min", "45 min"."""
     hours, rest = divmod(minutes, 60)
-    return " ".join([*([f"{hours} h"] if hours else []), *([f"{rest} min"] if rest or not hours else [])])
+    parts = [_("%(count)s h") % {"count": hours}] if hours else []
+    if rest or not hours:
+        parts.append(_("%(count)s min") % {"count": rest})
+    return " ".join(parts)
 
 
 def common(one: Spans, other: Spans) -> Spans:

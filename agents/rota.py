@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from datetime import date
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from agents.models import Absence, Agent
 from agents.opening import DAYS, Spans, Week, parse, parse_day, write, write_day
+from audit.acts import Act
+from audit.log import record
 
+LONGEST = 500
 NOTHING = Week(((),) * len(DAYS))
 
 
@@ -67,11 +69,41 @@ def set_day(actor: User, agent_id: int, day: str, hours: str, was: str) -> Agent
         )
     spans[number] = new
     agent.shifts = write(Week(tuple(spans)))
-    if len(agent.shifts) > 500:
+    if len(agent.shifts) > LONGEST:
         raise RotaError("These are too many hours to keep: write fewer pieces.")
     agent.save(update_fields=["shifts"])
     _log(actor, agent, f"Shift on {day}: {_words(before)} → {_words(new)}.")
     return agent
+
+
+@transaction.atomic
+def set_week(actor: User, agent_id: int, shifts: str, was: str | None = None) -> Agent:
+    """Write the whole usual week of an agent; "" for no plan.
+
+    :param was: what it has to be now, if given.
+
+    Raises:
+        RotaError: it can't be read, is too long, or is not what it was any more.
+    """
+    agent = _locked(agent_id)
+    if was is not None and _week(was) != week_of(agent):
+        raise RotaError(f"{agent}'s shifts are {agent.shifts or 'none'} by now: look again.")
+    new = _week(shifts)
+    if new == week_of(agent):
+        return agent
+    before, agent.shifts = agent.shifts, write(new)
+    if len(agent.shifts) > LONGEST:
+        raise RotaError("These are too many hours to keep: write fewer pieces.")
+    agent.save(update_fields=["shifts"])
+    _log(actor, agent, f"Shifts: {before or 'none'} → {agent.shifts or 'none'}.")
+    return agent
+
+
+def _week(text: str) -> Week:
+    try:
+        return parse(text) if text.strip() else NOTHING
+    except ValidationError as error:
+        raise RotaError(str(error.messages[0])) from error
 
 
 @transaction.atomic
@@ -127,4 +159,4 @@ def _words(spans: Spans) -> str:
 
 
 def _log(actor: User, agent: Agent, told: str) -> None:
-    LogEntry.objects.log_actions(actor.pk, [agent], CHANGE, change_message=told, single_object=True)
+    record(actor, Act.DID, agent, note=told)

@@ -3,23 +3,22 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from django.urls import reverse
 from django.utils import timezone
 
 from mailsenders.models import EmailSender
+from sso.countdown import countdown, testing_ends_at
 from sso.fields import SecretUnreadable
+from sso.ladder import PASSWORDS_OFF
 from sso.models import SSOProvider
 from sso.secrets import is_token_url
 
 logger = logging.getLogger(__name__)
 
 WARN_DAYS = (30, 14, 7, 1, 0)
-TESTING_LIFE = timedelta(days=7)
 TESTING_WARN_DAYS = (2, 0)
-PASSWORDS_OFF = date(2026, 12, 31)
-"""From then on Exchange Online switches SMTP sign-in with a password off in existing tenants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,11 @@ class Ending:
     @property
     def is_over(self) -> bool:
         return self.at <= timezone.now()
+
+    @property
+    def left(self) -> str:
+        """How long there is still time, such as “in 3 days, 4 h”."""
+        return countdown(self.at, timezone.now())
 
     @property
     def sentence(self) -> str:
@@ -78,15 +82,13 @@ def _of_providers(now: datetime) -> Iterator[Ending]:
                 "make a new one in the provider's console, paste it here and correct its end date.",
                 at, f"{link}#id_client_secret", provider.owner, _step(at, now, WARN_DAYS),
             )  # fmt: skip
-        signed_in_at = provider.token.signed_in_at
-        in_testing = provider.in_testing and provider.type == SSOProvider.Type.GOOGLE
-        if in_testing and signed_in_at and not provider.token.needs_sign_in:
-            at = signed_in_at + TESTING_LIFE
+        testing_at = testing_ends_at(provider)
+        if testing_at:
             yield Ending(
                 f"testing:{provider.pk}", title, "the sign-in of an app in testing",
                 "click 🔑 again; so that it lasts, publish the app or set its audience to Internal, and "
                 "untick “App is in testing”.",
-                at, f"{link}#key", provider.owner, _step(at, now, TESTING_WARN_DAYS),
+                testing_at, f"{link}#key", provider.owner, _step(testing_at, now, TESTING_WARN_DAYS),
             )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from alarms.trouble import Trouble
 from queues import gaps
 
-TODO = "somebody able must come on duty, or levels, members or what the queue demands must change."
+WHAT_HELPS = "somebody able must come on duty, or levels, members or what the queue demands must change."
 
 
 def gap_troubles() -> Iterator[Trouble]:
@@ -13,4 +13,4 @@ def gap_troubles() -> Iterator[Trouble]:
     for gap in gaps.current():
         if gap.is_open:
             key, title = f"queue:{gap.queue_id}:gap:{gap.kind_id}", f"queue {gap.queue}"
-            yield Trouble(key, title, f"{gap.sentence}: {TODO}", "/board/", is_urgent=False)
+            yield Trouble(key, title, f"{gap.sentence}: {WHAT_HELPS}", "/board/", is_urgent=False)

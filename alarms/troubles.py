@@ -8,12 +8,16 @@ from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
 
+from alarms.audit_troubles import audit_troubles
 from alarms.coverage import coverage_troubles
 from alarms.endings import endings
 from alarms.gap_troubles import gap_troubles
 from alarms.models import ENDING
+from alarms.move_troubles import move_troubles
+from alarms.scanner_troubles import scanner_troubles
 from alarms.sender_troubles import sender_troubles
 from alarms.trouble import Trouble
+from alarms.webhook_troubles import webhook_troubles
 from mailsources import standing
 from mailsources.models import EmailSource, FetchedMail, SentFolder
 from mailstore.workers import INTAKE, QUEUES, worker_states
@@ -42,7 +46,8 @@ def troubles() -> list[Trouble]:
     """Everything that a person should see to; few queries, but one for each sender with a budget."""
     parts = (
         _sources(), sender_troubles(), _sent_folders(), _providers(), _queues(), _workers(), _endings(),
-        gap_troubles(), coverage_troubles(),
+        gap_troubles(), coverage_troubles(), scanner_troubles(), webhook_troubles(),
+        audit_troubles(), move_troubles(),
     )  # fmt: skip
     return [each for part in parts for each in part]
 

@@ -1,7 +1,6 @@
 """Conversations, messages and what can be done with them."""
 
 import base64
-import binascii
 from dataclasses import replace
 from typing import Any
 
@@ -27,21 +26,27 @@ from api.shapes import (
     ConversationPage,
     DemandIn,
     FileIn,
+    FollowIn,
     MessageOut,
     NoteIn,
     NoteOut,
+    ReleaseIn,
     ReplyIn,
     SnoozeIn,
+    TakeIn,
     TimedOut,
     TransferIn,
 )
 from crm.models import ContactAddress
 from mailcore.compose import OutFile
 from mailcore.parse import PartNotFound, part_bytes
-from queues import actions, inbox, later, offers
+from queues import actions, audiences, following, inbox, later, mentioned, offers, scanning
 from queues.finding import TooBroad
 from queues.losses import losses
-from queues.models import Conversation, EmailQueue, Message
+from queues.models import Attachment, Conversation, EmailQueue, Message
+from queues.named import named_in, others, tellable
+from queues.opened import note_opened
+from queues.refusals import ActionRefused
 from queues.siblings import siblings
 
 router = Router(tags=["conversations"])
@@ -94,12 +99,15 @@ def list_conversations(request: HttpRequest, wanted: Query[ConversationFilter]) 
         found = found.filter(state=wanted.state)
     if wanted.agent:
         found = found.filter(agent__user__username=wanted.agent)
-    if wanted.contact.isascii() and wanted.contact.isdigit():
+    if wanted.contact.isascii() and wanted.contact.isdigit() and len(wanted.contact) < 19:
         found = found.filter(contact_id=int(wanted.contact))
     elif wanted.contact:
         found = found.filter(contact__addresses__email=wanted.contact.lower())
     if wanted.tag:
         found = found.filter(tags__name__iexact=wanted.tag)
+    if wanted.mentioned:
+        agent = agent_of(caller(request))
+        found = found.filter(mentioned.of(agent)) if agent else found.none()
     if wanted.text:
         return searched(request, found, wanted.text)
     return page(request, found, "last_message_at", lambda page_rows: [show(row) for row in page_rows])
@@ -145,8 +153,10 @@ def detail(user: Any, conversation_id: int) -> dict[str, Any]:
     """A conversation with its messages, notes and history; one that was merged is the one it is in now."""
     conversation = inbox.followed(user, conversation_id)
     conversation_id = conversation.pk
-    notes = conversation.notes.select_related("user")
-    events = conversation.events.select_related("user")
+    notes = conversation.notes.filter(audiences.readable(user)).select_related("user")
+    notes = notes.prefetch_related("mentions__agent__user")
+    events = list(conversation.events.select_related("user"))
+    seen = others(user, events)
     return shown(user, conversation_id) | {
         "messages": messages_of(conversation),
         "notes": [note_shape(note) for note in notes],
@@ -155,14 +165,15 @@ def detail(user: Any, conversation_id: int) -> dict[str, Any]:
             {
                 "kind": e.kind,
                 "user": present.name_of(e.user),
-                "sentence": e.sentence,
+                "sentence": tellable(e, seen),
                 "at": e.at,
-                "conversation": e.data.get("conversation"),
+                "conversation": pk if (pk := named_in(e)) in seen else None,
             }
             for e in events
         ],
         "siblings": [present.sibling(each) for each in siblings(user, conversation)],
         "timed": [present.timed(each, conversation) for each in later.timed(conversation)],
+        "following": following.is_following(agent_of(user), conversation),
     }
 
 
@@ -172,6 +183,8 @@ def note_shape(note: Any) -> dict[str, Any]:
         "id": note.pk,
         "user": present.name_of(note.user),
         "text": note.text,
+        "audience": note.audience,
+        "mentions": [each.agent.user.get_username() for each in note.mentions.all()],
         "created_at": note.created_at,
     }
 
@@ -207,7 +220,7 @@ def file_of(item: FileIn) -> OutFile:
     """A file of a request, in clear bytes."""
     try:
         data = base64.b64decode(item.content, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # no base64, or no ASCII at all
         raise HttpError(422, f"attachments: the content of {item.name!r} is not base64.") from error
     return OutFile(name=item.name, type=item.type, data=data, content_id=item.content_id)
 
@@ -238,23 +251,34 @@ def reply(
 def add_note(request: HttpRequest, conversation_id: int, payload: NoteIn) -> tuple[int, dict[str, Any]]:
     """Leave a note for colleagues; it is never sent."""
     user = caller(request)
-    return 201, note_shape(actions.note(user, inbox.conversation(user, conversation_id), payload.text))
+    row = inbox.conversation(user, conversation_id)
+    return 201, note_shape(actions.note(user, row, payload.text, payload.audience))
 
 
 @router.post("conversations/{int:conversation_id}/take", response=ConversationOut)
-def take(request: HttpRequest, conversation_id: int) -> dict[str, Any]:
-    """Make it yours."""
+def take(request: HttpRequest, conversation_id: int, payload: TakeIn | None = None) -> dict[str, Any]:
+    """Make it yours; with `take_over` also a colleague's, who is told."""
     user = caller(request)
-    actions.take(user, inbox.conversation(user, conversation_id))
+    take_over = payload is not None and payload.take_over
+    actions.take(user, inbox.conversation(user, conversation_id), take_over=take_over)
     return shown(user, conversation_id)
 
 
 @router.post("conversations/{int:conversation_id}/release", response=ConversationOut)
-def release(request: HttpRequest, conversation_id: int) -> dict[str, Any]:
-    """Give it back to the queue."""
+def release(request: HttpRequest, conversation_id: int, payload: ReleaseIn | None = None) -> dict[str, Any]:
+    """Give it back to the queue, with a note or without."""
     user = caller(request)
-    actions.release(user, inbox.conversation(user, conversation_id))
+    note = payload.note if payload is not None else ""
+    actions.release(user, inbox.conversation(user, conversation_id), note)
     return shown(user, conversation_id)
+
+
+@router.post("conversations/{int:conversation_id}/follow", response=ConversationDetail, by_alias=True)
+def follow(request: HttpRequest, conversation_id: int, payload: FollowIn) -> dict[str, Any]:
+    """Be told of what happens to it, or no longer."""
+    user = caller(request)
+    actions.follow(user, inbox.conversation(user, conversation_id), follows=payload.follows)
+    return detail(user, conversation_id)
 
 
 @router.post("conversations/{int:conversation_id}/assign", response=ConversationOut)
@@ -264,7 +288,7 @@ def assign(request: HttpRequest, conversation_id: int, payload: AssignIn) -> dic
     agent = Agent.objects.filter(user__username=payload.agent, user__is_active=True).first()
     if agent is None:
         raise HttpError(409, f"There is no agent “{payload.agent}”.")
-    actions.assign(user, inbox.conversation(user, conversation_id), agent)
+    actions.assign(user, inbox.conversation(user, conversation_id), agent, payload.note)
     return shown(user, conversation_id)
 
 
@@ -319,9 +343,20 @@ def reopen(request: HttpRequest, conversation_id: int) -> dict[str, Any]:
 def raw(request: HttpRequest, message_id: int) -> HttpResponse:
     """The mail as it came, or as it was sent."""
     row = inbox.message(caller(request), message_id)
+    _check_open(row, *row.attachments.all())
+    note_opened(row)
     response = HttpResponse(_raw_bytes(row), content_type="message/rfc822")
     response["Content-Disposition"] = f'attachment; filename="message-{row.pk}.eml"'
     return response
+
+
+def _check_open(row: Message, *files: Attachment) -> None:
+    """Files are given out when the virus scanner, if there is one, has let them pass."""
+    try:
+        for each in files:
+            scanning.check_open(each, row.direction)
+    except ActionRefused as refused:
+        raise HttpError(409, refused.sentence) from refused
 
 
 def _raw_bytes(row: Message) -> bytes:
@@ -334,6 +369,7 @@ def _raw_bytes(row: Message) -> bytes:
 def attachment(request: HttpRequest, attachment_id: int) -> HttpResponse:
     """The bytes of one file, always as a download."""
     row = inbox.attachment(caller(request), attachment_id)
+    _check_open(row.message, row)
     try:
         data = part_bytes(_raw_bytes(row.message), row.part)
     except PartNotFound as error:

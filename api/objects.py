@@ -1,4 +1,4 @@
-"""Queues, sources, senders, providers, agents and contacts, for reading; and the status."""
+"""Queues, sources, senders, providers, and agents, for reading; and the status."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from ninja import Router
 from ninja.errors import HttpError
 
 from agents.models import Agent
+from agents.skillwords import outside
 from api import status as status_report
 from api.auth import caller
 from api.paging import page
-from api.shapes import ObjectPage, Text
-from crm.models import Contact
+from api.shapes import ObjectPage
 from mailsenders.models import EmailSender
 from mailsources.models import EmailSource
 from queues import inbox
@@ -45,16 +45,17 @@ def queues(request: HttpRequest) -> dict[str, Any]:
     rows = inbox.queues_for(caller(request)).select_related("sender", "calendar").prefetch_related(
         "skill_demands__skill", "languages", "members__user", "escalation__to_queue"
     )  # fmt: skip
-    return page(request, rows, "id", lambda found: [_queue(row) for row in found])
+    return page(request, rows, "id", lambda found: [queue_shape(row) for row in found])
 
 
-def _queue(row: EmailQueue) -> dict[str, Any]:
+def queue_shape(row: EmailQueue) -> dict[str, Any]:
+    """An e-mail queue."""
     return {
         "id": row.pk,
         "name": row.name,
         "sender": row.sender.name if row.sender else None,
         "members": [member.user.get_username() for member in row.members.all()],
-        "skills": {demand.skill.name: demand.level for demand in row.skill_demands.all()},
+        "skills": outside((each.skill.name, each.level) for each in row.skill_demands.all()),
         "languages": [language.tag for language in row.languages.all()],
         "mode": row.mode,
         "wait_rule": row.wait_rule,
@@ -80,6 +81,9 @@ def _queue(row: EmailQueue) -> dict[str, Any]:
         "reply_to_closed": row.reply_to_closed,
         "changed_subject": row.changed_subject,
         "acknowledgement_limit": row.acknowledgement_limit,
+        "pci": row.pci,
+        "keep_days": row.keep_days,
+        "kept_then": row.kept_then,
         "from_name": row.from_name,
         "quoted": row.quoted,
         "undo_seconds": row.undo_seconds,
@@ -93,10 +97,11 @@ def sources(request: HttpRequest) -> dict[str, Any]:
     """The e-mail sources, without their secrets."""
     administrator(request)
     rows = EmailSource.objects.select_related("queue", "state")
-    return page(request, rows, "id", lambda found: [_source(row) for row in found])
+    return page(request, rows, "id", lambda found: [source_shape(row) for row in found])
 
 
-def _source(row: EmailSource) -> dict[str, Any]:
+def source_shape(row: EmailSource) -> dict[str, Any]:
+    """An e-mail source without its secrets."""
     plain = [
         "name",
         "server_type",
@@ -106,14 +111,20 @@ def _source(row: EmailSource) -> dict[str, Any]:
         "username",
         "mailbox",
         "folder",
+        "stage",
         "public_address",
         "address",
+        "authserv_id",
     ]
     return {"id": row.pk, **{key: getattr(row, key) for key in plain}} | {
         "after_import": row.after_import,
         "queue": row.queue.name,
         "password": describe(row.password),
+        "aliases": row.aliases.split(),
         "is_active": row.is_active,
+        "activated_at": row.activated_at,
+        "activated_by": row.activated_by,
+        "retired_at": row.retired_at,
         "last_success": row.state.last_success_at,
         "last_error": row.state.last_error,
         "next_attempt": row.state.next_attempt_at,
@@ -125,10 +136,11 @@ def senders(request: HttpRequest) -> dict[str, Any]:
     """The e-mail senders, without their secrets."""
     administrator(request)
     rows = EmailSender.objects.select_related("state")
-    return page(request, rows, "id", lambda found: [_sender(row) for row in found])
+    return page(request, rows, "id", lambda found: [sender_shape(row) for row in found])
 
 
-def _sender(row: EmailSender) -> dict[str, Any]:
+def sender_shape(row: EmailSender) -> dict[str, Any]:
+    """An e-mail sender without its secrets."""
     plain = [
         "name",
         "server_type",
@@ -154,10 +166,11 @@ def providers(request: HttpRequest) -> dict[str, Any]:
     """The SSO providers, without their secrets and tokens."""
     administrator(request)
     rows = SSOProvider.objects.select_related("token")
-    return page(request, rows, "id", lambda found: [_provider(row) for row in found])
+    return page(request, rows, "id", lambda found: [provider_shape(row) for row in found])
 
 
-def _provider(row: SSOProvider) -> dict[str, Any]:
+def provider_shape(row: SSOProvider) -> dict[str, Any]:
+    """An SSO provider without its secrets and tokens."""
     plain = ["name", "type", "client_id", "scope", "mailbox", "owner"]
     return {"id": row.pk, **{key: getattr(row, key) for key in plain}} | {
         "account": row.token.account,
@@ -171,10 +184,11 @@ def _provider(row: SSOProvider) -> dict[str, Any]:
 def agents(request: HttpRequest) -> dict[str, Any]:
     """The agents with what they can do."""
     rows = Agent.objects.select_related("user").prefetch_related("skill_levels__skill", "language_levels")
-    return page(request, rows, "id", lambda found: [_agent(row) for row in found])
+    return page(request, rows, "id", lambda found: [agent_shape(row) for row in found])
 
 
-def _agent(row: Agent) -> dict[str, Any]:
+def agent_shape(row: Agent) -> dict[str, Any]:
+    """An agent with what they can do."""
     return {
         "id": row.pk,
         "username": row.user.get_username(),
@@ -182,10 +196,12 @@ def _agent(row: Agent) -> dict[str, Any]:
         "role": row.role,
         "presence": row.presence,
         "writes": row.writes,
+        "interface": row.interface or None,
+        "follows_mentions": row.follows_mentions,
         "capacity": row.capacity,
         "shifts": row.shifts,
         "time_zone": row.time_zone or None,
-        "skills": {level.skill.name: level.level for level in row.skill_levels.all()},
+        "skills": outside((each.skill.name, each.level) for each in row.skill_levels.all()),
         "languages": {level.language_id: level.level for level in row.language_levels.all()},
     }
 
@@ -195,10 +211,11 @@ def snippets(request: HttpRequest) -> dict[str, Any]:
     """The texts to insert that everybody has, of the queues that the caller works in."""
     seen = Q(queues=None) | Q(queues__in=inbox.queues_for(caller(request)))
     rows = Snippet.objects.filter(seen, owner=None).distinct().prefetch_related("queues")
-    return page(request, rows, "id", lambda found: [_snippet(row) for row in found])
+    return page(request, rows, "id", lambda found: [snippet_shape(row) for row in found])
 
 
-def _snippet(row: Snippet) -> dict[str, Any]:
+def snippet_shape(row: Snippet) -> dict[str, Any]:
+    """A text to insert."""
     return {
         "id": row.pk,
         "name": row.name,
@@ -214,10 +231,11 @@ def macros(request: HttpRequest) -> dict[str, Any]:
     """The macros of the queues that the caller works in."""
     rows = Macro.objects.filter(Q(queues=None) | Q(queues__in=inbox.queues_for(caller(request)))).distinct()
     rows = rows.select_related("to_queue", "to_agent__user").prefetch_related("queues", "tags")
-    return page(request, rows, "id", lambda found: [_macro(row) for row in found])
+    return page(request, rows, "id", lambda found: [macro_shape(row) for row in found])
 
 
-def _macro(row: Macro) -> dict[str, Any]:
+def macro_shape(row: Macro) -> dict[str, Any]:
+    """A macro."""
     return {
         "id": row.pk,
         "name": row.name,
@@ -230,26 +248,4 @@ def _macro(row: Macro) -> dict[str, Any]:
         "snooze_hours": row.snooze_hours,
         "to_queue": row.to_queue.name if row.to_queue else None,
         "to_agent": row.to_agent.user.get_username() if row.to_agent else None,
-    }
-
-
-@router.get("contacts", response=ObjectPage)
-def contacts(request: HttpRequest, email: Text = "") -> dict[str, Any]:
-    """The contacts who wrote to queues that the caller works in; `email` finds one address."""
-    seen = inbox.conversations_for(caller(request)).values("contact")
-    rows = Contact.objects.filter(pk__in=seen).select_related("organisation").prefetch_related("addresses")
-    if email:
-        rows = rows.filter(addresses__email=email.lower())
-    return page(request, rows, "id", lambda found: [_contact(row) for row in found])
-
-
-def _contact(row: Contact) -> dict[str, Any]:
-    return {
-        "id": row.pk,
-        "name": row.name,
-        "emails": [address.email for address in row.addresses.all()],
-        "organisation": row.organisation.name if row.organisation else None,
-        "language": row.language,
-        "language_is_set": row.language_is_set,
-        "priority": row.get_priority_display().lower() if row.priority != Contact.Priority.NONE else "none",
     }

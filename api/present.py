@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from agents.skillwords import outside
 from mailsenders import holds
 from mailsenders.models import OutgoingMail
 from queues import later
@@ -28,7 +29,7 @@ def conversation(row: Conversation, address: str) -> dict[str, Any]:
         "agent": row.agent.user.get_username() if row.agent else None,
         "language": row.language,
         "language_confidence": row.language_confidence,
-        "skills": demanded(row),
+        "skills": outside(demanded(row).items()),
         "tags": [tag.name for tag in row.tags.all()],
         "priority": row.get_priority_display().lower(),
         "due_at": row.due_at,
@@ -64,12 +65,17 @@ def skills(queue: EmailQueue) -> dict[str, int]:
     return {demand.skill.name: demand.level for demand in queue.skill_demands.all()}
 
 
+def _state_without(row: Message) -> str:
+    """Of what never was in our outbox: mail that came, and what was sent before we were here."""
+    return "sent" if row.direction == Message.Direction.OUT else "received"
+
+
 def message(row: Message) -> dict[str, Any]:
     """One message with its attachments and, for one of ours, its delivery."""
     return {
         "id": row.pk,
         "direction": row.direction,
-        "state": row.outgoing.state if row.outgoing else "received",
+        "state": row.outgoing.state if row.outgoing else _state_without(row),
         "automatic": row.automatic,
         "sent_at": row.sent_at,
         "from_": {"name": row.from_name, "email": row.from_email},
@@ -92,7 +98,7 @@ def message(row: Message) -> dict[str, Any]:
 
 def attachment(row: Attachment) -> dict[str, Any]:
     """One file, with the address of its bytes."""
-    shape = {key: getattr(row, key) for key in ("id", "name", "type", "size", "inline")}
+    shape = {key: getattr(row, key) for key in ("id", "name", "type", "size", "inline", "scan", "virus")}
     return shape | {"url": f"{BASE}/attachments/{row.pk}"}
 
 

@@ -34,7 +34,7 @@ class ConversationOut(Schema):
     agent: str | None
     language: str
     language_confidence: float
-    skills: dict[str, int]
+    skills: dict[str, int | bool]
     tags: list[str]
     priority: str
     due_at: datetime | None
@@ -52,6 +52,8 @@ class AttachmentOut(Schema):
     type: str
     size: int
     inline: bool
+    scan: str = Field("", description="By the virus scanner: clean, infected, waiting, too_large or empty.")
+    virus: str = ""
     url: str
 
 
@@ -134,11 +136,18 @@ class NoteOut(Schema):
     id: int
     user: str | None
     text: str
+    audience: str = Field(
+        description="all, or holder: a whisper that only who holds the conversation and supervisors read."
+    )
+    mentions: list[str] = Field(description="User names of who is mentioned.")
     created_at: datetime
 
 
-class EventOut(Schema):
-    """One line of the history; `conversation` is the id of another one that it is about."""
+class HistoryOut(Schema):
+    """One line of the history; `conversation` is the id of another one that it is about.
+
+    If the key may not see that one, it is null, and the sentence names no number and no subject of it.
+    """
 
     kind: str
     user: str | None
@@ -193,10 +202,11 @@ class ConversationDetail(ConversationOut):
 
     messages: list[MessageOut]
     notes: list[NoteOut]
-    events: list[EventOut]
+    events: list[HistoryOut]
     returned: list[ReturnedOut] = Field(description="Of those who would get an answer.")
     siblings: list[SiblingOut]
     timed: list[TimedOut]
+    following: bool = Field(description="Whether the key's user is told of what happens to it.")
 
 
 class ConversationPage(Schema):
@@ -214,6 +224,7 @@ class ConversationFilter(Schema):
     agent: Text = Field("", description="Username of the agent who has it.")
     contact: Text = Field("", description="Address or id of the contact.")
     tag: Text = Field("", description="Name of a tag.")
+    mentioned: bool = Field(False, description="Only those with a note that mentions the key's user.")
     text: Text = Field("", description="A search as in the desk: words, “phrases”, operators, or a number.")
     limit: int = Field(50, ge=1, le=200)
     cursor: str = Field("", description="Comes with “next”; follow that as it is.")
@@ -282,23 +293,36 @@ class TagsIn(Schema):
     remove: list[Text] = Field([], max_length=30)
 
 
-class TagOut(Schema):
-    """A tag of the installation."""
-
-    name: str
-    colour: str
-
-
 class NoteIn(Schema):
-    """A note for colleagues."""
+    """A note for colleagues; “@alice” in it mentions her, if she may read it."""
 
     text: str = Field(min_length=1)
+    audience: Literal["all", "holder"] = Field("all", description="holder: a supervisor's whisper.")
+
+
+class TakeIn(Schema):
+    """Whether to take it from a colleague."""
+
+    take_over: bool = False
+
+
+class ReleaseIn(Schema):
+    """A note for the colleagues there."""
+
+    note: str = ""
+
+
+class FollowIn(Schema):
+    """Whether to be told of what happens."""
+
+    follows: bool = True
 
 
 class AssignIn(Schema):
-    """Who is to have it."""
+    """Who is to have it, and a note for them."""
 
     agent: Text
+    note: str = ""
 
 
 class MergeIn(Schema):
@@ -330,9 +354,12 @@ class TransferIn(Schema):
 
 
 class DemandIn(Schema):
-    """Skills that a conversation demands beyond its queue, with levels of 1 to 5; {} for none."""
+    """Skills that a conversation demands beyond its queue; {} for none.
 
-    skills: dict[str, int]
+    A level of 1 to 5, true for a yes/no skill, or the word of a choice.
+    """
+
+    skills: dict[str, int | bool | str]
 
 
 class SnoozeIn(Schema):

@@ -1,5 +1,6 @@
 """How everything is doing: one report for the API, `manage.py status` and the metrics."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Min, Q, QuerySet
@@ -14,16 +15,18 @@ from queues import brakes
 from queues.models import Conversation, EmailQueue
 from sso.health import Health
 from sso.models import SSOProvider
+from webhooks.models import Delivery, Webhook
 
 
 def report() -> dict[str, Any]:
-    """The state of sources, senders, providers, queues and workers; `ok` is false if a person should look."""
+    """The state of everything that runs; `ok` is false if a person should look."""
     parts = {
         "sources": sources(),
         "senders": senders(),
         "providers": providers(),
         "queues": queues(),
         "workers": workers(),
+        "webhooks": webhooks(),
     }
     wrong = [str(each) for each in troubles() if not each.key.startswith("ending:")]
     return {"ok": not wrong} | parts | {"troubles": wrong}
@@ -56,19 +59,23 @@ def sources() -> list[dict[str, Any]]:
         quarantined=Q(state=state.FAILED),
     )
     nothing = {"waiting": 0, "quarantined": 0}
+    oldest = standing.oldest_of_each()
     return [
-        _source(source) | held.get(source.pk, nothing)
+        _source(source, oldest.get(source.pk)) | held.get(source.pk, nothing)
         for source in EmailSource.objects.select_related("state").defer("password")
     ]
 
 
-def _source(source: EmailSource) -> dict[str, Any]:
+def _source(source: EmailSource, oldest: datetime | None) -> dict[str, Any]:
     now = timezone.now()
+    lag = standing.lag(source, oldest, now)
     state, progress = source.state, standing.progress(source, now)
     alarms = standing.alarms(source, now)
     row = {"name": source.name, **_health(state, source.is_active)}
     if source.is_forwarding and row["state"] in ("new", "ok") and state.last_mail_at is None:
         row["state"] = "waiting for first mail"
+    if source.stage != EmailSource.Stage.ACTIVE:
+        row["state"] = source.stage
     if alarms and row["state"] == "ok":
         row["state"] = "alarm"
     return row | {
@@ -78,6 +85,9 @@ def _source(source: EmailSource) -> dict[str, Any]:
         "proved_at": state.proved_at,
         "last_mail_at": state.last_mail_at,
         "importing": str(progress) if progress else "",
+        "lag": lag.words,
+        "lag_why": lag.why,
+        "oldest_waiting_at": oldest,
         "alarms": alarms,
     }
 
@@ -152,6 +162,21 @@ def queues() -> list[dict[str, Any]]:
             "held": row.held_count,
             "alarms": brakes.alarms_of(row),
             "oldest_waiting_seconds": int((now - row.oldest).total_seconds()) if row.oldest else 0,
+        }
+        for row in rows
+    ]
+
+
+def webhooks() -> list[dict[str, Any]]:
+    """Each webhook: whether it is taken, and what waits."""
+    waiting = Q(deliveries__state__in=[Delivery.State.WAITING, Delivery.State.SENDING])
+    rows = Webhook.objects.defer("secret").annotate(waiting=Count("deliveries", filter=waiting))
+    return [
+        {
+            "name": row.name,
+            **_health(row, row.is_active),
+            **({"state": "paused"} if row.is_active and row.paused_at else {}),
+            "waiting": row.waiting,
         }
         for row in rows
     ]

@@ -1,4 +1,4 @@
-"""The tags of the installation, and those of a conversation."""
+"""The tags of a conversation."""
 
 from typing import Any
 
@@ -7,19 +7,11 @@ from ninja import Router
 
 from api.auth import caller
 from api.conversations import shown
-from api.shapes import ConversationOut, TagOut, TagsIn
+from api.shapes import ConversationOut, TagsIn
 from queues import inbox
-from queues.models import Tag
 from queues.tagging import tag
 
 router = Router(tags=["conversations"])
-
-
-@router.get("tags", response=list[TagOut])
-def tags(request: HttpRequest) -> list[Tag]:
-    """All tags, by name."""
-    caller(request)
-    return list(Tag.objects.all())
 
 
 @router.post("conversations/{int:conversation_id}/tags", response=ConversationOut)

@@ -8,8 +8,27 @@ from django.shortcuts import render
 from ninja import NinjaAPI
 from ninja.openapi.docs import Swagger
 
-from api import answers, conversations, deliveries, objects, problems, tags, threads
+from api import (
+    answers,
+    bulk,
+    contacts,
+    conversations,
+    deliveries,
+    events,
+    mailboxes,
+    objects,
+    planning,
+    problems,
+    rules,
+    saved_views,
+    settings,
+    tags,
+    threads,
+    webhooks,
+)
 from api.auth import KeyAuth
+from api.description import DescribedAPI
+from api.gate import gate
 
 
 class OwnDocs(Swagger):
@@ -19,11 +38,11 @@ class OwnDocs(Swagger):
     """
 
     def render_page(self, request: HttpRequest, api: NinjaAPI, **kwargs: Any) -> HttpResponse:
-        settings = json.dumps(self.settings | {"url": self.get_openapi_url(api, kwargs)}, indent=1)
-        return render(request, self.template, {"swagger_settings": settings, "api": api, "add_csrf": False})
+        told = json.dumps(self.settings | {"url": self.get_openapi_url(api, kwargs)}, indent=1)
+        return render(request, self.template, {"swagger_settings": told, "api": api, "add_csrf": False})
 
 
-api = NinjaAPI(
+api = DescribedAPI(
     title="UCS Email",
     version="1.0",
     description="Conversations, messages and settings of the contact centre's e-mail channel. "
@@ -34,8 +53,18 @@ api = NinjaAPI(
 )
 api.add_router("", conversations.router)
 api.add_router("", answers.router)
+api.add_router("", bulk.router)
 api.add_router("", deliveries.router)
 api.add_router("", threads.router)
 api.add_router("", tags.router)
+api.add_router("", saved_views.router)
+api.add_router("", contacts.router)
 api.add_router("", objects.router)
+api.add_router("", mailboxes.router)
+api.add_router("", events.router)
+api.add_router("", webhooks.router)
+api.add_router("", planning.router)
+api.add_router("", rules.router)
 problems.register(api)
+settings.register(api)
+api.add_decorator(gate, mode="view")

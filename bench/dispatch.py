@@ -2,10 +2,12 @@
 
     python -m bench.dispatch [--agents 1000] [--waiting 100000] [--kinds 1000] [--seconds 40]
                              [--dispatchers 8] [--decisions 200]
+    python -m bench.dispatch --mixed 60
 
 On a throwaway database. Each agent works in a fifth of the queues and can do every kind there. First the
 decision alone with a tenth of what waits, then with all of it; then dispatchers in processes of their own,
 of which two are killed half way. Exit code 1 when anything was given twice, lost, or over capacity.
+With `--mixed` nothing of that, but for so many seconds everything that locks conversations at once.
 """
 
 import argparse
@@ -32,7 +34,7 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 
 from agents.models import Agent  # noqa: E402
-from bench import dispatch_trials  # noqa: E402
+from bench import dispatch_trials, mixed_trials  # noqa: E402
 from bench.dispatch_trials import LANGUAGES, House  # noqa: E402
 from queues import inbox, lines, routing  # noqa: E402
 from queues.models import AgentKind, EmailQueue  # noqa: E402
@@ -115,6 +117,17 @@ def _print(name: str, *columns: list[float]) -> None:
     print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
+def mixed(seconds: float) -> int:
+    """Everything at once."""
+    mixed_trials.populate(agents=20)
+    trial = mixed_trials.play(seconds)
+    connection.close()
+    done = ", ".join(f"{number:,} × {name}" for name, number in sorted(trial.done.items()))
+    print(f"{done}; {trial.refused:,} refused; {trial.again} done again after a deadlock")
+    print("\n".join(trial.wrong) or "no error, nothing broken")
+    return 1 if trial.wrong else 0
+
+
 def main() -> int:
     """Build, measure, dispatch, judge."""
     parser = argparse.ArgumentParser(
@@ -124,8 +137,11 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=int, default=usual)
     parser.add_argument("--decisions", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=40)
+    parser.add_argument("--mixed", type=float, metavar="SECONDS")
     options = parser.parse_args()
     call_command("migrate", verbosity=0)
+    if options.mixed:
+        return mixed(options.mixed)
     queues = max(options.kinds // len(LANGUAGES), 1)
     few = options.waiting // 10
     dispatch_trials.build(House(options.agents, queues, max(queues // 5, 1), few))
@@ -135,7 +151,6 @@ def main() -> int:
         dispatch_trials.wait(more)
         print(f"\n| {waiting} wait, ms | median | p99 | of processors | p99 |\n|---|---:|---:|---:|---:|")
         decisions(options.decisions)
-    os.environ["DJANGO_SETTINGS_MODULE"] = "ucs.settings"
     outcome = dispatch_trials.dispatch_at_once(options.dispatchers, options.seconds, options.seconds / 2)
     print(
         f"\n| {options.dispatchers} dispatchers, {outcome.killed} killed, ms | median | p99 |\n"

@@ -3,21 +3,18 @@
 `bench.dispatch` plays it at length, the test suite a few seconds of it.
 """
 
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db import connections as databases
 from django.db.models import Count, Sum
 from django.utils import timezone
 
 from agents.models import Agent, AgentLanguage, AgentSkill, Language, Skill
+from bench.dispatcher import Dispatcher
 from crm.models import Contact
 from queues import hours, kinds
 from queues.models import Conversation, EmailQueue, Event, Kind, QueueSkill
@@ -135,31 +132,18 @@ class Outcome:
 
 def dispatch_at_once(processes: int, seconds: float, kill_after: float | None = None) -> Outcome:
     """Let dispatchers run beside each other; with `kill_after`, two of them are killed at that second."""
-    command = [sys.executable, "-m", "bench.dispatcher", str(seconds)]
-    running = [
-        subprocess.Popen([*command, str(number)], stdout=subprocess.PIPE, text=True, env=dict(os.environ))
-        for number in range(processes)
-    ]
+    databases.close_all()
+    running = [Dispatcher(seconds, number) for number in range(processes)]
     outcome = Outcome()
+    killed = [each for each in running[:2] if kill_after is not None and each.kill_after(kill_after)]
+    outcome.killed = len(killed)
     for each in running:
-        assert each.stdout is not None
-        each.stdout.readline()
-    if kill_after is not None:
-        for each in running[:2]:
-            try:
-                each.wait(kill_after)
-            except subprocess.TimeoutExpired:
-                each.send_signal(signal.SIGKILL)
-                outcome.killed += 1
-    for each in running:
-        assert each.stdout is not None
-        said = each.stdout.read()
-        if each.wait() == 0:
-            found = json.loads(said)
-            outcome.given += found["given"]
-            outcome.times += found["times"]
-        elif each.returncode != -signal.SIGKILL:
-            outcome.wrong.append(f"a dispatcher ended with {each.returncode}")
+        work = each.result()
+        if work is not None:
+            outcome.given += work.given
+            outcome.times += work.times
+        elif each not in killed:
+            outcome.wrong.append(f"a dispatcher ended with {each.process.exitcode}")
     outcome.wrong += judge()
     return outcome
 

@@ -21,13 +21,14 @@ import django  # noqa: E402 - the environment must be complete first
 django.setup()
 
 from django.conf import settings  # noqa: E402
+from django.contrib.auth.models import User  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
 from mailsources.models import EmailSource  # noqa: E402
-from tests.make import make_administrator, make_source  # noqa: E402
+from tests.make import make_administrator, make_source, make_supervisor  # noqa: E402
 
 SOURCES = 20
 PORTION = 100_000
@@ -97,6 +98,20 @@ def questions(rows: int, source: EmailSource) -> dict[str, dict[str, str]]:
     }
 
 
+def traces(rows: int) -> dict[str, str]:
+    """What people ask the mail trace for."""
+    some = rows // 3
+    return {
+        "one address": f"person{some % 50000}@customer{some % 5000}.example",
+        "one Message-ID, with <>": f"<mail-{some}@customer{some % 5000}.example>",
+        "a number of the subject": f"order {some}",
+        "a word of an eighth of all": "broken",
+        "a word of all": "parcel",
+        "two words": "lost customer77",
+        "nothing like it": "nobody@nowhere.example",
+    }
+
+
 def main() -> None:
     """Fill, ask, print."""
     parser = argparse.ArgumentParser(description="How long finding a mail takes.")
@@ -112,16 +127,25 @@ def main() -> None:
     client.force_login(make_administrator("bench"))
     url = reverse("admin:mailsources_fetchedmail_changelist")
     for name, asked in questions(rows, sources[2]).items():
-        taken = []
-        for _ in range(ROUNDS):
-            began = time.perf_counter()
-            response = client.get(url, asked)
-            taken.append(1000 * (time.perf_counter() - began))
-            assert response.status_code == 200, response
-        found = response.content.count(b'name="_selected_action"')
-        print(
-            f"{name:28} {statistics.median(taken):7.0f} ms  worst {max(taken):7.0f} ms  {found:3} rows shown"
-        )
+        ask(client, name, url, asked, b'name="_selected_action"')
+    sources[2].queue.members.add(make_supervisor("bob"))
+    for username, whose in (("bench", "all"), ("bob", "one queue of 20")):
+        print(f"mail trace, {whose}")
+        client.force_login(User.objects.get(username=username))
+        for name, text in traces(rows).items():
+            ask(client, name, reverse("trace"), {"q": text}, b"<tr data-line")
+
+
+def ask(client: Client, name: str, url: str, asked: dict[str, str], row: bytes) -> None:
+    """Get a page some times, and print how long it takes."""
+    taken = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        response = client.get(url, asked, follow=True)
+        taken.append(1000 * (time.perf_counter() - began))
+        assert response.status_code == 200, response
+    found = response.content.count(row)
+    print(f"{name:28} {statistics.median(taken):7.0f} ms  worst {max(taken):7.0f} ms  {found:3} rows shown")
 
 
 if __name__ == "__main__":

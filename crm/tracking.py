@@ -12,6 +12,7 @@ from django.utils import timezone
 from crm.models import Communication, Contact, ContactAddress
 from mailcore.parsed import Address
 from mailstore.batch import note, noted, write
+from mailstore.feed import TELL_NEW_CONTACTS, is_told
 
 UNKNOWN_SENDER = "Unknown sender"
 NAME_LENGTH = 300
@@ -20,7 +21,7 @@ EMAIL_LENGTH = 320
 CONTACTS = "crm.tracking.contacts"
 MADE = "crm.tracking.made"
 
-MAKE = """
+MAKE = f"""
 WITH new AS (
     SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) AS new (email, name, language) ORDER BY email
 ), address AS (
@@ -28,12 +29,20 @@ WITH new AS (
     SELECT nextval(pg_get_serial_sequence('crm_contact', 'id')), email FROM new
     ON CONFLICT (email) DO NOTHING RETURNING contact_id, email
 ), contact AS (
-    INSERT INTO crm_contact (id, name, language, remark, created_at)
-    SELECT contact_id, name, language, '', %s FROM address JOIN new USING (email) RETURNING id
+    INSERT INTO crm_contact (id, name, language, remark, created_at, organisation_id)
+    SELECT contact_id, name, language, '', %s, domain.organisation_id
+    FROM address JOIN new USING (email)
+    LEFT JOIN crm_organisationdomain AS domain ON domain.domain = split_part(email, '@', -1)
+    RETURNING id
+), told AS (
+    {TELL_NEW_CONTACTS}
 )
 SELECT email, id FROM address JOIN contact ON id = contact_id
+"""  # noqa: S608 - a statement of ours
+"""The address first: its unique key decides who makes the contact, and a loser leaves nothing behind.
+
+Who writes from a domain of an organisation belongs to it.
 """
-"""The address first: its unique key decides who makes the contact, and a loser leaves nothing behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +81,11 @@ def contact_for(address: Address, language: str = "") -> Contact:
     if changes:
         contact.save(update_fields=list(changes))
     return contact
+
+
+def find(address: Address) -> Contact | None:
+    """The contact with this address, if there is one."""
+    return _known(_key(address))
 
 
 def is_new(contact: Contact) -> bool:
@@ -130,7 +144,7 @@ def _make(contacts: Sequence[Contact], emails: Sequence[str]) -> dict[str, Conta
     now = timezone.now()
     names, languages = [each.name for each in contacts], [each.language for each in contacts]
     with connection.cursor() as cursor:
-        cursor.execute(MAKE, [list(emails), names, languages, now])
+        cursor.execute(MAKE, [list(emails), names, languages, now, now, is_told()])
         ids = dict(cursor.fetchall())
     made = {email: each for email, each in zip(emails, contacts, strict=True) if email in ids}
     for email, contact in made.items():

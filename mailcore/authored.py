@@ -36,6 +36,7 @@ _CLEANER = nh3.Cleaner(
 )
 _NO_PICTURE = re.compile(r'<img(?![^>]* src="cid:)[^>]*>')
 _PICTURE = re.compile(r'<img src="cid:([^"]*)"[^>]*>')
+_EMPTY_START = re.compile(r"<li>(?:<p></p>)+")
 _TIGHT_ITEM = re.compile(r"<li><p>((?:(?!</?(?:p|li)>).)*)</p>", re.DOTALL)
 _NOTHING = re.compile(r"<p>(?:\s|<br>|&nbsp;)*</p>\s*")
 _START = re.compile(r"[0-9]{1,6}")
@@ -49,7 +50,7 @@ RULE = "-" * 20
 def tidy(html: str) -> str:
     """Return the HTML with nothing in it but what the editor offers; "" when there is nothing to read."""
     clean = _NO_PICTURE.sub("", _CLEANER.clean(sanitise(clean_text(html))))
-    clean = _TIGHT_ITEM.sub(r"<li>\1", clean)
+    clean = _TIGHT_ITEM.sub(r"<li>\1", _EMPTY_START.sub("<li>", clean))
     clean = _without_end(clean).strip().replace("<p></p>", "<p><br></p>")
     return clean if plain(clean).strip() else ""
 
@@ -88,7 +89,7 @@ class _Plain(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.lines: list[str] = []
-        self.line = ""
+        self.line: list[str] = []  # in pieces: a text that grows at its end is copied each time
         self.marks: list[list[str]] = []
         self.numbers: list[int] = []  # of the lists around; 0: without numbers
         self.link = ("", 0)
@@ -100,9 +101,9 @@ class _Plain(HTMLParser):
         if tag in _BLOCKS:
             self._begin(tag, values)
         elif tag == "br":
-            self.line += "\n"
+            self.line.append("\n")
         elif tag == "img":
-            self.line += PICTURE.format(values.get("alt") or "picture")
+            self.line.append(PICTURE.format(values.get("alt") or "picture"))
         elif tag == "a":
             self.link = (values.get("href") or "", len(self.line))
 
@@ -119,7 +120,7 @@ class _Plain(HTMLParser):
         elif tag == "pre":
             self.is_kept += 1
         elif tag == "hr":
-            self.line = RULE
+            self.line = [RULE]
             self._end_line()
             self.is_apart = True
 
@@ -148,16 +149,16 @@ class _Plain(HTMLParser):
 
     def _end_link(self) -> None:
         address, begin = self.link
-        words = _WITHOUT_SCHEME.sub("", self.line[begin:].strip())
+        words = _WITHOUT_SCHEME.sub("", "".join(self.line[begin:]).strip())
         if address and words != _WITHOUT_SCHEME.sub("", address):
-            self.line += f" <{address.removeprefix('mailto:')}>"
+            self.line.append(f" <{address.removeprefix('mailto:')}>")
         self.link = ("", 0)
 
     def handle_data(self, data: str) -> None:
         if self.is_kept:
-            self.line += data
+            self.line.append(data)
         elif data.strip() or self.line:
-            self.line += _SPACE.sub(" ", data)
+            self.line.append(_SPACE.sub(" ", data))
 
     def _part(self) -> None:
         """An empty line before what comes, within the quotes and lists that it stands in."""
@@ -166,7 +167,8 @@ class _Plain(HTMLParser):
         self.is_apart = False
 
     def _end_line(self) -> None:
-        text, self.line = self.line.strip("\n") if self.is_kept else self.line.strip(), ""
+        whole, self.line = "".join(self.line), []
+        text = whole.strip("\n") if self.is_kept else whole.strip()
         if not text:
             return
         self._part()

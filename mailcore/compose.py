@@ -20,6 +20,7 @@ import binascii
 import hashlib
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -146,12 +147,19 @@ def _one_id(message_id: str) -> str:
 def _body(draft: Draft) -> bytes:
     text = clean_text(draft.text or html_to_text(draft.html))
     html = clean_text(draft.html or text_to_html(draft.text))
-    pictures = [file for file in draft.attachments if file.content_id and f"cid:{file.content_id}" in html]
+    return content(text, html, draft.attachments)
+
+
+def content(text: str, html: str, attachments: Sequence[OutFile]) -> bytes:
+    """Return the body with its own Content headers: the text, the HTML unless it is empty, the files."""
+    pictures = [file for file in attachments if file.content_id and f"cid:{file.content_id}" in html]
     shown = _text_part("html", html)
     if pictures:
         shown = _multipart("related", [shown, *(_file_part(file, inline=True) for file in pictures)])
-    both = _multipart("alternative", [_text_part("plain", text), shown])
-    files = [file for file in draft.attachments if file not in pictures]
+    both = (
+        _multipart("alternative", [_text_part("plain", text), shown]) if html else _text_part("plain", text)
+    )
+    files = [file for file in attachments if file not in pictures]
     if not files:
         return both
     return _multipart("mixed", [both, *(_file_part(file) for file in files)])

@@ -18,9 +18,11 @@ from mailcore.words import decode_words
 LONGEST_BLOCK = 256 * 1024
 LONGEST_HEADER = 16 * 1024
 MOST_REFERENCES = 50
+SYNTHETIC_DOMAIN = "ucs.invalid"
+"""Of the ids that we give to mails without one (RFC 2606: never anybody's)."""
 _LONGEST_ID = 1000  # octets, since it must fit into an index
 
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\n]*)(?:\n[ \t][^\n]*)*+)\n?")
+FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\n]*)(?:\n[ \t][^\n]*)*+)\n?")
 _STRAY_LINE = re.compile(
     rb"[ \t]*[^\s][^\n]{0,998}\n(?:[ \t][^\n]{0,998}\n){0,5}(?=(?:from|to|cc|subject|date|message-id|"
     rb"mime-version|content-type|content-transfer-encoding|received|return-path|reply-to)[ \t]{0,9}:)",
@@ -95,12 +97,12 @@ def read_headers(raw: bytes, start: int, end: int) -> HeaderBlock:
     block = HeaderBlock()
     position, kept = start, 0
     while position < end and kept < LONGEST_BLOCK:
-        match = _FIELD.match(raw, position, end)
+        match = FIELD.match(raw, position, end)
         if match is None and position > start and not block.is_ragged:
             # One stray line between headers, forgiven when a well-known header follows it.
             stray = _STRAY_LINE.match(raw, position, end)
             block.is_ragged = stray is not None
-            match = _FIELD.match(raw, stray.end(), end) if stray else None
+            match = FIELD.match(raw, stray.end(), end) if stray else None
         if match is None:
             break
         value = match[2]
@@ -119,7 +121,7 @@ def _body_start(raw: bytes, position: int, end: int, block: HeaderBlock) -> int:
     blank = _BLANK.match(raw, position, end)
     if blank:
         return blank.end()
-    if _FIELD.match(raw, position, end):  # more headers than we read
+    if FIELD.match(raw, position, end):  # more headers than we read
         block.is_shortened = True
         found = _EMPTY_LINE.search(raw, position, end)
         return found.end() if found else end

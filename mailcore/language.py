@@ -21,7 +21,7 @@ PAUSE_SECONDS = 60.0
 """After the model could not be read: trying costs half a second each time."""
 
 _SHORTEST = 12  # letters
-_LONGEST = 800  # characters: more does not change the answer, only the time
+_LONGEST = 500  # characters: more does not change the answer, only the time
 
 
 def detect(text: str, among: Sequence[str]) -> tuple[str, float]:

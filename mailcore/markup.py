@@ -44,6 +44,9 @@ _CLEANER = nh3.Cleaner(
 CLEAN_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)((?:\s[a-z-]+="[^"]*")*+)\s?/?>')
 _CLEAN_ATTRIBUTE = re.compile(r'\s([a-z-]+)="([^"]*)"')
 _RASTER = re.compile(r"data:image/(?:png|gif|jpe?g|webp|bmp);base64,[A-Za-z0-9+/=\s]*\Z", re.IGNORECASE)
+_REMOTE = "data-remote-src"
+_SIZE = re.compile(r"(?:^|[;\s])(width|height)\s*:\s*(\d{1,9})(?:px)?\s*(?:!important\s*)?(?=;|$)")
+TINY = 2  # pixels
 _STYLE_TRICKS = re.compile(r"[\\\n\r\f]|/\*")
 _DECLARATION = re.compile(r"""(?:[^;"']|"[^"]*"|'[^']*')+""")
 _PLAIN_COLOUR = re.compile(
@@ -112,15 +115,41 @@ def _guard_link(attribute: re.Match[str]) -> str:
     return "" if name == "href" and value.lower().startswith(("data:", "cid:")) else attribute[0]
 
 
-def show_remote(html: str) -> str:
-    """Put the remote images of sanitised HTML back."""
+def show_remote(html: str, resolve: Callable[[str], str | None]) -> str:
+    """Put the remote images of sanitised HTML back.
+
+    ``resolve`` gets the address and returns the URL to load it from, or None for one that stays away.
+    """
 
     def image(attribute: re.Match[str]) -> str:
         if attribute[1] != "data-remote-src" or not attribute[2].lower().startswith(("http:", "https:")):
             return attribute[0]
-        return f' referrerpolicy="no-referrer" src="{attribute[2]}"'
+        url = resolve(unescape(attribute[2]))
+        return f' referrerpolicy="no-referrer" src="{escape(url)}"' if url else attribute[0]
 
     return _change_images(html, image)
+
+
+def remote_images(html: str) -> dict[str, bool]:
+    """Return the addresses of the remote images of sanitised HTML, and whether they say that they are tiny.
+
+    One of a pixel or two shows nothing: it is there to tell that somebody reads.
+    """
+    found: dict[str, bool] = {}
+    for tag in CLEAN_TAG.finditer(html) if _REMOTE in html else ():
+        if tag[2] != "img" or _REMOTE not in tag[3]:
+            continue
+        given = {name: unescape(value) for name, value in _CLEAN_ATTRIBUTE.findall(tag[3])}
+        url = given.get(_REMOTE, "")
+        if url.lower().startswith(("http:", "https:")):
+            found[url] = found.get(url, True) and _is_tiny(given)
+    return found
+
+
+def _is_tiny(given: dict[str, str]) -> bool:
+    sizes = dict(_SIZE.findall(given.get("style", "").lower()))
+    sides = [sizes.get(name, given.get(name, "").removesuffix("px").strip()) for name in ("width", "height")]
+    return any(side.isdecimal() and int(side[:9]) <= TINY for side in sides)
 
 
 def with_cid_urls(html: str, resolve: Callable[[str], str | None]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from mailcore.addresses import clean_email
 from mailcore.automatic import is_daemon
-from mailcore.headers import HeaderBlock, read_headers
+from mailcore.headers import SYNTHETIC_DOMAIN, HeaderBlock, message_ids, read_headers
 from mailcore.parsed import Address, Automatic, ParsedMail
 
 NULL_PATH = "<>"
@@ -24,6 +24,16 @@ DELIVERED = (
 _GROUP = ("x-beenthere", "list-post", "mailing-list", "x-original-to", "resent-from", *DELIVERED)
 _TRUE_SENDERS = ("x-original-from", "x-google-original-from", "x-original-sender")
 _MOST_NOTED = 50
+
+_ORIGINAL_IDS = (
+    *("x-original-message-id", "x-google-original-message-id", "x-microsoft-original-message-id"),
+    *("original-message-id", "x-ms-exchange-parent-message-id"),
+)
+"""Where those who give a mail another Message-ID keep the one that it had."""
+
+_OF_A_RULE = "mailbox rules agent"
+_ID_MAKERS = ("mx.google.com", ".prod.outlook.com", ".amazonses.com", ".exchangelabs.com", SYNTHETIC_DOMAIN)
+"""Domains of ids that forwarding services make; the last one is ours, for mail that has none."""
 
 # Hash, time stamp, host and local part (Sender Rewriting Scheme); SRS1 names the first forwarder as well.
 _SRS0 = re.compile(r"SRS0[=+-][^=@]{1,40}=[^=@]{1,10}=([^=@]{1,253})=([^@]{1,128})@", re.IGNORECASE)
@@ -117,6 +127,41 @@ def with_envelope(mail: ParsedMail, raw: bytes, handed: Handed) -> ParsedMail:
     return replace(
         mail, from_=sender, automatic=kind, delivered_to=tuple(each for each in recipients if each)
     )
+
+
+def with_original_id(mail: ParsedMail, raw: bytes, handed: Handed) -> ParsedMail:
+    """Return the mail with the Message-ID that its writer gave it, if the forwarder has put another there.
+
+    Later mails of the thread name that one. Only an id that a forwarder evidently made is doubted, and only
+    one id is believed, which is no part of the thread before: an automatic answer names what it answers in
+    the same headers. Whoever makes them up gains nothing, as he could have written that Message-ID himself.
+
+    Args:
+        raw: the mail's bytes, of which the headers are read.
+        handed: of a source to which mail is forwarded; any other keeps the ids of its mails.
+    """
+    if not _is_made_on_the_way(mail.message_id, handed):
+        return mail
+    headers = read_headers(raw, 0, len(raw))
+    by_rule = _OF_A_RULE in headers.text("x-ms-exchange-generated-message-source").lower()
+    names = _ORIGINAL_IDS if by_rule else _ORIGINAL_IDS[:-1]
+    noted = {each for name in names for text in headers.texts(name)[:2] for each in message_ids(text)}
+    known = {mail.message_id, mail.in_reply_to, *mail.references}
+    if len(noted) != 1 or noted & known:
+        return mail
+    return replace(mail, message_id=noted.pop())
+
+
+def _is_made_on_the_way(message_id: str, handed: Handed) -> bool:
+    """Whether the id was made by the mailbox that forwards, its server, or a service that is known to."""
+    domain = message_id.rpartition("@")[2].lower()
+    rewriter = handed.mail_from if srs_original(handed.mail_from) else ""
+    forwarders = {each.rpartition("@")[2].lower() for each in (handed.public_address, rewriter)}
+    return bool(domain) and (domain in forwarders or f".{domain}".endswith(_dotted(_ID_MAKERS)))
+
+
+def _dotted(domains: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f".{each.removeprefix('.')}" for each in domains)
 
 
 def _is_own_group(raw: bytes, public_address: str, sender: Address) -> bool:

@@ -9,6 +9,7 @@ import hashlib
 import re
 from datetime import datetime
 
+from mailcore.authentication import read_findings
 from mailcore.automatic import automatic
 from mailcore.bodies import Contents, read_contents
 from mailcore.bounce import read_bounce
@@ -16,7 +17,7 @@ from mailcore.challenge import CHALLENGERS, is_challenge
 from mailcore.clean import clean_line
 from mailcore.confirmation import read_confirmation
 from mailcore.forwarded import Envelope, read_attached, read_forwarded
-from mailcore.headers import MOST_REFERENCES, HeaderBlock, message_ids, read_date
+from mailcore.headers import MOST_REFERENCES, SYNTHETIC_DOMAIN, HeaderBlock, message_ids, read_date
 from mailcore.inside import part_data
 from mailcore.mime import Part, decoded_body, read_structure
 from mailcore.origin import noted_recipients, true_sender
@@ -25,7 +26,6 @@ from mailcore.quoting import quote_at
 from mailcore.signature import signature_at
 
 _MBOX_LINE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*+\r*+\n)*+(?:>?From [^\r\n]*\r*\n)?")
-_SYNTHETIC_DOMAIN = "ucs.invalid"  # RFC 2606: never anybody's
 
 NO_SENDER = "The mail has no From; the sender is unknown."
 NO_ID = "The mail has no Message-ID; one was made from its content."
@@ -50,7 +50,7 @@ def parse(raw: bytes) -> ParsedMail:
     Args:
         raw: the bytes as fetched; a leading mbox "From " line is tolerated.
     """
-    mail = _normal(raw)
+    mail = normal(raw)
     root, structural = read_structure(mail)
     defects = dict.fromkeys(structural)
     if not mail.strip():
@@ -91,6 +91,7 @@ def parse(raw: bytes) -> ParsedMail:
         else read_confirmation(sender, subject, contents.text, contents.html, to + cc),
         protection=contents.protection,
         delivered_to=noted_recipients(headers),
+        authentication=read_findings(headers),
         defects=tuple(defects),
     )
 
@@ -105,13 +106,13 @@ def part_bytes(raw: bytes, part: str) -> bytes:
     Raises:
         PartNotFound: the mail has no part of that number.
     """
-    data = part_data(_normal(raw), part)
+    data = part_data(normal(raw), part)
     if data is None:
         raise PartNotFound(f"The mail has no part {part}.")
     return data
 
 
-def _normal(raw: bytes) -> bytes:
+def normal(raw: bytes) -> bytes:
     """Cut what stands before the first header; make bare carriage returns (old Macs) line feeds."""
     if b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
@@ -148,7 +149,7 @@ def _message_id(raw: bytes, headers: HeaderBlock, defects: dict[str, None]) -> s
     if bare and " " not in bare and len(bare) < 500:
         return bare
     defects[NO_ID] = None
-    return f"{hashlib.sha256(raw).hexdigest()[:32]}@{_SYNTHETIC_DOMAIN}"
+    return f"{hashlib.sha256(raw).hexdigest()[:32]}@{SYNTHETIC_DOMAIN}"
 
 
 def _references(headers: HeaderBlock, defects: dict[str, None]) -> tuple[str, ...]:

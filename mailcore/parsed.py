@@ -182,6 +182,23 @@ class Confirmation:
     link: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a server found out about the sender: of ``method`` (spf, dkim, dmarc) a ``result`` like "pass"."""
+
+    method: str
+    result: str
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """One header of a mail server that calls itself ``by`` (RFC 8601). Anybody may have written it."""
+
+    by: str
+    checks: tuple[Check, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedMail:
     """One mail, read. Every text is clean: no NUL, no lone surrogate, NFC; headers are one line each.
@@ -193,6 +210,10 @@ class ParsedMail:
     ``date`` is aware UTC, None when the mail does not say or cannot be believed.
     ``rewritten_from`` is From as it stands, where ``from_`` was taken from other headers, which the mail's
     writer may have made up: see ``origin.believed``. None everywhere else.
+    ``authentication`` is all that calls itself so, from the top down, which proves nothing; ``findings`` are
+    what is believed of it, by who knows the mail server (``authentication.believed``). None from the parser.
+    ``has_cards``: it holds the number of a payment card; ``masked`` is the mail without it, in base64. Only
+    ``masking`` looks for these.
     """
 
     message_id: str
@@ -217,7 +238,11 @@ class ParsedMail:
     confirmation: Confirmation | None = None
     protection: str = ""
     delivered_to: tuple[str, ...] = ()
+    authentication: tuple[Findings, ...] = ()
+    findings: Findings | None = None
     defects: tuple[str, ...] = ()
+    has_cards: bool = False
+    masked: str = ""
 
     @property
     def new_text(self) -> str:

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 _LONGEST_TEXT = 4_000_000
-_BLOCKS = frozenset(
+BLOCKS = frozenset(
     [
         "address",
         "article",
@@ -153,7 +153,7 @@ class _Writer:
             self.add(_unescape(alt[1]) if alt else "", at)
         elif name in ("td", "th") and closing:
             self.add("\t", at)
-        elif name in _BLOCKS:
+        elif name in BLOCKS:
             self.block(name, closing)
 
     def block(self, name: str, closing: bool) -> None:

@@ -47,7 +47,8 @@ class SenderAdmin(ConnectionTest, HealthColumns, TestSendPages):
             None,
             {
                 "fields": (
-                    *("server_type", "server_address", "service_port", "username", "password"),
+                    *("server_type", "clear_text_confirmed", "server_address", "service_port"),
+                    *("username", "password"),
                     *("email_address", "display_name", "aliases", "name", "is_active"),
                 )
             },
@@ -56,6 +57,11 @@ class SenderAdmin(ConnectionTest, HealthColumns, TestSendPages):
     )
     test_identity: ClassVar[tuple[str, ...]] = ("server_type", "server_address", "service_port", "username")
     test_fields: ClassVar[tuple[str, ...]] = (*test_identity, "password", "email_address")
+
+    @display(description="Clear text confirmed", boolean=True)
+    def clear_text_confirmed(self, obj: EmailSender) -> bool:
+        """For who may only look; in the form it is a tick."""
+        return obj.server_type == EmailSender.ServerType.NONE
 
     def test_connection(self, obj: EmailSender) -> list[Step]:
         return check.test_connection(obj)
@@ -104,6 +110,11 @@ class SenderAdmin(ConnectionTest, HealthColumns, TestSendPages):
 
     def next_step(self, obj: EmailSender) -> str:
         return "Now choose it in an email queue; “Test connection” on its page shows whether it can sign in."
+
+    def after_change(self, obj: EmailSender) -> str:
+        if not obj.is_active:
+            return "It is switched off: its mails wait until it is active."
+        return "The next mail leaves with these settings."
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
         """A sender in use stays: its queues need it, and the mails it has sent belong to conversations."""

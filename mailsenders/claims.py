@@ -21,6 +21,7 @@ from mailsenders.due import due, may_send, within
 from mailsenders.envelope import Claim, Outcome
 from mailsenders.given import given_id
 from mailsenders.models import EmailSender, OutgoingMail, OutgoingRecipient, SenderState, SenderUse
+from mailstore.feed import TELL_SENT
 from mailstore.models import RawMail
 
 logger = logging.getLogger(__name__)
@@ -49,18 +50,20 @@ WHERE mail.id = claim.id AND mail.fence = claim.fence AND mail.state = 'sending'
 RETURNING mail.id
 """
 # Of a claim whose lease ran out, the answer still counts.
-SENT = """
+SENT = f"""
 WITH sent AS (
     UPDATE mailsenders_outgoingmail AS mail SET state = 'sent', sent_at = %s, last_error = '',
         last_answer = claim.answer, alias = claim.alias, lease_until = NULL, data_started_at = NULL
     FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[]) AS claim (id, fence, answer, alias)
     WHERE mail.id = claim.id AND mail.fence = claim.fence AND mail.state IN ('sending', 'uncertain')
-    RETURNING mail.id, claim.answer
+    RETURNING mail.id, mail.order_key, claim.answer
+), told AS (
+    {TELL_SENT}
 )
 UPDATE mailsenders_outgoingrecipient AS recipient SET state = 'accepted', answer = sent.answer
 FROM sent WHERE recipient.mail_id = sent.id
 RETURNING recipient.mail_id
-"""
+"""  # noqa: S608 - a statement of ours
 
 
 def claim_many(sender_id: int, now: datetime, most: int) -> list[Claim]:
@@ -99,7 +102,8 @@ def finish_sent(results: Sequence[tuple[Claim, Outcome]]) -> set[int]:
     answers = [outcome.answer for _, outcome in results]
     aliases = [alias(claim, outcome) for claim, outcome in results]
     with connection.cursor() as cursor:
-        cursor.execute(SENT, [timezone.now(), ids, fences, answers, aliases])
+        now = timezone.now()
+        cursor.execute(SENT, [now, ids, fences, answers, aliases, now])
         done = {row[0] for row in cursor.fetchall()}
     for claim, _ in results:
         if claim.mail_id not in done:
@@ -151,10 +155,12 @@ class _Crowd:
 
     def candidates(self, room: Room, is_automatic: bool, is_overtaken: bool, most: int) -> list[Candidate]:
         """The next ones; what an exhausted limit shuts out is left where it stands."""
-        if is_overtaken and not room.rules:
+        if is_overtaken and not room.rules:  # without a limit nothing is overtaken, whatever was once
             return []
         wanted = within(due(self.now).filter(sender=self.sender), room, is_automatic=is_automatic)
-        wanted = wanted.filter(overtaken_since__isnull=not is_overtaken).exclude(pk__in=self.seen)
+        wanted = wanted.exclude(pk__in=self.seen)
+        if room.rules:
+            wanted = wanted.filter(overtaken_since__isnull=not is_overtaken)
         first = ("overtaken_since", "id") if is_overtaken else ("not_before", "id")
         wanted = wanted.order_by(*first).annotate(size=F("raw__size"))
         mails = list(wanted.select_for_update(skip_locked=True, of=("self",))[:most])

@@ -7,7 +7,7 @@ slot for as long as it stands.
 import asyncio
 from dataclasses import dataclass
 
-from mailsenders import abilities, background, slots
+from mailsenders import abilities, background, sessions, slots
 from mailsenders.answers import Phase
 from mailsenders.models import EmailSender
 from mailsenders.smtp import Line, Refused, Server, SmtpError, Unreachable
@@ -62,6 +62,7 @@ def take(sender: EmailSender) -> Line | None:
 
 def keep(sender_id: int, line: Line) -> None:
     """Put a connection away for the next turn."""
+    sessions.note(sender_id, line)
     if slots.renew(sender_id, [line.slot], IDLE_SECONDS + PARTING_SECONDS):
         background.run(_keep(sender_id, line))
     else:
@@ -71,6 +72,7 @@ def keep(sender_id: int, line: Line) -> None:
 def drop(sender_id: int, line: Line, *, politely: bool = False) -> None:
     """Hang up, and let others have the slot."""
     close(line, politely=politely)
+    sessions.note(sender_id, line)
     slots.release(sender_id, [line.slot])
 
 
@@ -115,11 +117,13 @@ async def dial(server: Server, credential: Credential | None) -> Line:
         line = Line(server)
     except BundleUnreadable as error:
         raise Unreachable(Phase.CONNECT, str(error)) from error
-    await line.open()
     try:
+        await line.open()
         if credential:
             await line.sign_in(credential)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, SmtpError):
+            error.hearing = line.hearing
         await line.close()
         raise
     return line

@@ -27,6 +27,7 @@ from django.utils import timezone
 from mailsenders import background, claims, connections, outbox, parking, slots
 from mailsenders.delivery import Delivery, End, Report
 from mailsenders.envelope import Claim
+from mailsenders.heard_client import Tried
 from mailsenders.smtp import Line, Server, SmtpError
 from mailsenders.turns import Inbox
 from sso.oauth import SignInError
@@ -204,6 +205,8 @@ class Crew:
         for report in unusual:
             self._write(partial(_finish, report), _named([report]))
         for report in reports:
+            sentence = report.outcome.sentence or (report.pause.sentence if report.pause else "")
+            report.line.tries.append(Tried(report.claim.mail_id, report.is_success, sentence))
             if report.pause:
                 pause = report.pause
                 parking.park(self.sender_id, pause.sentence, pause.seconds, pause.cause)

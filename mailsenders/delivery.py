@@ -8,6 +8,7 @@ may simply have come to its end, then the mail goes back and a fresh connection 
 It talks to the server alone: what is to be written down it asks for (`may_start`) or reports at the end.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -22,12 +23,17 @@ from mailsenders.answers import TOO_BIG, UNKNOWN_END, Answer, Kind, Phase, Place
 from mailsenders.models import EmailSender, OutgoingRecipient
 from mailsenders.outbox import Claim, Outcome
 from mailsenders.smtp import Line, Lost, Refused, Server, SmtpError
+from mailstore import clamav
 from sso.secrets import is_web_address
 
 RecipientState = OutgoingRecipient.State
 
 MARGIN_SECONDS = 10.0  # the envelope is done this long before the lease ends, or a quarter of a short lease
 SIGN_IN_CODES = (530, 534, 535, 538)
+HAS_FILES = b"\nContent-Disposition: "  # as `mailcore.compose` writes it
+INFECTED = (
+    "The virus scanner found {virus} in a file of this mail, so nothing was sent: write again without it."
+)
 ABOUT_SENDER = re.compile(r"\bsender\b|\breturn path\b|\+b=|<>|\b5\.1\.[78]\b", re.IGNORECASE)
 STATES = {
     Kind.RETRY: RecipientState.RETRY,
@@ -109,6 +115,8 @@ class Delivery:
     async def _converse(self, raw: bytes) -> Report:
         if self._is_too_big(raw):
             return self._finish("", is_good=True)
+        if clamav.is_on() and HAS_FILES in raw and not await self._may_leave(raw):
+            return self._finish("", is_good=True)
         taken = await self._envelope(raw)
         if not taken:
             return self._finish("", is_good=await self._reset())
@@ -125,6 +133,23 @@ class Delivery:
             return False
         self._note(self._open(), TOO_BIG, f"{len(raw):,} octets, the limit is {limit:,}")
         return True
+
+    async def _may_leave(self, raw: bytes) -> bool:
+        """Whether the virus scanner lets a mail with files leave; if it is away, the mail is tried again."""
+        try:
+            verdict = await asyncio.to_thread(clamav.scan, raw)
+        except clamav.ScannerAway as error:
+            if settings.SCANNER_AWAY == "warn":
+                return True
+            self.recipients |= dict.fromkeys(self._open(), (RecipientState.RETRY, ""))
+            self.sentences.append(f"{error} Nothing with files leaves before; it is tried again.")
+            return False
+        if verdict.virus:
+            self.recipients |= dict.fromkeys(
+                self._open(), (RecipientState.REFUSED, f"Virus: {verdict.virus}")
+            )
+            self.sentences.append(INFECTED.format(virus=verdict.virus))
+        return not verdict.virus
 
     async def _envelope(self, raw: bytes) -> list[str]:
         """The recipients that the server takes; what it says of the others is noted."""

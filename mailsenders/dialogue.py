@@ -15,6 +15,7 @@ import aiosmtplib
 from aiosmtplib import SMTPResponse
 
 from mailsenders.answers import Answer
+from mailsenders.heard_client import in_full
 from mailsenders.smtp import Line, Refused, Server
 from sso.secrets import Credential
 
@@ -96,7 +97,7 @@ class _HeardClient(aiosmtplib.SMTP):
         return b" ".join(words).decode("utf-8", "replace")
 
     def _heard(self, response: SMTPResponse) -> None:
-        self.dialogue.note(THEM, _in_full(response.code, response.message))
+        self.dialogue.note(THEM, in_full(response.code, response.message))
 
 
 class HeardLine(Line):
@@ -131,9 +132,9 @@ class HeardLine(Line):
         try:
             answer = await super().text(raw)
         except Refused as refusal:
-            self.dialogue.note(THEM, _in_full(refusal.answer.code, refusal.answer.text))
+            self.dialogue.note(THEM, in_full(refusal.answer.code, refusal.answer.text))
             raise
-        self.dialogue.note(THEM, _in_full(answer.code, answer.text))
+        self.dialogue.note(THEM, in_full(answer.code, answer.text))
         return answer
 
     def _security(self) -> str:
@@ -148,12 +149,6 @@ class HeardLine(Line):
             f"Certificate of {_name(certificate.get('subject', ()))}, issued by "
             f"{_name(certificate.get('issuer', ()))}{ends}"
         )
-
-
-def _in_full(code: int, text: str) -> str:
-    """An answer as it came, line by line (RFC 5321 4.2.1)."""
-    lines = text.split("\n")
-    return "\n".join([*(f"{code}-{line}" for line in lines[:-1]), f"{code} {lines[-1]}"])
 
 
 def _name(parts: Iterable[Iterable[tuple[str, str]]]) -> str:

@@ -4,6 +4,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from django import forms
+from unfold.widgets import UnfoldBooleanSwitchWidget
+
 from mailsenders.budget import FIELDS
 from mailsenders.models import EmailSender
 from mailsenders.provider_budgets import provider_budgets
@@ -11,11 +14,22 @@ from sso import secrets
 from sso.models import ProviderToken
 from sso.widgets import SecretsForm, TokenOrPasswordInput
 
+UNCONFIRMED = (
+    "With None, mail and password travel readable by everybody on the way: tick “I know that everybody on "
+    "the way can read it” if that is meant, or choose STARTTLS or SSL."
+)
 LIMITS = (*FIELDS, "recipients_per_message", "connections")
 
 
 class SenderForm(SecretsForm):
     """Server, sign-in and address, as the reference page has them; the rest may stay empty."""
+
+    clear_text_confirmed = forms.BooleanField(
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        label="I know that everybody on the way can read it",
+        help_text="Server type None encrypts nothing: for servers in your own network.",
+    )
 
     class Meta:
         model = EmailSender
@@ -52,6 +66,9 @@ class SenderForm(SecretsForm):
             "the username send from them."
         )
         self.fields["aliases"].widget.attrs["rows"] = 3
+        self.initial["clear_text_confirmed"] = bool(
+            self.instance.pk and self.instance.server_type == EmailSender.ServerType.NONE
+        )
         self.fields["server_address"].widget.attrs["placeholder"] = "smtp.gmail.com"
         # For the script: what providers allow, filled in by a click, and by itself for a new sender.
         self.fields["server_address"].widget.attrs["data-budgets"] = json.dumps(
@@ -66,6 +83,9 @@ class SenderForm(SecretsForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
+        in_clear = cleaned.get("server_type") == EmailSender.ServerType.NONE
+        if in_clear and not cleaned.get("clear_text_confirmed"):
+            self.add_error("clear_text_confirmed", UNCONFIRMED)
         if "connections" in self.fields and not cleaned.get("connections"):
             cleaned["connections"] = EmailSender._meta.get_field("connections").get_default()
         if not cleaned.get("name") and cleaned.get("email_address"):

@@ -315,7 +315,8 @@ class OutgoingRecipient(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["mail", "email"], name="outgoing_recipient_once")]
         indexes = [
-            models.Index(Lower("email"), "id", name="outgoing_refused", condition=models.Q(state="refused"))
+            models.Index(Lower("email"), "id", name="outgoing_refused", condition=models.Q(state="refused")),
+            models.Index(Lower("email"), "id", name="outgoing_recipient_email"),
         ]
 
     def __str__(self) -> str:

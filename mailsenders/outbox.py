@@ -37,7 +37,9 @@ from mailsenders.envelope import Claim, Envelope, EnvelopeError, Outcome, wire_a
 from mailsenders.models import OutgoingMail, OutgoingRecipient
 from mailsenders.sent_copies import copy_of
 from mailsenders.wire import wire_form
+from mailstore import tries
 from mailstore.announce import announce
+from mailstore.feed import Type, tell
 from mailstore.models import RawMail
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "start_data",
     "sweep",
     "undo",
+    "was_emptied",
 ]
 
 logger = logging.getLogger(__name__)
@@ -75,6 +78,9 @@ SETTLED_FIELDS = (
     "state", "fence", "not_before", "lease_until", "data_started_at", "sent_at", "last_answer", "last_error",
     "alias",
 )  # fmt: skip
+
+TOLD = {State.SENT: Type.MAIL_SENT, State.FAILED: Type.MAIL_FAILED}
+"""The ends that programs outside are told of, whatever led there."""
 
 NOT_EMPTY = "The server takes nothing without a return path: the sender's address is put in."
 UNSIGNED = (
@@ -131,8 +137,19 @@ def undo(mail: OutgoingMail) -> bool:
     return bool(held.update(state=State.CANCELLED))
 
 
+def was_emptied(mail: OutgoingMail) -> bool:
+    """Whether its text or one of its recipients was erased: what is left of it is no mail to be sent."""
+    return any("@" not in each.email for each in mail.recipients.all()) or (
+        RawMail.objects.filter(pk=mail.raw_id, size=0).exists()
+    )
+
+
 def can_resend(mail: OutgoingMail) -> bool:
     """Whether `resend` would do something."""
+    return _is_open(mail) and not was_emptied(mail)
+
+
+def _is_open(mail: OutgoingMail) -> bool:
     return mail.state in (State.FAILED, State.UNCERTAIN, State.RETRY) or (
         mail.state == State.SENT and mail.recipients.filter(state=RecipientState.REFUSED).exists()
     )
@@ -165,6 +182,7 @@ def resend(mail: OutgoingMail) -> bool:
             folder_next_at=None,
             folder_note="",
         )
+        tries.note(locked.raw_id, tries.What.AGAIN, "A person had it sent again.", locked.last_answer)
         announce(SEND, sender_id=locked.sender_id)
     return True
 
@@ -181,6 +199,7 @@ def mark_sent(mail: OutgoingMail) -> bool:
         )
         locked.fence, locked.last_error = locked.fence + 1, ""
         locked.sent_at = locked.data_started_at or timezone.now()
+        tries.note(locked.raw_id, tries.What.DECIDED, "A person said that it had arrived.")
         settle(locked)
         announce(SEND, sender_id=locked.sender_id)  # later mails of the conversation have waited for this one
     return True
@@ -228,6 +247,8 @@ def finish(claim: Claim, outcome: Outcome) -> bool:
             mail.sent_at, mail.alias = timezone.now(), alias(claim, outcome)
         if outcome.is_taken_for(claim.recipients):  # what is left was no failure, it is for the next message
             mail.attempts = 1
+        if outcome.sentence:
+            tries.note(mail.raw_id, tries.What.SENDING, outcome.sentence, outcome.answer)
         settle(mail)
     return True
 
@@ -243,38 +264,20 @@ def finish_uncertain(claim: Claim, outcome: Outcome) -> bool:
         mail.state, mail.lease_until = State.UNCERTAIN, None
         mail.last_answer, mail.last_error = outcome.answer, outcome.sentence
         mail.save(update_fields=["state", "lease_until", "last_answer", "last_error"])
+        tries.note(mail.raw_id, tries.What.DOUBT, outcome.sentence, outcome.answer)
+        _tell(mail, Type.MAIL_UNCERTAIN)
     return True
 
 
 def put_back(claim: Claim, sentence: str = "") -> bool:
     """Give a claim back because its sender has to pause: the mail isn't blamed and loses no try."""
-    ours = OutgoingMail.objects.filter(pk=claim.mail_id, fence=claim.fence, state=State.SENDING)
-    return bool(
-        ours.update(
-            state=State.RETRY,
-            attempts=F("attempts") - 1,
-            not_before=timezone.now(),
-            lease_until=None,
-            data_started_at=None,
-            last_error=sentence,
-        )
-    )
+    return _again(claim, sentence)
 
 
 def name_sender(claim: Claim) -> bool:
     """Give a claim back with the sender's address as its return path: the server refused another one."""
-    ours = OutgoingMail.objects.filter(pk=claim.mail_id, fence=claim.fence, state=State.SENDING)
-    return bool(
-        ours.update(
-            state=State.RETRY,
-            mail_from=wire_addresses([claim.sender.email_address])[0],
-            attempts=F("attempts") - 1,
-            not_before=timezone.now(),
-            lease_until=None,
-            data_started_at=None,
-            last_error=UNSIGNED if claim.mail_from else NOT_EMPTY,
-        )
-    )
+    named = wire_addresses([claim.sender.email_address])[0]
+    return _again(claim, UNSIGNED if claim.mail_from else NOT_EMPTY, mail_from=named)
 
 
 def sweep(now: datetime) -> int:
@@ -289,6 +292,24 @@ def sweep(now: datetime) -> int:
 
 
 # ── Steps of the above ────────────────────────────────────────────────────────────────────────────────
+
+
+def _again(claim: Claim, sentence: str, **values: str) -> bool:
+    """Let the mail be claimed anew; this try doesn't count."""
+    with transaction.atomic():
+        ours = OutgoingMail.objects.filter(pk=claim.mail_id, fence=claim.fence, state=State.SENDING)
+        is_ours = ours.update(
+            state=State.RETRY,
+            attempts=F("attempts") - 1,
+            not_before=timezone.now(),
+            lease_until=None,
+            data_started_at=None,
+            last_error=sentence,
+            **values,
+        )
+        if is_ours and sentence:
+            tries.note(claim.raw.pk, tries.What.PUT_BACK, sentence)
+    return bool(is_ours)
 
 
 def _sign_return_path(mail: OutgoingMail) -> None:
@@ -310,6 +331,7 @@ def _ours(claim: Claim) -> OutgoingMail | None:
 
 def settle(mail: OutgoingMail) -> None:
     """Write the state of a locked mail, as the states of its recipients make it."""
+    was = State(mail.state)
     pause = delay(max(mail.attempts, 1), settings.RETRY_LADDER)
     if pause is None:
         mail.recipients.filter(state__in=OPEN).update(state=RecipientState.REFUSED)
@@ -324,6 +346,13 @@ def settle(mail: OutgoingMail) -> None:
         mail.state = State.FAILED
     mail.lease_until = mail.data_started_at = None
     mail.save(update_fields=SETTLED_FIELDS)
+    if mail.state in TOLD and mail.state != was:
+        _tell(mail, TOLD[State(mail.state)], {} if was == State.SENDING else {"was": str(was)})
+
+
+def _tell(mail: OutgoingMail, type_: Type, data: dict[str, str] | None = None) -> None:
+    if mail.order_key > 0:  # below zero, as alarms and tests have it, it is of no conversation
+        tell(type_, data, outgoing_id=mail.pk, conversation_id=mail.order_key)
 
 
 def _who_was_refused(mail: OutgoingMail) -> str:
@@ -344,8 +373,11 @@ def _take_up(mail: OutgoingMail, now: datetime) -> None:
             "or look into the Sent folder, then choose “Resend” or “Was sent”."
         )
         mail.save(update_fields=["state", "lease_until", "last_error"])
+        tries.note(mail.raw_id, tries.What.DOUBT, mail.last_error)
+        _tell(mail, Type.MAIL_UNCERTAIN)
         return
     mail.last_error = "The process that was sending this mail ended before the text left; it is tried again."
+    tries.note(mail.raw_id, tries.What.SENDING, mail.last_error)
     if mail.attempts > CRASHES_FORGIVEN:  # it may be the mail that kills its worker
         settle(mail)
         return

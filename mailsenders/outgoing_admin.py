@@ -9,18 +9,22 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from mailsenders import outbox
 from mailsenders.models import OutgoingMail, OutgoingRecipient
+from sso import opening
 from sso.admin import ProductAdmin, badge, when
 from sso.badges import Tone
+from sso.opening import Sealed
 
 State = OutgoingMail.State
 Recipient = OutgoingRecipient.State
+RESENT = ("is sent again", "it leaves in a few seconds")
+SETTLED = ("is marked as sent", "nothing more is done with it")
 
 TONES: dict[str, Tone] = {
     State.SENT: "good",
@@ -39,6 +43,7 @@ RECIPIENT_TONES: dict[str, Tone] = {
 class OutgoingAdmin(ProductAdmin):
     """Written by the outbox alone; here people look, send again, or say that it arrived."""
 
+    counted_as = "outgoing mails"
     list_display = ("number", "recipients_list", "sender_name", "condition", "sent")
     list_filter = ("state", "sender", "is_automatic")
     search_fields = ("message_id", "recipients__email")
@@ -136,6 +141,7 @@ class OutgoingAdmin(ProductAdmin):
             "resend_url": self.url("resend", mail.pk),
             "mark_url": self.url("mark", mail.pk),
             "raw_url": self.url("raw", mail.pk),
+            "trace_url": reverse("trace-out", args=[mail.pk]),
         }
 
     def get_urls(self) -> list[URLPattern]:
@@ -151,12 +157,16 @@ class OutgoingAdmin(ProductAdmin):
         ]
 
     def raw_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The very bytes that were sent or are to be sent."""
+        """The very bytes that were sent or are to be sent, for a reason."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         mail = OutgoingMail.objects.select_related("raw").filter(pk=pk).first()
         if mail is None:
             raise Http404
+        asked = Sealed(mail, f"the text of outgoing mail {pk}", self.url("change", pk))
+        refused = opening.reason(request, asked)
+        if isinstance(refused, HttpResponse):
+            return refused
         response = HttpResponse(mail.raw.as_bytes(), content_type="message/rfc822")
         response["Content-Disposition"] = f'attachment; filename="outgoing-{pk}.eml"'
         response["X-Content-Type-Options"] = "nosniff"
@@ -164,14 +174,14 @@ class OutgoingAdmin(ProductAdmin):
 
     def resend_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The button “Resend”."""
-        return self._settle(request, pk, outbox.resend, "is sent again.")
+        return self._settle(request, pk, outbox.resend, RESENT)
 
     def mark_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The button “Was sent”."""
-        return self._settle(request, pk, outbox.mark_sent, "is marked as sent.")
+        return self._settle(request, pk, outbox.mark_sent, SETTLED)
 
     def _settle(
-        self, request: HttpRequest, pk: int, decide: Callable[[OutgoingMail], bool], done: str
+        self, request: HttpRequest, pk: int, decide: Callable[[OutgoingMail], bool], done: tuple[str, str]
     ) -> HttpResponse:
         if not self.has_settle_permission(request):
             raise PermissionDenied
@@ -184,24 +194,31 @@ class OutgoingAdmin(ProductAdmin):
     @action(description="Resend", permissions=["settle"])
     def resend(self, request: HttpRequest, queryset: QuerySet[OutgoingMail]) -> None:
         """Send the selected mails again."""
-        self._decide(request, list(queryset.order_by("id")), outbox.resend, "is sent again.")
+        self._decide(request, list(queryset.order_by("id")), outbox.resend, RESENT)
 
     @action(description="Mark as sent", permissions=["settle"])
     def mark_as_sent(self, request: HttpRequest, queryset: QuerySet[OutgoingMail]) -> None:
         """Take the selected mails for sent."""
-        self._decide(request, list(queryset.order_by("id")), outbox.mark_sent, "is marked as sent.")
+        self._decide(request, list(queryset.order_by("id")), outbox.mark_sent, SETTLED)
 
     def _decide(
         self,
         request: HttpRequest,
         mails: list[OutgoingMail],
         decide: Callable[[OutgoingMail], bool],
-        done: str,
+        done: tuple[str, str],
     ) -> None:
         for mail in mails:
             if decide(mail):
-                self.log_change(request, mail, f"Outgoing mail {mail.pk} {done}")
-                messages.success(request, f"Outgoing mail {mail.pk} {done}")
+                act, what_next = done
+                self.log_change(request, mail, f"Outgoing mail {mail.pk} {act}.")
+                messages.success(request, f"Outgoing mail {mail.pk} {act}: {what_next}.")
+            elif outbox.was_emptied(mail):
+                messages.warning(
+                    request,
+                    f"Outgoing mail {mail.pk} was left as it is: its text was deleted, as a person was "
+                    "erased or its time was over, so there is nothing to send.",
+                )
             else:
                 messages.warning(
                     request,

@@ -63,8 +63,11 @@ def _port(port: int | None) -> str:
 
 
 def _server_type(sender: Settings) -> str:
-    """Clear text stays in the house. An unknown name is let pass; `smtp` looks again when it connects."""
-    if sender.server_type != "NONE":
+    """Clear text stays in the house, unless a setting lets it out.
+
+    An unknown name is let pass; `smtp` looks again when it connects.
+    """
+    if sender.server_type != "NONE" or settings.ALLOW_CLEAR_TEXT_OUTSIDE:
         return ""
     try:
         found = socket.getaddrinfo(sender.server_address, None, type=socket.SOCK_STREAM)
@@ -75,7 +78,8 @@ def _server_type(sender: Settings) -> str:
         return ""
     return (
         f"{sender.server_address} ({outside[0]}) is outside your own network, where mail and password would "
-        "travel readable by anyone: choose STARTTLS or SSL."
+        "travel readable by anyone: choose STARTTLS or SSL, or allow it for this installation with "
+        "UCS_ALLOW_CLEAR_TEXT_OUTSIDE=true."
     )
 
 

@@ -8,10 +8,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from mailsenders.check import sign_in_of
 from mailsenders.models import EmailSender, OutgoingMail, TestSend
 from mailsenders.parking import is_parked
 from mailsenders.sent_copies import saver_of
 from mailsenders.testsend import standing
+from sso import ladder
 from sso.badges import Tone, badge, health_badge, moment
 
 State = OutgoingMail.State
@@ -41,6 +43,7 @@ class Standing:
     backlog: list[tuple[str, SafeString]]
     outgoing: str
     saver: str
+    policy: str
     copies: str
     seconds: int
 
@@ -76,6 +79,7 @@ def standing_of(sender: EmailSender) -> Standing:
         backlog=waiting,
         outgoing=_outgoing(sender),
         saver=saver.name if saver else "",
+        policy=" ".join(ladder.policy_notes(sign_in_of(sender))),
         copies=_copies(sender),
         seconds=PARKED_SECONDS if parked or waiting else QUIET_SECONDS,
     )

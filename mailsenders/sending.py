@@ -8,13 +8,14 @@ import threading
 
 from django.utils import timezone
 
-from mailsenders import connections, holds, parking, turns
+from mailsenders import connections, holds, parking, sessions, turns
 from mailsenders.answers import classify
 from mailsenders.crew import Crew
 from mailsenders.delivery import place_of
 from mailsenders.due import ready_sender
 from mailsenders.models import EmailSender
 from mailsenders.smtp import Line, Lost, Refused, SmtpError, Unreachable
+from sso import communication
 from sso.oauth import SignInError
 
 TOKEN_PAUSE = 60  # looking again is cheap while a provider waits for its sign-in
@@ -33,6 +34,7 @@ def send_due_mail(sender_id: int) -> bool:
 
     What remains is found by the next tick.
     """
+    communication.look_up()
     inbox = turns.enter(sender_id)
     if inbox is None:
         return False
@@ -59,7 +61,9 @@ def _connection(sender_id: int) -> Line | None:
     except SignInError as error:
         parking.park(sender_id, error.sentence, TOKEN_PAUSE, error.cause.name)
     except SmtpError as error:
-        parking.park(sender_id, *why_not(sender, error), cause_of(error))
+        sentence, seconds = why_not(sender, error)
+        parking.park(sender_id, sentence, seconds, cause_of(error))
+        sessions.refused(sender_id, error, sentence)
     return None
 
 

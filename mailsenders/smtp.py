@@ -23,12 +23,14 @@ from aiosmtplib import SMTPResponse
 from django.conf import settings
 
 from mailsenders.answers import Answer, Phase
+from mailsenders.heard_client import HeardClient, Tried, in_full
 from mailsenders.models import EmailSender
 from mailsenders.networks import is_here, is_inside
 from mailsenders.wire import stuffed
 from sso import tls
 from sso.blanking import blanked
 from sso.causes import UNKNOWN, Cause, named
+from sso.hearing import Hearing
 from sso.network import diagnose
 from sso.secrets import Credential
 
@@ -44,6 +46,8 @@ METHODS = ("plain", "login", "cram-md5")
 
 class SmtpError(Exception):
     """The conversation with the server did not go on; `phase` says how far it had come."""
+
+    hearing: Hearing | None = None  # what was said on a connection that did not come about
 
     def __init__(self, phase: Phase, text: str) -> None:
         super().__init__(text)
@@ -94,13 +98,15 @@ class Server:
 class Line:
     """A connection. It belongs to the loop of `background`; after an error it is only good for `close`."""
 
-    client_type: ClassVar[type[aiosmtplib.SMTP]] = aiosmtplib.SMTP
+    client_type: ClassVar[type[aiosmtplib.SMTP]] = HeardClient
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.mails = 0
         self.slot = 0  # which of the sender's connections this is, see `slots`
         self.phase = Phase.CONNECT
+        self.hearing = Hearing("SMTP", str(server))
+        self.tries: list[Tried] = []  # what became of the mails of this turn
         self._client = self.client_type(
             hostname=server.host,
             port=server.port,
@@ -110,12 +116,14 @@ class Line:
             timeout=CONNECT_SECONDS,
             local_hostname=our_name(),
         )
+        vars(self._client)["hearing"] = self.hearing
 
     async def open(self) -> None:
         """Connect, and greet. STARTTLS is a must when it is chosen: there is no way back to clear text.
 
         :raises SmtpError: no usable connection.
         """
+        self.hearing.note(f"Connecting to {self.server}, {self.server.server_type} …")
         try:
             await self._connect()
             if self.server.server_type == EmailSender.ServerType.STARTTLS:
@@ -131,6 +139,7 @@ class Line:
         :raises Unreachable: the server offers no method for this.
         """
         self.phase = Phase.AUTH
+        self.hearing.hide(credential.value)
         if credential.kind == "xoauth2":
             self._guard_token()
         offered = self._client.server_auth_methods
@@ -193,10 +202,12 @@ class Line:
         try:
             if protocol is None:
                 raise aiosmtplib.SMTPServerDisconnected("closed")
+            self.hearing.us(f"(the text: {len(raw):,} octets, and the final dot)")
             protocol.write(stuffed(raw))
         except aiosmtplib.SMTPServerDisconnected as error:  # before a byte of it has left
             raise Lost(Phase.DATA, f"{self.server} closed the connection before the text") from error
         answer = await self._step(Phase.DOT, protocol.read_response(timeout=DOT_SECONDS))
+        self.hearing.them(in_full(answer.code, answer.text))
         if answer.code != 250:
             raise Refused(Phase.DOT, answer)
         self.mails += 1
@@ -268,14 +279,15 @@ class Line:
         await self._greet()
 
     def _check_clear_text(self) -> None:
-        if self.server.server_type != EmailSender.ServerType.NONE:
+        if self.server.server_type != EmailSender.ServerType.NONE or settings.ALLOW_CLEAR_TEXT_OUTSIDE:
             return
         peer = self._client.get_transport_info("peername")
         if peer and not is_inside(str(peer[0])):
             raise Unreachable(
                 Phase.CONNECT,
                 f"{self.server} ({peer[0]}) is outside your own network, where mail and password would "
-                "travel readable by anyone, so nothing was sent there: choose STARTTLS or SSL.",
+                "travel readable by anyone, so nothing was sent there: choose STARTTLS or SSL, "
+                "or allow it for this installation with UCS_ALLOW_CLEAR_TEXT_OUTSIDE=true.",
                 named("encryption_needed"),
             )
 

@@ -45,13 +45,16 @@ def in_thread(work: Callable[..., Result], *args: object) -> Result:
 def check_recipient(address: str) -> None:
     """Let pass who has a source here, with any +tag.
 
-    :raises Refused: an address that isn't one of ours, or whose source is switched off.
+    :raises Refused: an address that isn't one of ours, or whose source is switched off or retired.
     """
-    is_active = _sources(address).values_list("is_active", flat=True).first()
-    if is_active is None:
+    found = _sources(address).values_list("is_active", "stage").first()
+    if found is None:
         raise Refused(
             f"550 5.1.1 <{address}>: no email source has this address; copy it from the page of the source"
         )
+    is_active, stage = found
+    if stage == EmailSource.Stage.RETIRED:
+        raise Refused(f"550 5.2.1 <{address}>: this email source is retired and takes no mail any more")
     if not is_active:
         # For now only: what the sender keeps isn't lost when the source is switched on again.
         raise Refused(f"450 4.2.1 <{address}>: this email source is switched off for the time being")

@@ -13,16 +13,21 @@ import atexit
 import contextlib
 import os
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from django.conf import settings
 
 from mailsources.parser import Limits, Outcome, Parser
 
 PARSE = "mailcore.parse:parse"
+PARSE_GUARDED = "mailcore.masking:parse_guarded"
 MEMORY = 256 * 1024 * 1024
 MEMORY_PER_OCTET = 8
 """Of the largest mail that is imported; five are needed."""
+
+AHEAD_OCTETS = 2 * 1024 * 1024
+"""Of raw mail on its way to one parser, and one mail more."""
 
 ALONE = Limits(cpu=20, wall=25)
 IN_COMPANY = Limits(cpu=5, wall=10)
@@ -45,19 +50,9 @@ class Parsers:
         self._lock = threading.Lock()
         self._free = threading.BoundedSemaphore(most)
 
-    def parse_each(self, raws: Sequence[bytes], limits: Limits = ALONE) -> Generator[Outcome, None, None]:
-        """Parse mails in order; whatever one of them does, the others are parsed.
-
-        While one outcome is being used, the next mails are parsed already.
-
-        :raises ParserUnavailable: none could be started.
-        """
-        done = 0
-        while done < len(raws):
-            with self._parser() as parser:
-                for outcome in parser.parse(raws[done:], limits):
-                    done += 1
-                    yield outcome
+    def parse_each(self, raws: Iterable[bytes], limits: Limits = ALONE) -> "Parsing":
+        """Parse mails in order; whatever one of them does, the others are parsed."""
+        return Parsing(self, raws, limits)
 
     def parse_all(self, raws: Sequence[bytes], limits: Limits = ALONE) -> list[Outcome]:
         """The outcomes of `parse_each`."""
@@ -83,7 +78,11 @@ class Parsers:
         self._free = threading.BoundedSemaphore(self._most)
 
     @contextlib.contextmanager
-    def _parser(self) -> Iterator[Parser]:
+    def parser(self) -> Iterator[Parser]:
+        """One of them, for a while.
+
+        :raises ParserUnavailable: none could be started.
+        """
         with self._free:
             parser = self._waiting() or Parser(self.function, self.memory or enough_memory())
             try:
@@ -108,11 +107,66 @@ class Parsers:
         return None
 
 
+class Parsing(Iterator[Outcome]):
+    """Mails on their way: while the outcome of one is used, the next are parsed already.
+
+    They are taken as they can be sent, so that few are in memory. Asking for an outcome raises
+    `ParserUnavailable` when no parser could be started, and what taking a mail raises.
+    """
+
+    def __init__(self, parsers: Parsers, raws: Iterable[bytes], limits: Limits) -> None:
+        self._parsers, self._limits = parsers, limits
+        self._raws = iter(raws)
+        self._asked: deque[bytes] = deque()
+        self._octets = 0
+        self._parser: Parser | None = None
+        self._outcomes = self._each()
+
+    def __next__(self) -> Outcome:
+        return next(self._outcomes)
+
+    def go_on(self) -> None:
+        """Have the next mails sent to the parser, without waiting for anything."""
+        if self._parser is not None:
+            self._parser.go_on()
+
+    def close(self) -> None:
+        """Nobody wants to know of the mails that are left."""
+        self._outcomes.close()
+
+    def _each(self) -> Generator[Outcome, None, None]:
+        while self._take():
+            with self._parsers.parser() as self._parser:
+                for raw in self._asked:
+                    self._parser.ask(raw, self._limits)
+                yield from self._by(self._parser)
+            self._parser = None
+
+    def _by(self, parser: Parser) -> Iterator[Outcome]:
+        while not parser.is_ended and self._take():
+            outcome = parser.outcome(self._limits)
+            self._octets -= len(self._asked.popleft())
+            yield outcome
+
+    def _take(self) -> bool:
+        """Take mails up to what may be under way at once; False when none is left."""
+        while self._octets < AHEAD_OCTETS and (raw := next(self._raws, None)) is not None:
+            self._asked.append(raw)
+            self._octets += len(raw)
+            if self._parser is not None:
+                self._parser.ask(raw, self._limits)
+        return bool(self._asked)
+
+
 def enough_memory() -> int:
     """Octets that parsing any mail that we import may take."""
     return MEMORY + MEMORY_PER_OCTET * int(settings.LARGEST_MAIL)
 
 
 parsers = Parsers()
-atexit.register(parsers.close)
-os.register_at_fork(after_in_child=parsers.begin_anew)
+guarded_parsers = Parsers(PARSE_GUARDED)
+"""They look for the numbers of payment cards, too, for queues that want that."""
+
+for each in (parsers, guarded_parsers):
+    atexit.register(each.close)
+    os.register_at_fork(after_in_child=each.begin_anew)

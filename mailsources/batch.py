@@ -10,8 +10,8 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from mailcore.heading import Heading, read_heading
-from mailsources import oversize
+from mailcore.heading import Heading
+from mailsources import guarding, oversize
 from mailsources.listing import Arrived, Listed, Seen, TooBig, Unreadable, Vanished
 from mailsources.models import MAX_ATTEMPTS, EmailSource, FetchedMail, SourceState
 from mailstore.copying import copy_in, give_ids
@@ -73,10 +73,10 @@ def _ready(source: EmailSource, one: Seen) -> Ready:
     match one:
         case Arrived():
             raw = RawMail.objects.prepare(one.raw)
-            return Ready(one, raw.sha256, raw, read_heading(one.raw))
+            return Ready(one, raw.sha256, raw, guarding.heading(source, one.raw))
         case TooBig():
             raw = RawMail.objects.prepare(oversize.stub(source, one))
-            return Ready(one, oversize.content(one), raw, read_heading(one.headers))
+            return Ready(one, oversize.content(one), raw, guarding.heading(source, one.headers))
         case _:
             return Ready(one)
 

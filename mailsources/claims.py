@@ -18,11 +18,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from mailsources.models import MAX_ATTEMPTS, FetchedMail
+from mailstore import tries
 from queues.models import Message
 
 State = FetchedMail.State
@@ -123,12 +124,15 @@ def settle(delivered: Sequence[tuple[Claim, Message]]) -> None:
 def failed(claim: Claim, reason: str) -> None:
     """Note that an attempt failed and why; the last one puts the mail into quarantine."""
     is_last = claim.attempts >= MAX_ATTEMPTS
-    told = reason if is_last else f"Attempt {claim.attempts} of {MAX_ATTEMPTS} failed. {reason}"
-    claim.rows().update(
-        state=State.FAILED if is_last else State.WAITING,
-        reason=told[:1000],
-        lease_until=None if is_last else Now() + PAUSES[claim.attempts - 1],
-    )
+    told = f"Attempt {claim.attempts} of {MAX_ATTEMPTS} failed. {reason}"
+    with transaction.atomic():
+        raws = list(claim.rows().exclude(raw=None).values_list("raw", flat=True))
+        tries.note_many(raws, tries.What.DELIVERY, told)
+        claim.rows().update(
+            state=State.FAILED if is_last else State.WAITING,
+            reason=(reason if is_last else told)[:1000],
+            lease_until=None if is_last else Now() + PAUSES[claim.attempts - 1],
+        )
 
 
 def is_passing(error: Exception) -> bool:

@@ -16,7 +16,7 @@ from itertools import chain
 from django.conf import settings
 from django.utils import timezone
 
-from mailsources import lease, ledger, proof
+from mailsources import lease, ledger, looks, proof
 from mailsources.deliver import deliver
 from mailsources.faults import MailboxError
 from mailsources.lease import Fetched, Lease, LeaseLost
@@ -24,6 +24,7 @@ from mailsources.listing import Arrived, Listed, Seen, Shown, batches
 from mailsources.mailbox import Mailbox, open_mailbox
 from mailsources.models import EmailSource, FetchedMail
 from mailsources.watchdog import Watchdog
+from sso import communication
 
 logger = logging.getLogger(__name__)
 watchdog = Watchdog()
@@ -46,11 +47,14 @@ def fetch_new(source: EmailSource, told: Told = tell_nobody) -> Fetched:
 
     Never raises for what the mailbox does: the result has the sentence, and so has the source's state.
     """
+    communication.look_up()
     leases = lease.claim([source.pk], early=True)
     if not leases:
         return Fetched(source, busy=True)
     fetched = run(leases[0], told)
-    lease.finish([(leases[0], fetched)])
+    outcomes = [(leases[0], fetched)]
+    lease.finish(outcomes)
+    looks.note(outcomes)
     return fetched
 
 
@@ -82,6 +86,7 @@ def run(held: Lease, told: Told = tell_nobody) -> Fetched:
     fetched = Fetched(held.source)
     try:
         with open_mailbox(held.source) as mailbox, watchdog.limit(settings.LEASE, mailbox.cut):
+            fetched.hearing = mailbox.hearing
             _Look(held, mailbox, told, fetched).take()
     except MailboxError as error:
         fetched.failure = error
@@ -207,6 +212,7 @@ class _Look:
             return
         stored = ledger.store(self.lease, seen, self.fetched.on_server or 0)
         self.fetched.count += len(stored.waiting)
+        self.fetched.stored += stored.waiting
         self.fetched.skipped += stored.skipped
         self.fetched.unreadable += stored.unreadable
         self.lease.has_leftovers |= any(isinstance(one, Arrived) for one in seen)

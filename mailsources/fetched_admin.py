@@ -15,14 +15,19 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.views.decorators.http import require_POST
 
+from mailsources import rule_page
 from mailsources.deliver import NotRetryable, retry
 from mailsources.fetched_filters import DayFilter, SourceFilter
 from mailsources.finding import find
 from mailsources.models import FetchedMail
 from mailsources.story import story
 from mailsources.tasks import announce_delivery, look_soon
+from queues import scanning
+from queues.models import Message
+from sso import opening
 from sso.admin import ProductAdmin, badge, when
 from sso.badges import Tone
+from sso.opening import Sealed
 from sso.paging import ShortPaginator
 
 State = FetchedMail.State
@@ -37,6 +42,7 @@ TONES: dict[str, Tone] = {State.DELIVERED: "good", State.FAILED: "bad", State.SK
 class FetchedAdmin(ProductAdmin):
     """Written by the ledger alone; here people look, and try what failed again."""
 
+    counted_as = "fetched mails"
     list_display = ("came", "writer", "about", "condition", "origin", "conversation")
     list_filter = ("state", SourceFilter, DayFilter)
     search_fields = ("sender",)  # so that there is a search field; `get_search_results` does it
@@ -139,9 +145,11 @@ class FetchedAdmin(ProductAdmin):
         return {
             "badge": badge(tone(fetched), fetched.get_state_display()),
             "steps": story(fetched),
+            "trace_url": reverse("trace-in", args=[fetched.pk]),
             "is_stub": fetched.is_stub,
             "can_retry": fetched.state == State.FAILED and self.has_retry_permission(request),
             "retry_url": self.url("retry", fetched.pk),
+            "rules_url": self.url("rules", fetched.pk) if fetched.raw_id else "",
             "raw_url": self.url("raw", fetched.pk) if fetched.raw_id else "",
             "conversation_url": reverse("conversation", args=[message.conversation_id]) if message else "",
         }
@@ -152,21 +160,42 @@ class FetchedAdmin(ProductAdmin):
         again = self.admin_site.admin_view(require_POST(self.retry_view))
         return [
             path("<int:pk>/raw/", raw, name=f"{prefix}_raw"),
+            path("<int:pk>/rules/", self.admin_site.admin_view(self.rules_view), name=f"{prefix}_rules"),
             path("<int:pk>/retry/", again, name=f"{prefix}_retry"),
             *super().get_urls(),
         ]
 
     def raw_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The very bytes that the mailbox gave."""
+        """The very bytes that the mailbox gave, for a reason; a virus stays shut as it does at the desk."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         fetched = FetchedMail.objects.select_related("raw").filter(pk=pk).first()
         if fetched is None or fetched.raw is None:
             raise Http404
+        message = Message.objects.filter(raw=fetched.raw).first()
+        files = message.attachments.all() if message is not None else ()
+        if message is not None and not all(scanning.is_open(each, message.direction) for each in files):
+            return redirect("message-raw", message.pk)  # asks first, or says why not
+        asked = Sealed(fetched, f"the text of fetched mail {pk}", self.url("change", pk))
+        refused = opening.reason(request, asked)
+        if isinstance(refused, HttpResponse):
+            return refused
         response = HttpResponse(fetched.raw.as_bytes(), content_type="message/rfc822")
         response["Content-Disposition"] = f'attachment; filename="fetched-{pk}.eml"'
         response["X-Content-Type-Options"] = "nosniff"
         return response
+
+    def rules_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What the mail rules make of it, condition by condition."""
+        fetched = FetchedMail.objects.filter(pk=pk).first()
+        if not (self.has_view_permission(request) and request.user.has_perm("mailsources.view_mailrule")):
+            raise PermissionDenied
+        if fetched is None:
+            raise Http404
+        context = self.admin_site.each_context(request)
+        return rule_page.page(
+            request, fetched, context | {"title": "Mail rules on a mail", "opts": self.opts}
+        )
 
     def retry_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The button “Try again”."""

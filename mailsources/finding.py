@@ -26,13 +26,14 @@ def find(rows: QuerySet[FetchedMail], text: str) -> QuerySet[FetchedMail]:
     """Those of the rows that a person means by `text`.
 
     A whole address or Message-ID, with or without <>, finds exactly that; anything else is taken as words of
-    the subject and of the sender's name and address, of which beginnings count.
+    the subject and of the sender's name and address, of which beginnings count. What isn't among the rows is
+    looked for like what there isn't at all: who may not see it, is not told that it exists.
     """
     whole = text.strip(MARKS).removeprefix("mailto:")
     if not whole:
         return rows
     exact = Q(sender=whole.lower()) | Q(header_id=whole)
-    if not any(letter.isspace() for letter in whole) and FetchedMail.objects.filter(exact).exists():
+    if not any(letter.isspace() for letter in whole) and rows.filter(exact).order_by().exists():
         return rows.filter(exact)
     return _with_words(rows, words(text)[:MOST_ASKED])
 

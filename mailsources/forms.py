@@ -20,10 +20,13 @@ class SourceForm(SecretsForm):
         fields = (
             *("server_type", "public_address", "collected_by"),
             *("server_address", "service_port", "use_ssl", "username", "password"),
-            *("queue", "name", "is_active", "folder", "after_import", "move_to", "poll_interval"),
-            *("import_since", "silence_hours", "mailbox", "allow_clear_text"),
+            *("queue", "name", "is_active", "aliases", "folder", "after_import", "move_to", "poll_interval"),
+            *("import_since", "silence_hours", "authserv_id", "mailbox", "allow_clear_text"),
         )
         widgets = {"password": TokenOrPasswordInput()}
+
+    wants_on = False
+    """Whether it is to be switched on, once the row is stored and its test was good."""
 
     class Media:
         js = ("mailsources/source_form.js",)
@@ -35,8 +38,13 @@ class SourceForm(SecretsForm):
         self.fields["name"].required = False
         self.fields["name"].help_text = "Shown in lists and settings files; the mailbox when empty."
         self.fields["public_address"].widget.attrs["placeholder"] = "support@example.com"
+        self.fields["public_address"].error_messages["invalid"] = (
+            "“%(value)s” is no e-mail address: write it as support@example.com."
+        )
         made = "" if self.instance.pk else " The address to forward to is made when you click Insert."
-        self.fields["public_address"].help_text = f"What customers write to, and what forwards here.{made}"
+        self.fields[
+            "public_address"
+        ].help_text = f"What customers write to; a mailbox's own when empty. Forwarded mail needs it.{made}"
         self._offer_mailboxes()
         self.fields["server_address"].widget.attrs["placeholder"] = "imap.gmail.com"
         self.fields[
@@ -49,9 +57,24 @@ class SourceForm(SecretsForm):
         )
         self.fields["password"].help_text = "A password, or the token URL of an SSO provider."
         self.fields["is_active"].label = "Active"
+        self.fields[
+            "is_active"
+        ].help_text = (
+            "Switched on when the connection test is good, which is made when you save; a draft until then."
+        )
+        if not self.instance.pk:
+            self.initial["is_active"] = True
+        self.fields["aliases"].widget.attrs["rows"] = 2
         self.fields["folder"].required = False
         self.fields["folder"].help_text = "IMAP only; POP3 knows but one."
+        self.fields["after_import"].help_text = (
+            "What becomes of a mail in the mailbox. POP3 knows neither folders nor flags: it can only leave "
+            "or delete."
+        )
         self.fields["queue"].help_text = "Where each mail becomes a conversation."
+        if self.instance.pk and self.instance.fetched.exists():
+            self.fields["queue"].disabled = True
+            self.fields["queue"].help_text = "Fixed since the first mail came: “Move” above changes it."
         if "queue" not in self.initial or self.initial["queue"] is None:
             self.initial["queue"] = queue_without_source()
         # For the script: a click fills in user and token of a mailbox that is signed in already.
@@ -77,7 +100,21 @@ class SourceForm(SecretsForm):
         wanted = cleaned.get("public_address" if is_forwarding else "username")
         if not cleaned.get("name") and wanted:
             cleaned["name"] = free_name(wanted)
+        self._foresee_stage(bool(cleaned.get("is_active")))
         return cleaned
+
+    def _foresee_stage(self, wanted: bool) -> None:
+        """What is to be active keeps the rules of active ones, though it is stored as it was before."""
+        row = self.instance
+        self._stage = row.stage if row.pk else EmailSource.Stage.DRAFT
+        self.wants_on = wanted and not (row.pk and row.is_active)
+        row.stage = EmailSource.Stage.ACTIVE if wanted else self._stage
+
+    def hold_back(self, row: EmailSource) -> None:
+        """Undo the tick at Active, which is done when the row was stored and tested."""
+        if self.wants_on:
+            row.is_active = False
+        row.stage = self._stage
 
     def _check_token_url(self, name: str, value: str) -> None:
         """The row's own rules look at token URLs, for settings files as well; once is enough."""

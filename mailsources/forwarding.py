@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
-from mailcore.origin import Handed, believed, with_envelope
+from mailcore.freemail import FREE_MAIL
+from mailcore.origin import Handed, believed, with_envelope, with_original_id
 from mailcore.parsed import Bounce, Confirmation, ParsedMail
 from mailsenders import testsend
 from mailsources import forwarding_test, roundtrip
 from mailsources.models import EmailSource, FetchedMail, ForwardingConfirmation, SourceState
 from queues import bounces
-from queues.brakes import FREE_MAIL
 from queues.letters import own_addresses
 from queues.naming import renamed, signed
 
@@ -30,14 +30,18 @@ def with_its_envelope(fetched: FetchedMail, mail: ParsedMail) -> ParsedMail:
 
 
 def _with_envelope(fetched: FetchedMail, mail: ParsedMail) -> ParsedMail:
-    if not fetched.envelope_to or fetched.raw is None:
+    if fetched.raw is None or not (fetched.envelope_to or fetched.source.is_forwarding):
         return mail
+    raw = fetched.raw.as_bytes()
     handed = Handed(
         mail_from=fetched.envelope_from,
         rcpt_to=fetched.envelope_to,
         public_address=fetched.source.public_address,
     )
-    return with_envelope(mail, fetched.raw.as_bytes(), handed)
+    if fetched.envelope_to:
+        mail = with_envelope(mail, raw, handed)
+    # Nobody else knows the address that mail is forwarded to.
+    return with_original_id(mail, raw, handed) if fetched.source.is_forwarding else mail
 
 
 def _is_of_our_house(email: str) -> bool:

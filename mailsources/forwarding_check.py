@@ -51,6 +51,8 @@ def _recipient(source: EmailSource) -> str:
     """Ask the first listener that is reachable from here, as a mail server would, and take it back."""
     if not source.address or not source.pk:
         return "asked when the source is saved"
+    if not source.is_active:
+        return "it is taken as soon as the source is active"
     for listener in settings.INTAKE_BIND:
         try:
             code, said = _ask(listener, source.address)

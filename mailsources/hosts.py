@@ -30,6 +30,7 @@ class Host:
     account: int
     logins: float
     hands: int
+    checks_as: tuple[str, ...] = ()
 
     @property
     def share(self) -> int:
@@ -41,7 +42,8 @@ class Host:
 def known() -> tuple[Host, ...]:
     """All entries; the first is for servers that nobody has described."""
     entries = tomllib.loads(_DATA.read_text(encoding="utf-8"))["host"]
-    hosts = [Host(**(entry | {"endings": tuple(entry.get("endings", ()))})) for entry in entries]
+    lists = ("endings", "checks_as")
+    hosts = [Host(**(entry | {name: tuple(entry.get(name, ())) for name in lists})) for entry in entries]
     return tuple(sorted(hosts, key=lambda host: bool(host.endings)))
 
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from imapclient import IMAPClient
 
 from mailsources.imap import select
-from mailsources.imap_line import connect, hang_up
+from mailsources.imap_line import connect_heard, hang_up
 from mailsources.models import EmailSource
+from sso.hearing import Hearing
 
 CHUNK = 16_384
 LONGEST_LINE = 1000
@@ -111,20 +112,21 @@ class Idling:
         return data
 
 
-def begin(source: EmailSource) -> Idling:
-    """Connect, open the folder and wait.
+def begin(source: EmailSource, hearing: Hearing) -> Idling:
+    """Connect, open the folder and wait; what is said until then is heard.
 
     Words that came together with the server's "+" stay in the library's buffer, so look once after this.
 
     :raises MailboxError: as a poll would.
     :raises NoIdle: this server has to be polled.
     """
-    client = connect(source)
+    client, ear = connect_heard(source, hearing)
     try:
         select(client, source, examine=True)
         if not client.has_capability("IDLE"):
             raise NoIdle
         client.idle()
+        ear.leave()
         return Idling(_taken_from(client))
     except BaseException:
         hang_up(client)

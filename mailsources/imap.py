@@ -17,7 +17,7 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, Protoco
 from mailsources import faults
 from mailsources.faults import FAULTS, MailboxError
 from mailsources.hosts import host_of
-from mailsources.imap_line import Line, connect, hang_up
+from mailsources.imap_line import Line, connect_heard, hang_up
 from mailsources.kept import Kept
 from mailsources.listing import (
     LONGEST_HEADERS,
@@ -31,7 +31,7 @@ from mailsources.listing import (
     octets,
 )
 from mailsources.models import EmailSource
-from mailsources.signin import READ_SECONDS, shut
+from mailsources.signin import READ_SECONDS, hearing_of, shut
 from mailsources.uids import new_uids
 
 logger = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ class ImapMailbox:
 
     def __init__(self, source: EmailSource) -> None:
         self.source = source
+        self.hearing = hearing_of(source)
         self._line: Line | None = None
         self._uidvalidity: int | None = None
         self._unreadable = 0
@@ -77,6 +78,7 @@ class ImapMailbox:
     def _open_kept(self) -> Shown | None:
         line = kept.take(self.source.pk, _fingerprint(self.source)) if self.source.pk else None
         if line is not None:
+            line.ear.hearing = self.hearing
             try:
                 return self._look_again(line).shown
             except FAULTS as error:
@@ -160,6 +162,7 @@ class ImapMailbox:
         if line is not None and self.source.pk:
             account = (self.source.server_address, self.source.mailbox or self.source.username)
             share = host_of(self.source.server_address).share
+            line.ear.hearing = hearing_of(self.source)  # what was said is let go with this look
             kept.put(self.source.pk, _fingerprint(self.source), line, account, share)
         elif line is not None:
             hang_up(line.client)
@@ -180,10 +183,10 @@ class ImapMailbox:
         return self._line or self._look()
 
     def _look(self) -> Line:
-        client = connect(self.source)
+        client, ear = connect_heard(self.source, self.hearing)
         try:
             leave = self.source.after_import == EmailSource.AfterImport.LEAVE
-            self._line = Line(client, select(client, self.source, examine=leave))
+            self._line = Line(client, select(client, self.source, examine=leave), ear)
         except MailboxError:
             hang_up(client)
             raise

@@ -14,12 +14,15 @@ from mailsources.signin import (
     CONNECT_SECONDS,
     READ_SECONDS,
     guard_token,
+    hearing_of,
     login_name,
     prepare,
+    security,
     signed_in,
     stays_here,
 )
 from sso import tls
+from sso.hearing import Hearing
 from sso.secrets import Credential
 
 logger = logging.getLogger(__name__)
@@ -33,6 +36,41 @@ class Line:
 
     client: IMAPClient
     shown: Shown
+    ear: "Ear"
+
+
+class Ear:
+    """Tells a hearing what is said on a connection; which one may change while the connection is kept.
+
+    It takes the place of three methods of imaplib, which has no better way. What it reads as a literal is a
+    mail or a part of one.
+    """
+
+    def __init__(self, client: IMAPClient, hearing: Hearing) -> None:
+        self.hearing = hearing
+        self._imap = client._imap
+        send, readline, read = self._imap.send, self._imap.readline, self._imap.read
+
+        def heard_send(data: bytes) -> None:
+            self.hearing.us(data)
+            send(data)
+
+        def heard_readline() -> bytes:
+            line: bytes = readline()
+            self.hearing.them(line)
+            return line
+
+        def heard_read(size: int) -> bytes:
+            self.hearing.them(size)
+            data: bytes = read(size)
+            return data
+
+        self._imap.send, self._imap.readline, self._imap.read = heard_send, heard_readline, heard_read
+
+    def leave(self) -> None:
+        """Listen no more; the client is a circle of objects until then."""
+        for name in ("send", "readline", "read"):
+            vars(self._imap).pop(name, None)
 
 
 def connect(source: EmailSource) -> IMAPClient:
@@ -40,7 +78,14 @@ def connect(source: EmailSource) -> IMAPClient:
 
     :raises MailboxError: with the sentence for the administrator.
     """
-    return signed_in(source, lambda credential: _connect(source, credential))
+    client, ear = connect_heard(source, hearing_of(source))
+    ear.leave()
+    return client
+
+
+def connect_heard(source: EmailSource, hearing: Hearing) -> tuple[IMAPClient, Ear]:
+    """The same, and who listens to it. Raises MailboxError."""
+    return signed_in(source, lambda credential: _connect(source, credential, hearing))
 
 
 def hang_up(client: IMAPClient) -> None:
@@ -88,14 +133,19 @@ def _encrypt(client: IMAPClient, source: EmailSource) -> None:
         raise faults.no_starttls(source)
 
 
-def _connect(source: EmailSource, credential: Credential) -> IMAPClient:
+def _connect(source: EmailSource, credential: Credential, hearing: Hearing) -> tuple[IMAPClient, Ear]:
+    hearing.hide(credential.value)
+    hearing.note(f"Connecting to {hearing.peer} …")
     client = reach(source)
+    hearing.note(security(client.socket()))
+    hearing.them(client.welcome)
+    ear = Ear(client, hearing)
     try:
         sign_in(client, source, credential)
     except MailboxError:
         hang_up(client)
         raise
-    return client
+    return client, ear
 
 
 def sign_in(client: IMAPClient, source: EmailSource, credential: Credential) -> None:

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import connections
 
 from mailsources import accepting
+from mailsources.handed_over import Heard
 from mailsources.listeners import Listener
 from mailsources.smtpd import House, LmtpTalk, Talk
 from mailstore.workers import HEARTBEAT_SECONDS, INTAKE, note_heartbeat
@@ -31,6 +32,7 @@ THREADS = 4
 MOST_CONNECTIONS = 200
 MAILS_IN_MEMORY = 4  # of the largest size
 DRAIN_SECONDS = 25.0
+LOG_SECONDS = 3.0
 SOCKET_MODE = 0o666  # the rights of its folder say who may connect
 
 Result = TypeVar("Result")
@@ -46,8 +48,9 @@ class Intake:
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self.listeners = listeners
         self.contexts = {listener: _tls(listener) for listener in listeners}
+        self.store = _Store()
         self.house = House(
-            store=_Store(),
+            store=self.store,
             hostname=settings.INBOUND_DOMAIN,
             largest=settings.LARGEST_MAIL,
             budget=MAILS_IN_MEMORY * settings.LARGEST_MAIL,
@@ -68,9 +71,10 @@ class Intake:
             for listener in self.listeners:
                 self.servers.append(await self._listen(listener))
             ready()
-            beating = asyncio.create_task(_beat())
+            tasks = [asyncio.create_task(_beat()), asyncio.create_task(self._write_log())]
             await stopped.wait()
-            beating.cancel()
+            for task in tasks:
+                task.cancel()
         finally:
             await self._drain()
 
@@ -95,6 +99,12 @@ class Intake:
                 "another program has that place."
             ) from error
 
+    async def _write_log(self) -> None:
+        """Write what was said now and then, for many conversations at once."""
+        while True:
+            await asyncio.sleep(LOG_SECONDS)
+            await self.store.write(self.house.heard)
+
     async def _drain(self) -> None:
         self.house.is_leaving = True
         for server in self.servers:
@@ -106,6 +116,7 @@ class Intake:
                         await talk.leave()
                 while self.house.connections:
                     await asyncio.sleep(0.05)
+        await self.store.write(self.house.heard)
         for listener in self.listeners:
             if listener.path:
                 Path(listener.path).unlink(missing_ok=True)
@@ -123,6 +134,13 @@ class _Store:
     async def keep(self, mail_from: str, recipients: Sequence[str], raw: bytes) -> list[int]:
         rows = await self._run(accepting.store, mail_from, recipients, raw)
         return [row.pk for row in rows]
+
+    async def write(self, heard: Heard) -> None:
+        """Keep what was said; what goes wrong costs no mail."""
+        try:
+            await self._run(heard.write)
+        except Exception:  # the edge of this task: the intake goes on
+            logger.exception("the communication log was not written")
 
     async def _run(self, work: Callable[..., Result], *args: object) -> Result:
         loop = asyncio.get_running_loop()

@@ -13,7 +13,7 @@ import random
 import secrets
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ from django.utils import timezone
 from mailsources import schedule, watched
 from mailsources.faults import MailboxError
 from mailsources.models import EmailSource, FetchedMail, SourceState
+from sso.hearing import Hearing
 
 ANNOUNCED = timedelta(seconds=30)
 """A look that nobody has begun after this time is announced again."""
@@ -45,6 +46,12 @@ WHERE state.id = seen.id AND state.fence = seen.fence
 RETURNING state.source_id, state.next_attempt_at IS NULL
 """
 """A null next_attempt_at stays: somebody asked for another look while this one was under way."""
+
+COUNT_FAILURE = """
+INSERT INTO mailsources_mailboxday AS known (source_id, day, failures, last_error) VALUES (%s, %s, 1, %s)
+ON CONFLICT (source_id, day) DO UPDATE
+SET failures = known.failures + 1, last_error = excluded.last_error
+"""
 
 _LIFE = secrets.token_hex(4)
 
@@ -77,6 +84,7 @@ class Fetched:
 
     `count` mails were stored to be delivered; `skipped` ones are noted but not imported; `unreadable` ones
     the server could not hand over. `error` is the sentence when it went wrong, after what came before.
+    `stored` are the rows of the mails, `hearing` has what was said.
     """
 
     source: EmailSource
@@ -88,6 +96,8 @@ class Fetched:
     more: bool = False
     busy: bool = False
     failure: MailboxError | None = None
+    stored: list[int] = field(default_factory=list)
+    hearing: Hearing | None = None
 
     def __str__(self) -> str:
         if self.busy:
@@ -97,6 +107,11 @@ class Fetched:
         parts += [f"{self.unreadable} that could not be read"] if self.unreadable else []
         parts += ["there is more to fetch"] if self.more else []
         return f"{', '.join(parts)} ({self.on_server} on the server)"
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the look found, did or suffered anything."""
+        return bool(self.count or self.skipped or self.unreadable or self.settled or self.failure)
 
     @property
     def error(self) -> str:
@@ -210,7 +225,8 @@ def free_the_dead() -> int:
 
 def _free(now: datetime) -> QuerySet[SourceState]:
     """Mailboxes that nobody holds; mail that is forwarded to us comes by itself."""
-    mailboxes = SourceState.objects.exclude(source__server_type=EmailSource.ServerType.FORWARDING)
+    mailboxes = SourceState.objects.filter(source__stage=EmailSource.Stage.ACTIVE)
+    mailboxes = mailboxes.exclude(source__server_type=EmailSource.ServerType.FORWARDING)
     return mailboxes.filter(Q(lease_until=None) | Q(lease_until__lt=now))
 
 
@@ -264,6 +280,13 @@ def _finish_failed(held: Lease, failure: MailboxError) -> None:
         lease_until=None,
         next_attempt_at=Case(asked_meanwhile, default=Value(later), output_field=DateTimeField()),
     )
+    _count_failure(held.source.pk, failure.sentence)
+
+
+def _count_failure(source_id: int, sentence: str) -> None:
+    """For the picture of the last days; a good look costs nothing here."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_FAILURE, [source_id, timezone.localdate(), sentence])
 
 
 def _runs(process: int) -> bool:

@@ -10,12 +10,18 @@ from mailsources.imap import ImapMailbox
 from mailsources.listing import Answer, Listed, Shown, TooBig, Unreadable, Vanished
 from mailsources.models import EmailSource
 from mailsources.pop3 import Pop3Mailbox
+from sso.hearing import Hearing
 
 __all__ = ["Mailbox", "MailboxError", "open_mailbox"]
 
 
 class Mailbox(Protocol):
-    """One mailbox during one poll. Every method may raise MailboxError; no other error leaves it."""
+    """One mailbox during one poll. Every method may raise MailboxError; no other error leaves it.
+
+    `hearing` has noted what was said.
+    """
+
+    hearing: Hearing
 
     def open(self) -> Shown:
         """Connect, sign in, look."""

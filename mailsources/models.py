@@ -1,10 +1,13 @@
 """E-mail sources, the state of their polls, and the ledger of fetched mail.
 
+A source: draft ──activate (tested, or anyway)──▶ active ⇄ paused ──retire──▶ retired ──activate──▶ active
+A mail of the ledger:
 (seen on the server) ──raw stored──▶ waiting ──parsed, in its queue──▶ delivered
               │                          └──3 attempts──▶ failed ──retry──▶ waiting
               └──not to be imported──▶ skipped
 """
 
+import re
 from typing import Any, Self
 
 from django.contrib.contenttypes.fields import GenericRelation
@@ -15,17 +18,33 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Lower
 
-from mailsenders.models import EmailSender, OutgoingMail
-from mailsources import addressing
+from mailsources import addressing, moved_models, rule_models, twins  # noqa: F401 - tables of rules belong here, too
+from mailsources.health_models import MailboxDay
 from mailsources.rules import problems
+from mailsources.sent_models import SentFolder
+from mailsources.setup_models import MailboxSetup
+from mailsources.trial_models import ForwardingConfirmation, ForwardingTest, RoundTrip
 from mailstore.models import RawMail
 from queues.models import EmailQueue, Message
 from sso.belonging import Place
 from sso.fields import SecretField
 from sso.health import Health
 
-MAX_ATTEMPTS = 3
+__all__ = [
+    "CAME",
+    "MAX_ATTEMPTS",
+    "EmailSource",
+    "FetchedMail",
+    "ForwardingConfirmation",
+    "ForwardingTest",
+    "MailboxDay",
+    "MailboxSetup",
+    "RoundTrip",
+    "SentFolder",
+    "SourceState",
+]
 
+MAX_ATTEMPTS = 3
 CAME = Coalesce("received_at", "fetched_at")
 """When a mail came: by the server's clock, or by ours when the server has none."""
 
@@ -53,6 +72,11 @@ class EmailSource(models.Model):
         MOVE = "move", "Move it to a folder"
         DELETE = "delete", "Delete it"
 
+    class Stage(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        ACTIVE = "active", "Active"
+        RETIRED = "retired", "Retired"
+
     name = models.CharField(max_length=200, unique=True)
     server_type = models.CharField(max_length=10, choices=ServerType, default=ServerType.IMAP)
     server_address = models.CharField(max_length=255, blank=True)
@@ -78,7 +102,17 @@ class EmailSource(models.Model):
         help_text="Local part of the address that mail is forwarded to; nobody can guess it.",
     )
     public_address = models.EmailField(
-        blank=True, max_length=320, help_text="The address that customers write to and that forwards here."
+        "e-mail address",
+        blank=True,
+        max_length=320,
+        help_text="The address that customers write to; the username's when empty.",
+    )
+    aliases = models.TextField(
+        "other addresses",
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Aliases whose mail arrives in the same mailbox, one on each line.",
     )
     collected_by = models.ForeignKey(
         "self",
@@ -99,12 +133,33 @@ class EmailSource(models.Model):
     former_secrets = GenericRelation("sso.FormerSecret")
     retests = GenericRelation("sso.Retest")
     last_tests = GenericRelation("sso.LastTest")
+    authserv_id = models.CharField(
+        "name in Authentication-Results",
+        max_length=255,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Of the mail server whose findings on senders (SPF, DKIM, DMARC) are believed; empty for "
+        "Google and Microsoft, whose names are known, or for none.",
+    )
     poll_interval = models.PositiveIntegerField(
         null=True, blank=True, help_text="Seconds; the installation's default when empty."
     )
-    is_active = models.BooleanField(default=True)
+    is_active = models.BooleanField(default=True, help_text="It takes mail; an active one may be paused.")
+    stage = models.CharField(
+        max_length=10, choices=Stage, default=Stage.ACTIVE, db_default="active", editable=False
+    )
+    activated_at = models.DateTimeField(null=True, blank=True, editable=False)
+    activated_by = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
+    activated_anyway = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="Without a good test."
+    )
+    retired_at = models.DateTimeField(null=True, blank=True, editable=False)
+    retired_by = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
+
+    is_to_be_on = False  # a form has asked for it: it is tested when its row is committed
 
     objects = EmailSourceQuerySet.as_manager()
 
@@ -117,9 +172,17 @@ class EmailSource(models.Model):
                 Lower("username"),
                 Lower("mailbox"),
                 "folder",
-                condition=~Q(server_type="FORWARDING"),
-                name="one_source_per_mailbox",
-            )
+                condition=~Q(server_type="FORWARDING") & Q(stage="active"),
+                name="one_active_source_per_mailbox",
+            ),
+            models.UniqueConstraint(
+                Lower("public_address"),
+                condition=Q(is_active=True) & ~Q(public_address=""),
+                name="one_active_source_per_address",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_active=False) | Q(stage="active"), name="only_active_sources_take_mail"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -156,12 +219,23 @@ class EmailSource(models.Model):
         """Refuse, early and in words, what cannot be honoured; forms and settings files both come here."""
         for name in ("server_address", "username", "mailbox", "folder", "move_to", "public_address"):
             setattr(self, name, getattr(self, name).strip())
+        self.aliases = "\n".join(dict.fromkeys(re.split(r"[\s,;]+", self.aliases.strip().lower())))
         self._forget_what_the_type_lacks()
         if self.server_type == self.ServerType.POP3:
             self.folder = "INBOX"
-        found = problems(self)
+        found = problems(self) | self._binding()
         if found:
             raise ValidationError(found)
+
+    def _binding(self) -> dict[str, str]:
+        """The queue stays once mail has come: conversations, promises and reports hang on it."""
+        stored = EmailSource.objects.filter(pk=self.pk).select_related("queue").first() if self.pk else None
+        if stored is None or stored.queue_id == self.queue_id or not stored.fetched.exists():
+            return {}
+        return {
+            "queue": f"Mail has come by “{stored}”, so it stays bound to the queue “{stored.queue}”: choose "
+            "“Move to another queue” on its page, which shows what happens to open conversations."
+        }
 
     def folders_of_others(self) -> set[str]:
         """The folders of the same mailbox that other sources fetch, also if they are switched off."""
@@ -176,7 +250,7 @@ class EmailSource(models.Model):
     def _forget_what_the_type_lacks(self) -> None:
         """No value stays behind that no page shows any more, least of all a password."""
         if not self.is_forwarding:
-            self.public_address, self.collected_by = "", None
+            self.collected_by = None
             return
         for name in ("server_address", "username", "mailbox", "password", "move_to"):
             setattr(self, name, "")
@@ -184,27 +258,9 @@ class EmailSource(models.Model):
         self.allow_clear_text, self.poll_interval = False, None
 
     def validate_constraints(self, exclude: Any = None) -> None:
-        """Name the source that already has the mailbox, which the database's own message can't."""
-        twin = (
-            EmailSource.objects.exclude(Q(pk=self.pk) | Q(server_type=self.ServerType.FORWARDING))
-            .filter(
-                server_address__iexact=self.server_address,
-                username__iexact=self.username,
-                mailbox__iexact=self.mailbox,
-                folder=self.folder,
-            )
-            .first()
-        )
-        if twin and not self.is_forwarding:
-            off = ", which is switched off: switch it on and change it" if not twin.is_active else ""
-            box = f"{self.mailbox or self.username} on {self.server_address} ({self.folder})"
-            field = "username" if self.server_type == self.ServerType.POP3 else "folder"
-            raise ValidationError(
-                {
-                    field: f"The mailbox {box} is already fetched by the email source “{twin.name}”"
-                    f"{off or ': change that one'}, or choose another mailbox or folder."
-                }
-            )
+        """Name the source that already has the mailbox or the address, which the database can't."""
+        if self.stage == self.Stage.ACTIVE:
+            twins.check(self, EmailSource.objects.exclude(pk=self.pk).defer("password"))
         super().validate_constraints(exclude)
 
 
@@ -342,78 +398,3 @@ class FetchedMail(models.Model):
 
     def __str__(self) -> str:
         return f"fetched mail {self.pk} ({self.state})"
-
-
-class ForwardingConfirmation(models.Model):
-    """A provider's mail that asks whether it may forward to us: kept out of the queue, shown to the admin."""
-
-    source = models.ForeignKey(EmailSource, on_delete=models.CASCADE, related_name="confirmations")
-    fetched = models.OneToOneField(FetchedMail, on_delete=models.CASCADE, related_name="confirmation")
-    provider = models.CharField(max_length=50)
-    account = models.CharField(max_length=320, blank=True, help_text="The mailbox that wants to forward.")
-    code = models.CharField(max_length=50, blank=True)
-    link = models.TextField(blank=True, help_text="Opened by a person only.")
-    received_at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return f"forwarding confirmation of {self.provider} for {self.account}"
-
-
-class ForwardingTest(models.Model):
-    """A marked mail of ours to the public address of a forwarding source: does it come back to us?"""
-
-    source = models.ForeignKey(EmailSource, on_delete=models.CASCADE, related_name="tests")
-    public_address = models.EmailField(max_length=320)
-    outgoing = models.OneToOneField(OutgoingMail, null=True, on_delete=models.SET_NULL, related_name="+")
-    started_at = models.DateTimeField(auto_now_add=True)
-    arrived_at = models.DateTimeField(null=True, blank=True)
-    answer = models.TextField(blank=True, help_text="What a mail server said when it returned the mail.")
-
-    class Meta:
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return f"forwarding test {self.pk} of {self.source}"
-
-
-class SentFolder(Health):
-    """Where the mails of a sender are kept by its provider, or by us: how reading and filing there goes."""
-
-    sender = models.OneToOneField(EmailSender, on_delete=models.CASCADE, related_name="sent_state")
-    source = models.ForeignKey(
-        EmailSource,
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="+",
-        verbose_name="mailbox",
-        help_text="Whose sign-in is used; the IMAP source of the same address when empty.",
-    )
-    folder = models.CharField(max_length=500, blank=True, help_text="As it was found last.")
-    lease_until = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return f"Sent folder of {self.sender}"
-
-
-class RoundTrip(models.Model):
-    """A marked mail from a sender to the mailbox of a source: does it go the whole way, and how fast?"""
-
-    sender = models.ForeignKey(EmailSender, on_delete=models.CASCADE, related_name="round_trips")
-    source = models.ForeignKey(EmailSource, on_delete=models.CASCADE, related_name="round_trips")
-    email = models.EmailField(max_length=320)
-    outgoing = models.OneToOneField(OutgoingMail, null=True, on_delete=models.SET_NULL, related_name="+")
-    started_at = models.DateTimeField(auto_now_add=True)
-    received_at = models.DateTimeField(null=True, blank=True, help_text="By the clock of the mail server.")
-    fetched_at = models.DateTimeField(null=True, blank=True)
-    recognised_at = models.DateTimeField(null=True, blank=True)
-    answer = models.TextField(blank=True, help_text="What a mail server said when it returned the mail.")
-
-    class Meta:
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return f"round trip {self.pk} from {self.sender} to {self.source}"

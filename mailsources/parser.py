@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -68,7 +67,7 @@ class Parser:
     """
 
     def __init__(self, function: str, memory: int) -> None:
-        self.is_worn = False
+        self.is_worn = self.is_ended = self._is_silent = False
         self.memory = memory
         self._unsent: deque[memoryview] = deque()
         self._received = bytearray()
@@ -101,18 +100,30 @@ class Parser:
             self.stop()
             raise ParserUnavailable("The parser is of another version than this process: restart the worker.")
 
-    def parse(self, raws: Sequence[bytes], limits: Limits) -> Iterator[Outcome]:
-        """Yield an outcome for each mail, up to the first after which this process is no more (`is_worn`)."""
-        self._ask(raws, limits)
-        for raw in raws:
-            self.is_worn |= len(raw) > BIG
+    def ask(self, raw: bytes, limits: Limits) -> None:
+        """Have one more mail parsed, after those that were asked for before."""
+        self.is_worn |= len(raw) > BIG
+        # The alarm is the last resort, for a parser whose worker is no more.
+        head = ASKED.pack(len(raw), limits.cpu, limits.wall + _GRACE_SECONDS)
+        self._unsent += (memoryview(head), memoryview(raw))
+
+    def outcome(self, limits: Limits) -> Outcome:
+        """Wait for what became of the next mail; this process may be no more then (`is_ended`)."""
+        try:
+            return self._outcome(limits)
+        except _Ended as ended:
+            self.is_worn = self.is_ended = True
+            self.stop()
+            return Unparsable(str(ended) or self._obituary(limits))
+
+    def go_on(self) -> None:
+        """Hand over and take what is possible without waiting."""
+        if not self._is_silent:
             try:
-                yield self._outcome(limits)
-            except _Ended as ended:
-                self.is_worn = True
-                self.stop()
-                yield Unparsable(str(ended) or self._obituary(limits))
-                return
+                while self._move(0):
+                    pass
+            except _Ended:  # who waits for the next outcome is told
+                self._is_silent = True
 
     def stop(self) -> None:
         """End it, at once, whatever it does."""
@@ -129,12 +140,6 @@ class Parser:
             if pipe is not None:
                 pipe.close()
         self.process.returncode = 0
-
-    def _ask(self, raws: Sequence[bytes], limits: Limits) -> None:
-        for raw in raws:
-            # The alarm is the last resort, for a parser whose worker is no more.
-            head = ASKED.pack(len(raw), limits.cpu, limits.wall + _GRACE_SECONDS)
-            self._unsent += (memoryview(head), memoryview(raw))
 
     def _outcome(self, limits: Limits) -> Outcome:
         kind, data = self._answer(limits.wall)

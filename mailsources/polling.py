@@ -12,7 +12,7 @@ from functools import partial
 
 from django.db import Error as DatabaseError
 
-from mailsources import fetch, lease
+from mailsources import fetch, lease, looks
 from mailsources.crew import Crew
 from mailsources.fetch import Told
 from mailsources.hosts import lane_of
@@ -95,6 +95,7 @@ class Round:
             at_once = lease.finish(ready)
             if at_once:
                 self.again(at_once)
+            looks.note(ready)
 
     def _write(self, write: Callable[[], None]) -> None:
         """Write now; or, when the database is away, as soon as it is back."""

@@ -27,8 +27,19 @@ from mailsources.listing import (
     octets,
 )
 from mailsources.models import EmailSource
-from mailsources.signin import CONNECT_SECONDS, guard_token, login_name, prepare, shut, signed_in, stays_here
+from mailsources.signin import (
+    CONNECT_SECONDS,
+    guard_token,
+    hearing_of,
+    login_name,
+    prepare,
+    security,
+    shut,
+    signed_in,
+    stays_here,
+)
 from sso import tls
+from sso.hearing import Hearing
 from sso.secrets import Credential
 
 LISTED_AT_ONCE = 1000
@@ -41,6 +52,29 @@ class _Lines:
     """poplib gives up at lines of 2,048 octets, but mail has longer ones; ours may be as long as a mail."""
 
     file: Any
+    hearing: Hearing | None = None  # the greeting comes before there is one
+
+    def _putline(self, line: bytes) -> None:
+        if self.hearing:
+            self.hearing.us(line)
+        super()._putline(line)  # type: ignore[misc]
+
+    def _getresp(self) -> bytes:
+        try:
+            answer: bytes = super()._getresp()  # type: ignore[misc]
+        except poplib.error_proto as error:
+            if self.hearing:
+                self.hearing.them(error.args[0] if error.args else b"")
+            raise
+        if self.hearing:
+            self.hearing.them(answer)
+        return answer
+
+    def _getlongresp(self) -> tuple[bytes, list[bytes], int]:
+        answer: tuple[bytes, list[bytes], int] = super()._getlongresp()  # type: ignore[misc]
+        if self.hearing:
+            self.hearing.them(answer[2])
+        return answer
 
     def _getline(self) -> tuple[bytes, int]:
         line = self.file.readline(LONGEST_LINE + 1)
@@ -64,13 +98,14 @@ class Pop3Mailbox:
 
     def __init__(self, source: EmailSource) -> None:
         self.source = source
+        self.hearing = hearing_of(source)
         self._line: poplib.POP3 | None = None
         self._numbers: dict[str, int] = {}
         self._has_read = False
 
     def open(self) -> Shown:
         """Sign in; this locks the mailbox until `settle` or `close`."""
-        self._line = connect(self.source)
+        self._line = connect(self.source, self.hearing)
         with self._talking() as line:
             return Shown(line.stat()[0])
 
@@ -193,16 +228,17 @@ class Pop3Mailbox:
             raise faults.talking(error, self.source) from error
 
 
-def connect(source: EmailSource) -> poplib.POP3:
-    """A new session, signed in. Raises MailboxError."""
-    return signed_in(source, lambda credential: _connect(source, credential))
+def connect(source: EmailSource, hearing: Hearing | None = None) -> poplib.POP3:
+    """A new session, signed in and listened to. Raises MailboxError."""
+    heard = hearing or hearing_of(source)
+    return signed_in(source, lambda credential: _connect(source, credential, heard))
 
 
-def reach(source: EmailSource) -> poplib.POP3:
+def reach(source: EmailSource) -> "_Clear | _Encrypted":
     """A connection that is encrypted where it must be, not signed in yet. Raises MailboxError."""
     host, port = source.server_address, source.service_port
     try:
-        line: poplib.POP3
+        line: _Clear | _Encrypted
         if source.use_ssl:
             line = _Encrypted(host, port, timeout=CONNECT_SECONDS, context=tls.context())
         else:
@@ -243,8 +279,13 @@ def sign_in(line: poplib.POP3, source: EmailSource, credential: Credential) -> N
         raise refusal from error
 
 
-def _connect(source: EmailSource, credential: Credential) -> poplib.POP3:
+def _connect(source: EmailSource, credential: Credential, hearing: Hearing) -> poplib.POP3:
+    hearing.hide(credential.value)
+    hearing.note(f"Connecting to {hearing.peer} …")
     line = reach(source)
+    hearing.note(security(line.sock))
+    hearing.them(line.getwelcome())
+    line.hearing = hearing
     try:
         sign_in(line, source, credential)
     except MailboxError:

@@ -63,7 +63,7 @@ class Standing:
 
 def address_of(source: EmailSource) -> str:
     """Where a mail must go to come in by a source; "" when its settings don't tell."""
-    box = source.public_address if source.is_forwarding else source.mailbox or source.username
+    box = source.public_address or source.mailbox or source.username
     return box if "@" in box else ""
 
 

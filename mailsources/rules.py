@@ -4,6 +4,7 @@ import re
 from datetime import date
 from typing import Protocol
 
+from mailcore.writing import ComposeError, wire_email
 from mailsources import addressing
 from sso.secrets import NotATokenURL, token_provider_id, why_not_at
 
@@ -30,6 +31,7 @@ class Settings(Protocol):
     username: str
     password: str
     public_address: str
+    aliases: str
     folder: str
     after_import: str
     move_to: str
@@ -52,6 +54,7 @@ def _of_forwarding(source: Settings) -> dict[str, str]:
         "server_type": "" if source.collected_by or addressing.address_of("any") else addressing.NO_DOMAIN,
         "collected_by": _collected_by(source),
         "public_address": _public_address(source),
+        "aliases": _aliases(source),
         "import_since": "Mail is forwarded as it comes: leave this empty." if source.import_since else "",
         "silence_hours": _silence_hours(source),
     }
@@ -63,6 +66,7 @@ def _of_mailbox(source: Settings) -> dict[str, str]:
         "username": "" if source.username else "Name the user that signs in: mostly the e-mail address.",
         "service_port": _service_port(source),
         "password": _password(source),
+        "aliases": _aliases(source),
         "after_import": _after_import(source),
         "move_to": _move_to(source),
         "poll_interval": _poll_interval(source),
@@ -80,6 +84,17 @@ def _public_address(source: Settings) -> str:
             f"{address} is at the domain of forwarding addresses, which would forward to itself: give the "
             "address that customers know."
         )
+    return ""
+
+
+def _aliases(source: Settings) -> str:
+    for alias in source.aliases.split():
+        try:
+            wire_email(alias, utf8=True)
+        except ComposeError:
+            return f"“{alias}” is no e-mail address: write each as sales@example.com, one on each line."
+        if addressing.is_inbound(alias):
+            return f"{alias} is at the domain of forwarding addresses, to which nobody writes: remove it."
     return ""
 
 

@@ -12,6 +12,7 @@ from mailsources.faults import MailboxError
 from mailsources.hosts import gate
 from mailsources.models import EmailSource
 from sso.fields import SecretUnreadable
+from sso.hearing import Dialect, Hearing
 from sso.secrets import Credential, resolve
 from sso.tokens import SignInError
 
@@ -49,6 +50,12 @@ def _connected(
     return connect(credential)
 
 
+def hearing_of(source: EmailSource) -> Hearing:
+    """What notes a conversation with the source's server."""
+    dialect: Dialect = "POP3" if source.server_type == "POP3" else "IMAP"
+    return Hearing(dialect, f"{source.server_address}:{source.service_port}")
+
+
 def login_name(source: EmailSource, credential: Credential) -> str:
     """Whose mailbox: with a token the mailbox itself, with a password the person who signs in."""
     return (source.mailbox or source.username) if credential.kind == "xoauth2" else source.username
@@ -75,6 +82,14 @@ def guard_token(line: socket.socket, source: EmailSource) -> None:
     """
     if not (isinstance(line, ssl.SSLSocket) or stays_here(line)):
         raise faults.token_in_clear(source)
+
+
+def security(line: socket.socket) -> str:
+    """How a connection is encrypted, for the log."""
+    if isinstance(line, ssl.SSLSocket):
+        cipher = line.cipher()
+        return f"{line.version()}, {cipher[0] if cipher else 'unknown cipher'}"
+    return "Everything travels in clear text."
 
 
 def shut(line: socket.socket) -> None:

@@ -12,14 +12,17 @@ import collections
 import logging
 import re
 import ssl
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailsources.accepting import Refused
+from mailsources.handed_over import Heard
+from sso.hearing import Hearing
 
 logger = logging.getLogger(__name__)
 # It logs each line of a mail at DEBUG and each address at INFO.
@@ -71,6 +74,7 @@ class House:
     held: int = 0
     is_leaving: bool = False
     connections: set["Talk"] = field(default_factory=set)
+    heard: Heard = field(default_factory=Heard)
 
 
 class Talk(SMTP):
@@ -85,6 +89,9 @@ class Talk(SMTP):
         self.is_busy = False
         self.held = 0
         self.unknown = 0
+        self.hearing = Hearing("SMTP")
+        self.stored: list[int] = []
+        self.refused: list[str] = []
         super().__init__(
             _Hooks(self),
             data_size_limit=house.largest,
@@ -96,14 +103,19 @@ class Talk(SMTP):
             auth_exclude_mechanism=("LOGIN", "PLAIN"),
             loop=asyncio.get_running_loop(),
         )
+        methods = self._smtp_methods
+        self._smtp_methods = {name: partial(self._hear, name, method) for name, method in methods.items()}
 
     command_size_limit = COMMAND_OCTETS
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.house.connections.add(self)
+        self.hearing.peer = _named(transport.get_extra_info("peername"))
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self in self.house.connections:
+            self.house.heard.over(self.hearing, self.stored, self.refused)
         self.house.connections.discard(self)
         super().connection_lost(error)
 
@@ -112,6 +124,18 @@ class Talk(SMTP):
         if not self.is_busy and self.transport is not None:
             await self.push(LEAVING)
             self.transport.close()
+
+    async def _hear(self, name: str, method: Callable[..., Awaitable[None]], arg: str | None) -> None:
+        """Note a command, and do it. Nobody signs in here, so what AUTH says is nobody's business."""
+        self.hearing.them(f"{name} {arg}" if arg and name != "AUTH" else name)
+        await method(arg)
+
+    async def push(self, status: Any) -> None:
+        words = status if isinstance(status, str) else status.decode("utf-8", "replace")
+        self.hearing.us(words)
+        if words[:1] in "45" and not words.startswith(("421 4.3.2", "421 4.4.2 Tim")):
+            self.refused.append(words)
+        await super().push(status)
 
     # ── What replaces aiosmtpd's own ──────────────────────────────────────────────────────────────────
 
@@ -220,6 +244,8 @@ class Talk(SMTP):
         except Exception:  # the edge: whatever it was, the sender keeps the mail and tries again
             logger.exception("a forwarded mail of %s octets was not stored", len(raw))
             return [TROUBLE]
+        self.hearing.note(f"The mail has {len(raw):,} octets.")
+        self.stored += numbers
         return [f"250 2.0.0 Stored as fetched mail {number}" for number in numbers]
 
     def _too_big(self) -> str:
@@ -275,6 +301,11 @@ class _Hooks:
     async def handle_exception(self, error: Exception) -> str:
         logger.error("a connection to the intake failed", exc_info=error)
         return TROUBLE
+
+
+def _named(peer: Any) -> str:
+    """Who is on the other side; a socket file has no name."""
+    return f"{peer[0]}" if isinstance(peer, tuple) else "a socket of this machine"
 
 
 def _unstuffed(data: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """What the page of an email source says beside its settings: the mailbox beside our ledger."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.urls import reverse
 from django.utils import timezone
@@ -10,6 +11,7 @@ from django.utils.safestring import SafeString
 from mailsources import standing, watched
 from mailsources.models import EmailSource, FetchedMail, SourceState
 from mailsources.standing import Progress
+from sso import causes
 from sso.badges import badge, health_badge, moment
 
 
@@ -27,6 +29,7 @@ class Standing:
     proved: str = ""
     progress: Progress | None = None
     last_mail: str = ""
+    lag: standing.Lag = standing.NO_LAG
     stubs: int = 0
     links: list[tuple[str, str]] = field(default_factory=list)
 
@@ -46,19 +49,47 @@ def standing_of(source: EmailSource) -> Standing:
         proved=moment(state.proved_at, now),
         progress=standing.progress(source, now),
         last_mail=moment(state.last_mail_at, now) if state.last_mail_at else "",
+        lag=standing.lag(source, standing.oldest_waiting(source.pk), now),
         stubs=stubs,
         links=_links(source),
     )
 
 
-def source_badge(source: EmailSource) -> SafeString:
+def source_badge(source: EmailSource, *, may_sign_in: bool = True) -> SafeString:
     """How a source does: as its connection, and red too when something else needs a person."""
     alarms = standing.alarms(source, timezone.now())
     if source.is_forwarding and source.is_active and not alarms and source.state.last_mail_at is None:
         return badge("calm", "waiting for first mail")
     if not alarms or source.state.is_failing:
-        return health_badge(source.state, active=source.is_active)
+        key = _key(source) if may_sign_in else SafeString("")
+        return health_badge(source.state, active=source.is_active) + key
     return badge("bad", "look at it", " ".join(alarms))
+
+
+def _key(source: EmailSource) -> SafeString:
+    """The way to 🔑, where that is what mends it."""
+    cause = source.state.last_cause
+    if not (source.is_active and source.state.is_failing and cause in causes.of_sign_in()):
+        return SafeString("")
+    page = reverse("admin:mailsources_emailsource_change", args=[source.pk])
+    return format_html('<a class="ucs-link ucs-key-link" href="{}#key">🔑 Sign in again</a>', page)
+
+
+def lag_cell(source: EmailSource, oldest: datetime | None) -> SafeString | str:
+    """How far behind we are: the age of the oldest mail not delivered, or since when nobody could look.
+
+    :param oldest: when that mail came, None when none waits.
+    """
+    found = standing.lag(source, oldest, timezone.now())
+    if not found.words:
+        return "–"
+    tone = " ucs-bad" if found.is_bad else ""
+    return format_html(
+        '<span class="ucs-cell{}"><span class="ucs-firm">{}</span><span class="ucs-below">{}</span></span>',
+        tone,
+        found.words,
+        found.why,
+    )
 
 
 def proof_cell(source: EmailSource) -> SafeString | str:

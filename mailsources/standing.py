@@ -6,7 +6,11 @@ Pages, `manage.py status`, the API and the metrics all ask here.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Case, F, Min, When
+from django.db.models.functions import Coalesce
+
 from mailsources.models import EmailSource, FetchedMail, SourceState
+from sso.badges import span
 
 MEASURED_MAILS = 2000
 """The speed of the first import is that of the last so many mails."""
@@ -31,6 +35,55 @@ class Progress:
         if minutes > LONGEST_IN_MINUTES:
             return f"{words}, about {round(minutes / 60)} h left"
         return f"{words}, about {minutes} min left" if minutes else f"{words}, less than a minute left"
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far we are behind the mailbox, in words; empty when nothing waits and looks come in time."""
+
+    words: str = ""
+    why: str = ""
+    is_bad: bool = False
+
+
+NO_LAG = Lag()
+LATE = timedelta(minutes=10)
+
+
+def came() -> Coalesce:
+    """When a mail could have been delivered: what was there before us counts from when we fetched it."""
+    fetched = F("fetched_at")
+    arrived = Case(When(is_history=True, then=fetched), default=F("received_at"))
+    return Coalesce(arrived, fetched)
+
+
+def oldest_waiting(source_id: int) -> datetime | None:
+    """When the oldest mail came that is fetched and not delivered yet."""
+    waiting = FetchedMail.objects.filter(source=source_id, state=FetchedMail.State.WAITING)
+    found: datetime | None = waiting.aggregate(oldest=Min(came()))["oldest"]
+    return found
+
+
+def oldest_of_each() -> dict[int, datetime]:
+    """The same for all sources of which one waits, by their ids."""
+    waiting = FetchedMail.objects.filter(state=FetchedMail.State.WAITING).order_by()
+    return dict(waiting.values_list("source").annotate(oldest=Min(came())))
+
+
+def lag(source: EmailSource, oldest: datetime | None, now: datetime) -> Lag:
+    """The age of the oldest mail not taken yet; of a mailbox that can't be read, the most that it can be.
+
+    :param oldest: see `oldest_waiting`.
+    """
+    if not source.is_active:
+        return NO_LAG
+    looked = source.state.last_success_at or source.state.began_at
+    if source.state.is_failing and looked and not source.is_forwarding:
+        since = min(looked, oldest) if oldest else looked
+        return Lag(f"up to {span(now - since)}", "nobody could look since", is_bad=now - since > LATE)
+    if oldest is None:
+        return NO_LAG
+    return Lag(span(max(now - oldest, timedelta(0))), "the oldest waits", is_bad=now - oldest > LATE)
 
 
 def alarms(source: EmailSource, now: datetime) -> list[str]:

@@ -9,11 +9,12 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from mailsources import lease, sentcopies, watched
+from mailsources import following, lease, rule_hits, rule_lab, sentcopies, watched
 from mailsources.deliver import deliver_in_turn, in_portions, waiting
 from mailsources.models import SourceState
 from mailsources.polling import Round
 from mailstore.announce import announce
+from sso import communication
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ def poll_due() -> None:
 @shared_task(ignore_result=True)
 def poll(source_ids: list[int]) -> None:
     """Look at mailboxes, all at once."""
+    communication.look_up()
     Round(lease.claim(source_ids), hand_on, announce_polls).go()
 
 
@@ -68,6 +70,28 @@ def sweep() -> None:
     fresh, tried = waiting(FORGOTTEN, SWEPT_AT_ONCE)
     announce_delivery(fresh)
     announce_delivery(tried, at_once=1)
+    rule_hits.forget_old()
+    for pk in following.unattended():
+        announce(follow_moves, move_id=pk)
+    following.tidy()
+    for pk in rule_lab.forgotten():
+        announce(try_rules, trial_id=pk)
+
+
+@shared_task(ignore_result=True)
+def follow_moves(move_id: int) -> None:
+    """Let the open conversations of a source that was moved follow it."""
+    try:
+        if following.follow(move_id):
+            announce(follow_moves, move_id=move_id)
+    except Exception:
+        logger.exception("Move %s broke off; it goes on in a few minutes.", move_id)
+
+
+@shared_task(ignore_result=True)
+def try_rules(trial_id: int) -> None:
+    """Try a list of rules on mails of the last days."""
+    rule_lab.run(trial_id)
 
 
 def announce_polls(source_ids: list[int]) -> None:

@@ -1,8 +1,10 @@
 """Which mailboxes are to be watched, told in few bytes each: the list is read every half a minute."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from django.utils import timezone
 
 from mailsources.crew import Lane
 from mailsources.hosts import lane_of
@@ -25,7 +27,10 @@ class Wanted:
 
 @dataclass(slots=True)
 class Watched:
-    """One mailbox. `line` is None unless it is idle; `until` is when something is to be done about it."""
+    """One mailbox. `line` is None unless it is idle; `until` is when something is to be done about it.
+
+    `began_at` is since when it is idle.
+    """
 
     wanted: Wanted
     line: Idling | None = None
@@ -33,6 +38,7 @@ class Watched:
     polled_only: bool = False
     failures: int = 0
     until: float = 0.0
+    began_at: datetime = field(default_factory=timezone.now)
 
     def is_due(self, now: float) -> bool:
         """Whether it is time to connect, to renew, or to give up waiting for an answer."""

@@ -24,15 +24,19 @@ from functools import partial
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection
+from django.utils import timezone
 
+from mailsources import looks
 from mailsources import watched as waited_on
 from mailsources.crew import Crew, Lane
 from mailsources.descriptors import room
 from mailsources.faults import FAULTS, MailboxError, answer
 from mailsources.idling import Idling, NoIdle, begin
 from mailsources.models import EmailSource
+from mailsources.signin import hearing_of
 from mailsources.tasks import look_soon
 from mailsources.wanted import Wanted, Watched, sources, wanted
+from sso import communication
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +66,7 @@ class Watch:
         self._hints: set[int] = set()
         self._lost: set[int] = set()
         self._outcomes: queue.SimpleQueue[tuple[Watched, Outcome]] = queue.SimpleQueue()
+        self._log: queue.SimpleQueue[communication.Entry] = queue.SimpleQueue()
         self._crew = Crew("watch", HANDS)
         self._selector = selectors.DefaultSelector()
         self._wake, self._waker = socket.socketpair()
@@ -154,10 +159,14 @@ class Watch:
 
     def _begin(self, watched: Watched, source: EmailSource) -> None:
         """In a thread of the crew."""
+        hearing = hearing_of(source)
         try:
-            self._outcomes.put((watched, begin(source)))
+            self._outcomes.put((watched, begin(source, hearing)))
         except Exception as error:  # noqa: BLE001 - the edge of the thread: the loop sorts it out
             self._outcomes.put((watched, error))
+            self._log.put(looks.not_watched(source, hearing, error))
+        else:
+            self._log.put(looks.watched(source, hearing))
         self._wake_up()
 
     def _wake_up(self) -> None:
@@ -170,7 +179,7 @@ class Watch:
             watched.busy = False
             current = self._watched.get(watched.wanted.source_id) is watched
             if isinstance(outcome, Idling) and current:
-                watched.line = outcome
+                watched.line, watched.began_at = outcome, timezone.now()
                 self._selector.register(outcome, selectors.EVENT_READ, watched)
                 self._wait_on(watched)
                 self._beat_at = 0.0
@@ -194,8 +203,7 @@ class Watch:
             watched.until = time.monotonic() + ANSWER_SECONDS
             line.renew()
         except ConnectionError as error:
-            self._hang_up(watched)
-            self._pause(watched, error)
+            self._line_is_gone(watched, error)
 
     def _listen(self, watched: Watched) -> None:
         line = watched.line
@@ -206,11 +214,16 @@ class Watch:
             if line.news():
                 self._hints.add(watched.wanted.source_id)
         except ConnectionError as error:
-            self._hang_up(watched)
-            self._pause(watched, error)
+            self._line_is_gone(watched, error)
             return
         if was_renewing and not line.is_renewing:
             self._wait_on(watched)
+
+    def _line_is_gone(self, watched: Watched, error: Exception) -> None:
+        """It was in IDLE, and its server is gone."""
+        self._log.put(looks.no_longer_watched(watched.wanted.source_id, watched.began_at, answer(error)))
+        self._hang_up(watched)
+        self._pause(watched, error)
 
     def _pause(self, watched: Watched, error: Exception) -> None:
         if isinstance(error, NoIdle):
@@ -244,9 +257,17 @@ class Watch:
         if now < self._beat_at:
             return
         self._beat_at = now + waited_on.BEAT_SECONDS
+        self._with_database(self._write_log)
         idle = [source_id for source_id, one in self._watched.items() if one.line is not None]
         if idle:
             self._with_database(lambda: waited_on.note(idle))
+
+    def _write_log(self) -> None:
+        found = []
+        while not self._log.empty():
+            found.append(self._log.get())
+        communication.look_up()
+        communication.write(found)
 
     def _with_database(self, work: Callable[[], None]) -> bool:
         """Do it; False when the database is away, then it is tried again later."""

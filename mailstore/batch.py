@@ -1,9 +1,12 @@
 """What a batch of mails shares: look-ups made once, rows written together.
 
+Batches that follow one another in a series share what is set by administrators, for a moment.
+
 Outside of a batch everything happens at once, so who calls `once` functions and `write` need not know.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -15,6 +18,9 @@ from django.db import models
 from mailstore.copying import copy_in, update_in
 
 Answer = TypeVar("Answer")
+
+MOMENT = 2.0
+"""Seconds that a series believes what was set."""
 
 
 @dataclass(slots=True)
@@ -28,6 +34,17 @@ class _Batch:
 
 
 _current: ContextVar[_Batch | None] = ContextVar("batch", default=None)
+_series: ContextVar[dict[Hashable, tuple[float, Any]] | None] = ContextVar("series", default=None)
+
+
+@contextmanager
+def series() -> Iterator[None]:
+    """Begin a series of batches; around their transactions."""
+    token = _series.set({})
+    try:
+        yield
+    finally:
+        _series.reset(token)
 
 
 @contextmanager
@@ -91,15 +108,32 @@ def once(question: Callable[[], Answer]) -> Callable[[], Answer]:
 
     @wraps(question)
     def ask() -> Answer:
-        current = _current.get()
-        if current is None:
-            return question()
-        if question not in current.answers:
-            current.answers[question] = question()
-        answer: Answer = current.answers[question]
-        return answer
+        return standing(question, question)
 
     return ask
+
+
+def standing(topic: Hashable, question: Callable[[], Answer]) -> Answer:
+    """The same for a question about something, which `topic` names, too; nothing that rows will point to."""
+    current = _current.get()
+    if current is None:
+        return question()
+    if topic not in current.answers:
+        current.answers[topic] = _lately(topic, question)
+    answer: Answer = current.answers[topic]
+    return answer
+
+
+def _lately(topic: Hashable, question: Callable[[], Answer]) -> Answer:
+    known = _series.get()
+    if known is None:
+        return question()
+    at, answer = known.get(topic, (0.0, None))
+    if topic not in known or time.monotonic() - at > MOMENT:
+        answer = question()
+        known[topic] = time.monotonic(), answer
+    found: Answer = answer
+    return found
 
 
 def write(row: models.Model, *, ignore_conflicts: bool = False) -> None:
@@ -109,6 +143,14 @@ def write(row: models.Model, *, ignore_conflicts: bool = False) -> None:
         type(row)._default_manager.bulk_create([row], ignore_conflicts=ignore_conflicts)
     else:
         current.rows.setdefault((type(row), ignore_conflicts), []).append(row)
+
+
+def write_now(row: models.Model) -> None:
+    """Write a new row that the batch itself may read, behind those of its kind that were put off."""
+    current = _current.get()
+    write(row)
+    if current is not None:
+        _write(current, [kind for kind in current.rows if kind[0] is type(row)])
 
 
 def amend(row: models.Model, fields: Sequence[str]) -> None:

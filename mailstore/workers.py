@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import redis
 
@@ -15,6 +16,8 @@ INTAKE = "intake"
 
 HEARTBEAT_SECONDS = 15
 MISSED_HEARTBEATS = 3
+LONGEST_SILENCE = 600
+"""Seconds without a sign that are still no outage, but a long task or a restart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,28 @@ def heartbeat_key(queue: str) -> str:
     return f"ucs:heartbeat:{queue}"
 
 
+def since_key(queue: str) -> str:
+    """Where it stands since when there was always a worker of a queue."""
+    return f"ucs:alive-since:{queue}"
+
+
 def note_heartbeat(queue: str) -> None:
     """Remember that a worker of this queue is alive now. Raises redis.RedisError."""
-    hints.client().set(heartbeat_key(queue), str(time.time()), ex=24 * 3600)
+    now = str(time.time())
+    with hints.client().pipeline(transaction=False) as pipeline:
+        pipeline.set(heartbeat_key(queue), now, ex=24 * 3600)
+        pipeline.set(since_key(queue), now, nx=True)
+        pipeline.expire(since_key(queue), LONGEST_SILENCE)
+        pipeline.execute()
+
+
+def alive_since(queue: str) -> datetime | None:
+    """Since when there is a worker of this queue; None without one, or if Redis can't be asked."""
+    try:
+        since: Any = hints.client().get(since_key(queue))
+    except redis.RedisError:
+        return None
+    return datetime.fromtimestamp(float(since), UTC) if since else None
 
 
 def worker_states(queues: Sequence[str] = QUEUES) -> list[WorkerState]:

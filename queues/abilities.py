@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, Sum
+from django.utils.translation import gettext as _
 
 from agents.models import Agent
+from agents.skillwords import demand_words, is_firm
 from queues import steps
 from queues.models import Conversation, EmailQueue
 from queues.steps import Step
@@ -77,8 +79,10 @@ class Team:
 
 
 def lacks(agent: Candidate, demand: Demand) -> tuple[str, ...]:
-    """What the agent is short of, such as ("billing ≥ 2", "cs ≥ 3"); empty when able."""
-    missing = [f"{skill} ≥ {level}" for skill, level in demand.skills if agent.skills.get(skill, 0) < level]
+    """What the agent is short of, such as ("billing ≥ 2", "certified", "cs ≥ 3"); empty when able."""
+    missing = [
+        demand_words(skill, level) for skill, level in demand.skills if agent.skills.get(skill, 0) < level
+    ]
     if demand.language and agent.languages.get(demand.language, 0) < demand.language_level:
         missing.append(f"{demand.language} ≥ {demand.language_level}")
     return tuple(missing)
@@ -94,15 +98,32 @@ def reads(agent: Candidate, language: str) -> bool:
     return not language or agent.languages.get(language, 0) >= READING_LEVEL
 
 
+def may_stand_in(agent: Candidate, demand: Demand) -> bool:
+    """Whether somebody may help where nobody able is there: has what one has or hasn't, and can read it."""
+    firm = all(agent.skills.get(skill, 0) >= level for skill, level in demand.skills if is_firm(level))
+    return firm and reads(agent, demand.language)
+
+
+def missing(agent: Agent, conversation: Conversation) -> tuple[str, ...]:
+    """What one agent is short of for one conversation; nothing for an administrator from elsewhere."""
+    queue = conversation.queue
+    if not queue.members.filter(pk=agent.pk).exists():
+        return ()
+    skills = queue.skill_demands.order_by("skill__name").values_list("skill__name", "level")
+    alone = Team(queue.pk, queue.name, tuple(skills), queue.language_level, queue.wait_rule, ())
+    own = conversation.skill_demands.values_list("skill__name", "level")
+    return lacks(candidate(agent, 0), alone.demand(conversation.language, own))
+
+
 def may_help(agent: Candidate, demand: Demand, team: Team, waited: int = 0) -> bool:
     """Whether the team's wait rule lets somebody handle it who lacks something.
 
-    *Uncovered*: who reads the language, when no able member is on duty. *Steps*: who meets what is demanded
-    after so many minutes of waiting.
+    *Uncovered*: who reads the language and has each yes/no skill and choice, when no able member is on duty.
+    *Steps*: who meets what is demanded after so many minutes of waiting.
     """
     if team.wait_rule == EmailQueue.WaitRule.UNCOVERED:
         covered = any(member.is_on_duty and able(member, demand) for member in team.members)
-        return not covered and reads(agent, demand.language)
+        return not covered and may_stand_in(agent, demand)
     passed = [step for step in team.steps if step.after <= waited]
     skills, level = steps.lowered(demand.skills, demand.language_level, passed)
     return not lacks(agent, Demand(skills, demand.language, level))
@@ -114,14 +135,18 @@ def gap(language: str, team: Team, own: Iterable[tuple[str, int]] = ()) -> str:
     :param own: skills that the conversation demands beyond the queue.
     """
     demand = team.demand(language, own)
-    wanted = ", ".join([f"{skill} ≥ {level}" for skill, level in demand.skills])
+    wanted = ", ".join([demand_words(skill, level) for skill, level in demand.skills])
     wanted = ", ".join(filter(None, [wanted, f"{language} ≥ {demand.language_level}" if language else ""]))
     if not team.members:
-        return f"The email queue {team.name} has no members."
+        return _("The email queue %(queue)s has no members.") % {"queue": team.name}
     if not any(able(member, demand) for member in team.members):
-        return f"Needs {wanted}; no member of {team.name} has it."
+        return _("Needs %(wanted)s; no member of %(queue)s has it.") % {"wanted": wanted, "queue": team.name}
     if not any(able(member, demand) and member.is_on_duty for member in team.members):
-        return f"Needs {wanted}; no agent on duty has it." if wanted else "No agent is on duty."
+        return (
+            _("Needs %(wanted)s; no agent on duty has it.") % {"wanted": wanted}
+            if wanted
+            else _("No agent is on duty.")
+        )
     return ""
 
 

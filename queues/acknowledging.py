@@ -5,7 +5,7 @@ in their language: outside the hours ─▶ at any time ─▶ the queue's own: 
 
 from datetime import datetime
 
-from mailstore.batch import note, noted
+from mailstore.batch import standing
 from queues import hours
 from queues.models import AcknowledgementText, Conversation, EmailQueue
 
@@ -34,12 +34,11 @@ def _is_open(queue: EmailQueue, now: datetime) -> bool:
 
 def _texts(queue: EmailQueue) -> Texts:
     """The texts by language, asked for once in a batch."""
-    topic = f"queues.acknowledging: texts of {queue.pk}"
-    known: Texts | None = noted(topic)
-    if known is None:
+
+    def ask() -> Texts:
         rows = AcknowledgementText.objects.filter(queue=queue)
-        known = {
+        return {
             tag: (text, other) for tag, text, other in rows.values_list("language", "text", "outside_text")
         }
-        note(topic, known)
-    return known
+
+    return standing(("queues.acknowledging: texts", queue.pk), ask)

@@ -13,7 +13,8 @@ from django.utils import timezone
 from agents.models import Agent
 from agents.rights import is_supervisor
 from mailcore.clean import clean_text
-from queues import clocks, directing, live, nudges, routing, states
+from queues import clocks, directing, following, handing, live, nudges, routing, states
+from queues.audiences import check_may_whisper
 from queues.demands import demand, demanded
 from queues.drafts import (
     NewFile,
@@ -24,8 +25,10 @@ from queues.drafts import (
     remove_draft_file,
     save_draft,
 )
+from queues.handing import adopt
 from queues.history import Kind, note_event
 from queues.holding import close_all, let_all_go, let_go
+from queues.junk import mark_spam, not_spam
 from queues.later import cancel, schedule, send_now
 from queues.letters import Recipients, Reply, answered, computed_recipients
 from queues.merging import merge
@@ -42,7 +45,7 @@ from queues.ownership import (
     profile,
 )
 from queues.recipients import Mode
-from queues.refusals import ActionRefused, NewMailArrived
+from queues.refusals import ActionRefused, NewMailArrived, SomethingNew
 from queues.replies import is_started, mark_sent, reply, resend, start, undo
 from queues.splitting import move_message, split
 from queues.transactions import whole
@@ -54,8 +57,11 @@ __all__ = [
     "NewMailArrived",
     "Recipients",
     "Reply",
+    "SomethingNew",
     "add_draft_file",
+    "adopt",
     "assign",
+    "await_customer",
     "cancel",
     "close",
     "close_all",
@@ -63,12 +69,15 @@ __all__ = [
     "demanded",
     "discard_draft",
     "draft_of",
+    "follow",
     "is_started",
     "let_all_go",
     "let_go",
     "mark_sent",
+    "mark_spam",
     "merge",
     "move_message",
+    "not_spam",
     "note",
     "out_files",
     "recipients",
@@ -118,8 +127,11 @@ def take(actor: User, conversation: Conversation, *, take_over: bool = False) ->
     states.hand_to(row, agent, timezone.now())
     over = f" over from {owner}" if owner and owner.pk != agent.pk else ""
     but = f" without {', '.join(lacking)}" if lacking else ""
-    note_event(row, Kind.TAKEN, f"{agent} took it{over}{but}.", actor, {"lacks": list(lacking)})
+    data = {"agent": agent.pk, "lacks": list(lacking)}
+    note_event(row, Kind.TAKEN, f"{agent} took it{over}{but}.", actor, data)
     if owner and owner.pk != agent.pk:
+        handing.hand_drafts(row, owner, agent)
+        handing.tell_owner(row, owner, agent)
         nudges.freed(owner)
     return row
 
@@ -128,39 +140,55 @@ def take_next(actor: User, queue: EmailQueue | None = None) -> Conversation | No
     """Take what routing puts first among all that the user can handle; None when there is nothing.
 
     Raises:
-        ActionRefused: the user has as many open as the capacity says.
+        ActionRefused: the user has as many open as the capacity says, or too many for what waits.
     """
     agent = profile(actor)
     queues = [queue.pk] if queue else list(agent.queues.values_list("pk", flat=True))
     if queue:
         check_works_in(actor, queue)
     try:
-        return routing.next_for(agent, queues, Kind.TAKEN, actor)
+        row = routing.next_for(agent, queues, Kind.TAKEN, actor)
     except routing.AtCapacity as full:
         raise ActionRefused(
             f"You have {full.taken} open, and your capacity is {full.agent.capacity}: answer, snooze "
             "or give back one of them first."
         ) from full
+    heavy = routing.too_heavy(agent, queues) if row is None else None
+    if heavy is not None:
+        raise ActionRefused(
+            f"The next one, in {heavy.queue}, needs {heavy.queue.weight} of your capacity, and you have "
+            f"{heavy.free} free: answer, snooze or give back something first."
+        )
+    return row
 
 
 @whole
-def release(actor: User, conversation: Conversation) -> Conversation:
-    """Give it back to the queue, with the due time it has."""
+def release(actor: User, conversation: Conversation, note: str = "") -> Conversation:
+    """Give it back to the queue, with the due time it has.
+
+    :param note: for the colleagues there.
+    """
     row = lock_for(actor, conversation)
     owner = holder(row)
     if owner is None or row.state == State.PENDING:
         raise ActionRefused(f"#{row.number} is not in anybody's hands: there is nothing to give back.")
     check_free(actor, row)
     states.give_back(row, timezone.now())
+    if note.strip():
+        _write_note(actor, row, note)
     note_event(row, Kind.RELEASED, f"{profile(actor)} gave it back to {row.queue}.", actor)
+    handing.tell_owner(row, owner, profile(actor))
     nudges.waits(row)
     nudges.freed(owner)
     return row
 
 
 @whole
-def assign(actor: User, conversation: Conversation, agent: Agent) -> Conversation:
-    """Give it to an agent: supervisors to whom they want, agents hand their own to an able colleague."""
+def assign(actor: User, conversation: Conversation, agent: Agent, note: str = "") -> Conversation:
+    """Give it to an agent: supervisors to whom they want, agents hand their own to an able colleague.
+
+    :param note: for the colleague; a draft of who had it goes along.
+    """
     row = lock_for(actor, conversation)
     check_open(row)
     owner = holder(row)
@@ -171,11 +199,15 @@ def assign(actor: User, conversation: Conversation, agent: Agent) -> Conversatio
     if row.state == State.ASSIGNED and row.agent_id == agent.pk:
         return row
     states.hand_to(row, agent, timezone.now())
+    if note.strip():
+        _write_note(actor, row, note)
     but = f", who lacks {', '.join(lacking)}" if lacking else ""
-    note_event(
-        row, Kind.ASSIGNED, f"{profile(actor)} gave it to {agent}{but}.", actor, {"lacks": list(lacking)}
-    )
+    data = {"agent": agent.pk, "lacks": list(lacking)}
+    note_event(row, Kind.ASSIGNED, f"{profile(actor)} gave it to {agent}{but}.", actor, data)
+    handing.tell_holder(row, profile(actor))
     if owner and owner.pk != agent.pk:
+        handing.hand_drafts(row, owner, agent)
+        handing.tell_owner(row, owner, profile(actor))
         nudges.freed(owner)
     return row
 
@@ -199,6 +231,7 @@ def transfer(actor: User, conversation: Conversation, queue: EmailQueue, note: s
         actor,
         {"from": left.pk, "to": queue.pk},
     )
+    handing.tell_owner(row, owner, profile(actor))
     nudges.waits(row)
     if owner:
         nudges.freed(owner)
@@ -206,20 +239,34 @@ def transfer(actor: User, conversation: Conversation, queue: EmailQueue, note: s
 
 
 @whole
-def note(actor: User, conversation: Conversation, text: str) -> Note:
-    """Leave a note for colleagues; a note has no recipients and is never sent."""
+def note(actor: User, conversation: Conversation, text: str, audience: str = Note.Audience.ALL) -> Note:
+    """Leave a note for colleagues; a note has no recipients and is never sent.
+
+    :param audience: a supervisor may whisper to who holds the conversation.
+    """
     row = lock_for(actor, conversation)
-    written = _write_note(actor, row, text)
+    check_may_whisper(actor, audience)
+    written = _write_note(actor, row, text, audience)
     live.changed(row.pk, row.queue_id, row.agent_id)
     return written
 
 
-def _write_note(actor: User, conversation: Conversation, text: str) -> Note:
+def _write_note(
+    actor: User, conversation: Conversation, text: str, audience: str = Note.Audience.ALL
+) -> Note:
     if not text.strip():
         raise ActionRefused("The note is empty: write something first.")
     if len(text) > LONGEST_NOTE:
         raise ActionRefused(f"The note is too long: at most {LONGEST_NOTE:,} characters.")
-    return write_note(conversation, actor, clean_text(text).strip())
+    return write_note(conversation, actor, clean_text(text).strip(), audience)
+
+
+@whole
+def follow(actor: User, conversation: Conversation, *, follows: bool = True) -> Conversation:
+    """Be told of what happens to it, or no longer."""
+    row = lock_for(actor, conversation)
+    following.set_following(profile(actor), row, follows=follows)
+    return row
 
 
 @whole
@@ -234,6 +281,23 @@ def close(actor: User, conversation: Conversation) -> Conversation:
     clocks.settle(row, owner, now)
     states.finish(row, now)
     note_event(row, Kind.CLOSED, f"{profile(actor)} closed it.", actor)
+    if owner:
+        nudges.freed(owner)
+    return row
+
+
+@whole
+def await_customer(actor: User, conversation: Conversation) -> Conversation:
+    """It is the customer's turn, though not by an answer from here: they were called, say."""
+    row = lock_for(actor, conversation)
+    check_open(row)
+    check_free(actor, row)
+    if row.state == State.PENDING:
+        return row
+    owner, now = holder(row), timezone.now()
+    clocks.end_turn(row, owner, now, is_answered=False)
+    states.await_customer(row, now)
+    note_event(row, Kind.PENDING, f"{profile(actor)} said that it is the customer's turn.", actor)
     if owner:
         nudges.freed(owner)
     return row

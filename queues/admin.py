@@ -1,17 +1,19 @@
 """☰ Messaging → Email queues, Conversations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import display
-from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
+from django.db.models import PROTECT, Count, Min, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 from unfold.admin import TabularInline
 
 from mailstore.announce import announce
@@ -19,6 +21,8 @@ from queues import brakes, tasks
 from queues.macro_admin import MacroAdmin
 from queues.models import AcknowledgementText, Conversation, EmailQueue, EscalationStep, QueueSkill
 from queues.snippet_admin import SnippetAdmin
+from queues.steps_form import StepsField
+from queues.steps_preview import steps_preview
 from queues.tags_admin import TagAdmin
 from queues.texts import OF_AGENT, OF_MATTER, places
 from sso.admin import ProductAdmin, SecretsForm, badge, when
@@ -26,6 +30,7 @@ from sso.badges import Tone
 
 State = Conversation.State
 SHOWN_MEMBERS = 4
+NAMED = 5
 TIMES = (
     ("first_response", "next_response", "resolution"),
     ("urgent_percent", "high_percent", "low_percent"),
@@ -34,7 +39,8 @@ TIMES = (
 ROUTING = (
     ("mode", "allow_picking"),
     ("accept_seconds", "weight"),
-    ("wait_rule", "steps"),
+    "wait_rule",
+    "steps",
     ("exponent", "own_share", "late_halving"),
 )
 STATE_TONES: dict[str, Tone] = {State.WAITING: "warn", State.ASSIGNED: "good", State.HELD: "warn"}
@@ -44,6 +50,8 @@ __all__ = ["ConversationAdmin", "MacroAdmin", "QueueAdmin", "SnippetAdmin", "Tag
 
 class QueueForm(SecretsForm):
     """What a queue is, whom it needs, and what it promises."""
+
+    steps = StepsField(label="Steps of the wait rule", required=False)
 
     class Meta:
         model = EmailQueue
@@ -59,7 +67,16 @@ class QueueForm(SecretsForm):
                 "high_percent",
             ),
             *("low_percent", "calendar", "hours", "reply_to_closed", "changed_subject"),
-            *("from_name", "quoted", "undo_seconds", "signature", "acknowledgement"),
+            *(
+                "from_name",
+                "quoted",
+                "undo_seconds",
+                "pci",
+                "keep_days",
+                "kept_then",
+                "signature",
+                "acknowledgement",
+            ),
             *("acknowledgement_outside", "acknowledgement_limit"),
         )
 
@@ -73,12 +90,13 @@ class QueueForm(SecretsForm):
             "default_language": "Assumed for mails too short to tell.",
             "hours": "Only these minutes count, such as Mo-Fr 08:00-12:00,13:00-17:00; Sa 09:00-12:00.",
             "mode": "Who fits and is free is decided by the same rule in every mode.",
-            "steps": "For the wait rule “Steps”: [{“after_minutes”: 120, “skills”: {“billing”: 1}, "
-            "“language_level”: 2}]; with straight quotes, minutes of opening hours, level 0 for not at all.",
+            "steps": "For the wait rule “Steps”; minutes of opening hours. A row without minutes is no row.",
             "reply_to_closed": "A new conversation and the closed one name each other.",
             "changed_subject": "“Re:” and the like, [tags] and capitals make no other subject.",
             "from_name": "What customers see beside the address.",
             "quoted": "What an answer carries below itself.",
+            "pci": "In subject, text and files, in and out. What is masked or refused leaves no trace in "
+            "what is stored; mail that came before the change stays as it is.",
             "signature": f"Stands below each answer. Places: {places((*OF_MATTER, *OF_AGENT))}.",
             "acknowledgement": "Sent once to who opens a conversation, in languages that have no text of "
             f"their own; empty for none. Places: {places(OF_MATTER)}.",
@@ -87,6 +105,13 @@ class QueueForm(SecretsForm):
             self.fields[name].help_text = text
         for name in ("signature", "acknowledgement", "acknowledgement_outside"):
             self.fields[name].widget.attrs["rows"] = 4
+
+    def clean(self) -> dict[str, Any]:
+        """A wait rule of steps has some."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if data.get("wait_rule") == EmailQueue.WaitRule.STEPS and data.get("steps") == []:
+            self.add_error("steps", "Add a step, or choose another wait rule.")
+        return data
 
 
 class SkillDemands(TabularInline):  # type: ignore[misc]  # unfold has no types
@@ -150,6 +175,8 @@ class QueueAdmin(ProductAdmin):
         ("Who gets what", {"fields": ROUTING}),
         ("Times", {"fields": TIMES}),
         ("Threads", {"fields": (("reply_to_closed", "changed_subject"),)}),
+        ("Payment cards", {"fields": ("pci",)}),
+        ("Keeping", {"fields": (("keep_days", "kept_then"),)}),
         ("Answers", {"fields": (("from_name", "quoted", "undo_seconds"), "signature")}),
         (
             "Acknowledgement",
@@ -160,6 +187,10 @@ class QueueAdmin(ProductAdmin):
         "In an email queue conversations wait for agents. Email sources deliver to it, and its email sender "
         "sends the answers."
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(steps_preview))
+        return [path("steps/", view, name="queues_emailqueue_steps"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmailQueue]:
         rows: QuerySet[EmailQueue] = super().get_queryset(request)
@@ -180,9 +211,16 @@ class QueueAdmin(ProductAdmin):
             "Now add an email source that delivers to it." if obj.sender else "Now choose its email sender."
         )
 
+    def after_change(self, obj: EmailQueue) -> str:
+        if obj.sender is None:
+            return self.next_step(obj)
+        return "Conversations that wait are offered by these settings from now on."
+
     @display(description="Email queue", ordering="name")
     def queue(self, obj: EmailQueue) -> SafeString:
-        return format_html('{}<span class="ucs-below">{}</span>', obj.name, obj.mode)
+        has_rule = obj.pci != EmailQueue.PaymentCards.OFF
+        cards = badge("calm", f"card numbers: {obj.get_pci_display().lower()}") if has_rule else ""
+        return format_html('{}<span class="ucs-below">{}</span>{}', obj.name, obj.mode, cards)
 
     @display(description="Email sources")
     def sources_list(self, obj: EmailQueue) -> str:
@@ -232,7 +270,22 @@ def in_use(queue: EmailQueue) -> list[str]:
     number = queue.conversations.count()
     if number:
         found.append(f"“{queue}” has {number:,} conversations: move them to another queue first.")
-    return found
+    return [*found, *_named_elsewhere(queue)]
+
+
+def _named_elsewhere(queue: EmailQueue) -> Iterator[str]:
+    """What else names it, of whatever floor: macros, rules, webhooks, moves."""
+    relations: list[Any] = [each for each in queue._meta.get_fields(include_hidden=True) if each.one_to_many]
+    for relation in relations:
+        if relation.on_delete is not PROTECT or relation.name in ("sources", "conversations"):
+            continue
+        rows = relation.related_model._base_manager.filter(**{relation.field.name: queue})
+        what = str(relation.related_model._meta.verbose_name)
+        for row in rows.order_by("pk")[:NAMED]:
+            yield (
+                f"{what[0].upper()}{what[1:]} “{row}” names “{queue}”: delete it, or choose another queue "
+                "there first."
+            )
 
 
 def _troubles(queue: EmailQueue) -> Iterable[str]:

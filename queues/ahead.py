@@ -79,6 +79,14 @@ def are_locked(conversations: dict[int, Conversation]) -> None:
         known.locked.update(conversations)
 
 
+def has_begun(conversation: Conversation, parties: set[str]) -> None:
+    """The batch has made this conversation: nobody else knows of it before the end of the transaction."""
+    known = _known()
+    if known is not None:
+        known.locked[conversation.pk] = conversation
+        known.parties[conversation.pk] = parties
+
+
 def has_come(message: Message) -> None:
     """A mail of the batch is a message now, though perhaps not written yet."""
     known = _known()

@@ -1,6 +1,7 @@
 """Brakes on what runs by itself, for the day when two machines answer each other or one writes without end.
 
-    20 new conversations of one contact within two hours ─▶ the next ones are held until a person has looked
+    any new conversation of a contact who is blocked ─────▶ held until a person has looked
+    20 new conversations of one contact within two hours ─▶ the next ones are held, too
     one acknowledgement to a contact from a queue in a day
     20 in an hour to the addresses of one domain ─────────▶ no more there (not for free mail: see the queue's)
     a queue's limit in an hour ───────────────────────────▶ no more from it, and an alarm
@@ -17,8 +18,8 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from crm.models import Contact
+from mailcore.freemail import FREE_MAIL
 from mailcore.parsed import Automatic
-from mailcore.wording import listed
 from queues.models import Conversation, EmailQueue, Message
 
 NEW_WITHIN = timedelta(hours=2)
@@ -26,20 +27,6 @@ MOST_NEW = 20
 ONE_ACKNOWLEDGEMENT_IN = timedelta(hours=24)
 COUNTED = timedelta(hours=1)
 MOST_TO_DOMAIN = 20
-
-# Where customers have their mailboxes: much mail from there is nothing odd.
-FREE_MAIL = frozenset(
-    listed(
-        "aol.com|atlas.cz|azet.sk|bk.ru|bluewin.ch|centrum.cz|centrum.sk|email.cz|free.fr|freemail.hu|"
-        "freenet.de|gmail.com|gmx.at|gmx.ch|gmx.de|gmx.net|googlemail.com|hotmail.com|hotmail.de|"
-        "hotmail.fr|hotmail.it|icloud.com|inbox.lv|interia.pl|laposte.net|libero.it|list.ru|live.com|"
-        "mac.com|mail.com|mail.ru|me.com|msn.com|naver.com|o2.pl|onet.pl|orange.fr|outlook.com|"
-        "outlook.de|post.cz|post.sk|proton.me|protonmail.com|qq.com|rambler.ru|sapo.pt|seznam.cz|"
-        "t-online.de|terra.com.br|tiscali.it|ukr.net|uol.com.br|virgilio.it|volny.cz|wanadoo.fr|web.de|"
-        "wp.pl|yahoo.co.jp|yahoo.co.uk|yahoo.com|yahoo.de|yahoo.es|yahoo.fr|yahoo.it|yandex.ru|ymail.com|"
-        "ziggo.nl|zoznam.sk|163.com|126.com"
-    )
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +45,8 @@ def too_many(contact: Contact, now: datetime) -> str:
 
     :param now: when the mail came; what came in the two hours before it counts.
     """
+    if contact.standing == Contact.Standing.BLOCKED:
+        return "The contact is blocked. It is held until somebody lets it go."
     rows = Conversation.objects.filter(
         contact=contact,
         last_message_at__gt=now - NEW_WITHIN,
@@ -119,9 +108,12 @@ def alarms_of(queue: Any) -> list[str]:
 
 
 def acknowledgements(since: datetime) -> QuerySet[Message]:
-    """What we have sent by ourselves since then."""
+    """What we have answered by ourselves since then; what a rule passed on to others is none of it."""
     return Message.objects.filter(
-        direction=Message.Direction.OUT, automatic=Automatic.AUTO_REPLY, created_at__gt=since
+        direction=Message.Direction.OUT,
+        automatic=Automatic.AUTO_REPLY,
+        is_outside=False,
+        created_at__gt=since,
     )
 
 

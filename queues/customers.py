@@ -1,9 +1,13 @@
 """What an agent knows better than the machine: the language of a customer, and how urgent their mail is."""
 
+from typing import Any
+
 from django.contrib.auth.models import User
+from django.db.models import F
 
 from agents.models import Language
-from crm.models import Contact
+from crm.changes import note_change
+from crm.models import Contact, ContactChange
 from queues import kinds, nudges, states
 from queues.history import Kind, note_event
 from queues.models import Conversation
@@ -27,7 +31,7 @@ def set_language(actor: User, conversation: Conversation, tag: str) -> Conversat
     if not Language.objects.filter(pk=tag).exists():
         raise ActionRefused(f"There is no language “{tag}”: choose one that agents have.")
     before = row.language
-    Contact.objects.filter(pk=row.contact_id).update(language=tag, language_is_set=True)
+    change_contact(actor, row.contact, "language", tag)
     if (before, row.language_confidence) == (tag, SURE):
         return row
     row.language, row.language_confidence = tag, SURE
@@ -39,7 +43,7 @@ def set_language(actor: User, conversation: Conversation, tag: str) -> Conversat
     )
     note_event(row, Kind.LANGUAGE, sentence, actor, {"was": before, "is": tag})
     if row.state == Conversation.State.WAITING:
-        nudges.waits(row)
+        nudges.suits_others(row)
     return row
 
 
@@ -56,9 +60,18 @@ def set_contact_priority(actor: User, conversation: Conversation, priority: int)
         raise ActionRefused("Choose how urgent new mail of this contact is.")
     contact = row.contact
     if contact.priority != priority:
-        Contact.objects.filter(pk=contact.pk).update(priority=priority)
+        change_contact(actor, contact, "priority", priority)
         label = Contact.Priority(priority).label.lower()
         said = f"{profile(actor)} set the priority of new conversations with {contact}: {label}."
         note_event(row, Kind.CONTACT_PRIORITY, said, actor, {"was": contact.priority, "is": priority})
         contact.priority = priority
     return contact
+
+
+def change_contact(actor: User | None, contact: Contact, name: str, value: Any) -> None:
+    """Write it, and into the contact's history if it is new; who has its form open is told."""
+    before = getattr(contact, name)
+    told = {"language_is_set": True} if name == "language" else {}
+    Contact.objects.filter(pk=contact.pk).update(**{name: value}, **told, version=F("version") + 1)
+    if before != value:
+        note_change(ContactChange.Kind.CHANGED, actor, contact=contact, data={name: [before, value]})

@@ -1,10 +1,13 @@
 """What one conversation demands beyond its queue."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.contrib.auth.models import User
 
 from agents.models import TOP_LEVEL, Skill
+from agents.skills import SkillError, assignable, fitting
+from agents.skillwords import demand_words, spread
 from queues import nudges, states
 from queues.history import Kind, note_event
 from queues.models import Conversation, ConversationSkill
@@ -20,10 +23,10 @@ def demanded(conversation: Conversation) -> dict[str, int]:
 
 
 @whole
-def demand(actor: User, conversation: Conversation, wanted: Mapping[str, int]) -> Conversation:
+def demand(actor: User, conversation: Conversation, given: Mapping[str, Any]) -> Conversation:
     """Demand exactly these skills of who handles it, beyond those of its queue; none for {}.
 
-    :param wanted: the name of a skill → a level, 1 to 5.
+    :param given: the name of a skill → a level, 1 to 5; true for a yes/no skill, or the word of a choice.
 
     Raises:
         ActionRefused: there is no such skill or level, or the conversation is closed or a colleague's.
@@ -31,9 +34,9 @@ def demand(actor: User, conversation: Conversation, wanted: Mapping[str, int]) -
     row = lock_for(actor, conversation)
     check_open(row)
     check_free(actor, row)
-    skills = _skills(wanted)
+    skills, wanted = _skills(spread(given))
     before = demanded(row)
-    if before == dict(wanted):
+    if before == wanted:
         return row
     ConversationSkill.objects.filter(conversation=row).delete()
     ConversationSkill.objects.bulk_create(
@@ -42,21 +45,25 @@ def demand(actor: User, conversation: Conversation, wanted: Mapping[str, int]) -
     row.kind = None
     states.save(row, ["kind"])
     who = profile(actor)
-    words = ", ".join(f"{name} ≥ {level}" for name, level in sorted(wanted.items()))
+    words = ", ".join(demand_words(name, level) for name, level in sorted(wanted.items()))
     said = (
         f"{who} demands {words} for it." if wanted else f"{who} demands no skill of its own for it any more."
     )
-    note_event(row, Kind.DEMANDED, said, actor, {"skills": dict(wanted), "before": before})
+    note_event(row, Kind.DEMANDED, said, actor, {"skills": wanted, "before": before})
     if row.state == Conversation.State.WAITING:
-        nudges.waits(row)
+        nudges.suits_others(row)
     return row
 
 
-def _skills(wanted: Mapping[str, int]) -> dict[str, Skill]:
-    found = {skill.name: skill for skill in Skill.objects.filter(name__in=list(wanted))}
-    for name, level in wanted.items():
+def _skills(given: Mapping[str, Any]) -> tuple[dict[str, Skill], dict[str, int]]:
+    """The skills by name, and their levels as they are stored."""
+    rows = assignable().filter(name__in=list(given))
+    found, levels = {skill.name: skill for skill in rows}, {}
+    for name, level in given.items():
         if name not in found:
             raise ActionRefused(f"There is no skill “{name}”: choose one of those that agents have.")
-        if type(level) is not int or not 1 <= level <= TOP_LEVEL:
-            raise ActionRefused(f"{level} is no level of {name}: choose 1 to {TOP_LEVEL}.")
-    return found
+        try:
+            levels[name] = fitting(found[name], level)
+        except SkillError:
+            raise ActionRefused(f"{level} is no level of {name}: choose 1 to {TOP_LEVEL}.") from None
+    return found, levels

@@ -1,17 +1,21 @@
 """What supervisors do with the people of their queues; each of it is in the audit log."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from agents import presence
-from agents.audit import record
 from agents.models import Agent
 from agents.rights import is_administrator, is_supervisor
+from audit.acts import Act
+from audit.log import record
 from mailcore.clean import clean_line
 from queues import live, nudges, waking
 from queues.inbox import queues_for
+from queues.ownership import profile
 from queues.refusals import ActionRefused
 
 LONGEST_REASON = 100
@@ -32,30 +36,43 @@ def set_presence_of(actor: User, agent: Agent, wanted: str, reason: str = "") ->
             that is to be available.
     """
     check_directs(actor, agent)
-    if wanted == Agent.Presence.AVAILABLE and not _is_at_desk(agent, timezone.now()):
+    if wanted == Agent.Presence.AVAILABLE and not presence.is_there(agent, timezone.now()):
         raise ActionRefused(
             f"{agent} has no desk open: what is given now would lie unopened. Ask {agent} to sign in."
         )
-    seen_at = agent.seen_at
-    say(agent, wanted, reason)
-    Agent.objects.filter(pk=agent.pk).update(seen_at=seen_at)  # it was no sign of life of theirs
+    say(agent, wanted, reason, presence.set_for)
     why = f": {agent.away_reason}" if agent.away_reason else ""
-    record(actor, agent, f"Set to {agent.get_presence_display().lower()} on the board{why}.")
+    told = f"Set to {agent.get_presence_display().lower()} on the board{why}."
+    record(actor, Act.DID, agent, note=told)
 
 
-def _is_at_desk(agent: Agent, now: datetime) -> bool:
-    return agent.seen_at is not None and agent.seen_at > now - presence.HEARTBEAT_LOST
+def say_by_program(actor: User, wanted: str, reason: str = "", seconds: int | None = None) -> Agent:
+    """Say by a program whether the user is there; no browser has to give signs of life for it.
+
+    :param seconds: for how long it holds unless it is said again; None until something else is said.
+
+    Raises:
+        ActionRefused: `wanted` is no presence, or the user is no agent.
+    """
+    agent = profile(actor)
+    until = timezone.now() + timedelta(seconds=seconds) if seconds else None
+    say(agent, wanted, reason, partial(presence.set_by_program, until=until))
+    return agent
 
 
-def say(agent: Agent, wanted: str, reason: str = "") -> None:
+def say(
+    agent: Agent, wanted: str, reason: str = "", write: Callable[[Agent, str], None] = presence.set_presence
+) -> None:
     """Write a presence, with the reason of being away, and what it means for the agent's work.
+
+    :param write: who says it: the agent at the desk, a program, or somebody else.
 
     Raises:
         ActionRefused: `wanted` is no presence.
     """
     if wanted not in Agent.Presence.values:
         raise ActionRefused(f"“{wanted}” is not a presence: choose {', '.join(Agent.Presence.values)}.")
-    presence.set_presence(agent, wanted)
+    write(agent, wanted)
     agent.away_reason = clean_line(reason)[:LONGEST_REASON] if wanted == Agent.Presence.AWAY else ""
     agent.save(update_fields=["away_reason"])
     if agent.presence == Agent.Presence.OFFLINE:

@@ -43,6 +43,23 @@ class Draft(models.Model):
         default=0, db_default=0, help_text="How often it could not leave by a fault of ours."
     )
     seen_message = models.ForeignKey("queues.Message", null=True, on_delete=models.SET_NULL, related_name="+")
+    seen_note = models.BigIntegerField(
+        null=True, help_text="The newest note that its writer had before them."
+    )
+    version = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Counts what was saved, so that no window overwrites another unseen.",
+    )
+    window = models.CharField(
+        max_length=40, blank=True, default="", db_default="", help_text="The editor that saved it last."
+    )
+    window_saves = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Which of that editor's saves it was, as it counts them."
+    )
+    handed_by = models.ForeignKey(
+        Agent, null=True, on_delete=models.SET_NULL, related_name="+", help_text="Who wrote it before."
+    )
     saved_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -4,8 +4,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
 
 from agents.models import Agent
 from mailcore import authored
@@ -13,14 +15,45 @@ from mailcore.clean import clean_file_name, clean_text
 from mailcore.compose import OutFile
 from mailcore.parse import PartNotFound, part_bytes
 from mailcore.pictures import picture_type
-from queues import offers
+from queues import cards, offers
 from queues.capacity import MOST_FILES, room
 from queues.models import Conversation, Draft, DraftFile, Macro, Message
 from queues.ownership import lock_for, profile
-from queues.refusals import ActionRefused
+from queues.refusals import ActionRefused, AnswerSent, DraftConflict, DraftGone
 from queues.transactions import whole
 
 LONGEST_TEXT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """An editor on a screen: its own name, and the version of the draft that it knows; 0: of none.
+
+    `saves` counts what it has sent to be saved, this time included. `heir_of` names the editor whose text it
+    has taken over when the page was loaded again, after `heir_saves` of that one: what that sent later, as it
+    lives on in another tab, this one has never seen.
+    """
+
+    name: str
+    version: int
+    heir_of: str = ""
+    saves: int = 0
+    heir_saves: int = 0
+
+    def knows(self, draft: Draft) -> bool:
+        """Whether nobody else has saved since it looked."""
+        return draft.version == self.version or self._is_own(draft) or self._is_taken_over(draft)
+
+    def is_overtaken(self, draft: Draft) -> bool:
+        """Whether it has saved something newer already, and this was long on its way."""
+        return self._is_own(draft) and self.saves < draft.window_saves
+
+    def _is_own(self, draft: Draft) -> bool:
+        return bool(draft.window) and draft.window == self.name
+
+    def _is_taken_over(self, draft: Draft) -> bool:
+        is_heir = bool(draft.window) and draft.window == self.heir_of
+        return is_heir and draft.window_saves <= self.heir_saves
 
 
 @whole
@@ -37,6 +70,8 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
     is_outside: bool = False,
     about_id: int | None = None,
     macro_id: int | None = None,
+    seen_note_id: int | None = None,
+    window: Window | None = None,
 ) -> Draft:
     """Save what the agent has typed; each agent has one draft in a conversation, and one to outside.
 
@@ -45,37 +80,93 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
     :param token: of the compose form; a new one is made when empty.
     :param about_id: of a draft to outside, the mail that it forwards or answers.
     :param macro_id: what runs when it is sent.
+    :param window: who saves; None overwrites whatever is there.
 
     Raises:
-        ActionRefused: the answer with this token was sent already, or waits for its time, or is too long.
+        DraftConflict: another window has saved something else since this one looked.
+        AnswerSent: the answer with this token has left.
+        ActionRefused: it waits for its time, or is too long.
     """
     row = lock_for(actor, conversation)  # a late save must not bring back what was sent a moment ago
-    mark = _token(token)
-    if row.messages.filter(compose_token=str(mark)).exists():
-        raise ActionRefused("This answer was sent already.")
-    agent = profile(actor)
-    offers.accept(row, agent)
-    _check_not_timed(row.drafts.filter(agent=agent, is_outside=is_outside).first())
+    agent, mark = profile(actor), _token(token)
+    before = _begun(row, agent, mark, is_outside=is_outside)
     if len(text) > LONGEST_TEXT:
         raise ActionRefused(f"The text is too long: at most {LONGEST_TEXT:,} characters.")
+    typed = _kept(row, text, html, to, cc)
+    _check_same(before, window, typed)
     seen = row.messages.filter(pk=seen_message_id).first() if seen_message_id else None
     about = row.messages.filter(pk=about_id).first() if about_id else None
+    if before is not None and window is not None and _is_late(before, window, typed):
+        return before
     draft, _ = Draft.objects.update_or_create(
         conversation=row,
         agent=agent,
         is_outside=is_outside,
         defaults={
-            "text": clean_text(text),
-            "html": html,
-            "to": [clean_text(each) for each in to],
-            "cc": [clean_text(each) for each in cc],
+            **typed,
             "token": mark,
             "seen_message": seen,
             "about": about,
+            "seen_note": seen_note_id,
+            "version": (before.version if before else 0) + 1,
+            "window": window.name if window else "",
+            "window_saves": window.saves if window else 0,
             "macro": Macro.objects.filter(pk=macro_id).first() if macro_id else None,
         },
     )
     return draft
+
+
+def _kept(row: Conversation, text: str, html: str, to: Sequence[str], cc: Sequence[str]) -> dict[str, Any]:
+    """What was typed, as it may be stored."""
+    return {
+        "text": cards.kept(row.queue, clean_text(text)),
+        "html": cards.kept_markup(row.queue, html),
+        "to": [clean_text(each) for each in to],
+        "cc": [clean_text(each) for each in cc],
+    }
+
+
+def _begun(row: Conversation, agent: Agent, mark: uuid.UUID, *, is_outside: bool) -> Draft | None:
+    """The draft that the agent goes on with; whoever writes has opened what was offered."""
+    if row.messages.filter(compose_token=str(mark)).exists():
+        raise AnswerSent
+    offers.accept(row, agent)
+    before = row.drafts.filter(agent=agent, is_outside=is_outside).first()
+    _check_not_timed(before)
+    _check_still_mine(row, agent, mark)
+    return before
+
+
+def _check_still_mine(row: Conversation, agent: Agent, mark: uuid.UUID) -> None:
+    """A window that was left open when the draft went to a colleague must not bring the draft back."""
+    there = row.drafts.filter(token=mark).exclude(agent=agent).select_related("agent__user").first()
+    if there is not None:
+        raise DraftGone(
+            _(
+                "%(agent)s has this conversation now, and your draft with it. What you type here stays in "
+                "this browser alone: copy it, or leave it as a note."
+            )
+            % {"agent": there.agent}
+        )
+
+
+def _check_same(before: Draft | None, window: Window | None, typed: dict[str, Any]) -> None:
+    """What another window has saved is not overwritten unseen; the same text twice is no conflict."""
+    if before is None or window is None or window.knows(before):
+        return
+    if (before.text, before.html) != (typed["text"], typed["html"]) and (before.text.strip() or before.html):
+        raise DraftConflict(before.text, before.version)
+
+
+def _is_late(before: Draft, window: Window, typed: dict[str, Any]) -> bool:
+    """What comes after something newer of the same window; or what a page that was left still sends, and the
+    one in its place has saved already: that one goes on.
+    """
+    is_echo = not window.knows(before) and all(
+        getattr(before, name) == value for name, value in typed.items()
+    )
+    return is_echo or window.is_overtaken(before)
 
 
 def _check_not_timed(draft: Draft | None) -> None:
@@ -96,7 +187,7 @@ def _token(token: str | uuid.UUID) -> uuid.UUID:
 def draft_of(actor: User, conversation: Conversation, *, is_outside: bool = False) -> Draft | None:
     """The user's own draft in a conversation, to the customer or to outside."""
     rows = Draft.objects.filter(conversation=conversation, agent__user=actor, is_outside=is_outside)
-    return rows.select_related("about", "agent__user").prefetch_related("files").first()
+    return rows.select_related("about", "agent__user", "handed_by__user").prefetch_related("files").first()
 
 
 def discard_draft(actor: User, conversation: Conversation, *, is_outside: bool = False) -> None:
@@ -131,6 +222,8 @@ def add_draft_file(
         ActionRefused: more than a mail can carry, or than the sender's server takes.
     """
     row = lock_for(actor, conversation)
+    if token:
+        _check_still_mine(row, profile(actor), _token(token))
     draft, _ = Draft.objects.get_or_create(
         conversation=row, agent=profile(actor), is_outside=is_outside, defaults={"token": _token(token)}
     )
@@ -141,6 +234,7 @@ def add_draft_file(
         raise ActionRefused(
             f"“{file.name}” doesn't fit: at most {MOST_FILES} files and {most / 1e6:.0f} MB go into a mail."
         )
+    cards.check_files(row.queue, [OutFile(file.name, file.type, file.data)])
     kind = picture_type(file.data) if file.is_picture else ""
     return DraftFile.objects.create(
         draft=draft,
@@ -209,6 +303,7 @@ def restore(
         defaults={"token": uuid.uuid4(), "about_id": about_id},
     )
     draft.send_at = None  # there is more in it now than was to be sent then
+    draft.version, draft.window = draft.version + 1, ""
     text, html = message.text[: typed.text], authored.tidy(message.html[: typed.html])
     if not is_new and (html or draft.html):
         html = (html or authored.from_text(text)) + (draft.html or authored.from_text(draft.text))
@@ -216,7 +311,7 @@ def restore(
     draft.html = html
     draft.to = [_shown(person) for person in message.to]
     draft.cc = [_shown(person) for person in message.cc]
-    draft.save(update_fields=["text", "html", "to", "cc", "send_at", "saved_at"])
+    draft.save(update_fields=["text", "html", "to", "cc", "send_at", "version", "window", "saved_at"])
     _restore_files(draft, message)
     return draft
 

@@ -7,6 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from mailcore.parsed import Invitation
 from queues.models import Attachment, Message
 
@@ -19,11 +23,11 @@ _WRAPPING = frozenset({"application/pgp-encrypted", "application/applefile"})
 _CALENDARS = frozenset({"text/calendar", "application/ics"})
 _LINK = re.compile(r"https?://[^\s\"<>]+")
 _BADGES = {
-    "REQUEST": "Invitation",
-    "CANCEL": "Cancelled",
-    "REPLY": "Answer",
-    "COUNTER": "Another time is proposed",
-    "DECLINECOUNTER": "The other time was declined",
+    "REQUEST": gettext_lazy("Invitation"),
+    "CANCEL": gettext_lazy("Cancelled"),
+    "REPLY": gettext_lazy("Answer"),
+    "COUNTER": gettext_lazy("Another time is proposed"),
+    "DECLINECOUNTER": gettext_lazy("The other time was declined"),
 }
 
 
@@ -120,7 +124,7 @@ def _appointment(kept: dict[str, Any], text: str) -> Appointment:
     return Appointment(
         badge=_badge(method, kept, people),
         is_cancelled=method == "CANCEL",
-        title=str(kept.get("summary", "")) or "Appointment without a title",
+        title=str(kept.get("summary", "")) or _("Appointment without a title"),
         when=when(starts, ends),
         zone=str(kept.get("zone", "")) if isinstance(starts, datetime) else "",
         starts=starts.isoformat() if is_exact and starts else "",
@@ -138,7 +142,7 @@ def _badge(method: str, kept: dict[str, Any], people: list[str]) -> str:
     answer = str(kept.get("answer", ""))
     if method == "REPLY" and answer and people:
         return f"{people[0]}: {answer}"
-    return _BADGES.get(method, "Calendar entry")
+    return str(_BADGES.get(method) or _("Calendar entry"))
 
 
 def _named(person: dict[str, Any]) -> str:
@@ -156,7 +160,7 @@ def _read(text: str) -> date | datetime | None:
 def when(starts: date | datetime | None, ends: date | datetime | None) -> str:
     """Say when, as "Thursday 5 March 2026, 10:00–11:30"; whole days end the day before ``ends``."""
     if starts is None:
-        return "No time is given"
+        return _("No time is given")
     if not isinstance(starts, datetime):
         last = ends - timedelta(days=1) if ends and not isinstance(ends, datetime) else starts
         return _day(starts) if last <= starts else f"{_day(starts)} – {_day(last)}"
@@ -169,7 +173,7 @@ def when(starts: date | datetime | None, ends: date | datetime | None) -> str:
 
 
 def _day(at: date) -> str:
-    return f"{at:%A} {at.day} {at:%B} {at.year}"
+    return date_format(at, "WEEKDAY_AND_YEAR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,7 @@ class Protection:
     @property
     def label(self) -> str:
         """A quiet word beside the subject."""
-        return f"Signed ({self.method})" if self.method else "Signed"
+        return _("Signed (%(method)s)") % {"method": self.method} if self.method else _("Signed")
 
 
 def protection(message: Message, files: Iterable[Attachment]) -> Protection | None:

@@ -12,12 +12,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.models import Agent
+from agents.retelling import in_english
 from queues import clocks, ladder, live, notices, states
 from queues.history import Kind, note_event
 from queues.ladder import Ahead
-from queues.models import Conversation, EscalationStep
+from queues.models import Conversation, EscalationStep, Notice
 from queues.notes import write_note
-from queues.presentation import span
 
 logger = logging.getLogger(__name__)
 
@@ -71,9 +71,10 @@ def _happen(row: Conversation, each: Ahead, now: datetime) -> None:
     if each.step is None:
         note_event(row, Kind.BREACHED, f"It isn't settled: that was due at {_clock(each.at)}.")
         return
-    told = _do(row, each.step, now)
+    with in_english():
+        told = f"{_when(each.step)} {_do(row, each.step, now)}"
     data = {"step": each.step.pk, "act": each.step.act, "at": each.at.isoformat()}
-    note_event(row, Kind.ESCALATED, f"{_when(each.step)} {told}", data=data)
+    note_event(row, Kind.ESCALATED, told, data=data)
 
 
 def _do(row: Conversation, step: EscalationStep, now: datetime) -> str:
@@ -85,7 +86,7 @@ def _do(row: Conversation, step: EscalationStep, now: datetime) -> str:
         return "A note was added."
     if step.act == Act.MOVE:
         return _move(row, step, now)
-    return _tell(row, step, now)
+    return _tell(row, step)
 
 
 def _raise_priority(row: Conversation) -> str:
@@ -105,7 +106,7 @@ def _move(row: Conversation, step: EscalationStep, now: datetime) -> str:
     return f"It was moved from {before} to {row.queue}."
 
 
-def _tell(row: Conversation, step: EscalationStep, now: datetime) -> str:
+def _tell(row: Conversation, step: EscalationStep) -> str:
     members = row.queue.members.filter(user__is_active=True).select_related("user")
     if step.act == Act.SUPERVISOR:
         people = list(members.filter(role=Agent.Role.SUPERVISOR))
@@ -115,15 +116,8 @@ def _tell(row: Conversation, step: EscalationStep, now: datetime) -> str:
         nobody = f"No member of {row.queue} is on duty, so nobody was told."
     if not people:
         return nobody
-    notices.tell(people, row, f"#{row.number} in {row.queue}: {_standing(row, now)}.", now)
+    notices.tell(people, Notice.Kind.STEP, row)
     return f"{', '.join(str(person) for person in people)} {'was' if len(people) == 1 else 'were'} told."
-
-
-def _standing(row: Conversation, now: datetime) -> str:
-    if row.due_at is None:
-        return "it needs care"
-    left = (row.due_at - now).total_seconds()
-    return f"its answer is due in {span(left)}" if left > 0 else f"its answer is {span(-left)} late"
 
 
 def _when(step: EscalationStep) -> str:

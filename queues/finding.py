@@ -17,7 +17,9 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from agents.rights import Person
 from mailsenders.models import OutgoingMail
+from queues.audiences import hidden
 from queues.finding_asked import Asked, Field
 from queues.finding_filed import EPOCH, SPAN, SPAN_OF, span_number
 from queues.finding_query import Query, best, query, with_plain_words
@@ -106,6 +108,7 @@ class Search:
     rows: QuerySet[Conversation]
     queues: tuple[int, ...] | None = None
     is_narrow: bool = False
+    user: Person | None = None  # who asks: finds no whisper that is not for them
 
 
 END = Place(datetime(9000, 1, 1, tzinfo=UTC), 0, "")
@@ -233,7 +236,7 @@ def _kept(walk: _Walk, batch: list[Hit], start: Place) -> Iterator[Hit]:
     ids = {hit.conversation_id for hit in batch} - walk.seen
     allowed = ids if walk.few is not None else _allowed(walk.search.rows, ids)
     true = [hit for hit in batch if hit.conversation_id in allowed]
-    true = _not_taken_back(true)
+    true = _readable(walk, true)
     allowed = {hit.conversation_id for hit in true}
     if allowed and start != END:
         allowed -= _already(walk, walk.query, allowed, start)
@@ -249,7 +252,11 @@ def _allowed(rows: QuerySet[Conversation], ids: set[int]) -> set[int]:
     return set(rows.filter(pk__in=ids).order_by().values_list("pk", flat=True)) if ids else set()
 
 
-def _not_taken_back(hits: list[Hit]) -> list[Hit]:
+def _readable(walk: _Walk, hits: list[Hit]) -> list[Hit]:
+    """Without mails that were taken back, and without whispers to others."""
+    notes = [hit.place.pk for hit in hits if hit.place.kind == "n"]
+    secret = hidden(walk.search.user, notes) if notes else set()
+    hits = [hit for hit in hits if hit.place.kind != "n" or hit.place.pk not in secret]
     mails = [hit.place.pk for hit in hits if hit.place.kind == "m"]
     cancelled = Message.objects.filter(pk__in=mails, outgoing__state=OutgoingMail.State.CANCELLED)
     gone = set(cancelled.values_list("pk", flat=True)) if mails else set()
@@ -265,7 +272,7 @@ def _already(walk: _Walk, asked: Query, ids: Iterable[int], start: Place) -> set
             given: list[Any] = [list(ids), asked.lexemes, walk.until, start.at, start.pk, start.kind]
             cursor.execute(statement, given)
             found += [Hit(Place(start.at, pk, kind), row) for row, pk, kind in cursor.fetchall()]
-    return {hit.conversation_id for hit in _with_phrases(asked, _not_taken_back(found))}
+    return {hit.conversation_id for hit in _with_phrases(asked, _readable(walk, found))}
 
 
 def _with_phrases(asked: Query, hits: list[Hit]) -> Iterator[Hit]:
@@ -304,7 +311,7 @@ def _has_phrases(asked: Query, texts: dict[Field, str]) -> bool:
 def hits_of(search: Search, conversation_id: int, most: int = 20) -> list[Hit]:
     """The mails and notes of one conversation that match, the newest first."""
     walk = _Walk(search, query(search.asked, None), [conversation_id])
-    hits = _not_taken_back(_within(walk, END, [conversation_id]))
+    hits = _readable(walk, _within(walk, END, [conversation_id]))
     return list(_with_phrases(walk.query, hits))[:most]
 
 

@@ -18,6 +18,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
 from queues.finding_words import asked_words, is_dense
 
 MOST_TERMS = 24
@@ -49,21 +53,27 @@ OTHER_NAMES = {"file": "filename", "attachment": "filename", "lang": "language",
                "newer": "after", "older": "before", "newer_than": "after", "older_than": "before",
                "since": "after", "until": "before", "date": "on"}  # fmt: skip
 STATES = {
-    "open": "is open", "closed": "is closed", "waiting": "is waiting", "assigned": "is assigned",
-    "pending": "is the customer’s turn", "snoozed": "is snoozed", "held": "is held", "mine": "is with me",
-    "unassigned": "is with nobody", "unread": "was not answered yet", "late": "is late",
-    "received": "a mail that came", "sent": "a mail of ours",
+    "open": _("is open"), "closed": _("is closed"), "waiting": _("is waiting"), "assigned": _("is assigned"),
+    "pending": _("is the customer’s turn"), "snoozed": _("is snoozed"), "held": _("is held"),
+    "mine": _("is with me"),
+    "unassigned": _("is with nobody"), "unread": _("was not answered yet"), "late": _("is late"),
+    "received": _("a mail that came"), "sent": _("a mail of ours"),
 }  # fmt: skip
-PRESENCES = {"attachment": "has a file", "attachments": "has a file", "file": "has a file", "note": "a note"}
+PRESENCES = {
+    "attachment": _("has a file"),
+    "attachments": _("has a file"),
+    "file": _("has a file"),
+    "note": _("a note"),
+}
 PRIORITIES = {"urgent": 1, "high": 2, "normal": 3, "low": 4}
 DIRECTIONS = {"received": "in", "sent": "out"}
 DATES = frozenset({"before", "after", "on"})
 OPERATORS = DATES | {"sort"} | {each.value for each in Field if each.value}
 SAID = {
-    Field.FROM: "from", Field.TO: "to", Field.CC: "copy to", Field.SUBJECT: "in the subject:",
-    Field.FILE: "with a file named", Field.NOTE: "in a note:", Field.QUEUE: "in the queue",
-    Field.AGENT: "with the agent", Field.TAG: "tagged", Field.LANGUAGE: "in the language",
-    Field.PRIORITY: "of priority",
+    Field.FROM: _("from"), Field.TO: _("to"), Field.CC: _("copy to"), Field.SUBJECT: _("in the subject:"),
+    Field.FILE: _("with a file named"), Field.NOTE: _("in a note:"), Field.QUEUE: _("in the queue"),
+    Field.AGENT: _("with the agent"), Field.TAG: _("tagged"), Field.LANGUAGE: _("in the language"),
+    Field.PRIORITY: _("of priority"),
 }  # fmt: skip
 
 _TERM = re.compile(r'(?P<minus>[-−–])?(?:(?P<name>[^\W\d]\w*):)?(?:"(?P<quoted>[^"]*)"?|(?P<bare>[^\s"]+))')
@@ -98,12 +108,12 @@ class Term:
         """The term in words."""
         value = f"“{self.value}”"
         if self.field == Field.IS:
-            said = STATES[self.value]
+            said = gettext(STATES[self.value])
         elif self.field == Field.HAS:
-            said = PRESENCES[self.value]
+            said = gettext(PRESENCES[self.value])
         else:
-            said = f"{SAID[self.field]} {value}" if self.field in SAID else value
-        return f"not {said}" if self.is_not else said
+            said = f"{gettext(SAID[self.field])} {value}" if self.field in SAID else value
+        return gettext("not %(said)s") % {"said": said} if self.is_not else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +147,13 @@ class Asked:
     @property
     def understood(self) -> list[str]:
         """What was understood, in words, for the line below the box."""
-        said = [" or ".join(term.says for term in group) for group in self.groups]
-        return [*said, *self.dates, *(["best matches first"] if self.is_best_first else []), *self.notes]
+        said = [gettext(" or ").join(term.says for term in group) for group in self.groups]
+        return [
+            *said,
+            *self.dates,
+            *([gettext("best matches first")] if self.is_best_first else []),
+            *self.notes,
+        ]
 
     @property
     def is_plain(self) -> bool:
@@ -203,13 +218,13 @@ class _Reader:
             return False
         if name == "before":
             self.until = min(self.until or begin, begin)
-            self.dates.append(f"before {_day(begin)}")
+            self.dates.append(gettext("before %(day)s") % {"day": _day(begin)})
         elif name == "after":
             self.since = max(self.since or begin, begin)
-            self.dates.append(f"from {_day(begin)} on")
+            self.dates.append(gettext("from %(day)s on") % {"day": _day(begin)})
         else:
             self.since, self.until = max(self.since or begin, begin), min(self.until or end, end)
-            self.dates.append(f"on {_day(begin)}")
+            self.dates.append(gettext("on %(day)s") % {"day": _day(begin)})
         return True
 
 
@@ -241,7 +256,7 @@ def _lonely(reader: _Reader) -> Callable[[re.Match[str]], str]:
         name = _operator(match["name"])
         if not name:
             return f"{match['minus'] or ''}{match['name']} "
-        reader.notes.append(f"{name}: waits for its value")
+        reader.notes.append(gettext("%(operator)s: waits for its value") % {"operator": name})
         return " "
 
     return take
@@ -270,7 +285,9 @@ def _read_term(reader: _Reader, match: re.Match[str]) -> None:
         reader.best = value.lower() in ("best", "relevance", "match")
     elif name in DATES:
         if not reader.bound(name, value):
-            reader.notes.append(f"“{value}” is no date: write 2026-03-01, 2026-03 or 7d")
+            reader.notes.append(
+                gettext("“%(value)s” is no date: write 2026-03-01, 2026-03 or 7d") % {"value": value}
+            )
     else:
         _operated(reader, Field(name), value, is_not, quoted is not None)
 
@@ -289,7 +306,8 @@ def _operated(reader: _Reader, name: Field, value: str, is_not: bool, is_exact: 
             reader.add(term)
     elif (name == Field.IS and low not in STATES) or (name == Field.HAS and low not in PRESENCES):
         known = sorted(set(STATES if name == Field.IS else PRESENCES))
-        reader.notes.append(f"{name}:{value} is unknown: {', '.join(known)}")
+        values = {"asked": f"{name}:{value}", "known": ", ".join(known)}
+        reader.notes.append(gettext("%(asked)s is unknown: %(known)s") % values)
         _plain(reader, f"{name} {value}", is_not, is_exact=False)
     elif value:
         reader.add(Term(name, low if name in (Field.IS, Field.HAS) else value, is_not=is_not))
@@ -344,4 +362,4 @@ def _named_period(value: str, now: datetime) -> tuple[datetime | None, datetime 
 
 
 def _day(at: datetime) -> str:
-    return f"{at.day} {at:%b %Y}"
+    return date_format(at, "SHORT_DAY_AND_YEAR")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy
 
 from mailcore.cutting import cut
 from mailcore.folding import Kind, pieces
@@ -13,7 +14,7 @@ from mailcore.text import text_to_html
 from queues.models import Message
 
 QUOTED = "•••"
-LABELS = {Kind.NEW: "", Kind.QUOTE: QUOTED, Kind.SIGNATURE: "Signature"}
+LABELS = {Kind.NEW: "", Kind.QUOTE: QUOTED, Kind.SIGNATURE: gettext_lazy("Signature")}
 LONG_QUOTE = 500  # characters; shorter ones between answers say what is answered
 
 _QUOTE_TAG = re.compile(r"<(/?)blockquote\b[^>]*>")
@@ -37,7 +38,7 @@ def parts(message: Message) -> tuple[Part, ...]:
     shown = pieces(message.text, signature_at(message), message.quote_at)
     forwarded = bool(message.forwarded)
     return tuple(
-        Part(LABELS[piece.kind], linked(piece.text), is_open=forwarded and piece.kind is Kind.QUOTE)
+        Part(str(LABELS[piece.kind]), linked(piece.text), is_open=forwarded and piece.kind is Kind.QUOTE)
         for piece in shown
         if piece.text.strip()
     )
@@ -69,7 +70,7 @@ def fold(html: str, sender: Address | None, *, forwarded: bool = False) -> str:
     :param forwarded: whether what is quoted was forwarded to us: that is open from the start.
     """
     return "".join(
-        _behind(LABELS[piece.kind], piece.text, is_open=forwarded and piece.kind is Kind.QUOTE)
+        _behind(str(LABELS[piece.kind]), piece.text, is_open=forwarded and piece.kind is Kind.QUOTE)
         if LABELS[piece.kind]
         else _fold_quotes(piece.text)
         for piece in cut(html, sender)

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from queues.merging import merge
 from queues.models import Conversation, Message
 from queues.presentation import contact_name
 from queues.refusals import ActionRefused
+from queues.sayings import told
 from queues.splitting import move_message
 
 
@@ -47,14 +50,22 @@ def _foresee(act: Callable[[], Conversation], before: Conversation, into: Conver
     except _Tried as tried:
         outcome = tried.outcome
     except ActionRefused as refused:
-        return Foreseen(refusal=refused.sentence)
+        return Foreseen(refusal=told(refused.sentence))
     return Foreseen(_sentence(outcome), tuple(_warnings(before, into)))
 
 
 def _sentence(row: Conversation) -> str:
-    mails = f"{row.messages_count} mail{'s' if row.messages_count != 1 else ''}"
-    who = f" with {row.agent}" if row.agent and row.state == Conversation.State.ASSIGNED else ""
-    return f"#{row.number} then has {mails} and is {row.get_state_display().lower()}{who} in {row.queue}."
+    count = row.messages_count
+    values = {
+        "number": row.number,
+        "mails": ngettext("%(count)s mail", "%(count)s mails", count) % {"count": count},
+        "state": told(row.get_state_display().lower()),
+        "queue": row.queue,
+        "agent": row.agent,
+    }
+    if row.agent and row.state == Conversation.State.ASSIGNED:
+        return _("#%(number)s then has %(mails)s and is %(state)s with %(agent)s in %(queue)s.") % values
+    return _("#%(number)s then has %(mails)s and is %(state)s in %(queue)s.") % values
 
 
 def _warnings(before: Conversation, into: Conversation) -> list[str]:
@@ -62,9 +73,13 @@ def _warnings(before: Conversation, into: Conversation) -> list[str]:
     if before.contact_id != into.contact_id:
         one, other = contact_name(before.contact), contact_name(into.contact)
         found.append(
-            f"The contacts differ: {one} here, {other} there. Whoever answers sees the mails of both, and "
-            "both take part from then on."
+            _(
+                "The contacts differ: %(one)s here, %(other)s there. Whoever answers sees the mails of both, "
+                "and both take part from then on."
+            )
+            % {"one": one, "other": other}
         )
     if before.queue_id != into.queue_id:
-        found.append(f"It leaves {before.queue} for {into.queue}, where others work.")
+        values = {"before": before.queue, "into": into.queue}
+        found.append(_("It leaves %(before)s for %(into)s, where others work.") % values)
     return found

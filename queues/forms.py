@@ -10,6 +10,7 @@ from queues.snippets import check_filled
 
 LONGEST_LINE = 20_000
 LONGEST_HTML = 2_000_000
+MOST_SAVES = 2**31 - 1
 
 
 class DeskForm(forms.Form):
@@ -34,6 +35,12 @@ class DraftForm(DeskForm):
     cc = forms.CharField(required=False, max_length=LONGEST_LINE)
     token = forms.UUIDField(error_messages={"required": "The form is broken: load the page again."})
     seen = forms.IntegerField(required=False)
+    seen_note = forms.IntegerField(required=False, min_value=0)
+    version = forms.IntegerField(required=False, min_value=0)
+    window = forms.CharField(required=False, max_length=40)
+    saves = forms.IntegerField(required=False, min_value=0, max_value=MOST_SAVES)
+    heir_of = forms.CharField(required=False, max_length=40)
+    heir_saves = forms.IntegerField(required=False, min_value=0, max_value=MOST_SAVES)
     outside = forms.BooleanField(required=False)
     about = forms.IntegerField(required=False, min_value=1)
     macro = forms.IntegerField(required=False, min_value=1)
@@ -90,3 +97,4 @@ class NoteForm(DeskForm):
     text = forms.CharField(
         strip=False, error_messages={"required": "The note is empty: write something first."}
     )
+    audience = forms.CharField(required=False, max_length=10)

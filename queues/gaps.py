@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Exists, Min, OuterRef, QuerySet
+from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from agents.models import Agent
@@ -13,6 +13,15 @@ from queues.abilities import Candidate, Demand, Team, lacks, teams
 from queues.models import AgentKind, Conversation, Kind
 
 State = Conversation.State
+
+
+@dataclass(frozen=True, slots=True)
+class Uncovered:
+    """A kind of which something waits and that nobody on duty can do."""
+
+    kind: Kind
+    waiting: int
+    oldest: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,35 +77,41 @@ def _open_kinds() -> QuerySet[Kind]:
     waits = Conversation.objects.filter(kind=OuterRef("pk"), state=State.WAITING, reserved_for=None)
     able = AgentKind.objects.filter(kind=OuterRef("pk"), eased=False, agent__user__is_active=True)
     there = able.exclude(agent__presence=Agent.Presence.OFFLINE)
-    return Kind.objects.filter(Exists(waits)).exclude(Exists(there))
+    # As scalars, so that each kind is looked up at its own place: joined, all that waits would be read; and
+    # in the order of its line, else the newest of all are read until there is one of this kind.
+    waits = waits.order_by("target", "due_tick", "pk")
+    known = Kind.objects.alias(first=Subquery(waits.values("pk")[:1]), one=Subquery(there.values("pk")[:1]))
+    return known.filter(first__isnull=False, one__isnull=True)
 
 
-def current(queue_ids: Iterable[int] | None = None, now: datetime | None = None) -> list[Gap]:
-    """The gaps that the last sweep found, longest first; a few queries, whatever waits.
+def uncovered(queue_ids: Iterable[int] | None = None) -> list[Uncovered]:
+    """What nobody on duty can do at this moment, in two queries whatever waits.
 
     :param queue_ids: of these queues; None for all.
     """
-    rows = Kind.objects.filter(gap_since__isnull=False).select_related("queue__calendar")
+    rows = _open_kinds()
     if queue_ids is not None:
         rows = rows.filter(queue__in=list(queue_ids))
-    kinds = list(rows.order_by("gap_since", "pk"))
-    if not kinds:
-        return []
-    waiting = Conversation.objects.filter(kind__in=kinds, state=State.WAITING).order_by().values_list("kind")
+    kinds = list(rows.select_related("queue__calendar").order_by("gap_since", "pk"))
+    waiting = Conversation.objects.filter(kind__in=kinds, state=State.WAITING, reserved_for=None)
+    counts = waiting.order_by().values_list("kind")
     numbers = {
         pk: (count, oldest)
-        for pk, count, oldest in waiting.annotate(count=Count("pk"), oldest=Min("waiting_since"))
+        for pk, count, oldest in counts.annotate(count=Count("pk"), oldest=Min("waiting_since"))
     }
-    found = teams({kind.queue_id for kind in kinds})
+    return [Uncovered(kind, *numbers[kind.pk]) for kind in kinds if kind.pk in numbers]  # else just taken
+
+
+def current(queue_ids: Iterable[int] | None = None, now: datetime | None = None) -> list[Gap]:
+    """Those that a sweep has found already, longest first, with what is missing; a few queries more."""
+    rows = [each for each in uncovered(queue_ids) if each.kind.gap_since is not None]
+    found = teams({each.kind.queue_id for each in rows}) if rows else {}
     moment = now or timezone.now()
-    return [
-        _gap(kind, found[kind.queue_id], *numbers[kind.pk], now=moment)
-        for kind in kinds
-        if kind.pk in numbers
-    ]
+    return [_gap(each, found[each.kind.queue_id], moment) for each in rows]
 
 
-def _gap(kind: Kind, team: Team, count: int, oldest: datetime | None, *, now: datetime) -> Gap:
+def _gap(row: Uncovered, team: Team, now: datetime) -> Gap:
+    kind = row.kind
     there = [member for member in team.members if member.is_on_duty]
     return Gap(
         kind_id=kind.pk,
@@ -106,8 +121,8 @@ def _gap(kind: Kind, team: Team, count: int, oldest: datetime | None, *, now: da
         wanted=kind.wanted,
         missing=missing(kind, there),
         since=kind.gap_since or now,
-        waiting=count,
-        oldest=oldest,
+        waiting=row.waiting,
+        oldest=row.oldest,
         is_open=hours.of(kind.queue).is_open(now),
     )
 

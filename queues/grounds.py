@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
 from agents.opening import duration
 from queues import policy
 from queues.presentation import clock
-from queues.reasons import HEAD, due_in, explain
+from queues.reasons import HEAD, due_in, explain, kind_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +73,44 @@ def grounds(
 
 def _facts(data: Mapping[str, Any]) -> Iterable[Fact]:
     able, (exponent, own_share, halving) = data["able"], data["knobs"]
-    yield Fact("Demanded", str(data["words"]))
-    yield Fact("Due", due_in(data["left"]))
-    yield Fact("Fit", f"{_fit(data['ratio'], data['own'])}, lowest level {data['level']}")
+    yield Fact(_("Demanded"), kind_words(str(data["words"])))
+    yield Fact(_("Due"), due_in(data["left"]))
+    yield Fact(
+        _("Fit"),
+        _("%(fit)s, lowest level %(level)s")
+        % {"fit": _fit(data["ratio"], data["own"]), "level": data["level"]},
+    )
     if data.get("lacks"):
-        yield Fact("Lacks", ", ".join(data["lacks"]))
-    yield Fact("Can do it", f"{able['people']}, of whom {able['free']} free")
+        yield Fact(_("Lacks"), ", ".join(data["lacks"]))
+    yield Fact(_("Can do it"), _("%(people)s, of whom %(free)s free") % able)
     if able["better_full"] or able["better_away"]:
-        yield Fact("Fit better", f"{able['better_full']} full, {able['better_away']} away")
-    yield Fact("Scarcity", f"× {data['scarcity']:.2f}")
-    yield Fact("Looked at", f"{data['considered']} in line")
-    yield Fact("Knobs", f"speed ↔ skill {exponent:g}, kept {own_share:g} of the target, halving {halving:g}")
+        yield Fact(_("Fit better"), _("%(better_full)s full, %(better_away)s away") % able)
+    yield Fact(_("Scarcity"), "× " + number_format(f"{data['scarcity']:.2f}"))
+    yield Fact(_("Looked at"), _("%(count)s in line") % {"count": data["considered"]})
+    knobs = {
+        "exponent": number_format(f"{exponent:g}"),
+        "share": number_format(f"{own_share:g}"),
+        "halving": number_format(f"{halving:g}"),
+    }
+    yield Fact(
+        _("Knobs"), _("speed ↔ skill %(exponent)s, kept %(share)s of the target, halving %(halving)s") % knobs
+    )
 
 
 def _fit(ratio: float, is_own: bool) -> str:
-    told = "the best" if ratio <= 1 else f"{(ratio - 1) * 100:.0f} % slower than the best"
-    return f"{told}, answered it last" if is_own else told
+    told = _("the best")
+    if ratio > 1:
+        told = _("%(percent)s %% slower than the best") % {"percent": f"{(ratio - 1) * 100:.0f}"}
+    return _("%(fit)s, answered it last") % {"fit": told} if is_own else told
 
 
 def _in_line(values: list[Any], place: int, data: Mapping[str, Any], numbers: Mapping[int, int]) -> Rival:
     head = dict(zip(HEAD, values, strict=True))
     number = numbers.get(head["conversation"])
-    name = f"#{number}" if number else "in another queue"
+    name = f"#{number}" if number else _("in another queue")
     runner_up = data.get("runner_up")
     if place == 1 and runner_up:
-        name = f"{name}, {runner_up['words']}"
+        name = f"{name}, {kind_words(runner_up['words'])}"
     return Rival(
         name=name,
         cells=(
@@ -115,4 +131,6 @@ def _effective(head: Mapping[str, Any]) -> float:
 def _free(values: list[Any], place: int, names: Mapping[int, str]) -> Rival:
     agent_id, ratio, idle = values
     since = clock(datetime.fromtimestamp(idle, UTC)) if idle else "–"
-    return Rival(name=names.get(agent_id, "an agent"), cells=(_fit(ratio, False), since), chosen=place == 0)
+    return Rival(
+        name=names.get(agent_id) or _("an agent"), cells=(_fit(ratio, False), since), chosen=place == 0
+    )

@@ -3,18 +3,22 @@
 Pure: events and the conversations that the reader may see in, text out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from queues.history import Kind
 from queues.models import Conversation, Event
+from queues.named import named_in, tellable
 from queues.presentation import age, clock
+from queues.reasons import explain
+from queues.sayings import told
 
-TOLD_LOUDER = frozenset({Kind.HINT, Kind.ANSWERED_ELSEWHERE, Kind.HELD, Kind.UNSCHEDULED})
+TOLD_LOUDER = frozenset({Kind.HINT, Kind.ANSWERED_ELSEWHERE, Kind.HELD, Kind.UNSCHEDULED, Kind.VIRUS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +61,10 @@ def happening(event: Event, now: datetime, links: Links = NO_LINKS) -> Happening
     offered = other is not None and event.kind == Kind.HINT and other.pk in links.mergeable
     return Happening(
         pk=event.pk,
-        sentence=_linked(event.sentence, other, links.query),
+        sentence=_linked(sentence_of(event, links.rows), other, links.query),
         is_loud=event.kind in TOLD_LOUDER,
         merge_into=other.pk if other and offered else None,
-        merge_label=f"Merge into #{other.number}" if other else "",
+        merge_label=_("Merge into #%(number)s") % {"number": other.number} if other else "",
         has_numbers="rule" in event.data,
         at=clock(event.at),
         iso=event.at.isoformat(timespec="seconds"),
@@ -68,10 +72,12 @@ def happening(event: Event, now: datetime, links: Links = NO_LINKS) -> Happening
     )
 
 
-def named_in(event: Event) -> int | None:
-    """The id of the conversation that an event is about, beside its own."""
-    pk = event.data.get("conversation")
-    return pk if isinstance(pk, int) else None
+def sentence_of(event: Event, seen: Container[int] = ()) -> str:
+    """What it says in the reader's language; why routing chose is told from the numbers.
+
+    :param seen: the ids of the conversations that the reader may see, among those that it names.
+    """
+    return explain(event.data) or told(tellable(event, seen))
 
 
 def _other(event: Event, links: Links) -> Conversation | None:

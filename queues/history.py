@@ -7,7 +7,8 @@ from django.db import models
 from django.db.models import QuerySet, Value
 from django.db.models.expressions import CombinedExpression
 
-from mailstore.batch import write
+from mailstore.batch import write, write_now
+from queues import feeding, following
 from queues.models import Conversation, Event
 
 
@@ -26,6 +27,7 @@ class Kind(models.TextChoices):
     MOVED = "moved", "Mail moved"
     ANSWERED_ELSEWHERE = "answered_there", "Answered in a sibling"
     ACKNOWLEDGED = "acknowledged", "Acknowledgement sent"
+    CARD_FOUND = "card_found", "Card number found"
     BOUNCED = "bounced", "Could not be delivered"
     OFFERED = "offered", "Given by routing"
     TAKEN = "taken", "Taken"
@@ -56,6 +58,14 @@ class Kind(models.TextChoices):
     RECOUNTED = "recounted", "Due time counted anew"
     TAGGED = "tagged", "Tags changed"
     MACRO = "macro", "Macro"
+    PENDING = "pending", "Customer’s turn"
+    SPAM = "spam", "Spam"
+    NOT_SPAM = "not_spam", "Not spam"
+    PUT_BACK = "put_back", "Put back as it was"
+    VIRUS = "virus", "Virus found"
+    RULED = "ruled", "Rule applied"
+    MOVED_IN = "moved_in", "Moved in from another system"
+    RISKED = "risked", "File opened in spite of a warning"
 
 
 MOVED_FROM = "moved_from"  # in the data of an event that came here with a mail: the conversation it was of
@@ -79,8 +89,10 @@ def note_event(
 ) -> Event:
     """Append to the history; `user` is None when nobody but the system did it."""
     event = Event(conversation=conversation, kind=kind, sentence=sentence, user=user, data=data or {})
+    following.happened(conversation, kind, user)
+    feeding.tell_of_event(conversation, kind, event.data)
     if kind == Kind.CONTINUED:  # the next mail of a batch may ask for it
-        event.save(force_insert=True)
+        write_now(event)
     else:
         write(event)
     return event

@@ -1,72 +1,50 @@
 """What is seen: every read of the desk, the API and the live updates goes through here.
 
-A row that the user may not see raises `Http404`, the same as a row that isn't there.
+`access` decides who may see what; its functions are offered here too, as are the numbers of `counting`.
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any
 
-from django.db.models import Count, Model, Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BigIntegerField, Func, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
-from django.http import Http404
 from django.utils import timezone
 
 from agents.models import Agent
 from agents.rights import Person, agent_of, is_administrator
 from crm import tracking
 from crm.models import Communication, Contact
-from mailsenders.models import OutgoingMail
-from queues import kinds, ordering
+from queues import kinds, mentioned, ordering
 from queues.abilities import gap, teams
+from queues.access import (
+    attachment,
+    conversation,
+    conversations_for,
+    followed,
+    listed_for,
+    message,
+    queues_for,
+)
+from queues.counting import MOST, Counts, QueueCounts, capped, counts
 from queues.finding import BadMark, Found, Hit, Search, find, hits_of
 from queues.finding_asked import Asked, read
 from queues.finding_rows import meant, numbered
-from queues.models import Attachment, Conversation, EmailQueue, Event, Message, Note
+from queues.listing import ORDERS, PAGE, BadCursor, Listing, Sort, View, after, mark_of
+from queues.models import NEVER, Conversation
+from queues.timeline import Entry, timeline
 
-PAGE = 50
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+__all__ = [
+    "PAGE", "BadCursor", "Counts", "Entry", "Listing", "Page", "QueueCounts", "Sort", "View", "attachment",
+    "communications", "conversation", "conversations_for", "counts", "followed", "found", "hits_in",
+    "listed_for", "loaded", "message", "narrowed", "page", "queues_for", "size", "timeline", "why_waiting",
+]  # fmt: skip
+
 State = Conversation.State
-Row = TypeVar("Row", bound=Model)
-
-
-class View(StrEnum):
-    """The lists of the desk."""
-
-    MINE = "mine"  # assigned to me, due first
-    WAITING = "waiting"  # what I can handle, in the order in which it is offered
-    QUEUE = "queue"  # all that is open in one queue
-    UNASSIGNED = "unassigned"  # all that waits, able or not
-    PENDING = "pending"
-    SNOOZED = "snoozed"
-    HELD = "held"  # until a person has looked
-    CLOSED = "closed"
-    ALL = "all"
-
-
 NOTHING_ASKED = Asked()
 WIDE = {View.ALL, View.QUEUE, View.CLOSED}  # may hold very many
-DUE_FIRST = {View.MINE, View.WAITING, View.UNASSIGNED}
-
-
-class BadCursor(ValueError):
-    """A page mark that we didn't make."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Which conversations a list shows; `after` is the `next` of the page before."""
-
-    view: View = View.MINE
-    queue: int | None = None
-    text: str = ""
-    state: str = ""
-    agent: int | None = None
-    contact: int | None = None
-    after: str = ""
-    limit: int = PAGE
+BY_QUEUE = {View.UNASSIGNED, View.PENDING, View.SNOOZED, View.HELD, View.CLOSED}  # one state each
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,96 +72,6 @@ class Page:
     why: dict[int, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class QueueCounts:
-    """Open conversations of one queue."""
-
-    waiting: int = 0
-    assigned: int = 0
-    pending: int = 0
-    snoozed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """The numbers beside the views and the queues."""
-
-    mine: int = 0
-    unassigned: int = 0
-    pending: int = 0
-    snoozed: int = 0
-    held: int = 0
-    queues: dict[int, QueueCounts] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of a conversation's story: a message, a note or an event."""
-
-    kind: str
-    at: datetime
-    item: Message | Note | Event
-
-
-def queues_for(user: Person) -> QuerySet[EmailQueue]:
-    """The queues that a user works in: administrators in all, others where they are a member."""
-    if is_administrator(user):
-        return EmailQueue.objects.all()
-    agent = agent_of(user) if user.is_active else None
-    return EmailQueue.objects.filter(members=agent) if agent else EmailQueue.objects.none()
-
-
-def conversations_for(user: Person) -> QuerySet[Conversation]:
-    """The conversations that a user may see."""
-    if is_administrator(user):
-        return Conversation.objects.all()
-    return Conversation.objects.filter(queue__in=queues_for(user))
-
-
-def listed_for(user: Person) -> QuerySet[Conversation]:
-    """Those of them that lists show: all but what was merged into another one."""
-    return conversations_for(user).filter(merged_into=None)
-
-
-def conversation(user: Person, pk: int) -> Conversation:
-    """One conversation with its queue, contact and agent, or `Http404`."""
-    return _one(_whole(user).filter(pk=pk))
-
-
-def followed(user: Person, pk: int) -> Conversation:
-    """The same; of one that was merged, the one where everything of it is, if the user may see that."""
-    row = conversation(user, pk)
-    while row.merged_into_id is not None:
-        into = _whole(user).filter(pk=row.merged_into_id).first()
-        if into is None:
-            break
-        row = into
-    return row
-
-
-def _whole(user: Person) -> QuerySet[Conversation]:
-    return conversations_for(user).select_related("queue__sender", "contact__organisation", "agent__user")
-
-
-def message(user: Person, pk: int) -> Message:
-    """One message with its conversation, raw mail and outgoing mail, or `Http404`."""
-    rows = Message.objects.filter(conversation__in=conversations_for(user))
-    return _one(rows.select_related("conversation__queue", "outgoing", "raw", "agent__user").filter(pk=pk))
-
-
-def attachment(user: Person, pk: int) -> Attachment:
-    """One file with its message and raw mail, or `Http404`."""
-    rows = Attachment.objects.filter(message__conversation__in=conversations_for(user))
-    return _one(rows.select_related("message__raw").filter(pk=pk))
-
-
-def _one(rows: QuerySet[Row]) -> Row:
-    row = rows.first()
-    if row is None:
-        raise Http404("There is nothing here that you may see.")
-    return row
-
-
 def page(user: Person, listing: Listing) -> Page:
     """One page of a list; the number of queries doesn't depend on the number of rows.
 
@@ -198,16 +86,58 @@ def page(user: Person, listing: Listing) -> Page:
     agent = agent_of(user)
     if agent is not None and _is_in_routings_order(user, agent, listing):
         return _offered(user, agent, listing)
-    due_first = listing.view in DUE_FIRST
-    rows = _after(_viewed(user, listing), listing.after, due_first)
+    order = listing.order
+    rows = after(_viewed(user, listing), listing.after, order)
     if not asked.is_empty:
         rows = rows.filter(meant(user, asked, queues_for(user)).condition)
-    rows = rows.order_by("due", "pk") if due_first else rows.order_by("-last_message_at", "-pk")
+    rows = rows.order_by(*ORDERS[order])
+    if _is_by_queue(user, listing):
+        rows = _firsts(user, rows, order, listing.limit + 1)
     rows = loaded(rows)
     found = list(rows[: listing.limit + 1])
     more = len(found) > listing.limit
     found = found[: listing.limit]
-    return Page(found, _mark(found[-1], due_first) if more else "", asked)
+    return Page(found, mark_of(found[-1], order) if more else "", asked)
+
+
+def size(user: Person, listing: Listing) -> str:
+    """How many a list holds, as it is told ("999+"); "" where only looking through all mails would say."""
+    rows = narrowed(user, listing)
+    return "" if rows is None else capped(len(rows.order_by().values_list("pk", flat=True)[:MOST]))
+
+
+def narrowed(user: Person, listing: Listing) -> QuerySet[Any] | None:
+    """What a list holds, unless words of mails are searched in it."""
+    asked = read(listing.text, timezone.localtime())
+    if asked.of_mails or asked.number is not None:
+        return None
+    rows = _viewed(user, listing)
+    return rows if asked.is_empty else rows.filter(meant(user, asked, queues_for(user)).condition)
+
+
+def _is_by_queue(user: Person, listing: Listing) -> bool:
+    """Whether it is one state in each of many queues."""
+    if listing.queue is not None:
+        return False
+    return listing.view in BY_QUEUE or (listing.view == View.WAITING and _sees_all_that_waits(user))
+
+
+def _sees_all_that_waits(user: Person) -> bool:
+    """An administrator who is a member of no queue, or has no work profile."""
+    agent = agent_of(user)
+    return agent is None or (is_administrator(user) and not agent.queues.exists())
+
+
+def _firsts(user: Person, rows: QuerySet[Any], order: Sort, limit: int) -> QuerySet[Any]:
+    """The first of these rows, which an index gives in order for each queue, however many there are.
+
+    Asked for at once, the planner would rather read all rows of all queues, and join them with everything.
+    """
+    here = rows.filter(queue=OuterRef("pk")).values("pk")[:limit]
+    of_each = Func(ArraySubquery(here), function="unnest", output_field=BigIntegerField())
+    every = Conversation.objects.annotate(due=Coalesce("due_at", NEVER)).order_by(*ORDERS[order])
+    first = every.filter(pk__in=queues_for(user).order_by().values_list(of_each))
+    return every.filter(pk__in=list(first.values_list("pk", flat=True)[:limit]))
 
 
 def loaded(rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -243,9 +173,10 @@ def found(
     return [known[pk] for pk in pks if pk in known], page_.next
 
 
-def hits_in(row: Conversation, asked: Asked) -> list[Hit]:
+def hits_in(user: Person, row: Conversation, asked: Asked) -> list[Hit]:
     """The mails and notes of a conversation, which the caller may see, that match; the newest first."""
-    return hits_of(Search(asked, Conversation.objects.filter(pk=row.pk)), row.pk) if asked.marked else []
+    search = Search(asked, Conversation.objects.filter(pk=row.pk), user=user)
+    return hits_of(search, row.pk) if asked.marked else []
 
 
 def _search(
@@ -263,7 +194,7 @@ def _search(
     by_number = list(rows.filter(pk__in=numbered(asked.number)).values_list("pk", flat=True))
     rows = rows.exclude(pk__in=by_number)
     try:
-        found = find(Search(asked, rows, queues, scope.is_narrow or said.is_narrow), *part)
+        found = find(Search(asked, rows, queues, scope.is_narrow or said.is_narrow, user), *part)
     except BadMark as error:
         raise BadCursor(str(error)) from error
     first = by_number if not part[1] else []
@@ -273,6 +204,7 @@ def _search(
 def _is_in_routings_order(user: Person, agent: Agent, listing: Listing) -> bool:
     """Whether the list is what the agent would get next, all of it: what is searched is due first."""
     narrowed = listing.text.strip() or listing.state or listing.queue or listing.agent or listing.contact
+    narrowed = narrowed or listing.sort
     if listing.view != View.WAITING or narrowed:
         return False
     return not is_administrator(user) or agent.queues.exists()
@@ -316,82 +248,23 @@ def _in_view(user: Person, listing: Listing) -> Q:
             return ~Q(state=State.CLOSED) & ~Q(state=State.HELD)
         case View.UNASSIGNED:
             return Q(state=State.WAITING)
-        case View.PENDING | View.SNOOZED | View.HELD | View.CLOSED:
+        case View.CLOSED:
+            return Q(state=State.CLOSED, spam_at=None)
+        case View.SPAM:
+            return Q(spam_at__isnull=False)
+        case View.PENDING | View.SNOOZED | View.HELD:
             return Q(state=listing.view.value)
+        case View.MENTIONS:
+            return mentioned.of(agent) if agent else Q(pk__in=[])
     return Q()
 
 
 def _offered_to(user: Person, agent: Agent) -> Q:
     """What the agent can handle; an administrator who is a member of no queue sees all that waits."""
-    if is_administrator(user) and not agent.queues.exists():
+    if _sees_all_that_waits(user):
         return Q()
     kinds.fill()
     return ordering.able_kinds(agent)
-
-
-def _mark(row: Conversation, due_first: bool) -> str:
-    at = (row.due_at or NEVER) if due_first else row.last_message_at
-    return f"{(at - EPOCH) // timedelta(microseconds=1)}_{row.pk}"
-
-
-def _after(rows: QuerySet[Any], mark: str, due_first: bool) -> QuerySet[Any]:
-    if not mark:
-        return rows
-    stamp, _, pk = mark.partition("_")
-    try:
-        at, last = EPOCH + timedelta(microseconds=int(stamp)), int(pk)
-    except (ValueError, OverflowError) as error:
-        raise BadCursor(f"“{mark[:50]}” is not a page of this list.") from error
-    if due_first:
-        return rows.filter(Q(due__gte=at) & (Q(due__gt=at) | Q(pk__gt=last)))
-    return rows.filter(Q(last_message_at__lte=at) & (Q(last_message_at__lt=at) | Q(pk__lt=last)))
-
-
-def counts(user: Person) -> Counts:
-    """All numbers of the desk in one query."""
-    agent = agent_of(user)
-    open_ = conversations_for(user).exclude(state=State.CLOSED).order_by().values("queue")
-    found = list(
-        open_.annotate(
-            waiting=Count("pk", filter=Q(state=State.WAITING)),
-            assigned=Count("pk", filter=Q(state=State.ASSIGNED)),
-            pending=Count("pk", filter=Q(state=State.PENDING)),
-            snoozed=Count("pk", filter=Q(state=State.SNOOZED)),
-            held=Count("pk", filter=Q(state=State.HELD)),
-            mine=Count("pk", filter=Q(agent=agent, state=State.ASSIGNED)),
-        )
-    )
-    by_queue = {
-        row["queue"]: QueueCounts(row["waiting"], row["assigned"], row["pending"], row["snoozed"])
-        for row in found
-    }
-    return Counts(
-        mine=sum(row["mine"] for row in found) if agent else 0,
-        unassigned=sum(row["waiting"] for row in found),
-        pending=sum(row["pending"] for row in found),
-        snoozed=sum(row["snoozed"] for row in found),
-        held=sum(row["held"] for row in found),
-        queues=by_queue,
-    )
-
-
-def timeline(user: Person, conversation: Conversation) -> list[Entry]:
-    """Messages, notes and events in the order in which they happened; mails taken back are left out.
-
-    Raises:
-        Http404: the user may not see the conversation.
-    """
-    _one(conversations_for(user).filter(pk=conversation.pk))
-    messages = (
-        conversation.messages.exclude(outgoing__state=OutgoingMail.State.CANCELLED)
-        .defer("search")  # as large as the mail itself
-        .select_related("outgoing", "agent__user")
-        .prefetch_related("attachments", "outgoing__recipients")
-    )
-    entries = [Entry("message", message.created_at, message) for message in messages]
-    entries += [Entry("note", note.created_at, note) for note in conversation.notes.select_related("user")]
-    entries += [Entry("event", event.at, event) for event in conversation.events.select_related("user")]
-    return sorted(entries, key=lambda entry: (entry.at, entry.kind != "message", entry.item.pk))
 
 
 def communications(

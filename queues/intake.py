@@ -1,7 +1,7 @@
 """What comes in: a parsed mail becomes a message of a conversation in its queue.
 
     contact → conversation, joined or new (`matching`) → message, attachments, search words → state, due time
-    → CRM → acknowledgement, once, to a person
+    → CRM → acknowledgement, once, to a person → what mail rules want besides (`ruled`)
 
 Machine mail (bounces, out-of-office, lists) is kept like any other, but moves no state and is never answered;
 only a bounce (never a delay) puts the conversation back to work, as the customer got nothing.
@@ -9,56 +9,55 @@ only a bounce (never a delay) puts the conversation back to work, as the custome
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
 
-from agents.models import Language
 from crm import tracking
-from mailcore import language
-from mailcore.automatic import is_daemon
-from mailcore.parsed import AttachmentPart, Automatic, Bounce, ParsedMail
+from crm.models import Contact
+from mailcore.parsed import Automatic, Bounce, ParsedMail
 from mailstore.announce import announce
-from mailstore.batch import amend, flush, note, noted, once, touch
+from mailstore.batch import amend, flush, note, noted, touch
 from mailstore.models import RawMail
 from queues import (
-    acknowledging,
     ahead,
+    answering,
     bounces,
     brakes,
+    feeding,
+    following,
+    junk,
     kinds,
     live,
     matching,
     naming,
     outside,
+    ruled,
     states,
     tasks,
 )
-from queues.enclosures import keep, split_files
-from queues.finding_filed import filed, sheet_of
 from queues.history import Kind, note_event
-from queues.letters import own_addresses, write_acknowledgement
+from queues.mailrows import SHOWN, message_of, put_into, show
 from queues.matching import Match
 from queues.models import Conversation, EmailQueue, Message
-from queues.naming import answers_us, ids_of
-from queues.posting import Posting, keep_attachments, people, post, preview, sender_of, track
-from queues.refusals import ActionRefused
-from queues.reserved import add_conversation, add_message
+from queues.naming import ids_of
+from queues.posting import track
+from queues.reserved import add_conversation
+from queues.ruled import Ruled
+from queues.written_in import SURE, assumed_language, seen_language
 
 logger = logging.getLogger(__name__)
 
 State = Conversation.State
-SURE = 0.8  # of the language
-ENOUGH_TEXT = 60  # characters; shorter mails are helped by their subject
-SHOWN = ["messages_count", "last_message_at", "last_direction", "preview", "has_attachments"]
 
 
 def foresee(mails: Sequence[ParsedMail]) -> None:
     """Look up and lock at once what the mails of a batch, the next to be delivered, will need."""
     tracking.foresee(mail.from_ for mail in mails)
     newcomers = (mail for mail in mails if _is_new(mail))
-    tracking.make((mail.from_, _seen_language(mail)[0]) for mail in newcomers)
+    tracking.make((mail.from_, seen_language(mail)[0]) for mail in newcomers)
     joinable = naming.foresee(mails)
     rows = {row.pk: row for row in states.lock_together(set(joinable.values()))} if joinable else {}
     ahead.are_locked({pk: rows[end] for pk, end in joinable.items() if end in rows})
@@ -69,31 +68,55 @@ def _is_new(mail: ParsedMail) -> bool:
     return mail.automatic == Automatic.NO and not ids_of(mail)
 
 
+def find(queue: EmailQueue, mail: ParsedMail, raw: RawMail) -> Match:
+    """Where the mail belongs, for rules that ask before it is delivered, in the same transaction."""
+    if mail.automatic == Automatic.NO:
+        flush(_sender(mail), *(f"id {each}" for each in (mail.message_id, *ids_of(mail))))
+    else:
+        flush()
+    return matching.find(queue, mail, raw)
+
+
 @transaction.atomic(savepoint=False)
 def deliver(
-    queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: datetime, *, acknowledge: bool = True
+    queue: EmailQueue,
+    mail: ParsedMail,
+    raw: RawMail,
+    received_at: datetime,
+    *,
+    acknowledge: bool = True,
+    by_rules: Ruled | None = None,
 ) -> Message:
     """Put the mail into the queue, or into the conversation that it answers, and return its message.
 
     :param acknowledge: False for mail that lay in the mailbox before we came: nobody expects a word on it.
+    :param by_rules: what rules want done with it, and where it belongs as `find` said.
     """
     received_at = min(received_at, timezone.now())
-    sender = f"from {mail.from_.email.lower()}"
-    if mail.automatic == Automatic.NO:
-        flush(sender, *(f"id {each}" for each in (mail.message_id, *ids_of(mail))))
-    else:
-        flush()
-    match = matching.find(queue, mail, raw)
-    conversation = _joined(match)
+    by_rules = by_rules or Ruled(find(queue, mail, raw))
+    conversation = joined(by_rules.match)
     if conversation is None:
-        message = _open(queue, mail, raw, received_at, match, is_new=acknowledge)
-        _touch(message, sender)
-        if acknowledge:
-            _acknowledge(message.conversation, message, mail)
-        return message
-    message = _join(conversation, mail, raw, received_at, match)
-    _touch(message, sender)
+        queue, match = ruled.place(by_rules, queue, mail, raw)
+        by_rules = Ruled(match) if match.is_copy else replace(by_rules, match=match)
+        conversation = joined(match)
+    if conversation is None:
+        message = _open(queue, mail, raw, received_at, by_rules, is_new=acknowledge)
+        _touch(message, _sender(mail))
+        is_wanted = acknowledge and by_rules.is_acknowledged
+        if is_wanted and not answering.is_refused(message.conversation, mail):
+            answering.acknowledge(message.conversation, message, mail)
+        ruled.on_new(by_rules, message.conversation, message, mail)
+    else:
+        message = _join(conversation, mail, raw, received_at, by_rules)
+        _touch(message, _sender(mail))
+    if mail.has_cards:
+        answering.tell_of_card(queue, message, mail, is_expected=acknowledge, is_first=conversation is None)
     return message
+
+
+def _sender(mail: ParsedMail) -> str:
+    """What mails of the same sender touch."""
+    return f"from {mail.from_.email.lower()}"
 
 
 def _touch(message: Message, sender: str) -> None:
@@ -102,13 +125,15 @@ def _touch(message: Message, sender: str) -> None:
     ahead.has_come(message)
 
 
-def _joined(match: Match) -> Conversation | None:
+def joined(match: Match) -> Conversation | None:
+    """The conversation that the mail joins, its row locked; None for a new one."""
     if match.conversation_id is None:
         return None
     locked = ahead.locked(match.conversation_id)
+    if locked is None or locked._state.adding:  # not written yet
+        flush(f"conversation {match.conversation_id}")
     if locked is not None:
         return locked
-    flush(f"conversation {match.conversation_id}")
     try:
         row = states.lock_following(match.conversation_id)
     except Conversation.DoesNotExist:  # erased a moment ago
@@ -118,36 +143,39 @@ def _joined(match: Match) -> Conversation | None:
 
 
 def _open(
-    queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: datetime, match: Match, *, is_new: bool
+    queue: EmailQueue, mail: ParsedMail, raw: RawMail, received_at: datetime, by_rules: Ruled, *, is_new: bool
 ) -> Message:
-    seen, confidence = _seen_language(mail)
+    match = by_rules.match
+    seen, confidence = seen_language(mail)
     contact = tracking.contact_for(mail.from_, seen)
+    if by_rules.language:
+        seen, confidence = by_rules.language, 1.0
     before = _continued(match)
-    tag = seen or contact.language or _assumed_language(queue)
+    tag = seen or contact.language or assumed_language(queue)
     conversation = Conversation(
         queue=queue,
         contact=before.contact if before else contact,
         subject=mail.subject[:1000],
         language=tag,
-        kind_id=kinds.usual(queue.pk, tag),
+        kind_id=None if by_rules.demands else kinds.usual(queue.pk, tag),
         language_confidence=confidence,
-        priority=contact.priority,
+        priority=by_rules.priority or contact.priority,
         created_at=received_at,
         last_message_at=received_at,
     )
-    message = _message(mail, raw, received_at)
-    _show(conversation, message, mail)
-    # A batch is smaller than what brakes a contact, so one that came with it needs no counting.
-    counts = is_new and not tracking.is_new(conversation.contact)
-    held = brakes.too_many(conversation.contact, received_at) if counts else ""
+    message = message_of(mail, raw, received_at)
+    show(conversation, message, mail)
+    is_first = _is_first(conversation.contact)
+    held = by_rules.held or ("" if is_first or not is_new else _why_held(conversation, received_at))
     if held:
         conversation.state = State.HELD
     else:
         states.start_clock(conversation, received_at, queue.first_response)
     add_conversation(conversation)
-    _keep(conversation, message, mail)
+    put_into(conversation, message, mail)
     track(conversation, message, contact)
     note_event(conversation, Kind.OPENED, f"A mail came to {queue}.", data={"message": message.pk})
+    feeding.tell_of_mail(conversation, message.pk, message.automatic)
     if held:
         logger.warning("conversation %s is held: %s", conversation.pk, held)
         note_event(conversation, Kind.HELD, held)
@@ -156,7 +184,29 @@ def _open(
     if before is not None:
         _link(before, conversation, match.ended, mail)
     _announce(conversation)
+    _foresee_answers(conversation, contact, mail)
     return message
+
+
+def _foresee_answers(conversation: Conversation, writer: Contact, mail: ParsedMail) -> None:
+    """Answers are often neighbours of what they answer, in one batch."""
+    if conversation.contact == writer and tracking.is_new(writer):
+        ahead.has_begun(conversation, {mail.from_.email.lower()} - {""})
+    else:  # the contact has an address, or more, that aren't known here
+        ahead.is_locked(conversation)
+
+
+def _is_first(contact: Contact) -> bool:
+    """Whether the contact came with this very mail, so that there is nothing of it to be counted."""
+    topic = f"queues.intake: {contact.pk} has a conversation"
+    is_first = tracking.is_new(contact) and not noted(topic)
+    note(topic, answer=True)
+    return is_first
+
+
+def _why_held(conversation: Conversation, received_at: datetime) -> str:
+    contact = conversation.contact
+    return brakes.too_many(contact, received_at) or junk.known(contact, conversation.queue_id)
 
 
 def _continued(match: Match) -> Conversation | None:
@@ -177,15 +227,18 @@ def _link(before: Conversation, conversation: Conversation, ended: str, mail: Pa
 
 
 def _join(
-    conversation: Conversation, mail: ParsedMail, raw: RawMail, received_at: datetime, match: Match
+    conversation: Conversation, mail: ParsedMail, raw: RawMail, received_at: datetime, by_rules: Ruled
 ) -> Message:
-    message = _message(mail, raw, received_at)
+    match = by_rules.match
+    message = message_of(mail, raw, received_at)
     if conversation.has_outside:
         flush(f"conversation {conversation.pk}")
     message.is_outside = outside.is_from_outside(conversation, mail, match.about_id)
-    _keep(conversation, message, mail)
-    _show(conversation, message, mail)
+    put_into(conversation, message, mail)
+    feeding.tell_of_mail(conversation, message.pk, message.automatic)
+    show(conversation, message, mail)
     amend(conversation, SHOWN)
+    ruled.on_answer(by_rules, conversation, message, mail)
     if match.is_copy:
         track(conversation, message, conversation.contact)
         note_event(conversation, Kind.RECEIVED, "The same mail came over another mailbox too.")
@@ -196,77 +249,14 @@ def _join(
         bounce = bounces.implied(mail)
         if match.bounced_id is not None and bounce is not None:
             _returned(conversation, message, bounce, match.bounced_id)
+    ruled.move(by_rules, conversation, message, timezone.now())
     _announce(conversation)
     return message
 
 
-def _message(mail: ParsedMail, raw: RawMail, received_at: datetime) -> Message:
-    """The row of the mail, not yet written."""
-    return Message(
-        direction=Message.Direction.IN,
-        automatic=mail.automatic,
-        from_name=mail.from_.name[:300],
-        from_email=mail.from_.email[:320],
-        reply_to=people(mail.reply_to),
-        to=people(mail.to),
-        cc=people(mail.cc),
-        subject=mail.subject[:1000],
-        text=mail.text,
-        html=mail.html,
-        quote_at=mail.quote_at,
-        signature_at=mail.signature_at if mail.signature_at < mail.quote_at else None,
-        forwarded=_original(mail),
-        invitations=keep(mail.invitations),
-        protection=mail.protection,
-        message_id=mail.message_id[:1000],
-        in_reply_to=mail.in_reply_to[:1000],
-        references=list(mail.references),
-        defects=list(mail.defects),
-        raw=raw,
-        sent_at=mail.date or received_at,
-        created_at=received_at,
-    )
-
-
-def _original(mail: ParsedMail) -> dict[str, str]:
-    """Who wrote what was forwarded to us by hand."""
-    if mail.forwarded is None:
-        return {}
-    writer = mail.forwarded.from_
-    return {"name": writer.name, "email": writer.email, "subject": mail.forwarded.subject}
-
-
-def _keep(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
-    message.conversation = conversation
-    message.search = filed(sheet_of(message, conversation.queue_id, *_searched(mail)))
-    add_message(message)
-    if mail.attachments:
-        keep_attachments(message, mail.attachments)
-
-
-def _sent_files(mail: ParsedMail) -> list[AttachmentPart]:
-    return split_files(mail.attachments, is_signed=mail.protection == "signed")[0]
-
-
-def _searched(mail: ParsedMail) -> tuple[list[str], list[str]]:
-    """The names of its files, and what else it is found by."""
-    names = [attachment.name for attachment in mail.attachments]
-    return names, [text for event in mail.invitations for text in (event.summary, event.location)]
-
-
-def _show(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
-    """What lists show of the conversation; the caller writes it."""
-    conversation.messages_count += 1
-    conversation.last_message_at = max(conversation.last_message_at, message.created_at)
-    if message.automatic == Automatic.NO or conversation.messages_count == 1:
-        conversation.last_direction = message.direction
-        conversation.preview = preview(message)
-    conversation.has_attachments = conversation.has_attachments or bool(_sent_files(mail))
-
-
 def _answered(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
     """A person has written: it is our turn."""
-    seen, confidence = _seen_language(mail)
+    seen, confidence = seen_language(mail)
     contact = tracking.contact_for(mail.from_, seen)
     track(conversation, message, contact)
     who = mail.from_.name or mail.from_.email or "The customer"
@@ -281,6 +271,7 @@ def _answered(conversation: Conversation, message: Message, mail: ParsedMail) ->
         conversation.save(update_fields=["language", "language_confidence", "kind"])
     before = State(conversation.state)
     _our_turn(conversation, message.created_at)
+    following.wrote(conversation)
     if before not in (State.WAITING, State.ASSIGNED, State.HELD):
         note_event(
             conversation, Kind.RECEIVED, f"{who} wrote; {states.where(conversation)}.", data={"was": before}
@@ -288,7 +279,8 @@ def _answered(conversation: Conversation, message: Message, mail: ParsedMail) ->
 
 
 def _our_turn(conversation: Conversation, since: datetime) -> None:
-    if conversation.state == State.HELD:  # who writes too much lets nothing go by writing more
+    # Who writes too much lets nothing go by writing more, and what is spam stays so.
+    if conversation.state == State.HELD or conversation.spam_at is not None:
         return
     runs = conversation.due_at is not None
     states.start_clock(conversation, since, conversation.queue.next_response)
@@ -311,71 +303,6 @@ def _returned(conversation: Conversation, message: Message, bounce: Bounce, sent
         f"{loss.sentence} Check the address; {states.where(conversation)}.",
         data={"message": loss.message.pk, "recipients": loss.recipients, "status": bounce.status},
     )
-
-
-def _seen_language(mail: ParsedMail) -> tuple[str, float]:
-    """The language that the new text is surely written in, of those that agents write; ("", 0.0) else."""
-    topic = f"queues.intake: language of {id(mail)}"
-    known: tuple[str, float] | None = noted(topic)
-    if known is None:
-        text = mail.new_text
-        if len(text) < ENOUGH_TEXT:
-            text = f"{mail.subject}\n{text}"
-        tag, confidence = language.detect(text, _written_languages())
-        known = (tag, confidence) if confidence >= SURE else ("", 0.0)
-        note(topic, known)
-    return known
-
-
-@once
-def _written_languages() -> list[str]:
-    return list(Language.objects.values_list("tag", flat=True))
-
-
-def _assumed_language(queue: EmailQueue) -> str:
-    if queue.default_language_id:
-        return queue.default_language_id
-    topic = f"queues.intake: first language of {queue.pk}"
-    known: str | None = noted(topic)
-    if known is None:
-        known = queue.languages.order_by("tag").values_list("tag", flat=True).first() or ""
-        note(topic, known)
-    return known
-
-
-def _acknowledge(conversation: Conversation, message: Message, mail: ParsedMail) -> None:
-    """Tell a person that their mail has come; once a day, and never in answer to a machine."""
-    queue = conversation.queue
-    text = acknowledging.text_for(conversation, timezone.now())
-    if not text or not _may_be_acknowledged(conversation, mail):
-        return
-    storm = brakes.storm(queue, mail.from_.email, timezone.now())
-    if storm:
-        logger.warning("conversation %s is not acknowledged: %s", conversation.pk, storm)
-        note_event(conversation, Kind.ACKNOWLEDGED, f"No acknowledgement was sent. {storm}")
-        return
-    flush()
-    try:
-        with transaction.atomic():
-            letter = write_acknowledgement(conversation, message, text)
-            posting = Posting(letter=letter, sender=sender_of(queue), is_automatic=True)
-            sent = post(conversation, posting)
-    except ActionRefused as refused:
-        logger.warning("conversation %s is not acknowledged: %s", conversation.pk, refused.sentence)
-        note_event(conversation, Kind.ACKNOWLEDGED, f"No acknowledgement was sent. {refused.sentence}")
-        return
-    note_event(conversation, Kind.ACKNOWLEDGED, "The acknowledgement was sent.", data={"message": sent.pk})
-
-
-def _may_be_acknowledged(conversation: Conversation, mail: ParsedMail) -> bool:
-    sender = mail.from_.email.lower()
-    if conversation.state == State.HELD:
-        return False
-    if mail.automatic != Automatic.NO or not sender or is_daemon(mail.from_) or sender in own_addresses():
-        return False
-    if answers_us(mail):  # maybe a robot that answers from another address each time
-        return False
-    return not brakes.is_acknowledged(conversation, timezone.now())
 
 
 def _announce(conversation: Conversation) -> None:

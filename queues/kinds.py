@@ -2,7 +2,7 @@
 
 A conversation points to its kind: the queue, the language, what is demanded. Each kind has a row for every
 agent who can do it, or may under the queue's wait rule. Rows are written anew when levels, demands, members
-or wait rules have changed, which a mark over all of these tells, whoever changed them and by what means.
+or wait rules have changed, whoever changed them and by what means (`marks`).
 
 Everything here takes one lock, so that two processes never work out the same kinds at once; so call it
 outside of transactions that hold other locks.
@@ -11,15 +11,16 @@ outside of transactions that hold other locks.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import get_language_info
 
+from agents.skillwords import shown
 from mailstore.batch import note, noted
-from queues import abilities, ladder, staffing
+from queues import abilities, ladder, marks, staffing
 from queues.abilities import Demand, Team
+from queues.marks import Mark
 from queues.models import AgentKind, Conversation, ConversationSkill, EmailQueue, Kind
 
 State = Conversation.State
@@ -27,45 +28,16 @@ Demanded = tuple[tuple[str, int], ...]
 LOCK = 0x6B696E64  # "kind"
 BATCH = 2000
 
-MARKS = """
-WITH skilled AS (
-    SELECT l.agent_id, string_agg(s.name || l.level, ',' ORDER BY s.name) AS levels
-    FROM agents_agentskill l JOIN agents_skill s ON s.id = l.skill_id GROUP BY 1
-), spoken AS (
-    SELECT agent_id, string_agg(language_id || level, ',' ORDER BY language_id) AS levels
-    FROM agents_agentlanguage GROUP BY 1
-), people AS (
-    SELECT m.emailqueue_id AS queue_id,
-           string_agg(concat_ws(' ', m.agent_id, s.levels, '/', p.levels), ';' ORDER BY m.agent_id) AS able
-    FROM queues_emailqueue_members m
-    JOIN agents_agent a ON a.id = m.agent_id
-    JOIN auth_user u ON u.id = a.user_id AND u.is_active
-    LEFT JOIN skilled s ON s.agent_id = a.id
-    LEFT JOIN spoken p ON p.agent_id = a.id
-    GROUP BY 1
-), demanded AS (
-    SELECT d.queue_id, string_agg(s.name || d.level, ',' ORDER BY s.name) AS levels
-    FROM queues_queueskill d JOIN agents_skill s ON s.id = d.skill_id GROUP BY 1
-)
-SELECT q.id, q.kinds_mark,
-       left(md5(concat_ws('|', q.name, q.language_level, d.levels)), 15),
-       left(md5(concat_ws('|', q.wait_rule, q.steps::text, people.able)), 16)
-FROM queues_emailqueue q
-LEFT JOIN people ON people.queue_id = q.id
-LEFT JOIN demanded d ON d.queue_id = q.id
-WHERE %s::bigint[] IS NULL OR q.id = ANY(%s::bigint[])
-"""
-
 
 def usual(queue_id: int, language: str) -> int | None:
     """The kind of what demands nothing beyond its queue; None while there is none: `fill` will make it."""
-    topic = f"queues.kinds: {queue_id} {language}"
-    known: int | None = noted(topic)
+    topic = f"queues.kinds: usual ones of {queue_id}"
+    known: dict[str, int] | None = noted(topic)
     if known is None:
-        rows = Kind.objects.filter(queue=queue_id, language=language, is_usual=True)
-        known = rows.values_list("pk", flat=True).first() or 0  # that there is none is an answer, too
+        rows = Kind.objects.filter(queue=queue_id, is_usual=True)
+        known = dict(rows.values_list("language", "pk"))
         note(topic, known)
-    return known or None
+    return known.get(language)
 
 
 def of(conversation: Conversation) -> int | None:
@@ -85,25 +57,36 @@ def rebuild(queue_ids: Iterable[int] | None = None, agent_ids: Iterable[int] = (
         wanted |= set(EmailQueue.objects.filter(members__in=list(agent_ids)).values_list("pk", flat=True))
     everything = queue_ids is None and not agent_ids
     with _alone():
-        marks = _marks(None if everything else wanted)
-        _rebuild(marks)
+        marks.take_notes(None if everything else wanted)
+        _rebuild(marks.of(None if everything else wanted))
     fill(None if everything else wanted)
 
 
 def refresh(queue_ids: Iterable[int] | None = None) -> list[int]:
     """Do the same for those of the queues where something has changed, and fill in; return which.
 
-    :param queue_ids: None for all queues, as the sweep asks; then what slipped through is mended, too.
+    For some queues that is known from what was noted, and costs nothing while nothing was.
+
+    :param queue_ids: None for all queues, as the sweep asks: it compares, and mends what slipped through.
     """
-    marks = [mark for mark in _marks(queue_ids) if mark.is_stale]
-    if marks:
-        with _alone():
-            marks = [mark for mark in _marks([mark.queue_id for mark in marks]) if mark.is_stale]
-            _rebuild(marks)
     if queue_ids is None:
+        is_due = marks.is_noted(None) or any(mark.is_stale for mark in marks.of(None))
+        done = _work_out(None) if is_due else []
         _mend()
-    fill(queue_ids)
-    return [mark.queue_id for mark in marks]
+        fill()
+        return done
+    wanted = list(queue_ids)
+    done = _work_out(wanted) if marks.is_noted(wanted) else []
+    fill(wanted)
+    return done
+
+
+def _work_out(queue_ids: Sequence[int] | None) -> list[int]:
+    with _alone():
+        noted_for = marks.take_notes(queue_ids)
+        stale = [mark for mark in marks.of(noted_for if queue_ids is not None else None) if mark.is_stale]
+        _rebuild(stale)
+    return [mark.queue_id for mark in stale]
 
 
 def fill(queue_ids: Iterable[int] | None = None) -> int:
@@ -138,33 +121,6 @@ UPDATE queues_conversation SET kind_id = NULL WHERE id IN (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    queue_id: int
-    stored: str
-    demands: str
-    people: str
-
-    @property
-    def text(self) -> str:
-        return f"{self.demands}:{self.people}"
-
-    @property
-    def is_stale(self) -> bool:
-        return self.stored != self.text
-
-    @property
-    def demands_changed(self) -> bool:
-        return self.stored.partition(":")[0] != self.demands
-
-
-def _marks(queue_ids: Iterable[int] | None) -> list[_Mark]:
-    wanted = None if queue_ids is None else list(queue_ids)
-    with connection.cursor() as cursor:
-        cursor.execute(MARKS, [wanted, wanted])
-        return [_Mark(*row) for row in cursor.fetchall()]
-
-
 @contextmanager
 def _alone() -> Iterator[None]:
     """A transaction that no other of these runs beside."""
@@ -174,9 +130,9 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _rebuild(marks: Sequence[_Mark]) -> None:
-    found = abilities.teams(mark.queue_id for mark in marks)
-    for mark in marks:
+def _rebuild(stale: Sequence[Mark]) -> None:
+    found = abilities.teams(mark.queue_id for mark in stale)
+    for mark in stale:
         team = found.get(mark.queue_id)
         if team is None:
             continue
@@ -302,7 +258,7 @@ def _kind(team: Team, language: str, own: Sequence[tuple[str, int]]) -> Kind:
 
 
 def _words(team: Team, demand: Demand) -> str:
-    what = " and ".join(name for name, _ in demand.skills) or team.name
+    what = " and ".join(shown(name) for name, _ in demand.skills) or team.name
     return f"{what} in {language_name(demand.language)}"[:500] if demand.language else what[:500]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailstore.batch import note, noted
+from mailstore.batch import standing
 from queues import hours
 from queues.models import Conversation, EmailQueue, EscalationStep
 
@@ -28,12 +28,11 @@ class Ahead:
 
 def of(queue: EmailQueue) -> list[EscalationStep]:
     """The steps of a queue, asked for once in a batch."""
-    topic = f"queues.ladder of {queue.pk}"
-    known: list[EscalationStep] | None = noted(topic)
-    if known is None:
-        known = list(queue.escalation.select_related("to_queue")) if queue.pk else []
-        note(topic, known)
-    return known
+
+    def ask() -> list[EscalationStep]:
+        return list(queue.escalation.select_related("to_queue")) if queue.pk else []
+
+    return standing(("queues.ladder", queue.pk), ask)
 
 
 def offset(step: EscalationStep, target: int) -> int:

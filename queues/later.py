@@ -17,6 +17,8 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError
 from django.db.models import Count
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from agents.models import Agent
 from agents.opening import Opening
@@ -29,7 +31,7 @@ from queues.history import Kind, note_event
 from queues.letters import Reply, check_content, chosen_recipients, typed_text
 from queues.models import Conversation, Draft, DraftFile, Message
 from queues.outside import message_about
-from queues.ownership import check_free, check_let_go, lock_for, profile
+from queues.ownership import check_free, check_let_go, holder, lock_for, profile
 from queues.recipients import answered
 from queues.refusals import ActionRefused
 from queues.replies import check_token, reply, take_first
@@ -67,7 +69,7 @@ def presets(opening: Opening, now: datetime) -> list[Preset]:
         if at is not None:
             local = timezone.localtime(at)
             is_next = local.date() == today + timedelta(days=1)
-            found.setdefault(at, "Tomorrow" if is_next else f"{local:%A}")
+            found.setdefault(at, _("Tomorrow") if is_next else date_format(local, "l"))
     return [Preset(label, at) for at, label in sorted(found.items())]
 
 
@@ -149,7 +151,7 @@ def _people(row: Conversation, answer: Reply) -> Recipients:
 
 def _draft(row: Conversation, agent: Agent, mark: uuid.UUID, answer: Reply, people: Recipients) -> Draft:
     newest = kept(row).order_by("-pk").values_list("pk", flat=True).first()
-    draft, _ = Draft.objects.update_or_create(
+    draft, _created = Draft.objects.update_or_create(
         conversation=row,
         agent=agent,
         is_outside=answer.is_outside,
@@ -332,7 +334,7 @@ def cancel(actor: User, conversation: Conversation, draft_id: int) -> Draft:
         ActionRefused: it has left, or it is a colleague's.
     """
     row = lock_for(actor, conversation)
-    draft = _timed(actor, row, draft_id)
+    draft = _timed(actor, row, draft_id, is_holders_too=True)
     draft.send_at, draft.held_why, draft.tries = None, "", 0
     draft.save(update_fields=["send_at", "held_why", "tries"])
     note_event(row, Kind.UNSCHEDULED, f"{profile(actor)} stopped the answer that was to leave later.", actor)
@@ -353,12 +355,13 @@ def send_now(actor: User, conversation: Conversation, draft_id: int, seen: int |
     return reply(draft.agent.user, row, answer_of(draft, seen=seen))
 
 
-def _timed(actor: User, row: Conversation, draft_id: int) -> Draft:
+def _timed(actor: User, row: Conversation, draft_id: int, *, is_holders_too: bool = False) -> Draft:
     drafts = row.drafts.select_related("agent__user", "about").prefetch_related("files")
     draft = drafts.filter(pk=draft_id).first()
     if draft is None or not (draft.send_at or draft.held_why):
         raise ActionRefused("This answer waits no longer: it has left, or it is being changed.")
-    if draft.agent.user_id != actor.pk and not is_supervisor(actor):
+    owner = holder(row) if is_holders_too else None
+    if actor.pk not in (draft.agent.user_id, owner and owner.user_id) and not is_supervisor(actor):
         raise ActionRefused(f"{draft.agent} wrote this answer: ask {draft.agent} or a supervisor.")
     return draft
 

@@ -60,7 +60,8 @@ class Reply:
     """What an agent wants to send.
 
     `to` and `cc` empty: as computed for `mode`. `undo_seconds` None: as the queue says. `token` makes sending
-    twice one mail. `seen_message_id`: the newest mail that the agent has seen; None skips the check.
+    twice one mail. `seen_message_id`: the newest mail that the agent has seen; None skips the check;
+    `seen_note_id`: the same of notes.
 
     `is_outside`: it goes to somebody who is asked about the matter, never to the customer; `about_id` is the
     message that is forwarded, or answered when it came from there, None the last one. `send_at`: not before.
@@ -75,6 +76,7 @@ class Reply:
     undo_seconds: int | None = None
     token: str = ""
     seen_message_id: int | None = None
+    seen_note_id: int | None = None
     mode: Mode = Mode.ALL
     is_outside: bool = False
     about_id: int | None = None

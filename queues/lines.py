@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db.models import QuerySet
 
 from agents import shifts
+from agents.calendars import Calendar, opening_of
 from agents.opening import Opening
 from queues import hours, policy, prepared
 from queues.lines_sql import FOR_AGENT, FOR_QUEUES
@@ -37,21 +39,33 @@ class Place:
     weight: int = 1
 
 
-PLACED = ("hours", "calendar", "weight", "exponent", "own_share", "late_halving")
+OF_CALENDAR = ("calendar__pk", "calendar__version", "calendar__hours", "calendar__time_zone")
+PLACED = ("pk", "weight", "exponent", "own_share", "late_halving", "hours", *OF_CALENDAR)
 
 
 def places(queues: Iterable[EmailQueue], now: datetime) -> dict[int, Place]:
-    """These queues now, by id; of a query, only what is needed is read."""
-    if isinstance(queues, QuerySet):
-        queues = queues.select_related("calendar").only(*PLACED)
+    """These queues now, by id; of a query, only what is needed is read, and no rows are made of it."""
     found = {}
     ticks: dict[Opening, int] = {}
-    for queue in queues:
-        opening = hours.of(queue)
+    for pk, weight, knobs, opening in _placed(queues):
         if opening not in ticks:
             ticks[opening] = opening.tick(now)
-        found[queue.pk] = Place(queue.pk, ticks[opening], queue.knobs, queue.weight)
+        found[pk] = Place(pk, ticks[opening], knobs, weight)
     return found
+
+
+def _placed(queues: Iterable[EmailQueue]) -> Iterator[tuple[int, int, Knobs, Opening]]:
+    if not isinstance(queues, QuerySet):
+        for queue in queues:
+            yield queue.pk, queue.weight, queue.knobs, hours.of(queue)
+        return
+    for pk, weight, exponent, own_share, halving, text, *calendar in queues.order_by().values_list(*PLACED):
+        opening = hours.calendar(text) if calendar[0] is None else opening_of(_calendar(*calendar))
+        yield pk, weight, Knobs(exponent, own_share, halving), opening
+
+
+def _calendar(pk: int, version: UUID, text: str, zone: str) -> Calendar:
+    return Calendar(pk=pk, version=version, hours=text, time_zone=zone)
 
 
 class Waiting(NamedTuple):

@@ -81,6 +81,18 @@ def waits_for(conversation_id: int, queue_id: int, agent_ids: Sequence[int]) -> 
     transaction.on_commit(partial(publisher.publish, event), robust=True)
 
 
+def told(queue_id: int, agent_ids: Sequence[int]) -> None:
+    """Tell these agents' bells to look, once the caller's transaction is committed."""
+    if agent_ids:
+        event: dict[str, int | list[int] | None] = {"queue": queue_id, "told": list(agent_ids)}
+        transaction.on_commit(partial(publisher.publish, event), robust=True)
+
+
+def watched(conversation_id: int, queue_id: int) -> None:
+    """Tell the desks that show this conversation to ask who else does; of no transaction, so at once."""
+    publisher.publish({"watched": conversation_id, "queue": queue_id})
+
+
 def presence_changed(agent: Agent) -> None:
     """Tell the boards of the agent's queues that they came or went, once the transaction is committed."""
     for queue_id in agent.queues.values_list("pk", flat=True):

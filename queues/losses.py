@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from mailcore.parsed import DEAD_ADDRESS, Reason
 from mailcore.reasons import WORDS
@@ -38,8 +40,9 @@ class Loss:
     @property
     def sentence(self) -> str:
         """Such as: jan@example.org bounced on 12 Nov: the recipient's mailbox is full."""
-        day = timezone.localtime(self.at)
-        return f"{self.email} bounced on {day.day} {day:%b %Y}: {self.words}."
+        day = date_format(timezone.localtime(self.at), "SHORT_DAY_AND_YEAR")
+        values = {"email": self.email, "day": day, "words": _(self.words)}
+        return _("%(email)s bounced on %(day)s: %(words)s.") % values
 
 
 def losses(emails: Iterable[str], now: datetime, conversation: Conversation | None = None) -> dict[str, Loss]:

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from mailcore.clean import clean_text
 from queues import actions, replies, snippets, states, texts
@@ -63,13 +64,13 @@ def prepare(actor: User, conversation: Conversation, pk: int) -> Prepared:
 
 def steps(macro: Macro) -> list[str]:
     """What happens besides the answer, in its order."""
-    found = [f"note “{_short(macro.note)}”"] if macro.note else []
-    found += [f"tag “{each.name}”" for each in macro.tags.all()]
+    found = [_("note “%(note)s”") % {"note": _short(macro.note)}] if macro.note else []
+    found += [_("tag “%(tag)s”") % {"tag": each.name} for each in macro.tags.all()]
     where = {
-        Then.CLOSE: "close it",
-        Then.SNOOZE: f"snooze it for {macro.snooze_hours} h",
-        Then.TRANSFER: f"move it to {macro.to_queue}",
-        Then.ASSIGN: f"give it to {macro.to_agent}",
+        Then.CLOSE: _("close it"),
+        Then.SNOOZE: _("snooze it for %(hours)s h") % {"hours": macro.snooze_hours},
+        Then.TRANSFER: _("move it to %(queue)s") % {"queue": macro.to_queue},
+        Then.ASSIGN: _("give it to %(agent)s") % {"agent": macro.to_agent},
     }
     return found + [words for then, words in where.items() if macro.then == then]
 

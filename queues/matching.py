@@ -103,6 +103,15 @@ def find(queue: EmailQueue, mail: ParsedMail, raw: RawMail) -> Match:
     return _same_mail(queue, mail) or _lost(queue, mail) or _numbered(mail) or match
 
 
+def queue_of(queue: EmailQueue, mail: ParsedMail, raw: RawMail) -> EmailQueue:
+    """The queue that a mail to this one will be in: another one's, if it joins a conversation there."""
+    match = find(queue, mail, raw)
+    if match.conversation_id is None:
+        return queue
+    ends = together([match.conversation_id])
+    return ends[0].queue if ends else queue
+
+
 def _lost(queue: EmailQueue, mail: ParsedMail) -> Match | None:
     """A report without an id of ours: a conversation in which we wrote to that address lately."""
     row = bounces.maybe_about(queue, mail.bounce, timezone.now()) if mail.bounce else None

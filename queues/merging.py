@@ -20,11 +20,13 @@ from agents.models import Agent
 from agents.rights import is_administrator
 from crm import tracking
 from mailsenders import outbox
-from queues import nudges, states
+from queues import following, nudges, states
+from queues.abilities import missing
 from queues.clocks import CLOCK, take_over_due
 from queues.finding_filed import refile
+from queues.handing import markup
 from queues.history import Kind, come_along, note_event
-from queues.models import Conversation, Draft, Message
+from queues.models import Conversation, Draft, Message, Note
 from queues.ownership import check_free, holder, lock_both, profile
 from queues.posting import crm_reference
 from queues.refusals import ActionRefused
@@ -68,7 +70,7 @@ def merge(actor: User, conversation: Conversation, into: Conversation) -> Conver
     if owner is not None:
         nudges.freed(owner)
     if stays.state == State.WAITING:
-        nudges.waits(stays)
+        nudges.suits_others(stays)
     return stays
 
 
@@ -83,13 +85,18 @@ def check_mergeable(conversation: Conversation) -> None:
 
 def _contents(conversation: Conversation) -> str:
     """Such as "3 mails, 1 note"."""
-    counts = {"mail": kept(conversation).count(), "note": conversation.notes.count()}
+    counts = {
+        "mail": kept(conversation).count(),
+        "note": conversation.notes.filter(audience=Note.Audience.ALL).count(),
+    }
     said = [f"{number} {word}{'s' if number != 1 else ''}" for word, number in counts.items() if number]
     return ", ".join(said) or "nothing"
 
 
 def _move_all(gone: Conversation, stays: Conversation) -> None:
     gone.notes.update(conversation=stays)
+    gone.mentions.update(conversation=stays)
+    following.move(gone, stays)
     stays.tags.add(*gone.tags.all())
     move_messages(list(gone.messages.all()), gone, stays)
     come_along(gone.events.all(), gone, stays)
@@ -123,9 +130,11 @@ def _move_draft(draft: Draft, stays: Conversation) -> None:
         draft.conversation = stays
         draft.save(update_fields=["conversation"])
         return
+    own.html = markup(draft) + markup(own) if own.html or draft.html else ""
     own.text = "\n\n".join(text for text in (draft.text, own.text) if text.strip())
     own.send_at = None  # there is more in it now than was to be sent then
-    own.save(update_fields=["text", "send_at", "saved_at"])
+    own.version, own.window = own.version + 1, ""
+    own.save(update_fields=["text", "html", "send_at", "version", "window", "saved_at"])
     draft.files.update(draft=own)
     draft.delete()
 
@@ -151,10 +160,11 @@ def _set_due(conversation: Conversation, due_at: datetime, since: datetime) -> N
 
 
 def _take_over_agent(stays: Conversation, agent: Agent | None) -> None:
-    """What waits for anybody goes to who had the other one in hand, if they work in its queue."""
+    """What waits for anybody goes to who had the other one in hand, if they work there and can do it."""
     if agent is None or stays.state != State.WAITING:
         return
-    if is_administrator(agent.user) or stays.queue.members.filter(pk=agent.pk).exists():
+    works_there = is_administrator(agent.user) or stays.queue.members.filter(pk=agent.pk).exists()
+    if works_there and not missing(agent, stays):
         states.hand_to(stays, agent, timezone.now())
 
 

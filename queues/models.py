@@ -8,167 +8,59 @@ Conversations are written by `queues/intake.py` (mail from outside) and `queues/
        └─────────────── the customer answers, a person reopens ◀───────────────────────┘
     any open state ──snooze until──▶ snoozed ──time or customer──▶ waiting / assigned
     too many at once from one sender ──▶ held ──a person lets it go──▶ waiting
+    spam, says a person ──▶ closed, and more from its sender is held ──not spam──▶ waiting
     merged into another ──▶ closed for good, `merged_into` says where everything is
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
-from django.core.validators import MaxValueValidator
 from django.db import models
-from django.db.models import ProtectedError, Q
+from django.db.models import F, ProtectedError, Q
 from django.db.models.deletion import Collector
+from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
-from agents.models import LEVEL, Agent, Language, Skill
+from agents.models import Agent
 from crm.models import Contact
-from mailsenders.models import EmailSender, OutgoingMail
+from mailsenders.models import OutgoingMail
 from mailstore.models import RawMail
+from queues.attention import Follower, Mention
+from queues.bulk_models import BulkAct, BulkItem
 from queues.drafted import Draft, DraftFile, FirstDraft
 from queues.macro_models import Macro
-from queues.promises import ESCALATION_INDEX, Clock, EscalationStep, Notice, Promise, Turn
+from queues.picture_models import Picture, PictureTrust
+from queues.promises import ESCALATION_INDEX, Clock, EscalationStep, Notice, Turn
+from queues.queue_models import AcknowledgementText, EmailQueue, QueueSkill
 from queues.routed import (
     WAITING_INDEXES,
     AgentKind,
     ConversationSkill,
     Kind,
     RoutedConversation,
-    RoutedQueue,
+    StaleQueue,
 )
+from queues.scanned import Scanned
 from queues.snippet_models import Snippet, SnippetUse
 from queues.tagged import Tag
-from queues.texts import check_acknowledgement, check_signature
+from queues.view_models import SavedView, StartView
 
 __all__ = [
-    "AcknowledgementText", "AgentKind", "Attachment", "Conversation", "ConversationSkill", "Draft",
-    "DraftFile", "EmailQueue", "EscalationStep", "Event", "FirstDraft", "Kind", "Macro", "Message", "Note",
-    "Notice", "QueueSkill", "Snippet", "SnippetUse", "Tag", "Turn",
+    "AcknowledgementText", "AgentKind", "Attachment", "BulkAct", "BulkItem", "Conversation",
+    "ConversationSkill", "Draft", "DraftFile", "EmailQueue", "EscalationStep", "Event", "FirstDraft",
+    "Follower", "Kind", "Macro", "Mention", "Message", "Note", "Notice", "Picture", "PictureTrust",
+    "QueueSkill", "SavedView", "Snippet", "SnippetUse", "StaleQueue", "StartView", "Tag", "Turn",
 ]  # fmt: skip
 
+NOT_STRIPPED = (
+    Q(stripped_at=None) | Q(stripped_at__lt=F("closed_at")) | Q(stripped_at__lt=F("last_message_at"))
+)
+"""What holds anybody's words: never emptied, or in use again since."""
 
-class EmailQueue(Promise, RoutedQueue):
-    """Where conversations wait for the agents who can handle them."""
-
-    class ReplyToClosed(models.TextChoices):
-        REOPEN = "reopen", "Reopens the conversation"
-        NEW = "new", "Begins a new conversation"
-
-    class ChangedSubject(models.TextChoices):
-        JOIN = "join", "Stays in the conversation"
-        NEW = "new", "Begins a new conversation"
-
-    class FromName(models.TextChoices):
-        SENDER = "sender", "The sender's: Example Support"
-        AGENT = "agent", "The agent's: Alice"
-        BOTH = "both", "Both: Alice at Example Support"
-
-    class Quoted(models.TextChoices):
-        NONE = "none", "Nothing"
-        LAST = "last", "The mail that is answered"
-        THREAD = "thread", "The whole conversation"
-
-    name = models.CharField(max_length=200, unique=True)
-    sender = models.ForeignKey(
-        EmailSender, null=True, blank=True, on_delete=models.PROTECT, related_name="queues"
-    )
-    members = models.ManyToManyField(Agent, blank=True, related_name="queues")
-    skills = models.ManyToManyField(Skill, through="QueueSkill", blank=True)
-    languages = models.ManyToManyField(
-        Language, blank=True, help_text="The first one is assumed when in doubt."
-    )
-    default_language = models.ForeignKey(
-        Language, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
-    language_level = models.PositiveSmallIntegerField(
-        "wanted language proficiency", default=3, validators=LEVEL
-    )
-    reply_to_closed = models.CharField(
-        "an answer to a closed conversation",
-        max_length=10,
-        choices=ReplyToClosed,
-        default=ReplyToClosed.REOPEN,
-    )
-    changed_subject = models.CharField(
-        "an answer with another subject", max_length=10, choices=ChangedSubject, default=ChangedSubject.JOIN
-    )
-    from_name = models.CharField(
-        "name in From", max_length=10, choices=FromName, default=FromName.SENDER, db_default=FromName.SENDER
-    )
-    quoted = models.CharField(
-        "quoted below an answer", max_length=10, choices=Quoted, default=Quoted.LAST, db_default=Quoted.LAST
-    )
-    undo_seconds = models.PositiveSmallIntegerField(
-        null=True,
-        blank=True,
-        validators=[MaxValueValidator(3600)],
-        help_text="How long an answer can be taken back; empty for the usual time, 0 for not at all.",
-    )
-    signature = models.TextField(blank=True, validators=[check_signature])
-    acknowledgement = models.TextField(
-        blank=True,
-        validators=[check_acknowledgement],
-        help_text="Sent once to who opens a conversation; empty for none.",
-    )
-    acknowledgement_outside = models.TextField(
-        "acknowledgement outside the opening hours",
-        blank=True,
-        default="",
-        db_default="",
-        validators=[check_acknowledgement],
-        help_text="Instead of the other one, while the queue is closed; empty for the same.",
-    )
-    acknowledgement_limit = models.PositiveIntegerField(
-        "most acknowledgements in an hour",
-        default=100,
-        help_text="Beyond it none is sent, as two machines may be answering each other.",
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-    changed_at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        verbose_name = "email queue"
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class QueueSkill(models.Model):
-    """A skill that the conversations of a queue demand."""
-
-    queue = models.ForeignKey(EmailQueue, on_delete=models.CASCADE, related_name="skill_demands")
-    skill = models.ForeignKey(Skill, on_delete=models.PROTECT)
-    level = models.PositiveSmallIntegerField("wanted level", default=1, validators=LEVEL)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["queue", "skill"], name="queue_skill_once")]
-
-    def __str__(self) -> str:
-        return f"{self.skill} {self.level}"
-
-
-class AcknowledgementText(models.Model):
-    """The acknowledgements of a queue in one language; in all others the queue's own texts are sent."""
-
-    queue = models.ForeignKey(EmailQueue, on_delete=models.CASCADE, related_name="acknowledgement_texts")
-    language = models.ForeignKey(Language, on_delete=models.CASCADE)
-    text = models.TextField(blank=True, validators=[check_acknowledgement])
-    outside_text = models.TextField(
-        "outside the opening hours",
-        blank=True,
-        validators=[check_acknowledgement],
-        help_text="Empty for the same.",
-    )
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["queue", "language"], name="acknowledgement_language_once")
-        ]
-
-    def __str__(self) -> str:
-        return f"acknowledgement in {self.language_id}"
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # when that is due which has no due time, for lists
 
 
 def protect_open(collector: Collector, field: Any, rows: Any, using: str) -> None:
@@ -196,7 +88,7 @@ class Conversation(Clock, RoutedConversation):
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"
         ASSIGNED = "assigned", "Assigned"
-        PENDING = "pending", "Customer's turn"
+        PENDING = "pending", "Customer’s turn"
         SNOOZED = "snoozed", "Snoozed"
         CLOSED = "closed", "Closed"
         HELD = "held", "Held"
@@ -231,6 +123,9 @@ class Conversation(Clock, RoutedConversation):
     snoozed_until = models.DateTimeField(null=True, blank=True)
     assigned_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+    spam_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a person said so; more from this sender is held."
+    )
     last_message_at = models.DateTimeField()
     last_direction = models.CharField(max_length=3, default="in")
     preview = models.CharField(max_length=200, blank=True)
@@ -239,15 +134,38 @@ class Conversation(Clock, RoutedConversation):
     has_outside = models.BooleanField(
         default=False, db_default=False, help_text="Somebody else was asked about it."
     )
+    has_cards = models.BooleanField(
+        default=False, db_default=False, help_text="A mail of it held the number of a payment card."
+    )
+    legal_hold = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="Neither time nor erasing deletes it."
+    )
+    # What has come or was closed since is still there.
+    stripped_at = models.DateTimeField(
+        null=True, editable=False, help_text="When its people and words were taken out."
+    )
+    has_followers = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="Somebody is told what happens to it."
+    )
 
     class Meta:
         ordering = ["-last_message_at", "-id"]
         indexes = [
             models.Index(fields=["queue", "state", "-last_message_at", "-id"], name="conversation_list"),
             models.Index(
-                fields=["queue", "due_tick", "id"], name="conversation_waiting", condition=Q(state="waiting")
+                fields=["queue", "due_tick", "id"],
+                include=("due_at", "waiting_since"),
+                name="conversation_waiting",
+                condition=Q(state="waiting"),
             ),
             *WAITING_INDEXES,
+            models.Index(
+                "queue",
+                Coalesce("due_at", models.Value(NEVER, models.DateTimeField())),
+                "id",
+                name="conversation_due_first",
+                condition=Q(state="waiting"),
+            ),
             models.Index(fields=["agent", "state", "due_at"], name="conversation_mine"),
             models.Index(fields=["contact", "-last_message_at"], name="conversation_contact"),
             models.Index(fields=["snoozed_until"], name="conversation_snoozed", condition=Q(state="snoozed")),
@@ -258,6 +176,19 @@ class Conversation(Clock, RoutedConversation):
                 condition=~Q(state="closed"),
             ),
             ESCALATION_INDEX,
+            models.Index(
+                fields=["queue", "closed_at"],
+                name="conversation_kept_until",
+                condition=Q(state="closed") & NOT_STRIPPED,
+            ),
+            models.Index(
+                fields=["-last_message_at", "-id"],
+                name="conversation_spam",
+                condition=Q(spam_at__isnull=False),
+            ),
+            models.Index(
+                fields=["contact"], name="conversation_spam_contact", condition=Q(spam_at__isnull=False)
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -273,6 +204,9 @@ class Conversation(Clock, RoutedConversation):
             models.CheckConstraint(
                 condition=Q(merged_into__isnull=True) | Q(state="closed") & ~Q(merged_into=models.F("pk")),
                 name="merged_is_closed",
+            ),
+            models.CheckConstraint(
+                condition=Q(spam_at__isnull=True) | Q(state="closed"), name="spam_is_closed"
             ),
         ]
 
@@ -314,6 +248,11 @@ class Message(models.Model):
     protection = models.CharField(
         max_length=20, blank=True, help_text="signed or encrypted, by S/MIME or PGP, as it came."
     )
+    authentication = models.JSONField(
+        default=dict,
+        db_default={},
+        help_text="What the mail server found out about the sender; see queues/genuine.py.",
+    )
     message_id = models.CharField("Message-ID", max_length=1000, blank=True)
     in_reply_to = models.CharField("In-Reply-To", max_length=1000, blank=True)
     references = models.JSONField(default=list)
@@ -325,6 +264,11 @@ class Message(models.Model):
         db_default=False,
         help_text="Between us and somebody who was asked about the matter; the customer never sees it.",
     )
+    has_cards = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="It held the number of a payment card when it came or was sent.",
+    )
     agent = models.ForeignKey(Agent, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     compose_token = models.CharField(max_length=200, null=True, help_text="Sending twice gives one mail.")
     search = SearchVectorField(null=True, editable=False)
@@ -335,6 +279,7 @@ class Message(models.Model):
         ordering = ["id"]
         indexes = [
             models.Index(fields=["message_id"], name="message_by_message_id"),
+            models.Index(Lower("from_email"), name="message_from", condition=Q(direction="in")),
             models.Index(
                 fields=["created_at"],
                 name="message_acknowledgement",
@@ -358,7 +303,7 @@ class Message(models.Model):
         return f"message {self.pk} {self.direction}"
 
 
-class Attachment(models.Model):
+class Attachment(Scanned):
     """A file in a message: a pointer into its raw mail, whose bytes are read when someone opens it."""
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attachments")
@@ -371,17 +316,30 @@ class Attachment(models.Model):
 
     class Meta:
         ordering = ["id"]
+        indexes = [
+            models.Index(fields=["id"], name="attachment_unscanned", condition=Q(scan="waiting")),
+        ]
 
     def __str__(self) -> str:
         return self.name
 
 
 class Note(models.Model):
-    """What colleagues tell each other; it has no recipients, so it can't leave the house."""
+    """What colleagues tell each other; it has no recipients, so it can't leave the house.
+
+    A whisper is a supervisor's word to whoever holds the conversation: `audiences` says who reads it.
+    """
+
+    class Audience(models.TextChoices):
+        ALL = "all", "Everybody in the queue"
+        HOLDER = "holder", "Only who holds it, and supervisors"
 
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="notes")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     text = models.TextField()
+    audience = models.CharField(
+        max_length=10, choices=Audience, default=Audience.ALL, db_default=Audience.ALL
+    )
     search = SearchVectorField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -1,108 +1,113 @@
-"""What agents are told about a conversation: kept for the desk, and by mail to who has an address.
+"""What agents are told about a conversation: kept for the bell of their desks, and mailed by `notices_mail`.
 
-Mails are gathered: nobody gets more than one in ten minutes, whatever happens.
+told ──opened the conversation, or said "seen"──▶ seen
+  └──not seen, and an address is there──▶ mailed
 """
 
-import logging
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import uuid4
+from typing import Any
 
-from django.conf import settings
-from django.db import transaction
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from agents.models import Agent
-from mailcore.compose import Draft, compose
-from mailcore.parsed import Address
-from mailcore.writing import ComposeError
-from mailsenders import outbox
-from mailsenders.models import EmailSender
+from queues import inbox, live
 from queues.models import Conversation, Notice
 
-logger = logging.getLogger(__name__)
-
-PAUSE = timedelta(minutes=10)
-FORGOTTEN = timedelta(days=1)
-MOST_TOLD = 30
-BATCH = 500
-
-
-def tell(people: Iterable[Agent], conversation: Conversation, sentence: str, now: datetime) -> None:
-    """Write it down for each of them."""
-    Notice.objects.bulk_create(
-        [Notice(agent=each, conversation=conversation, sentence=sentence, at=now) for each in people]
-    )
+Kind = Notice.Kind
+KEPT = timedelta(days=30)
+SHOWN = 30
+MOST_COUNTED = 100
+BATCH = 1000
 
 
-def unseen(agent: Agent, limit: int = MOST_TOLD) -> list[Notice]:
-    """What the agent has not looked at, the newest first."""
-    rows = agent.notices.filter(seen_at=None, at__gt=timezone.now() - FORGOTTEN)
-    return list(rows.select_related("conversation")[:limit])
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a bell shows, the newest first, and the ids of all that are still to be looked at."""
+
+    notices: list[Notice]
+    unseen: frozenset[int]
+
+    @property
+    def count(self) -> int:
+        """How many are still to be looked at; 100 stands for more."""
+        return len(self.unseen)
+
+
+def tell(
+    people: Iterable[Agent],
+    kind: Kind,
+    conversation: Conversation,
+    data: Mapping[str, Any] | None = None,
+    *,
+    by: Agent | None = None,
+) -> None:
+    """Write it down for each of them, and let their desks ring once the transaction is committed.
+
+    :param people: who may see the conversation; who may not any more is not shown it.
+    :param data: what `notices_worded` needs to word it, such as `{"what": "closed"}`.
+    :param by: who did it, and isn't told of that.
+    """
+    now = timezone.now()
+    told = [each for each in people if by is None or each.pk != by.pk]
+    rows = [
+        Notice(agent=each, kind=kind, conversation=conversation, data=dict(data or {}), by=by, at=now)
+        for each in told
+    ]
+    Notice.objects.bulk_create(rows)
+    live.told(conversation.queue_id, [each.pk for each in told])
+
+
+def of(agent: Agent) -> Told:
+    """What the agent was told lately and may still see."""
+    rows = _visible(agent).filter(at__gt=timezone.now() - KEPT)
+    shown = list(rows.select_related("conversation__queue", "by__user")[:SHOWN])
+    # Asked after the lines: what comes between the two would be a line that looks seen, and never ring.
+    new = frozenset(rows.filter(unseen()).values_list("pk", flat=True)[:MOST_COUNTED])
+    return Told(shown, new)
+
+
+def unseen() -> Q:
+    """Not looked at, and not over: a step is over as soon as its turn of ours is."""
+    on_turn = Q(conversation__due_at__isnull=False, conversation__waiting_since__lte=F("at"))
+    return Q(seen_at=None) & (~Q(kind=Kind.STEP) | on_turn)
 
 
 def see(agent: Agent, conversation: Conversation) -> None:
-    """The agent has opened the conversation."""
-    agent.notices.filter(conversation=conversation, seen_at=None).update(seen_at=timezone.now())
+    """The agent has opened the conversation, and with it whatever was merged into it."""
+    merged = Q(conversation__merged_into=conversation)
+    merged |= Q(conversation__merged_into__merged_into=conversation)
+    _see(agent, agent.notices.filter(Q(conversation=conversation) | merged), conversation.queue_id)
 
 
-@transaction.atomic
-def mail_due(now: datetime | None = None) -> int:
-    """Mail what was told and not yet mailed; return the number of mails."""
-    now = now or timezone.now()
-    rows = Notice.objects.filter(mailed_at=None, at__gt=now - FORGOTTEN).exclude(agent__user__email="")
-    rows = rows.exclude(agent__in=_mailed_lately(now)).order_by("pk")
-    locked = list(rows.select_for_update(of=("self",), skip_locked=True).values_list("pk", flat=True)[:BATCH])
-    told: dict[Agent, list[Notice]] = defaultdict(list)
-    people = Notice.objects.filter(pk__in=locked).order_by("pk")
-    for notice in people.select_related("agent__user", "conversation__queue__sender"):
-        told[notice.agent].append(notice)
-    done = [agent for agent, found in told.items() if _mail(agent, found, now)]
-    Notice.objects.filter(pk__in=locked, agent__in=done).update(mailed_at=now)
-    return len(done)
+def see_one(agent: Agent, pk: int) -> None:
+    """The agent has read this one."""
+    row = agent.notices.filter(pk=pk).select_related("conversation").first()
+    if row is not None:
+        _see(agent, agent.notices.filter(pk=pk), row.conversation.queue_id)
 
 
-def _mailed_lately(now: datetime) -> list[int]:
-    rows = Notice.objects.filter(mailed_at__gt=now - PAUSE).order_by()
-    return list(rows.values_list("agent", flat=True).distinct())
+def see_all(agent: Agent) -> None:
+    """The agent has read whatever there is."""
+    newest = agent.notices.select_related("conversation").first()
+    if newest is not None:
+        _see(agent, agent.notices.all(), newest.conversation.queue_id)
 
 
-def _mail(agent: Agent, found: list[Notice], now: datetime) -> bool:
-    senders = (notice.conversation.queue.sender for notice in found)
-    sender = next((each for each in senders if each is not None and each.is_active), None)
-    if sender is None:
-        return False
-    try:
-        outbox.enqueue(_envelope(agent, found, sender, now))
-    except (ComposeError, outbox.EnvelopeError) as error:
-        logger.warning("agent %s can't be told by mail: %s", agent.pk, error)
-        return False
-    return True
+def _see(agent: Agent, rows: QuerySet[Notice], queue_id: int) -> None:
+    found = list(rows.filter(seen_at=None).values_list("pk", flat=True))
+    if found and Notice.objects.filter(pk__in=found, seen_at=None).update(seen_at=timezone.now()):
+        live.told(queue_id, [agent.pk])  # the bells of the agent's other pages
 
 
-def _envelope(agent: Agent, found: list[Notice], sender: EmailSender, now: datetime) -> outbox.Envelope:
-    recipient = agent.user.email
-    message_id = f"notice.{uuid4().hex}@{sender.email_address.rpartition('@')[2]}"
-    plural = f"{len(found)} conversations need care" if len(found) > 1 else found[0].sentence.rstrip(".")
-    draft = Draft(
-        from_=Address("UCS Email", sender.email_address), to=(Address(str(agent), recipient),),
-        subject=plural, text=_text(found), date=now, message_id=message_id, automatic=True,
-    )  # fmt: skip
-    return outbox.Envelope(
-        sender,
-        compose(draft),
-        message_id,
-        mail_from="",
-        recipients=(recipient,),
-        order_key=-1 - uuid4().int % 2**62,  # below zero, as alarms: none waits for another
-        is_automatic=True,
-    )
+def _visible(agent: Agent) -> QuerySet[Notice]:
+    return agent.notices.filter(conversation__queue__in=inbox.queues_for(agent.user))
 
 
-def _text(found: list[Notice]) -> str:
-    lines: list[str] = []
-    for notice in found[:MOST_TOLD]:
-        lines += [notice.sentence, f"{settings.BASE_URL}/conversations/{notice.conversation_id}/", ""]
-    rest = len(found) - MOST_TOLD
-    return "\n".join([*lines, *([f"And {rest} more."] if rest > 0 else [])])
+def forget(now: datetime | None = None) -> int:
+    """Delete what is too old for any bell; return how many."""
+    old = Notice.objects.filter(at__lt=(now or timezone.now()) - KEPT).order_by("pk")
+    deleted, _ = Notice.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:BATCH])).delete()
+    return deleted

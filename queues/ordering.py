@@ -14,6 +14,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext as _
 
 from agents.models import Agent
 from queues import lines, prepared
@@ -185,12 +186,12 @@ class Place:
     def sentence(self) -> str:
         """Why it stands here, in few words; "" where there is nothing to it."""
         if self.is_kept:
-            return "Kept for you."
+            return _("Kept for you.")
         if self.lacks:
-            return f"You may help: you lack {', '.join(self.lacks)}."
+            return _("You may help: you lack %(lacking)s.") % {"lacking": ", ".join(self.lacks)}
         if self.is_own:
-            return "You answered it last."
-        return "You fit it best." if self.ratio <= 1 else ""
+            return _("You answered it last.")
+        return _("You fit it best.") if self.ratio <= 1 else ""
 
 
 def page(agent: Agent, mark: Mark, limit: int) -> list[Place]:
@@ -208,7 +209,7 @@ def page(agent: Agent, mark: Mark, limit: int) -> list[Place]:
 
 
 def _place(row: Sequence[Any]) -> Place:
-    pk, due_tick, effective, is_own, kind, ratio, _, lacks, is_kept = row
+    pk, due_tick, effective, is_own, kind, ratio, _stretch, lacks, is_kept = row
     return Place(pk, effective, due_tick, ratio, is_own, is_kept, tuple(json.loads(lacks)), kind)
 
 

@@ -18,7 +18,7 @@ from mailcore.parse import PartNotFound, part_bytes
 from mailcore.parsed import Address, ParsedMail
 from mailcore.quotation import MOST_CHARACTERS, Quotation, quotation, shortened
 from mailcore.text import text_to_html
-from queues import texts
+from queues import scanning, texts
 from queues.letters import Letter, Reply, body, chosen_recipients, from_whom, said, threaded
 from queues.models import Attachment, Conversation, Message
 from queues.naming import ids_of
@@ -102,6 +102,7 @@ def files_of(conversation: Conversation, attachment_ids: Sequence[int]) -> tuple
 
 
 def _file(attachment: Attachment) -> OutFile:
+    scanning.check_open(attachment, attachment.message.direction)
     raw = attachment.message.raw
     try:
         data = part_bytes(raw.as_bytes() if raw else b"", attachment.part)

@@ -8,6 +8,7 @@ from queues import states
 from queues.abilities import lacks, may_help, teams
 from queues.clocks import waited
 from queues.models import Conversation, EmailQueue, Message
+from queues.overriding import given_by
 from queues.refusals import ActionRefused
 
 State = Conversation.State
@@ -123,7 +124,11 @@ def check_able(actor: User, agent: Agent, conversation: Conversation) -> tuple[s
     own = conversation.skill_demands.values_list("skill__name", "level")
     demand = team.demand(conversation.language, own)
     missing = lacks(member, demand)
-    if missing and not may_help(member, demand, team, waited(conversation)) and not is_supervisor(actor):
+    if missing and not (
+        may_help(member, demand, team, waited(conversation))
+        or is_supervisor(actor)
+        or (conversation.reserved_for_id == agent.pk and given_by(agent, conversation, missing))
+    ):
         raise ActionRefused(
             f"#{conversation.number} needs {', '.join(missing)}, which {agent} doesn't have: "
             "leave it to a colleague, or ask a supervisor to assign it."

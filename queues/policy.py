@@ -93,8 +93,11 @@ class Free:
 
 
 def work(levels: Iterable[int], top: int = TOP_LEVEL) -> float:
-    """How long an answer takes somebody of these levels, beside somebody who has the top one everywhere."""
-    return WORK_AT_NO_LEVEL - WORK_PER_LEVEL * min(levels, default=top) / top
+    """How long an answer takes somebody of these levels, beside somebody who has the top one everywhere.
+
+    What one has or hasn't is above the top, and makes nobody quicker.
+    """
+    return WORK_AT_NO_LEVEL - WORK_PER_LEVEL * min(*levels, top, top) / top
 
 
 def ratio(own_work: float, best_work: float, *, is_own: bool = False) -> float:

@@ -5,7 +5,7 @@ All of it in one transaction, the caller's.
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -15,6 +15,7 @@ from django.utils import timezone
 from agents.models import Agent
 from crm import tracking
 from crm.models import Contact
+from mailcore.cards import find
 from mailcore.clean import clean_line
 from mailcore.compose import ComposeError, Draft, compose, new_message_id
 from mailcore.folding import new_text
@@ -22,8 +23,9 @@ from mailcore.parse import parse
 from mailcore.parsed import Address, AttachmentPart
 from mailsenders import outbox
 from mailsenders.models import EmailSender
+from mailstore.announce import announce
 from mailstore.batch import write
-from queues import capacity
+from queues import capacity, cards, scanning
 from queues.finding_filed import filed, sheet_of
 from queues.folds import signature_at
 from queues.letters import Letter
@@ -79,6 +81,7 @@ def post(conversation: Conversation, posting: Posting) -> Message:
         ActionRefused: it can't be composed, such as for an address that can't be written.
     """
     now = timezone.now()
+    posting = replace(posting, letter=cards.sent(conversation.queue, posting.letter))
     message = _row(conversation, posting, now)
     domain = posting.sender.email_address.rpartition("@")[2]
     message.message_id = new_message_id(conversation.pk, message.pk, message_id_key(), domain)
@@ -114,6 +117,7 @@ def _row(conversation: Conversation, posting: Posting, now: datetime) -> Message
         quote_at=letter.quote_at,
         in_reply_to=letter.in_reply_to[:1000],
         is_outside=letter.is_outside,
+        has_cards=conversation.queue.pci != EmailQueue.PaymentCards.OFF and bool(find(letter.text)),
         agent=posting.agent,
         compose_token=posting.token,
         sent_at=now,
@@ -172,7 +176,8 @@ def _envelope(conversation: Conversation, message: Message, posting: Posting, ra
 
 def _count(conversation: Conversation, message: Message, posting: Posting, now: datetime) -> None:
     conversation.messages_count += 1
-    fields = ["messages_count"]
+    conversation.has_cards = conversation.has_cards or message.has_cards
+    fields = ["messages_count", "has_cards"]
     letter = posting.letter
     if letter.is_outside and not conversation.has_outside:
         conversation.has_outside = True
@@ -224,7 +229,10 @@ def people(addresses: tuple[Address, ...]) -> list[dict[str, str]]:
 
 
 def keep_attachments(message: Message, parts: tuple[AttachmentPart, ...]) -> None:
-    """Note where in the raw mail its files are."""
+    """Note where in the raw mail its files are; those that came are scanned before anybody opens them."""
+    scan = scanning.first_state(message.direction)
+    if scan:
+        announce(scanning.TASK)
     for part in parts:
         write(
             Attachment(
@@ -235,5 +243,6 @@ def keep_attachments(message: Message, parts: tuple[AttachmentPart, ...]) -> Non
                 size=part.size,
                 inline=part.inline,
                 content_id=part.content_id[:500],
+                scan=scan,
             )
         )

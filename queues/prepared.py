@@ -56,8 +56,8 @@ class Statement:
 
 
 def rows(statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """What the database answers."""
-    with transaction.atomic(), connection.cursor() as cursor:
+    """What the database answers; what is allowed to the planner holds until the transaction ends."""
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         known = _known.setdefault(connection.connection, set())
         if statement.name not in known:
             cursor.execute(statement.prepare)

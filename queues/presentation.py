@@ -9,11 +9,15 @@ from datetime import datetime
 from zlib import crc32
 
 from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import get_language_info, gettext_lazy
+from django.utils.translation import gettext as _
 
 from crm.models import Contact
 from queues.models import Conversation
+from queues.sayings import told
 
-NO_SUBJECT = "(no subject)"
+NO_SUBJECT = gettext_lazy("(no subject)")
 HUES = 6
 MINUTE, HOUR, DAY = 60, 3600, 86400
 SOON = HOUR
@@ -83,12 +87,12 @@ def row(conversation: Conversation, now: datetime, columns: Columns, reason: str
     return Row(
         pk=conversation.pk,
         name=contact_name(conversation.contact),
-        subject=conversation.subject or NO_SUBJECT,
+        subject=conversation.subject or str(NO_SUBJECT),
         preview=conversation.preview,
         age=age(conversation.last_message_at, now),
         iso=conversation.last_message_at.isoformat(timespec="seconds"),
         state=state,
-        badge=conversation.get_state_display() if columns.state else "",
+        badge=told(conversation.get_state_display()) if columns.state else "",
         queue=conversation.queue.name if columns.queue else "",
         language=conversation.language,
         due=due(conversation, now),
@@ -107,24 +111,34 @@ def due(conversation: Conversation, now: datetime) -> Due | None:
     left = (conversation.due_at - now).total_seconds()
     iso = conversation.due_at.isoformat(timespec="seconds")
     if left < 0:
-        return Due("red", f"{span(-left)} late", iso)
-    return Due("amber" if left < SOON else "calm", f"{span(left)} left", iso)
+        return Due("red", late(-left), iso)
+    return Due("amber" if left < SOON else "calm", time_left(left), iso)
+
+
+def late(seconds: float) -> str:
+    """Such as "5 min late"."""
+    return _("%(span)s late") % {"span": span(seconds)}
+
+
+def time_left(seconds: float) -> str:
+    """Such as "3 h left"."""
+    return _("%(span)s left") % {"span": span(seconds)}
 
 
 def span(seconds: float) -> str:
     """A length of time in its largest unit: "5 min", "3 h", "2 d"."""
     if seconds < HOUR:
-        return f"{max(1, int(seconds // MINUTE))} min"
+        return _("%(count)s min") % {"count": max(1, int(seconds // MINUTE))}
     if seconds < 2 * DAY:
-        return f"{int(seconds // HOUR)} h"
-    return f"{int(seconds // DAY)} d"
+        return _("%(count)s h") % {"count": int(seconds // HOUR)}
+    return _("%(count)s d") % {"count": int(seconds // DAY)}
 
 
 def age(at: datetime, now: datetime) -> str:
     """How long ago, short; a date when it is more than six days."""
     seconds = (now - at).total_seconds()
     if seconds < MINUTE:
-        return "now"
+        return _("now")
     if seconds < 6 * DAY:
         return span(seconds)
     return day(at, now)
@@ -133,17 +147,14 @@ def age(at: datetime, now: datetime) -> str:
 def day(at: datetime, now: datetime) -> str:
     """Such as "12 Mar", with the year when it is another one."""
     local = timezone.localtime(at)
-    return (
-        f"{local.day} {local:%b}"
-        if local.year == timezone.localtime(now).year
-        else f"{local.day} {local:%b %Y}"
+    return date_format(
+        local, "SHORT_DAY" if local.year == timezone.localtime(now).year else "SHORT_DAY_AND_YEAR"
     )
 
 
 def clock(at: datetime) -> str:
     """Date and time in the zone of the server, until the browser shows them in the reader's."""
-    local = timezone.localtime(at)
-    return f"{local.day} {local:%b %Y, %H:%M}"
+    return date_format(timezone.localtime(at), "CLOCK")
 
 
 def contact_name(contact: Contact) -> str:
@@ -151,7 +162,7 @@ def contact_name(contact: Contact) -> str:
     if contact.name:
         return contact.name
     addresses = [row.email for row in contact.addresses.all() if row.email]
-    return addresses[0] if addresses else "Unknown sender"
+    return addresses[0] if addresses else _("Unknown sender")
 
 
 def person(name: str) -> Person:
@@ -167,4 +178,12 @@ def size(octets: int) -> str:
         return f"{octets} B"
     if octets < 1_000_000:
         return f"{octets / 1000:.0f} kB"
-    return f"{octets / 1_000_000:.1f} MB"
+    return f"{number_format(f'{octets / 1_000_000:.1f}')} MB"
+
+
+def language_name(tag: str) -> str:
+    """The name of "cs", such as "Czech"; a tag that Django doesn't know stays as it is."""
+    try:
+        return str(get_language_info(tag)["name_translated"]) if tag else ""
+    except KeyError:
+        return tag

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from agents.models import Agent, Calendar
 from agents.opening import duration, validate
@@ -142,11 +143,11 @@ class EscalationStep(models.Model):
 
     def __str__(self) -> str:
         times = {
-            self.When.USED: f"when {self.amount} % of the target are used",
-            self.When.BEFORE: f"{duration(self.amount)} before it is due",
-            self.When.AFTER: f"{duration(self.amount)} after it was due"
+            self.When.USED: _("when %(amount)s %% of the target are used") % {"amount": self.amount},
+            self.When.BEFORE: _("%(duration)s before it is due") % {"duration": duration(self.amount)},
+            self.When.AFTER: _("%(duration)s after it was due") % {"duration": duration(self.amount)}
             if self.amount
-            else "when it is late",
+            else _("when it is late"),
         }
         return f"{times[self.When(self.when)]}: {self.doing}"
 
@@ -154,11 +155,11 @@ class EscalationStep(models.Model):
     def doing(self) -> str:
         """What it does, as a part of a sentence."""
         return {
-            self.Act.PRIORITY: "raise the priority",
-            self.Act.MEMBERS: "tell the members on duty",
-            self.Act.SUPERVISOR: "tell the supervisors",
-            self.Act.MOVE: f"move to {self.to_queue}",
-            self.Act.NOTE: f"note “{self.text}”",
+            self.Act.PRIORITY: _("raise the priority"),
+            self.Act.MEMBERS: _("tell the members on duty"),
+            self.Act.SUPERVISOR: _("tell the supervisors"),
+            self.Act.MOVE: _("move to %(queue)s") % {"queue": self.to_queue},
+            self.Act.NOTE: _("note “%(note)s”") % {"note": self.text},
         }[self.Act(self.act)]
 
     def clean(self) -> None:
@@ -213,11 +214,28 @@ ESCALATION_INDEX = models.Index(
 
 
 class Notice(models.Model):
-    """A sentence for one agent about a conversation, told by a step of escalation."""
+    """What one agent is told about a conversation: data, of which `queues/notices_worded.py` makes words."""
+
+    class Kind(models.TextChoices):
+        STEP = "step", "A step of escalation"
+        MENTION = "mention", "Somebody wrote their name in a note"
+        FOLLOW = "follow", "Something happened to what they follow"
+        TAKEN = "taken", "Somebody else has it now"
 
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="notices")
     conversation = models.ForeignKey("queues.Conversation", on_delete=models.CASCADE, related_name="notices")
-    sentence = models.CharField(max_length=500)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.STEP, db_default=Kind.STEP)
+    by = models.ForeignKey(
+        Agent, null=True, on_delete=models.SET_NULL, related_name="+", help_text="Who did it; empty: time."
+    )
+    data = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, output_field=models.JSONField()),
+        help_text="What the words need beside the conversation.",
+    )
+    sentence = models.CharField(
+        max_length=500, default="", db_default="", help_text="Of notices from before there were kinds."
+    )
     at = models.DateTimeField()
     seen_at = models.DateTimeField(null=True)
     mailed_at = models.DateTimeField(null=True)
@@ -229,4 +247,4 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.sentence
+        return f"{self.kind} to {self.agent_id} about {self.conversation_id}"

@@ -13,6 +13,7 @@
     free                            of a mail that has come: [agent, ratio, idle since], the chosen one first
     reserved, eased, lacks          that it was kept for this agent; after how many minutes the wait rule let
                                     them (0: uncovered), and what they lack, also of what was kept for them
+    despite                         who gave it to them once although they lack that
 
 Pure. Nothing here reads a row, so what is told today is what was true then.
 """
@@ -21,6 +22,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext as _
 
 from agents.opening import duration
 from queues import policy
@@ -59,6 +63,7 @@ class Line:
     is_eased: bool = False
     after: int = 0
     lacks: tuple[str, ...] = ()
+    despite: str = ""
 
     @property
     def base_ratio(self) -> float:
@@ -118,6 +123,8 @@ class Reason:
             found |= {"eased": self.line.after, "lacks": list(self.line.lacks)}
         elif self.line.lacks:
             found["lacks"] = list(self.line.lacks)
+            if self.line.despite:
+                found["despite"] = self.line.despite
         return found
 
 
@@ -179,14 +186,16 @@ def _read(values: Sequence[Any]) -> Head:
 
 
 def explain(data: dict[str, Any], *, to_agent: bool = False) -> str:
-    """Why, in a few sentences; "" for a decision of another rule.
+    """Why, in a few sentences, in the language that is active; "" for a decision of another rule.
 
     :param to_agent: whether the reader is who got it.
     """
     if data.get("rule") != policy.VERSION:
         return ""
-    who = "You" if to_agent else str(data["name"])
-    parts = [f"{who} got it: {due_in(data['left'])}.", _fit(data, to_agent), _team(data), _next(data)]
+    due = due_in(data["left"])
+    told = _("You got it: %(due)s.") if to_agent else _("%(who)s got it: %(due)s.")
+    ended = due.removesuffix(".")  # “27 Min.” has the full stop of the sentence already
+    parts = [told % {"who": data["name"], "due": ended}, _fit(data, to_agent), _team(data), _next(data)]
     return " ".join(part for part in parts if part)
 
 
@@ -197,44 +206,106 @@ def in_short(data: dict[str, Any]) -> str:
 
 def due_in(left: float) -> str:
     """Such as "due in 1 h 30 min", in minutes of the queue's hours."""
-    return f"due in {duration(round(left))}" if left >= 0 else f"{duration(round(-left))} late"
+    told = _("due in %(span)s") if left >= 0 else _("%(span)s late")
+    return told % {"span": duration(round(abs(left)))}
+
+
+def kind_words(words: str) -> str:
+    """What a kind demands, such as "billing in Czech", with the language by its name here."""
+    what, between, language = words.rpartition(" in ")
+    if not between or gettext(language) == language:
+        return words
+    return _("%(what)s in %(language)s") % {"what": what, "language": gettext(language)}
 
 
 def _fit(data: dict[str, Any], to_agent: bool) -> str:
-    who, has = ("You", "have") if to_agent else (str(data["name"]), "has")
+    values = {
+        "who": data["name"],
+        "words": kind_words(str(data["words"])),
+        "level": data["level"],
+        "top": policy.TOP_LEVEL,
+        "lacking": ", ".join(data.get("lacks", [])),
+        "waited": duration(data.get("eased") or 0),
+        "percent": f"{(data['ratio'] - 1) * 100:.0f}",
+    }
+    told = _fitting(data, to_agent) % values
+    if not data.get("despite"):
+        return told
+    decided = _("%(supervisor)s decided so.") % {"supervisor": data["despite"]}
+    return f"{told} {decided}"
+
+
+def _fitting(data: dict[str, Any], to_agent: bool) -> str:
+    """The sentence, with places for what the decision looked at."""
     if data.get("reserved") and "lacks" in data:
-        whom, lack = ("you", "you lack") if to_agent else (who, f"{who} lacks")
-        return f"It was kept for {whom}, who answered last; {lack} {', '.join(data['lacks'])}."
+        if to_agent:
+            return _("It was kept for you, who answered last; you lack %(lacking)s.")
+        return _("It was kept for %(who)s, who answered last; %(who)s lacks %(lacking)s.")
     if "lacks" in data:
-        why = (
-            f"It had waited {duration(data['eased'])}, so less is demanded"
-            if data["eased"]
-            else "Nobody able is on duty, or comes on duty in time"
-        )
-        return f"{why}; {who} {'lack' if to_agent else 'lacks'} {', '.join(data['lacks'])}."
-    fit = f"for {data['words']} ({data['level']} of {policy.TOP_LEVEL})"
+        return _eased(data, to_agent)
     if data.get("reserved"):
-        return f"It was kept for {'you' if to_agent else who}, who answered last, {fit}."
+        if to_agent:
+            return _("It was kept for you, who answered last, for %(words)s (%(level)s of %(top)s).")
+        return _("It was kept for %(who)s, who answered last, for %(words)s (%(level)s of %(top)s).")
     if data["own"]:
-        return f"{who} answered it last, and can do it {fit}."
-    best = (
-        "the best" if data["ratio"] <= 1 else "among the best" if data["ratio"] <= policy.NEARLY_BEST else ""
+        if to_agent:
+            return _("You answered it last, and can do it for %(words)s (%(level)s of %(top)s).")
+        return _("%(who)s answered it last, and can do it for %(words)s (%(level)s of %(top)s).")
+    return _skilled(data["ratio"], to_agent)
+
+
+def _eased(data: dict[str, Any], to_agent: bool) -> str:
+    if data["eased"]:
+        if to_agent:
+            return _("It had waited %(waited)s, so less is demanded; you lack %(lacking)s.")
+        return _("It had waited %(waited)s, so less is demanded; %(who)s lacks %(lacking)s.")
+    if to_agent:
+        return _("Nobody able is on duty, or comes on duty in time; you lack %(lacking)s.")
+    return _("Nobody able is on duty, or comes on duty in time; %(who)s lacks %(lacking)s.")
+
+
+def _skilled(ratio: float, to_agent: bool) -> str:
+    if ratio <= 1:
+        if to_agent:
+            return _("You are the best for %(words)s (%(level)s of %(top)s).")
+        return _("%(who)s is the best for %(words)s (%(level)s of %(top)s).")
+    if ratio <= policy.NEARLY_BEST:
+        if to_agent:
+            return _("You are among the best for %(words)s (%(level)s of %(top)s).")
+        return _("%(who)s is among the best for %(words)s (%(level)s of %(top)s).")
+    if to_agent:
+        return _(
+            "You have what it takes for %(words)s (%(level)s of %(top)s); "
+            "the best would be %(percent)s %% quicker."
+        )
+    return _(
+        "%(who)s has what it takes for %(words)s (%(level)s of %(top)s); "
+        "the best would be %(percent)s %% quicker."
     )
-    if best:
-        return f"{who} {'are' if to_agent else 'is'} {best} {fit}."
-    return f"{who} {has} what it takes {fit}; the best would be {(data['ratio'] - 1) * 100:.0f} % quicker."
 
 
 def _team(data: dict[str, Any]) -> str:
     able = data["able"]
     if not able["people"]:
         return ""
-    people = "1 person can" if able["people"] == 1 else f"{able['people']} people can"
-    words = f"{people} do it, {able['free']} {'was' if able['free'] == 1 else 'were'} free"
-    busy = [
-        f"{able[key]} {word}" for key, word in (("better_full", "full"), ("better_away", "away")) if able[key]
-    ]
-    return f"{words}; of those who fit better, {' and '.join(busy)}." if busy else f"{words}."
+    people = ngettext("%(count)s person can do it", "%(count)s people can do it", able["people"])
+    free = ngettext("%(count)s was free", "%(count)s were free", able["free"])
+    words = f"{people % {'count': able['people']}}, {free % {'count': able['free']}}"
+    busy = []
+    if able["better_full"]:
+        busy.append(
+            ngettext("%(count)s full", "%(count)s full", able["better_full"]) % {"count": able["better_full"]}
+        )
+    if able["better_away"]:
+        busy.append(
+            ngettext("%(count)s away", "%(count)s away", able["better_away"]) % {"count": able["better_away"]}
+        )
+    if not busy:
+        return f"{words}."
+    return _("%(words)s; of those who fit better, %(busy)s.") % {
+        "words": words,
+        "busy": _(" and ").join(busy),
+    }
 
 
 def _next(data: dict[str, Any]) -> str:
@@ -242,5 +313,13 @@ def _next(data: dict[str, Any]) -> str:
     if not second:
         return ""
     better = second["better"]
-    fits = f": {better} {'other fits' if better == 1 else 'others fit'} it better" if better else ""
-    return f"Next in line was “{second['words']}”, {due_in(second['left'])}{fits}."
+    due = due_in(second["left"])
+    values = {"words": kind_words(second["words"]), "due": due, "count": better}
+    if not better:
+        return _("Next in line was “%(words)s”, %(due)s.") % {**values, "due": due.removesuffix(".")}
+    told = ngettext(
+        "Next in line was “%(words)s”, %(due)s: %(count)s other fits it better.",
+        "Next in line was “%(words)s”, %(due)s: %(count)s others fit it better.",
+        better,
+    )
+    return told % values

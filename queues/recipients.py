@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from mailcore.addresses import addresses
 from mailcore.headers import read_headers
@@ -35,7 +36,8 @@ def answered(conversation: Conversation) -> Message | None:
     What somebody else was asked about the matter, and said, the customer isn't part of. One that was taken
     back tells only whom it was for, and only when there is no other.
     """
-    rows = conversation.messages.filter(is_outside=False).order_by("-pk")
+    # Old mail that was moved in has younger ids than what came live before.
+    rows = conversation.messages.filter(is_outside=False).order_by("-created_at", "-pk")
     by_person = rows.filter(direction=Message.Direction.IN, automatic="no").first()
     by_us = rows.filter(automatic="no")
     left = by_us.exclude(outgoing__state=OutgoingMail.State.CANCELLED)
@@ -49,10 +51,10 @@ def own_addresses() -> frozenset[str]:
     for address, aliases in EmailSender.objects.values_list("email_address", "aliases"):
         found.update([address, *(each for each in aliases.split() if not each.startswith("@"))])
     columns = ["username", "mailbox", "public_address", "collected_by__username", "collected_by__mailbox"]
-    columns = [f"sources__{name}" for name in (*columns, "forwarding_token")]
-    for *mailboxes, token in EmailQueue.objects.order_by().values_list(*columns):
+    columns = [f"sources__{name}" for name in (*columns, "aliases", "forwarding_token")]
+    for *mailboxes, aliases, token in EmailQueue.objects.order_by().values_list(*columns):
         ours = {value for value in mailboxes if value and "@" in value}
-        found |= ours
+        found |= ours | {each for each in (aliases or "").split() if "@" in each}
         if token and settings.INBOUND_DOMAIN:
             found.add(f"{token}@{settings.INBOUND_DOMAIN}")
         if token:  # a plus-address of the mailbox in which it arrives
@@ -76,7 +78,7 @@ def _asked(message: Message) -> Asked:
     reply_to, to, cc = (_people(group) for group in (message.reply_to, message.to, message.cc))
     contact: tuple[Address, ...] = ()
     if not message.is_outside:
-        rows = message.conversation.contact.addresses.order_by("pk")
+        rows = message.conversation.contact.addresses.all()
         contact = tuple(Address(message.conversation.contact.name, row.email) for row in rows)
     return Asked(
         mail_from=Address(message.from_name, message.from_email),
@@ -154,11 +156,15 @@ def typed_addresses(texts: Iterable[str]) -> tuple[Address, ...]:
 
 
 def _is_plain(email: str) -> bool:
-    local, _, domain = email.rpartition("@")
+    local, _at, domain = email.rpartition("@")
     return "." in domain and bool(local) and not set(email) & set(' \t"<>()[]\\,;:') and "@" not in local
 
 
 def unanswerable(people: Recipients) -> str:
     """What to tell before sending to an address that says that nobody reads it; "" when there is none."""
     found = [each.email for each in (*people.to, *people.cc) if not can_be_answered(each)]
-    return f"{', '.join(found)} says that nobody reads what is sent there." if found else ""
+    return (
+        _("%(addresses)s says that nobody reads what is sent there.") % {"addresses": ", ".join(found)}
+        if found
+        else ""
+    )

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -12,7 +13,7 @@ from agents.models import Agent
 from crm import tracking
 from mailsenders import outbox
 from mailsenders.models import OutgoingMail
-from queues import clocks, drafts, live, states
+from queues import audiences, cards, clocks, drafts, live, states
 from queues.history import MOVED_FROM, Kind, note_event
 from queues.letters import (
     Letter,
@@ -37,7 +38,7 @@ from queues.ownership import (
     profile,
 )
 from queues.posting import Posting, crm_reference, post, sender_of
-from queues.refusals import ActionRefused, NewMailArrived
+from queues.refusals import ActionRefused, NewMailArrived, SomethingNew
 from queues.repeats import asked, difference
 from queues.siblings import tell_siblings, tell_siblings_undone
 from queues.summary import SUMMED_UP, kept, sum_up
@@ -58,9 +59,11 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
 
     Raises:
         NewMailArrived: the customer has written since `answer.seen_message_id`.
+        SomethingNew: a colleague has answered since, or left a note after `answer.seen_note_id`.
         ActionRefused: with the reason.
     """
     row = lock_for(actor, conversation)
+    answer = cards.guarded(row.queue, answer)
     check_token(answer.token)
     sent = row.messages.filter(compose_token=answer.token).first() if answer.token else None
     if sent is not None:
@@ -68,7 +71,7 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
     check_content(answer)
     check_let_go(row)
     check_free(actor, row)
-    _check_seen(row, answer.seen_message_id)
+    _check_seen(actor, row, answer)
     agent = profile(actor)
     take_first(actor, row, agent)
     before = _snapshot(row)
@@ -144,13 +147,25 @@ def _hold(answer: Reply, queue: EmailQueue) -> int:
     return max(0, usual if answer.undo_seconds is None else min(answer.undo_seconds, 3600))
 
 
-def _check_seen(conversation: Conversation, seen_message_id: int | None) -> None:
-    if seen_message_id is None:
-        return
-    newer = conversation.messages.filter(pk__gt=seen_message_id, direction="in", automatic="no")
-    message = newer.order_by("-pk").first()
-    if message is not None:
-        raise NewMailArrived(message)
+def _check_seen(actor: User, conversation: Conversation, answer: Reply) -> None:
+    """Hold an answer whose writer has not seen everything that was written since it was begun."""
+    message = _unseen_message(actor, conversation, answer) if answer.seen_message_id is not None else None
+    note = None
+    if answer.seen_note_id is not None:
+        notes = conversation.notes.filter(audiences.readable(actor), pk__gt=answer.seen_note_id)
+        note = notes.exclude(user=actor).select_related("user").order_by("-pk").first()
+    if message is not None and message.direction == Message.Direction.IN:
+        raise NewMailArrived(message, note)
+    if message is not None or note is not None:
+        raise SomethingNew(message, note)
+
+
+def _unseen_message(actor: User, conversation: Conversation, answer: Reply) -> Message | None:
+    """The newest one; the customer's first. One of the actor's own is news only from another window."""
+    newer = kept(conversation).filter(pk__gt=answer.seen_message_id, automatic="no").order_by("-pk")
+    own_elsewhere = Q(direction="out", agent__user=actor) & ~Q(is_outside=answer.is_outside)
+    newer = newer.exclude(own_elsewhere).select_related("agent__user")
+    return newer.filter(direction="in").first() or newer.first()
 
 
 def take_first(actor: User, conversation: Conversation, agent: Agent) -> None:
@@ -162,7 +177,8 @@ def take_first(actor: User, conversation: Conversation, agent: Agent) -> None:
     lacking = check_able(actor, agent, conversation)
     states.hand_to(conversation, agent, timezone.now())
     over = f" over from {owner}" if owner else ""
-    note_event(conversation, Kind.TAKEN, f"{agent} took it{over} to answer.", actor, {"lacks": list(lacking)})
+    data = {"agent": agent.pk, "lacks": list(lacking)}
+    note_event(conversation, Kind.TAKEN, f"{agent} took it{over} to answer.", actor, data)
 
 
 def _rest(conversation: Conversation, agent: Agent, close: bool) -> None:
@@ -184,14 +200,18 @@ def _snapshot(conversation: Conversation) -> dict[str, Any]:
 
 @whole
 def undo(actor: User, message: Message) -> bool:
-    """Take an answer back while it is held: the text is a draft again. False when it has left already."""
+    """Take an answer back while it is held: the text is a draft again. False when it has left already.
+
+    Asked again it is true again, as the word that it was taken back may have got lost.
+    """
     row, message = lock_message(actor, message)
     if message.outgoing is None:
         raise ActionRefused("Only a mail of ours can be taken back.")
     if message.agent is None or (message.agent.user_id != actor.pk):
         check_free(actor, row)
     if not outbox.undo(message.outgoing):
-        return False
+        message.outgoing.refresh_from_db(fields=["state"])
+        return message.outgoing.state == OutgoingMail.State.CANCELLED
     tracking.forget(crm_reference(message))
     event = row.events.filter(kind__in=WRITTEN, data__message=message.pk).first()
     if event is not None and message.agent is not None:
@@ -234,6 +254,7 @@ def start(actor: User, queue: EmailQueue, subject: str, answer: Reply) -> Messag
         ActionRefused: with the reason.
     """
     check_works_in(actor, queue)
+    subject, answer = cards.kept(queue, subject), cards.guarded(queue, answer)
     check_token(answer.token)
     token = f"start:{actor.pk}:{answer.token}" if answer.token else None
     sent = _started(token)
@@ -310,6 +331,8 @@ def _settle(actor: User, message: Message, kind: Kind) -> None:
     if mail is None:
         raise ActionRefused("Only a mail of ours can be sent again.")
     settle = {Kind.RESENT: outbox.resend, Kind.MARKED_SENT: outbox.mark_sent}[kind]
+    if kind == Kind.RESENT and outbox.was_emptied(mail):
+        raise ActionRefused("The text of this mail was deleted, so it can't be sent again: write a new one.")
     if not settle(mail):
         raise ActionRefused(f"That isn't possible any more: the mail is “{mail.get_state_display()}” by now.")
     what = {Kind.RESENT: "had the mail sent again", Kind.MARKED_SENT: "noted that the mail was sent"}[kind]

@@ -10,7 +10,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from agents.models import LEVEL, Agent, Skill
+from agents.models import SKILL_LEVELS, Agent, Skill, SkillLevel
+from agents.skillwords import demand_words
 from queues import policy, steps
 
 
@@ -197,7 +198,7 @@ class Kind(models.Model):
     @property
     def wanted(self) -> tuple[str, ...]:
         """What it demands, such as ("billing ≥ 2", "cs ≥ 3")."""
-        names = [f"{name} ≥ {level}" for name, level in self.demands]
+        names = [demand_words(name, level) for name, level in self.demands]
         return (*names, f"{self.language} ≥ {self.language_level}") if self.language else tuple(names)
 
 
@@ -229,14 +230,26 @@ class AgentKind(models.Model):
         return policy.stretch(self.ratio, self.kind.scarcity, self.kind.queue.exponent)
 
 
-class ConversationSkill(models.Model):
+class StaleQueue(models.Model):
+    """That something was written that may change who can do what in a queue; by triggers, for `marks`.
+
+    No foreign key: it is written in the transactions of others, and the queue may be deleted in one.
+    """
+
+    queue_id = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"queue {self.queue_id}"
+
+
+class ConversationSkill(SkillLevel):
     """A skill that one conversation demands, beyond what its queue demands."""
 
     conversation = models.ForeignKey(
         "queues.Conversation", on_delete=models.CASCADE, related_name="skill_demands"
     )
     skill = models.ForeignKey(Skill, on_delete=models.PROTECT, related_name="+")
-    level = models.PositiveSmallIntegerField("wanted level", default=1, validators=LEVEL)
+    level = models.PositiveSmallIntegerField("wanted level", default=1, choices=SKILL_LEVELS)
 
     class Meta:
         constraints = [

@@ -19,7 +19,8 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from agents.models import Agent
-from queues import abilities, kinds, lines, offers, standing, states
+from agents.retelling import in_english
+from queues import kinds, lines, offers, overriding, standing, states
 from queues.abilities import fits
 from queues.history import Kind, note_event
 from queues.lines import Part, Place, Seen
@@ -29,8 +30,8 @@ from queues.reasons import Line, Reason, explain, replay
 from queues.standing import Arrival
 
 __all__ = [
-    "AtCapacity", "Wish", "choose", "choose_agent", "clock", "dispatch", "explain", "next_for", "offer",
-    "replay", "waiting_for",
+    "AtCapacity", "TooHeavy", "Wish", "choose", "choose_agent", "clock", "dispatch", "explain", "next_for",
+    "offer", "replay", "too_heavy", "waiting_for",
 ]  # fmt: skip
 
 DEPTH = 3  # of each line, when others hold all the heads
@@ -150,6 +151,26 @@ def waiting_for(agent: Agent, queue_ids: Iterable[int], depth: int = 1) -> Seque
     return lines.heads(agent.pk, where, now, depth)
 
 
+@dataclass(frozen=True, slots=True)
+class TooHeavy:
+    """What waits for an agent takes more of the capacity than is free."""
+
+    queue: EmailQueue
+    free: int
+
+
+def too_heavy(agent: Agent, queue_ids: Iterable[int]) -> TooHeavy | None:
+    """The queue of what the agent would get next if there were room for it; nothing is locked or given."""
+    now, taken = standing.room(agent.pk)
+    queues = EmailQueue.objects.filter(members=agent.pk, pk__in=list(queue_ids))
+    where = lines.places(queues, now)
+    heavy = {pk: place for pk, place in where.items() if not fits(agent.capacity, taken, place.weight)}
+    found = lines.heads(agent.pk, heavy, now) if heavy else []
+    if not found:
+        return None
+    return TooHeavy(EmailQueue.objects.get(pk=found[0].queue_id), max(agent.capacity - taken, 0))
+
+
 def _serve(wish: Wish) -> Conversation | None:
     """Give the first that can be claimed; the agent's row is locked."""
     agent = wish.agent
@@ -169,8 +190,9 @@ def _serve(wish: Wish) -> Conversation | None:
         found = lines.seen(agent.pk, where, now, part)
         for at, line in enumerate(found.lines):
             conversation = _claim(line, agent, is_push=is_push)
-            if conversation is not None:
-                left = Seen(found.lines[at:], found.looked_at - at)
+            held = _as_it_is(line, agent, conversation) if conversation is not None else None
+            if conversation is not None and held is not None:
+                left = Seen([held, *found.lines[at + 1 :]], found.looked_at - at)
                 _give(wish, conversation, left, where, now)
                 return conversation
         if not found.lines:
@@ -179,8 +201,8 @@ def _serve(wish: Wish) -> Conversation | None:
 
 
 def _claim(line: Line, agent: Agent, *, is_push: bool) -> Conversation | None:
-    row = states.lock_free(line.head.conversation_id)
-    if row is None or row.state != State.WAITING or (row.kind_id or 0) != line.kind_id:
+    row = states.claim(line.head.conversation_id)
+    if row is None or (row.kind_id or 0) != line.kind_id:
         return None
     if row.queue_id != line.queue_id or row.reserved_for_id not in (None, agent.pk):
         return None
@@ -192,7 +214,6 @@ def _give(
 ) -> None:
     line, *others = found.lines
     rank, fit_better = standing.rank(line, others[0] if others else None)
-    line = _as_it_is(line, wish.agent, conversation)
     is_arrival = wish.arrival is not None and wish.arrival.conversation_id == conversation.pk
     reason = Reason(
         agent_id=wish.agent.pk,
@@ -209,15 +230,22 @@ def _give(
     within = timedelta(seconds=conversation.queue.accept_seconds) if is_pushed else None
     states.hand_to(conversation, wish.agent, now, within)
     data = reason.data()
-    note_event(conversation, wish.kind, explain(data), wish.user, data)
+    with in_english():
+        sentence = explain(data)
+    note_event(conversation, wish.kind, sentence, wish.user, data)
 
 
-def _as_it_is(line: Line, agent: Agent, conversation: Conversation) -> Line:
-    """What is kept for an agent needs nobody able: then the reason says what they lack."""
+def _as_it_is(line: Line, agent: Agent, conversation: Conversation) -> Line | None:
+    """What is kept for an agent looks at nobody's levels: what they lack, and who gave it to them in spite.
+
+    If they lack something that nobody decided on, as levels or demands have changed since, it is kept no
+    longer: None.
+    """
     if not line.is_reserved:
         return line
-    team = abilities.teams([line.queue_id])[line.queue_id]
-    own = conversation.skill_demands.values_list("skill__name", "level")
-    member = team.member(agent.pk)
-    missing = abilities.lacks(member, team.demand(conversation.language, own)) if member else ()
-    return replace(line, lacks=missing) if missing else line
+    found = overriding.fitness(agent, conversation)
+    if not found.may_have:
+        conversation.reserved_for = conversation.reserved_until = None
+        states.save(conversation, ["reserved_for", "reserved_until"])
+        return None
+    return replace(line, lacks=found.lacks, despite=found.despite) if found.lacks else line

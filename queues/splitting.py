@@ -15,12 +15,12 @@ from crm import tracking
 from crm.models import Contact
 from mailcore.clean import clean_line
 from mailcore.parsed import Address
-from queues import nudges, states
+from queues import feeding, nudges, states
 from queues.clocks import CLOCK, take_over_due
 from queues.history import Kind, come_along, note_event
 from queues.letters import own_addresses
 from queues.merging import check_mergeable, move_messages
-from queues.models import Conversation, Event, Message
+from queues.models import Conversation, ConversationSkill, Event, Message
 from queues.ownership import check_free, check_whole, lock_both, lock_for, profile
 from queues.refusals import ActionRefused
 from queues.summary import SUMMED_UP, kept, sum_up
@@ -55,6 +55,7 @@ def split(
     messages = _chosen(row, wanted)
     now = timezone.now()
     new = _begin(row, messages, subject, now)
+    _demand_the_same(row, new)
     _carry(messages, row, new)
     if all(message.is_outside for message in messages):  # a matter of their own, with whoever was asked
         new.messages.update(is_outside=False)
@@ -111,6 +112,14 @@ def _begin(row: Conversation, messages: list[Message], subject: str, now: dateti
         due_at=None,
         state=State.CLOSED,  # until it is known whose turn it is
         closed_at=now,
+    )
+
+
+def _demand_the_same(row: Conversation, new: Conversation) -> None:
+    """What the matter needed beyond its queue, a part of it needs, until somebody says otherwise."""
+    ConversationSkill.objects.bulk_create(
+        ConversationSkill(conversation=new, skill_id=each.skill_id, level=each.level)
+        for each in ConversationSkill.objects.filter(conversation=row)
     )
 
 
@@ -223,3 +232,4 @@ def _tell_moved(actor: User, message: Message, row: Conversation, target: Conver
     note_event(row, Kind.MOVED, sentence, actor, {"conversation": target.pk, "message": message.pk})
     sentence = f"{who} moved a mail of {writer} here from #{row.number} “{row.subject}”."
     note_event(target, Kind.MOVED, sentence, actor, {"conversation": row.pk, "message": message.pk})
+    feeding.tell_of_moved_mail(message.pk, row, target)

@@ -53,7 +53,7 @@ def staff(team: Team, kind: Kind) -> list[AgentKind]:
         row = AgentKind(
             agent_id=member.agent_id,
             kind=kind,
-            level=min(used, default=policy.TOP_LEVEL),
+            level=min([*used, policy.TOP_LEVEL]),
             eased=bool(missing),
             after=after or 0,
             lacks=list(missing),
@@ -74,7 +74,7 @@ def _levels(member: Candidate, demand: Demand) -> list[int]:
 def _eased_after(team: Team, member: Candidate, demand: Demand) -> int | None:
     """After how many minutes the wait rule lets somebody help; 0: when nobody able is there."""
     if team.wait_rule == EmailQueue.WaitRule.UNCOVERED:
-        return 0 if abilities.reads(member, demand.language) else None
+        return 0 if abilities.may_stand_in(member, demand) else None
     for number, step in enumerate(team.steps, 1):
         skills, level = lowered(demand.skills, demand.language_level, team.steps[:number])
         if not lacks(member, Demand(skills, demand.language, level)):

@@ -9,22 +9,25 @@ then only conversations that nobody holds.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Field, QuerySet
 from django.utils import timezone
 
 from agents.models import Agent
 from agents.rights import is_administrator
-from queues import hours, kinds, live, policy
+from queues import feeding, hours, kinds, live, nudges, overriding, policy
 from queues.abilities import fits, open_units
-from queues.clocks import CLOCK, change_queue, start_clock, stop_clock
+from queues.clocks import CLOCK, change_queue, plan, start_clock, stop_clock, take_back_turn
 from queues.finding_filed import refile
+from queues.history import Kind, note_event
 from queues.models import Conversation, EmailQueue
 
 __all__ = [
-    "MOVED", "await_customer", "come_back", "finish", "give_back", "hand_to", "let_go", "lock", "lock_agents",
-    "lock_following", "lock_free", "lock_together", "move", "save", "sleep", "start_clock", "stop_clock",
+    "MOVED", "await_customer", "claim", "come_back", "finish", "give_back", "hand_to", "junk", "let_go",
+    "lock", "lock_agents", "lock_following", "lock_free", "lock_together", "move", "put_back", "save",
+    "sleep", "snapshot", "start_clock", "stop_clock",
 ]  # fmt: skip
 
 State = Conversation.State
@@ -38,6 +41,7 @@ MOVED = [
     "snoozed_until",
     "assigned_at",
     "closed_at",
+    "spam_at",
     "kind",
     "answered_by",
     "reserved_for",
@@ -70,6 +74,17 @@ def lock_free(pk: int) -> Conversation | None:
     """The same, but None if somebody else holds it or it is gone."""
     rows = Conversation.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=pk).order_by()
     return _read(pk) if rows.values_list("pk", flat=True).first() else None
+
+
+def claim(pk: int) -> Conversation | None:
+    """The same for what waits for anybody, in one query, with its queue alone.
+
+    Nothing is waited for, so nothing joined can be older than the row: what was moved to another queue a
+    moment ago meets no queue, and is None.
+    """
+    rows = Conversation.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
+    waiting = rows.select_related("queue__calendar").filter(pk=pk, state=State.WAITING).order_by()
+    return next(iter(waiting), None)
 
 
 def lock_following(pk: int) -> Conversation:
@@ -121,12 +136,13 @@ def give_back(conversation: Conversation, now: datetime) -> None:
     freed = conversation.agent_id
     conversation.last_agent_id = freed or conversation.last_agent_id
     conversation.state, conversation.agent = State.WAITING, None
-    _clear_offer(conversation)
+    _begin_anew(conversation)
     conversation.snoozed_until = conversation.assigned_at = conversation.closed_at = None
     conversation.kind_id = kinds.of(conversation)
     start_clock(conversation, now, conversation.queue.next_response)
     save(conversation, MOVED)
     _idle(now, freed=freed)
+    nudges.calls(conversation)
 
 
 def let_go(conversation: Conversation, now: datetime) -> None:
@@ -147,7 +163,7 @@ def hand_to(
     conversation.last_agent_id = freed or conversation.last_agent_id
     conversation.state, conversation.agent, conversation.assigned_at = State.ASSIGNED, agent, now
     conversation.snoozed_until = conversation.closed_at = None
-    _clear_offer(conversation)
+    _begin_anew(conversation)
     if accept_within is not None:
         conversation.offered_at, conversation.accepted_at = now, None
         conversation.accept_by = now + accept_within if accept_within else None
@@ -156,7 +172,8 @@ def hand_to(
     _idle(now, freed=freed, busy=agent.pk)
 
 
-def _clear_offer(conversation: Conversation) -> None:
+def _begin_anew(conversation: Conversation) -> None:
+    conversation.spam_at = None
     conversation.reserved_for = conversation.reserved_until = None
     conversation.offered_at = conversation.accept_by = conversation.accepted_at = None
 
@@ -165,19 +182,32 @@ def come_back(conversation: Conversation, now: datetime) -> None:
     """→ assigned to the agent it had if that one has room, else → waiting, kept for them for a while.
 
     Who is away or has enough to do may come to it in time: that is worth a part of the target, as nobody else
-    knows the matter. Who is offline keeps nothing.
+    knows the matter. Who is offline keeps nothing, nor who lacks what it demands, unless a supervisor gave it
+    to them all the same: the history says so again.
     """
     agent = conversation.agent
     if agent is None or agent.presence == Agent.Presence.OFFLINE or not _works_in(agent, conversation.queue):
+        give_back(conversation, now)
+        return
+    fitness = overriding.fitness(agent, conversation)
+    if not fitness.may_have:
         give_back(conversation, now)
         return
     lock_agents(conversation)
     agent.refresh_from_db(fields=["presence"])
     if agent.presence == Agent.Presence.AVAILABLE and has_room(agent, conversation.queue):
         hand_to(conversation, agent, now)
-        return
-    give_back(conversation, now)
-    _keep(conversation, agent, now)
+    else:
+        give_back(conversation, now)
+        _keep(conversation, agent, now)
+    if fitness.lacks and agent.pk in (conversation.agent_id, conversation.reserved_for_id):
+        _tell_despite(conversation, agent, fitness)
+
+
+def _tell_despite(conversation: Conversation, agent: Agent, fitness: overriding.Fitness) -> None:
+    sentence = f"It comes back to {agent} without {', '.join(fitness.lacks)}, as {fitness.despite} decided."
+    data = {"agent": agent.pk, "lacks": list(fitness.lacks), "despite": fitness.despite}
+    note_event(conversation, Kind.KEPT, sentence, data=data)
 
 
 def _works_in(agent: Agent, queue: EmailQueue) -> bool:
@@ -233,6 +263,13 @@ def finish(conversation: Conversation, now: datetime) -> None:
     _rest(conversation, State.CLOSED, now)
 
 
+def junk(conversation: Conversation, now: datetime) -> None:
+    """→ closed, as spam."""
+    finish(conversation, now)
+    conversation.spam_at = now
+    save(conversation, ["spam_at"])
+
+
 def sleep(conversation: Conversation, until: datetime, now: datetime) -> None:
     """→ snoozed; a due time is kept, as the customer waits on."""
     conversation.snoozed_until, conversation.closed_at = until, None
@@ -242,7 +279,7 @@ def sleep(conversation: Conversation, until: datetime, now: datetime) -> None:
 def _rest(conversation: Conversation, state: Conversation.State, now: datetime) -> None:
     """A state that takes none of the agent's capacity; the agent stays who it comes back to."""
     conversation.state = state
-    _clear_offer(conversation)
+    _begin_anew(conversation)
     conversation.last_agent_id = conversation.agent_id or conversation.last_agent_id
     save(conversation, MOVED)
     _idle(now, freed=conversation.agent_id)
@@ -256,6 +293,40 @@ def move(conversation: Conversation, queue: EmailQueue, now: datetime) -> None:
     give_back(conversation, now)
     refile(conversation.pk, queue.pk)
     live.changed(conversation.pk, left)
+    feeding.tell_of_move(conversation, left)
+
+
+def snapshot(conversation: Conversation) -> dict[str, Any]:
+    """Where it is, as plain values, for `put_back`."""
+    return {name: _plain(getattr(conversation, name)) for name in _attributes()}
+
+
+def _attributes() -> "dict[str, Field[Any, Any]]":
+    fields = (cast("Field[Any, Any]", Conversation._meta.get_field(name)) for name in MOVED)
+    return {field.attname: field for field in fields}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def put_back(conversation: Conversation, before: dict[str, Any], now: datetime) -> None:
+    """→ where it was at `snapshot`; the caller has made sure that nothing happened to it since."""
+    queue, freed = conversation.queue_id, conversation.agent_id
+    for name, field in _attributes().items():
+        value = before[name]
+        setattr(conversation, name, value if field.is_relation else field.to_python(value))
+    take_back_turn(conversation)
+    plan(conversation)
+    save(conversation, MOVED)
+    if conversation.queue_id != queue:
+        refile(conversation.pk, conversation.queue_id)
+        live.changed(conversation.pk, queue)
+        feeding.tell_of_move(conversation, queue)
+    if conversation.state == State.WAITING:
+        nudges.calls(conversation)
+    is_in_hand = conversation.state == State.ASSIGNED
+    _idle(now, freed=freed, busy=conversation.agent_id if is_in_hand else None)
 
 
 def save(conversation: Conversation, fields: list[str]) -> None:

@@ -2,7 +2,8 @@
 
     [{"after_minutes": 120, "skills": {"billing": 1}, "language_level": 2}, …]
 
-A step names what it lowers; what it doesn't name stays demanded as before. Level 0 demands it no longer.
+A step names what it lowers; what it doesn't name stays demanded as before. Level 0 demands it no longer,
+which is all that can be said of what one has or hasn't (`agents.skillwords`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +12,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-TOP_LEVEL = 5
+from agents.opening import duration
+from agents.skillwords import TOP_LEVEL, demand_words, eased, shown
+
 MOST_STEPS = 10
 LONGEST = 100_000  # minutes of opening hours
 KEYS = {"after_minutes", "skills", "language_level"}
@@ -56,7 +59,7 @@ def lowered(
     for step in steps:
         for name, level in step.skills.items():
             if name in skills:
-                skills[name] = min(skills[name], level)
+                skills[name] = eased(skills[name], level)
         if step.language_level is not None:
             language_level = min(language_level, step.language_level)
     return tuple(sorted((name, level) for name, level in skills.items() if level)), language_level
@@ -67,8 +70,30 @@ def sentences(value: Any) -> list[str]:
     return [f"After {step.after} minutes of waiting: {_words(step)}." for step in parse(value)]
 
 
+def course(demands: Iterable[tuple[str, int]], language_level: int, value: Any) -> list[str]:
+    """All that is demanded at first and after each step: what the steps come to for a mail of the queue."""
+    wanted = dict(demands)
+    found, before = [f"At first: {_demanded(tuple(sorted(wanted.items())), language_level)}."], None
+    steps = parse(value)
+    for number, step in enumerate(steps, 1):
+        now = lowered(wanted.items(), language_level, steps[:number])
+        is_same = now == (before or lowered(wanted.items(), language_level, ()))
+        told = "nothing changes, unless a mail demands more" if is_same else f"{_demanded(*now)} is enough"
+        found.append(f"After {duration(step.after)}: {told}.")
+        before = now
+    return found
+
+
+def _demanded(skills: Iterable[tuple[str, int]], language_level: int) -> str:
+    language = f"language ≥ {language_level}" if language_level else "any language"
+    return ", ".join([*(demand_words(name, level) for name, level in skills), language])
+
+
 def _words(step: Step) -> str:
-    parts = [f"{name} ≥ {level}" if level else f"no {name}" for name, level in sorted(step.skills.items())]
+    parts = [
+        demand_words(name, level) if level else f"no {shown(name)}"
+        for name, level in sorted(step.skills.items())
+    ]
     if step.language_level is not None:
         parts.append(f"language ≥ {step.language_level}" if step.language_level else "any language")
     return ", ".join(parts) + (" is enough" if parts else "nothing changes")

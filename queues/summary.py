@@ -6,7 +6,10 @@ from mailsenders.models import OutgoingMail
 from queues.models import Attachment, Conversation, Message
 from queues.posting import preview
 
-SUMMED_UP = ["messages_count", "last_message_at", "last_direction", "preview", "has_attachments"]
+SUMMED_UP = [
+    *("messages_count", "last_message_at", "last_direction", "preview", "has_attachments", "has_cards"),
+    "stripped_at",
+]
 
 
 def kept(conversation: Conversation) -> QuerySet[Message]:
@@ -23,7 +26,9 @@ def sum_up(conversation: Conversation) -> None:
     by_people = messages.filter(automatic="no")
     last = by_people.order_by("-pk").first() or messages.order_by("pk").first()
     conversation.messages_count = messages.count()
+    conversation.stripped_at = None  # what was put into it may have words
     conversation.has_attachments = Attachment.objects.filter(message__in=messages).exists()
+    conversation.has_cards = messages.filter(has_cards=True).exists()
     if last is None:
         conversation.preview = ""
         return

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 
 from agents.rights import is_supervisor
+from audit.acts import Act
+from audit.log import record
 from mailcore.clean import clean_line
 from queues import live
 from queues.history import Kind, note_event
@@ -49,13 +52,26 @@ def tag(
     return row
 
 
+def check_tag(actor: User, name: str, *, may_make: bool) -> int:
+    """The id of the tag of this name; a supervisor may make it.
+
+    Raises:
+        ActionRefused: there is none.
+    """
+    if not clean_line(name).strip():
+        raise ActionRefused("Choose a tag.")
+    found = _there(name)
+    if found is None and not may_make:
+        raise ActionRefused(f"There is no tag “{clean_line(name)}”.")
+    return (found or _tag(actor, name)).pk
+
+
 def _key(name: str) -> str:
     return clean_line(name).strip().casefold()
 
 
 def _tag(actor: User, name: str) -> Tag:
-    # As the database compares them: it folds fewer letters than we do (ß, İ).
-    found = Tag.objects.filter(name__iexact=clean_line(name).strip()).first()
+    found = _there(name)
     if found is not None:
         return found
     if not is_supervisor(actor):
@@ -63,7 +79,19 @@ def _tag(actor: User, name: str) -> Tag:
     new = Tag(name=clean_line(name).strip())
     try:
         new.full_clean()
-    except ValidationError as error:
+        with transaction.atomic():
+            new.save()
+            record(actor, Act.INSERTED, new)
+    except (ValidationError, IntegrityError) as error:
+        found = _there(name)  # somebody has made it at this moment
+        if found is not None:
+            return found
+        if isinstance(error, IntegrityError):
+            raise
         raise ActionRefused(" ".join(error.messages)) from error
-    new.save()
     return new
+
+
+def _there(name: str) -> Tag | None:
+    # As the database compares them: it folds fewer letters than we do (ß, İ).
+    return Tag.objects.filter(name__iexact=clean_line(name).strip()).first()

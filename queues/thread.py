@@ -1,72 +1,46 @@
 """A conversation as people read it: mails, notes, events, each formatted once. As pure as `presentation`."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from mailcore.folding import new_text
-from mailcore.markup import content_ids
-from mailsenders import holds
-from mailsenders.models import OutgoingMail, OutgoingRecipient
-from queues.enclosures import Appointment, Protection, appointments, protection, split_files
+from queues import scanning
+from queues.at_names import with_names
+from queues.deliveries import Delivery, delivery
+from queues.enclosures import Appointment, Protection, appointments, protection
+from queues.files import File, files
 from queues.folds import Part, linked, original, parts, signature_at
-from queues.happenings import NO_LINKS, Happening, Links, happening
-from queues.history import ASSIGNMENTS, MOVED_FROM, Kind
-from queues.inbox import Entry
-from queues.models import Attachment, Event, Message, Note
-from queues.presentation import Person, age, clock, person, size
+from queues.genuine import Standing, standing
+from queues.happenings import NO_LINKS, Happening, Links, happening, sentence_of
+from queues.models import Event, Message, Note, Picture
+from queues.pictures import Album, album
+from queues.presentation import Person, age, clock, person
 from queues.subjects import base_subject
+from queues.timeline import SILENT, Entry
 
-RASTER = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})
-THUMBNAIL_OCTETS = 5_000_000
 FOLDED_LENGTH = 160
-# Of these the mail itself stands there.
-SILENT = frozenset({Kind.OPENED, Kind.RECEIVED, Kind.REPLIED, Kind.ASKED, Kind.ANSWERED_OUTSIDE})
 MACHINE = {
-    "auto_reply": "Automatic reply",
-    "challenge": "Asks whether a person wrote",
-    "bounce": "Delivery failure",
-    "delay": "Delivery delayed",
-    "list": "Mailing list",
-    "report": "Report of a mail system",
+    "auto_reply": gettext_lazy("Automatic reply"),
+    "challenge": gettext_lazy("Asks whether a person wrote"),
+    "bounce": gettext_lazy("Delivery failure"),
+    "delay": gettext_lazy("Delivery delayed"),
+    "list": gettext_lazy("Mailing list"),
+    "report": gettext_lazy("Report of a mail system"),
 }
-TRYING = timedelta(days=6)  # servers give up after five (RFC 5321 4.5.4.1)
-NOBODY: Mapping[str, datetime] = {}
+KEPT = 20
+"""Of a long conversation so many things are shown at first."""
+
+MORE = 200
+"""So many more with each wish for older ones."""
+
 _COLOURED = re.compile(r"bgcolor=|\bcolor=|background|[\s\";]color:", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """An attachment; `picture` when it may be shown in the page."""
-
-    pk: int
-    name: str
-    size: str
-    picture: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What became of a mail of ours, and what can be done about it.
-
-    `again` is the number of seconds after which to look once more, 0 when nothing will change by itself;
-    `held_until` counts down the time left for undo.
-    """
-
-    level: str
-    label: str
-    answer: str = ""
-    held_until: str = ""
-    again: int = 0
-    can_resend: bool = False
-    may_have_left: bool = False
-    refused: tuple[str, ...] = ()
-    back: tuple[str, ...] = ()
-    delayed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +63,15 @@ class Letter:
     parts: tuple[Part, ...]
     forwarded: str
     framed: bool
-    remote_images: bool
+    album: Album
+    is_trusted: bool
+    is_doubted: bool
+    shut: int
     files: tuple[File, ...]
     wrapping: tuple[File, ...]
     appointments: tuple[Appointment, ...]
     protection: Protection | None
+    standing: Standing | None
     defects: tuple[str, ...]
     message_id: str
     has_raw: bool
@@ -110,38 +88,94 @@ class Remark:
     pk: int
     who: Person
     text: SafeString
+    is_whisper: bool
+    folded: str
     at: str
     iso: str
     age: str
 
 
-Item = Letter | Remark | Happening
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Older:
+    """Stands for the beginning of a long conversation until somebody wants to see it."""
+
+    kind: str = field(default="older", init=False)
+    count: int
+    depth: int  # so many are shown now
+    next: int  # so many then
 
 
-def items(entries: list[Entry], subject: str, now: datetime, links: Links = NO_LINKS) -> list[Item]:
-    """The story from the oldest to the newest; mails since our last one are open, older ones folded.
+Item = Letter | Remark | Happening | Older
 
-    :param subject: of the conversation; a mail with another one shows its own.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What all mails of a conversation are shown with.
+
+    :param houses: the domains that are ours alone.
+    :param heard: when each person last wrote.
+    :param is_supervisor: whether the reader is one.
+    :param pictures: of each mail by its id, as far as somebody asked for them.
+    :param trusted: senders whose pictures the reader wants always.
     """
-    newest, heard = _open(entries), _heard(entries)
+
+    is_supervisor: bool = False
+    houses: frozenset[str] = frozenset()
+    pictures: Mapping[int, Sequence[Picture]] = field(default_factory=dict)
+    trusted: frozenset[str] = frozenset()
+    heard: Mapping[str, datetime] = field(default_factory=dict)
+
+
+ALONE = Shared()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """A conversation to be told.
+
+    :param entries: its newest part, at least `depth` + 1 things.
+    :param subject: of the conversation; a mail with another one shows its own.
+    :param length: how many things there are to tell.
+    :param depth: how many are told, the newest; all of them when None.
+    """
+
+    entries: list[Entry]
+    subject: str
+    links: Links = NO_LINKS
+    shared: Shared = ALONE
+    length: int
+    depth: int | None = KEPT
+
+
+def items(story: Story, now: datetime) -> list[Item]:
+    """From the oldest to the newest; mails since our last one are open, older ones folded."""
+    newest = _open(story.entries)
+    shared = replace(story.shared, heard=_heard(story.entries))
+    shown = [entry for entry in story.entries if _is_told(entry)]
     told: list[Item] = []
-    for entry in entries:
+    if story.depth is not None and story.length > story.depth + 1:
+        older = story.length - story.depth
+        told.append(Older(count=older, depth=story.depth, next=story.depth + MORE))
+        shown = shown[-story.depth :]
+    for entry in shown:
         if isinstance(entry.item, Message):
             is_open = entry.item.pk in newest
-            told.append(letter(entry.item, now, is_open=is_open, subject=subject, heard=heard))
+            told.append(letter(entry.item, now, is_open=is_open, subject=story.subject, shared=shared))
         elif isinstance(entry.item, Note):
-            told.append(_remark(entry.item, now))
-        elif entry.item.kind not in SILENT and entry.item.sentence:
-            told.append(happening(entry.item, now, links))
+            told.append(remark(entry.item, now))
+        else:
+            told.append(happening(entry.item, now, story.links))
     return told
 
 
-def why(entries: list[Entry]) -> str:
-    """Why the conversation went to whom it went last."""
-    chosen = [entry.item for entry in entries if isinstance(entry.item, Event)]
-    own = [event for event in chosen if MOVED_FROM not in event.data]
-    sentences = [event.sentence for event in own if event.kind in ASSIGNMENTS]
-    return sentences[-1] if sentences else ""
+def _is_told(entry: Entry) -> bool:
+    item = entry.item
+    return not isinstance(item, Event) or (item.kind not in SILENT and bool(item.sentence))
+
+
+def why(event: Event | None) -> str:
+    """Why the conversation went to whom it went last, by the event of that."""
+    return "" if event is None else sentence_of(event)
 
 
 def _heard(entries: list[Entry]) -> dict[str, datetime]:
@@ -168,17 +202,15 @@ def letter(
     *,
     is_open: bool = True,
     subject: str = "",
-    heard: Mapping[str, datetime] = NOBODY,
+    shared: Shared = ALONE,
 ) -> Letter:
-    """Format one mail of `inbox.timeline`.
-
-    :param heard: when each person last wrote.
-    """
-    name = message.from_name or message.from_email or "Unknown sender"
+    """Format one mail of `inbox.timeline`."""
+    name = message.from_name or message.from_email or _("Unknown sender")
     if message.agent is not None:
         name = str(message.agent)
     body = new_text(message.text, signature_at(message), message.quote_at)
-    shown, wrapping = files(message)
+    judged = standing(message, shared.houses)
+    shown, wrapping = files(message, is_supervisor=shared.is_supervisor)
     return Letter(
         pk=message.pk,
         out=message.direction == "out",
@@ -190,21 +222,25 @@ def letter(
         iso=message.created_at.isoformat(timespec="seconds"),
         age=age(message.created_at, now),
         subject=message.subject if base_subject(message.subject) != base_subject(subject) else "",
-        machine=MACHINE.get(message.automatic, "") if message.direction == "in" else "",
+        machine=str(MACHINE.get(message.automatic, "")) if message.direction == "in" else "",
         folded=" ".join(body[: 4 * FOLDED_LENGTH].split())[:FOLDED_LENGTH],
         parts=parts(message),
         forwarded=original(message),
         framed=bool(message.html) and message.direction == "in",
-        remote_images="data-remote-src=" in message.html,
+        album=album(message, shared.pictures.get(message.pk, ())),
+        is_trusted=message.from_email.lower() in shared.trusted,
+        is_doubted=judged is not None and judged.level == "bad",
+        shut=sum(not scanning.is_open(each, message.direction) for each in message.attachments.all()),
         files=shown,
         wrapping=wrapping,
         appointments=appointments(message),
         protection=protection(message, message.attachments.all()),
+        standing=judged,
         defects=tuple(message.defects),
         message_id=message.message_id,
         has_raw=message.raw_id is not None,
         outside=message.is_outside,
-        delivery=delivery(message.outgoing, now, heard) if message.outgoing else None,
+        delivery=delivery(message.outgoing, now, shared.heard) if message.outgoing else None,
         open=is_open,
     )
 
@@ -218,83 +254,17 @@ def people(addresses: list[dict[str, Any]]) -> str:
     return ", ".join(lines)
 
 
-def files(message: Message) -> tuple[tuple[File, ...], tuple[File, ...]]:
-    """The attachments that the text doesn't show itself; apart from them, those that are only wrapping."""
-    sent, wrapping = split_files(list(message.attachments.all()), is_signed=message.protection == "signed")
-    shown = content_ids(message.html) if any(each.content_id for each in sent) else frozenset()
-    free = [each for each in sent if each.content_id not in shown or not each.content_id]
-    return tuple(map(file, free)), tuple(map(file, wrapping))
-
-
-def file(attachment: Attachment) -> File:
-    """Format one attachment."""
-    picture = attachment.type.lower() in RASTER and attachment.size <= THUMBNAIL_OCTETS
-    return File(attachment.pk, attachment.name or "without a name", size(attachment.size), picture)
-
-
-def delivery(mail: OutgoingMail, now: datetime, heard: Mapping[str, datetime] = NOBODY) -> Delivery:
-    """Say in words where a mail of ours is; only of one that waits, the database is asked why."""
-    state = OutgoingMail.State
-    answer = mail.last_error or mail.last_answer
-    refused = tuple(
-        f"{each.email}: {each.answer}" if each.answer else each.email
-        for each in mail.recipients.all()
-        if each.state == "refused" and not each.returned_at and not answer.startswith(f"{each.email}:")
-    )
-    back = tuple(
-        f"{each.email}, {clock(each.returned_at)}: {each.answer}"
-        for each in mail.recipients.all()
-        if each.returned_at
-    )
-    delayed = tuple(
-        f"{each.email}: {each.delay}" for each in mail.recipients.all() if _is_late(each, mail, now, heard)
-    )
-    soon = 2 if now - mail.created_at < timedelta(minutes=1) else 15
-    if mail.state == state.HELD and mail.not_before > now:
-        left = int((mail.not_before - now).total_seconds()) + 1
-        until = mail.not_before.isoformat(timespec="milliseconds")
-        return Delivery("", "Leaves in", held_until=until, again=left + 1)
-    wait = holds.wait_of(mail, now)
-    if wait is not None:
-        until = f" until {clock(wait.at)}" if wait.at else ""
-        return Delivery("warn", f"Waits{until}: {wait.why}", mail.last_error, again=15, refused=refused)
-    if mail.state in (state.HELD, state.QUEUED):
-        return Delivery("", "Waiting to be sent", again=soon)
-    if mail.state == state.SENDING:
-        return Delivery("", "Being sent", again=soon)
-    if mail.state == state.SENT:
-        label = f"Sent {clock(mail.sent_at)}" if mail.sent_at else "Sent"
-        level = "bad" if refused or back else "warn" if delayed else "good"
-        return Delivery(level, label, refused=refused, back=back, delayed=delayed)
-    if mail.state == state.RETRY:
-        label = f"Not sent yet, next try {clock(mail.not_before)}"
-        again = 5 if mail.not_before - now < timedelta(minutes=2) else 30
-        return Delivery("warn", label, answer, again=again, refused=refused)
-    if mail.state == state.UNCERTAIN:
-        label = "It is not known whether this was sent"
-        answer = f"{answer} {mail.folder_note}".strip()
-        return Delivery("bad", label, answer, can_resend=True, may_have_left=True, refused=refused)
-    if mail.state == state.FAILED:
-        if back:
-            return Delivery("bad", "Came back", can_resend=True, refused=refused, back=back)
-        return Delivery("bad", "Could not be sent", answer, can_resend=True, refused=refused)
-    return Delivery("", "Taken back")
-
-
-def _is_late(
-    row: OutgoingRecipient, mail: OutgoingMail, now: datetime, heard: Mapping[str, datetime]
-) -> bool:
-    """Whether a server may still be trying: not when the person wrote since, nor after its days of trying."""
-    sent_at = mail.sent_at or mail.created_at
-    spoke = heard.get(row.email.lower())
-    return bool(row.delay) and now - sent_at < TRYING and (spoke is None or spoke < sent_at)
-
-
-def _remark(note: Note, now: datetime) -> Remark:
+def remark(note: Note, now: datetime) -> Remark:
+    """Format one note; of one that mentions people, their names stand out."""
+    names = [each.agent.user.get_username() for each in note.mentions.all()]
     return Remark(
         pk=note.pk,
-        who=person((note.user.get_full_name() or note.user.get_username()) if note.user else "Former user"),
-        text=linked(note.text),
+        who=person(
+            (note.user.get_full_name() or note.user.get_username()) if note.user else _("Former user")
+        ),
+        text=with_names(linked(note.text), names),
+        is_whisper=note.audience == Note.Audience.HOLDER,
+        folded=" ".join(note.text[: 4 * FOLDED_LENGTH].split())[:FOLDED_LENGTH],
         at=clock(note.created_at),
         iso=note.created_at.isoformat(timespec="seconds"),
         age=age(note.created_at, now),

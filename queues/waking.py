@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from agents.models import Agent
 from agents.presence import HEARTBEAT_LOST
-from queues import states
+from queues import nudges, states
 from queues.history import ASSIGNMENTS, MOVED_FROM, Kind, note_event
 from queues.models import Conversation, EmailQueue, Event
 
@@ -53,7 +53,8 @@ def return_unbegun(agent_id: int | None = None) -> int:
 
 def _gone(now: datetime) -> Q:
     """Whose agent went offline after getting it, or is offline and gives no sign of life any more."""
-    went, silent = Q(agent__presence_at__gte=F("assigned_at")), Q(agent__seen_at__lt=now - HEARTBEAT_LOST)
+    went = Q(agent__presence_at__gte=F("assigned_at"))
+    silent = Q(agent__presence_by_program=False, agent__seen_at__lt=now - HEARTBEAT_LOST)
     return Q(agent__presence=Agent.Presence.OFFLINE) & (went | silent)
 
 
@@ -127,4 +128,5 @@ def _release(pk: int) -> bool:
         return False
     row.reserved_for = row.reserved_until = None
     states.save(row, ["reserved_for", "reserved_until"])
+    nudges.calls(row)
     return True

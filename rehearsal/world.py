@@ -6,12 +6,14 @@ import os
 import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rehearsal import ports
 from rehearsal.certificates import Certificates
+from rehearsal.customers import past
 from rehearsal.customers.crowd import Crowd, Habits
 from rehearsal.mail import forwarding
 from rehearsal.mail.forwarding import Forwarder
@@ -96,6 +98,7 @@ class World:
         self._make_mailboxes()
         await self._open_mail(tls)
         self._write_presets()
+        self._write_past()
         self._let_customers_in()
         self._open_pages()
         ports.write_atomically(folder / "world.json", self.description())
@@ -183,6 +186,15 @@ class World:
         ]
         lines += [f'issuer = "{self.oauth.base_url}"', 'scope = "https://mail.google.com/"']
         self.presets.write_text("\n".join(lines) + "\n")
+
+    def _write_past(self) -> None:
+        if not self.past.exists():
+            ports.write_atomically(self.past, past.remember(datetime.now(UTC)))
+
+    @property
+    def past(self) -> Path:
+        """What happened before this world began."""
+        return self.options.folder / "past.json"
 
     @property
     def presets(self) -> Path:

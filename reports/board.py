@@ -18,7 +18,7 @@ from agents.models import Agent
 from agents.rights import Person
 from queues.history import ASSIGNMENTS
 from queues.models import Conversation, EmailQueue, Event
-from queues.today import NOTHING, Figures, figures, morning, total
+from queues.today import NOTHING, Answered, Figures, figures, morning
 from reports.rights import members_of, people_of, supervised
 
 State = Conversation.State
@@ -33,14 +33,20 @@ LOOKED_THROUGH = 5_000
 """Decisions that are looked through for those of one's own queues, so that the answer never takes long."""
 
 COUNTS = """
-SELECT queue_id,
-       count(*) FILTER (WHERE state = 'waiting'), count(*) FILTER (WHERE state = 'assigned'),
-       count(*) FILTER (WHERE due_at < %s), min(waiting_since) FILTER (WHERE state = 'waiting'),
-       min(due_at) FILTER (WHERE due_at >= %s)
-FROM queues_conversation
-WHERE state IN ('waiting', 'assigned') AND queue_id = ANY(%s)
+SELECT queue_id, sum(waiting)::bigint, sum(assigned)::bigint, sum(late)::bigint, min(oldest), min(next)
+FROM (
+    SELECT queue_id, count(*) AS waiting, 0 AS assigned, count(*) FILTER (WHERE due_at < %(now)s) AS late,
+           min(waiting_since) AS oldest, min(due_at) FILTER (WHERE due_at >= %(now)s) AS next
+    FROM queues_conversation WHERE state = 'waiting' AND queue_id = ANY(%(queues)s) GROUP BY queue_id
+    UNION ALL
+    SELECT queue_id, 0, count(*), count(*) FILTER (WHERE due_at < %(now)s), NULL,
+           min(due_at) FILTER (WHERE due_at >= %(now)s)
+    FROM queues_conversation WHERE state = 'assigned' AND queue_id = ANY(%(queues)s) GROUP BY queue_id
+) counts
 GROUP BY queue_id
 """
+"""What waits is counted in its index alone, which has all of this (`conversation_waiting`)."""
+
 ORDER = (Agent.Presence.AVAILABLE, Agent.Presence.AWAY, Agent.Presence.OFFLINE)
 
 
@@ -113,9 +119,7 @@ def read(scope: Scope, now: datetime) -> Board:
     )
 
 
-def _queues(
-    chosen: Sequence[EmailQueue], today: dict[tuple[int, int | None], Figures], now: datetime
-) -> list[QueueNow]:
+def _queues(chosen: Sequence[EmailQueue], today: Answered, now: datetime) -> list[QueueNow]:
     ids = [queue.pk for queue in chosen]
     counts, here = _counts(ids, now), _here(ids)
     found = []
@@ -133,7 +137,7 @@ def _queues(
                 available=there.get(Agent.Presence.AVAILABLE, 0),
                 away=there.get(Agent.Presence.AWAY, 0),
                 members=sum(there.values()),
-                today=total(each for (pk, _), each in today.items() if pk == queue.pk),
+                today=today.by_queue.get(queue.pk, NOTHING),
             )
         )
     return found
@@ -141,7 +145,7 @@ def _queues(
 
 def _counts(ids: list[int], now: datetime) -> dict[int, tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(COUNTS, [now, now, ids])
+        cursor.execute(COUNTS, {"now": now, "queues": ids})
         return {pk: tuple(rest) for pk, *rest in cursor.fetchall()}
 
 
@@ -182,12 +186,7 @@ def _first(people: QuerySet[Agent], most: int, now: datetime) -> list[Agent]:
     return list(rows.defer("signature", "user__password").order_by("-is_late", "here", *names)[:most])
 
 
-def _with_work(
-    people: list[Agent], visible: list[int], today: dict[tuple[int, int | None], Figures], now: datetime
-) -> list[AgentNow]:
-    by_user: dict[int | None, Figures] = defaultdict(Figures)
-    for (_, user_id), each in today.items():
-        by_user[user_id] += each
+def _with_work(people: list[Agent], visible: list[int], today: Answered, now: datetime) -> list[AgentNow]:
     work = Conversation.objects.filter(agent__in=[agent.pk for agent in people], state=State.ASSIGNED)
     late = Count("pk", filter=Q(due_at__lt=now))
     rows = work.order_by().values_list("agent").annotate(number=Count("pk"), overdue=late)
@@ -195,7 +194,8 @@ def _with_work(
     found = []
     for agent in people:
         number, overdue = counts.get(agent.pk, (0, 0))
-        found.append(AgentNow(agent=agent, open=number, late=overdue, today=by_user[agent.user_id]))
+        answered = today.by_user.get(agent.user_id, NOTHING)
+        found.append(AgentNow(agent=agent, open=number, late=overdue, today=answered))
     return _with_open(found, visible)
 
 

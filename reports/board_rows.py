@@ -7,8 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_noop as _
+
+from queues.happenings import sentence_of
 from queues.models import Conversation, Event
-from queues.presentation import NO_SUBJECT, Due, Person, age, clock, due, person, span
+from queues.presentation import NO_SUBJECT, Due, Person, age, due, person, time_left
+from queues.sayings import told
 from queues.today import Figures
 from reports.board import AgentNow, QueueNow
 
@@ -18,7 +23,6 @@ class Moment:
     """A time and how long ago it was."""
 
     iso: str
-    at: str
     age: str
 
 
@@ -32,6 +36,7 @@ class QueueRow:
     waiting: int
     assigned: int
     late: int
+    late_words: str
     oldest: Moment | None
     next_due: Due | None
     here: str
@@ -92,7 +97,7 @@ class DecisionRow:
     when: Moment
 
 
-LABELS = {"offered": "given", "taken": "taken", "assigned": "assigned"}
+LABELS = {"offered": _("given"), "taken": _("taken"), "assigned": _("assigned")}
 GOOD, FAIR = 0.95, 0.8
 
 
@@ -100,7 +105,7 @@ def moment(at: datetime | None, now: datetime) -> Moment | None:
     """None stays None."""
     if at is None:
         return None
-    return Moment(iso=at.isoformat(timespec="seconds"), at=clock(at), age=age(at, now))
+    return Moment(iso=at.isoformat(timespec="seconds"), age=age(at, now))
 
 
 def percent(share: float | None) -> str:
@@ -117,7 +122,7 @@ def level(share: float | None) -> str:
 
 def queue_row(row: QueueNow, gaps: Sequence[str], now: datetime) -> QueueRow:
     """Format a queue."""
-    here = f"{row.available} of {row.members}"
+    here = gettext("%(available)s of %(members)s") % {"available": row.available, "members": row.members}
     return QueueRow(
         pk=row.queue.pk,
         name=row.queue.name,
@@ -125,6 +130,7 @@ def queue_row(row: QueueNow, gaps: Sequence[str], now: datetime) -> QueueRow:
         waiting=row.waiting,
         assigned=row.assigned,
         late=row.late,
+        late_words=ngettext("%(late)s late", "%(late)s late", row.late) % {"late": row.late},
         oldest=moment(row.oldest_at, now),
         next_due=_due(row.next_due_at, now),
         here=here,
@@ -140,7 +146,7 @@ def _due(at: datetime | None, now: datetime) -> Due | None:
     if at is None:
         return None
     left = (at - now).total_seconds()
-    return Due("amber" if left < 3600 else "calm", f"{span(left)} left", at.isoformat(timespec="seconds"))
+    return Due("amber" if left < 3600 else "calm", time_left(left), at.isoformat(timespec="seconds"))
 
 
 def agent_row(row: AgentNow, now: datetime) -> AgentRow:
@@ -150,8 +156,8 @@ def agent_row(row: AgentNow, now: datetime) -> AgentRow:
         pk=agent.pk,
         who=person(str(agent)),
         presence=agent.presence,
-        presence_label=agent.get_presence_display(),
-        reason=agent.away_reason if agent.presence == "away" else "",
+        presence_label=told(agent.get_presence_display()),
+        reason=told(agent.away_reason) if agent.presence == "away" else "",
         since=moment(agent.presence_at, now),
         open=row.open,
         capacity=agent.capacity,
@@ -174,7 +180,7 @@ def work_row(row: Conversation, now: datetime) -> WorkRow:
     return WorkRow(
         pk=row.pk,
         number=row.number,
-        subject=row.subject or NO_SUBJECT,
+        subject=row.subject or str(NO_SUBJECT),
         queue=row.queue.name,
         due=due(row, now),
         since=moment(row.assigned_at, now),
@@ -191,11 +197,11 @@ def decision_row(event: Event, now: datetime) -> DecisionRow:
         pk=event.pk,
         conversation=row.pk,
         number=row.number,
-        subject=row.subject or NO_SUBJECT,
+        subject=row.subject or str(NO_SUBJECT),
         queue=row.queue.name,
         kind=event.kind,
-        label=LABELS[event.kind],
-        sentence=event.sentence,
+        label=gettext(LABELS[event.kind]),
+        sentence=sentence_of(event),
         has_numbers="rule" in event.data,
         when=when,
     )

@@ -14,9 +14,12 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Count, QuerySet
 from django.db.models.functions import TruncHour
-from django.utils.translation import get_language_info
+from django.utils.formats import date_format
+from django.utils.translation import get_language_info, ngettext
+from django.utils.translation import gettext as _
 
 from agents import shifts
+from agents.skillwords import demand_words
 from queues import hours
 from queues.abilities import Candidate, Team, able, teams
 from queues.models import EmailQueue, Message
@@ -73,17 +76,24 @@ class Missing:
     def sentence(self) -> str:
         """For people: what is missing from when on, how much comes, and who has it first."""
         start, end, amount = self.gap.start, self.gap.end, round(self.gap.expected) or 1
-        until = f"{end:%H:%M}" if end.date() == start.date() else f"{end:%A %H:%M}"
-        came = "1 mail" if amount == 1 else f"{amount} mails"
+        values = {
+            "wanted": self.wanted,
+            "came": ngettext("%(count)s mail", "%(count)s mails", amount) % {"count": amount},
+            "start": f"{start:%H:%M}",
+            "end": f"{end:%H:%M}" if end.date() == start.date() else date_format(end, "l H:i"),
+            "day": date_format(start, "WEEKDAY"),
+            "last": date_format(end, "WEEKDAY"),
+            "ahead": AHEAD,
+        }
         if self.is_hopeless:
-            return f"{self.wanted}: {came} expected until {end:%A} {end.day} {end:%B}; no member has it."
-        day = f"{start:%A} {start.day} {start:%B}"
-        text = f"{self.wanted} from {start:%H:%M} to {until} on {day}: {came} expected"
+            return _("%(wanted)s: %(came)s expected until %(last)s; no member has it.") % values
+        text = _("%(wanted)s from %(start)s to %(end)s on %(day)s: %(came)s expected") % values
         if self.gap.next_at is None:
-            return f"{text}; no shift of the next {AHEAD} days has it."
+            return _("%(text)s; no shift of the next %(ahead)s days has it.") % (values | {"text": text})
         following = self.gap.next_at
-        then = "" if following.date() == start.date() else f"{following:%A} "
-        return f"{text}; the first shift that has it begins at {then}{following:%H:%M}."
+        is_same = following.date() == start.date()
+        then = f"{following:%H:%M}" if is_same else date_format(following, "l H:i")
+        return _("%(text)s; the first shift that has it begins at %(then)s.") % {"text": text, "then": then}
 
 
 class Forecast:
@@ -219,16 +229,16 @@ def coming(now: datetime) -> list[Missing]:
 
 
 def name_of(language: str) -> str:
-    """The language's name in English, or its tag."""
+    """The language's name, or its tag."""
     try:
-        return str(get_language_info(language)["name"])
+        return str(get_language_info(language)["name_translated"])
     except KeyError:
         return language
 
 
 def _wanted(team: Team, language: str) -> str:
     demand = team.demand(language)
-    parts = [f"{skill} ≥ {level}" for skill, level in demand.skills]
+    parts = [demand_words(skill, level) for skill, level in demand.skills]
     if language:
         parts.append(f"{name_of(language)} ≥ {demand.language_level}")
     return f"No {' with '.join(parts)}" if parts else "Nobody"

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
 from queues import hours
 from reports.forecast import Forecast, Line
 from reports.forecast_law import DAY_LONG, Band
@@ -31,8 +34,8 @@ class Hour:
     def people(self) -> str:
         """How many have a shift, as it is shown."""
         if not self.is_open:
-            return "closed"
-        return "not planned" if self.planned is None else str(self.planned)
+            return _("closed")
+        return _("not planned") if self.planned is None else str(self.planned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Day:
     """One day: `area` and `line` draw band and expectation, `gaps` are (from, width) without people."""
 
     day: date
-    expected: str
+    expected: int
     band: str
     is_odd: bool
     area: str
@@ -66,7 +69,7 @@ def _day(forecast: Forecast, line: Line, day: date, bands: Sequence[Band], top: 
     middle = [point for hour, band in enumerate(bands) for point in _step(hour, band.mean, top)]
     return Day(
         day,
-        f"{whole.mean:.0f}",
+        round(whole.mean),
         f"{whole.low}–{whole.high}",
         day in line.series.odd,
         " ".join(forth + back),
@@ -82,7 +85,7 @@ def _hour(forecast: Forecast, line: Line, day: date, hour: int, band: Band) -> H
     is_open = any(True for _ in hours.of(line.queue).between(start, end))
     return Hour(
         f"{hour:02}–{hour + 1:02}",
-        f"{band.mean:.1f}",
+        number_format(f"{band.mean:.1f}"),
         f"{band.low}–{band.high}",
         is_open,
         forecast.planned(line.queue, line.language, start, end) if is_open else None,

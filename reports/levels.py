@@ -7,13 +7,15 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import Http404
 
-from agents.audit import record
 from agents.levels import Change, Outcome, set_levels
-from agents.models import Agent
+from agents.models import HAS, Agent
+from audit.acts import Act
+from audit.log import record
 from queues import kinds
 from queues.models import EmailQueue
 from reports.rights import people_of
 
+CELLS = {HAS: "yes"}
 MOST = 2_000
 """Cells changed at once: a skill for a thousand people, and its undoing."""
 
@@ -40,7 +42,8 @@ def _record(actor: User, agents: list[Agent], done: list[Outcome]) -> None:
     told: dict[int, list[str]] = defaultdict(list)
     for outcome in done:
         change = outcome.change
-        told[change.agent_id].append(f"{change.kind} {change.name} from {change.was} to {change.level}")
+        was, now = (CELLS.get(level, str(level)) for level in (change.was, change.level))
+        told[change.agent_id].append(f"{change.kind} {change.name} from {was} to {now}")
     for agent in agents:
         if told[agent.pk]:
-            record(actor, agent, f"Set {', '.join(told[agent.pk])}.")
+            record(actor, Act.DID, agent, note=f"Set {', '.join(told[agent.pk])}.")

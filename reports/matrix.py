@@ -11,8 +11,9 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from agents.levels import LANGUAGE, SKILL
-from agents.models import Agent, AgentLanguage, AgentSkill, Language, Skill
+from agents.models import Agent, AgentLanguage, AgentSkill, Language
 from agents.rights import Person
+from agents.skills import assignable
 from queues.models import EmailQueue
 from reports.rights import members_of, people_of, supervised
 
@@ -146,7 +147,7 @@ def _people(scope: Scope, queues: QuerySet[EmailQueue]) -> QuerySet[Agent]:
 
 def _columns(demands: Sequence[QueueDemands] | None, people: list[int]) -> list[Column]:
     """All skills and languages; of a chosen queue what it demands and what its people can."""
-    skills = [(SKILL, name) for name in Skill.objects.order_by("name").values_list("name", flat=True)]
+    skills = [(SKILL, name) for name in assignable().order_by("name").values_list("name", flat=True)]
     tags = [(LANGUAGE, tag) for tag in Language.objects.order_by("tag").values_list("tag", flat=True)]
     every = skills + tags
     if demands is None:

@@ -1,21 +1,24 @@
 """What supervisors asked to be played, with all its inputs, and what came out.
 
 waiting ──claimed by a worker──▶ running ──▶ done
-   │                               │ └─────▶ failed, in words
-   └────────── cancelled ◀─────────┘
+   │                              │ │ └────▶ failed, in words
+   └────────── cancelled ◀────────┘ └──────▶ stopped: the worker went away, and its lease ran out
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from reports.sayings import told
 from simulation.changes import Change, restored, sentences
 
 LIMIT = timedelta(minutes=2)
 """So long may a run take; it ends itself then."""
+LEASE = timedelta(minutes=1)
+"""So long may a worker say nothing while it plays; it says something every half second but when it reads."""
 
 
 class WhatIf(models.Model):
@@ -27,6 +30,7 @@ class WhatIf(models.Model):
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
+        STOPPED = "stopped", "Stopped: worker went away"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
@@ -40,6 +44,7 @@ class WhatIf(models.Model):
     done_runs = models.PositiveSmallIntegerField(default=0)
     all_runs = models.PositiveSmallIntegerField(default=0)
     started_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True, help_text="Until when the worker is taken to be there.")
     ended_at = models.DateTimeField(null=True)
     error = models.TextField(blank=True)
     result = models.JSONField(null=True)
@@ -49,7 +54,7 @@ class WhatIf(models.Model):
         indexes = [models.Index(fields=["user", "-id"], name="whatif_mine")]
 
     def __str__(self) -> str:
-        return "; ".join(self.sentences) or "as it is"
+        return "; ".join(self.sentences) or told("as it is")
 
     @property
     def changes(self) -> Change:
@@ -59,17 +64,12 @@ class WhatIf(models.Model):
     @property
     def sentences(self) -> list[str]:
         """The same in words."""
-        return sentences(self.changes)
+        return [told(sentence) for sentence in sentences(self.changes)]
 
     @property
     def is_open(self) -> bool:
         """Something may still come."""
-        return self.state in (self.State.WAITING, self.State.RUNNING) and not self.is_lost()
-
-    def is_lost(self, now: datetime | None = None) -> bool:
-        """Its worker has gone: it would have ended itself by now."""
-        since = (now or timezone.now()) - 2 * LIMIT
-        return self.state == self.State.RUNNING and self.started_at is not None and self.started_at < since
+        return self.state in (self.State.WAITING, self.State.RUNNING)
 
     @property
     def seconds(self) -> float | None:

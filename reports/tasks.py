@@ -4,9 +4,18 @@ import logging
 
 from celery import shared_task
 
+from mailstore.announce import announce
 from reports import whatif
 
 logger = logging.getLogger(__name__)
+
+
+@shared_task(ignore_result=True)
+def sweep() -> None:
+    """Every UCS_SWEEP_INTERVAL: what a killed worker left, and what no worker was told of."""
+    whatif.stop_lost()
+    for pk in whatif.forgotten():
+        announce(play, what_if_id=pk)
 
 
 @shared_task(ignore_result=True)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reports.views import board, directing, forecast, shifts, skills, whatif
+from reports.views import board, directing, forecast, shifts, skills, trace, whatif
 
 urlpatterns = [
     path("board/", board.board, name="board"),
@@ -17,6 +17,9 @@ urlpatterns = [
     path("board/what-if/<int:pk>/cancel", whatif.cancel, name="what-if-cancel"),
     path("board/what-if/<int:pk>/again", whatif.again, name="what-if-again"),
     path("board/conversations/<int:pk>/release", directing.release, name="board-release"),
+    path("board/trace/", trace.trace, name="trace"),
+    path("board/trace/in/<int:pk>/", trace.incoming, name="trace-in"),
+    path("board/trace/out/<int:pk>/", trace.outgoing, name="trace-out"),
     path("board/shifts/", shifts.shifts, name="shifts"),
     path("board/shifts/<int:pk>/cell", shifts.shift, name="shifts-cell"),
     path("board/shifts/<int:pk>/absences", shifts.absences, name="shifts-absences"),

@@ -8,12 +8,12 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from agents.rights import is_administrator
 from queues.models import EmailQueue
-from reports.models import LIMIT, WhatIf
+from reports.models import LEASE, LIMIT, WhatIf
 from reports.rights import supervised
 from reports.whatif_history import TooLittle, read
 from simulation import example
@@ -27,6 +27,7 @@ KEPT = 50
 ASKS_EVERY = 0.5
 """Seconds between two looks whether somebody has cancelled."""
 EXAMPLE_DAYS = 10
+STOPPED = "The worker that played it went away."
 
 
 def visible(user: User) -> QuerySet[WhatIf]:
@@ -86,7 +87,7 @@ def play(pk: int) -> bool:
     """Answer a question, if nobody else does; say whether this call did."""
     now = timezone.now()
     claimed = WhatIf.objects.filter(pk=pk, state=State.WAITING)
-    if not claimed.update(state=State.RUNNING, started_at=now):
+    if not claimed.update(state=State.RUNNING, started_at=now, lease_until=now + LEASE):
         return False
     row = WhatIf.objects.get(pk=pk)
     try:
@@ -131,7 +132,8 @@ def _watch(pk: int) -> Callable[[], bool]:
             return False
         if now - asked > ASKS_EVERY:
             asked = now
-            return WhatIf.objects.filter(pk=pk, state=State.RUNNING).exists()
+            rows = WhatIf.objects.filter(pk=pk, state=State.RUNNING)
+            return bool(rows.update(lease_until=timezone.now() + LEASE))
         return True
 
     return go_on
@@ -142,6 +144,20 @@ def _telling(pk: int) -> Callable[[int, int], object]:
         WhatIf.objects.filter(pk=pk).update(done_runs=done, all_runs=whole)
 
     return tell
+
+
+def stop_lost(now: datetime | None = None) -> int:
+    """Mark what is played by nobody any more, as its worker was killed; return how many."""
+    now = now or timezone.now()
+    lost = Q(lease_until__lt=now) | Q(lease_until=None, started_at__lt=now - 2 * LIMIT)
+    rows = WhatIf.objects.filter(lost, state=State.RUNNING)
+    return rows.update(state=State.STOPPED, ended_at=now, error=STOPPED)
+
+
+def forgotten(now: datetime | None = None) -> list[int]:
+    """The questions that wait for longer than a hint to a worker takes: nobody was told of them."""
+    waiting = WhatIf.objects.filter(state=State.WAITING, created_at__lt=(now or timezone.now()) - LEASE)
+    return list(waiting.order_by("pk").values_list("pk", flat=True)[:KEPT])
 
 
 def _end(pk: int, state: str, **fields: Any) -> None:

@@ -5,17 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
 from agents.opening import duration
 from reports.models import WhatIf
+from reports.sayings import told as told_again
 
 LABELS = {
-    "now": "As it is",
-    "changed": "Changed",
-    "due-first": "Due first",
-    "longest-idle": "Longest idle",
-    "pick-oldest": "Oldest first, picked",
-    "round-robin": "Round robin",
-    "early-push": "Pushed into inboxes",
+    "now": _("As it is"),
+    "changed": _("Changed"),
+    "due-first": _("Due first"),
+    "longest-idle": _("Longest idle"),
+    "pick-oldest": _("Oldest first, picked"),
+    "round-robin": _("Round robin"),
+    "early-push": _("Pushed into inboxes"),
 }
 
 
@@ -88,7 +93,7 @@ def picture(row: WhatIf, keys: Mapping[int, int]) -> Picture:
         _desks(outcomes),
         [_story(each, keys, start) for each in result["samples"]],
         result["moved"],
-        result["notes"],
+        [told_again(note) for note in result["notes"]],
         _really(result["really"], first),
     )
 
@@ -96,16 +101,25 @@ def picture(row: WhatIf, keys: Mapping[int, int]) -> Picture:
 def _sentence(outcomes: list[dict[str, Any]]) -> str:
     now = outcomes[0]["measures"]
     if len(outcomes) < 2 or outcomes[1]["name"] != "changed":
-        return f"{now['in_time']:.1f} % of {now['mails']:,} mails are answered in time."
+        values = {
+            "share": number_format(f"{now['in_time']:.1f}"),
+            "mails": number_format(now["mails"], force_grouping=True),
+        }
+        return gettext("%(share)s %% of %(mails)s mails are answered in time.") % values
     changed = outcomes[1]["measures"]
     points = changed["in_time"] - now["in_time"]
+    values = {
+        "points": number_format(f"{abs(points):.1f}"),
+        "changed": number_format(f"{changed['in_time']:.1f}"),
+        "now": number_format(f"{now['in_time']:.1f}"),
+    }
     if abs(points) < 0.05:
-        return f"It makes no difference to what is answered in time: {now['in_time']:.1f} %."
-    more = "more" if points > 0 else "less"
-    return (
-        f"{abs(points):.1f} points {more} are answered in time: "
-        f"{changed['in_time']:.1f} % instead of {now['in_time']:.1f} %."
-    )
+        return gettext("It makes no difference to what is answered in time: %(now)s %%.") % values
+    if points > 0:
+        told = gettext("%(points)s points more are answered in time: %(changed)s %% instead of %(now)s %%.")
+    else:
+        told = gettext("%(points)s points less are answered in time: %(changed)s %% instead of %(now)s %%.")
+    return told % values
 
 
 def _row(outcome: dict[str, Any], first: dict[str, Any], longest: float, latest: float) -> Row:
@@ -118,10 +132,13 @@ def _row(outcome: dict[str, Any], first: dict[str, Any], longest: float, latest:
 
     return Row(
         outcome["name"],
-        LABELS.get(outcome["name"], outcome["name"]),
+        gettext(LABELS[outcome["name"]]) if outcome["name"] in LABELS else outcome["name"],
         outcome["name"] in ("now", "changed"),
         Figure(
-            f"{found['in_time']:.1f}", 100 * (100 - found["in_time"]) / latest, 0, better("in_time", 1, 0.05)
+            number_format(f"{found['in_time']:.1f}"),
+            100 * (100 - found["in_time"]) / latest,
+            0,
+            better("in_time", 1, 0.05),
         ),
         Figure(
             f"{found['p50']:.0f} · {found['p95']:.0f}",
@@ -130,9 +147,9 @@ def _row(outcome: dict[str, Any], first: dict[str, Any], longest: float, latest:
             better("p95", -1, 0.5),
         ),
         Figure(f"{found['busy']:.0f}", found["busy"]),
-        Figure(f"{found['work']:.1f}", better=better("work", -1, 0.05)),
-        Figure(f"{found['weaker']:.1f}", better=better("weaker", -1, 0.2)),
-        Figure(f"{found['longest']:.1f}", better=better("longest", -1, 0.3)),
+        Figure(number_format(f"{found['work']:.1f}"), better=better("work", -1, 0.05)),
+        Figure(number_format(f"{found['weaker']:.1f}"), better=better("weaker", -1, 0.2)),
+        Figure(number_format(f"{found['longest']:.1f}"), better=better("longest", -1, 0.3)),
     )
 
 
@@ -141,7 +158,12 @@ def _desks(outcomes: list[dict[str, Any]]) -> list[tuple[str, int, str, str]]:
     now = outcomes[0]["desks"]
     changed = outcomes[1]["desks"] if len(outcomes) > 1 and outcomes[1]["name"] == "changed" else {}
     return [
-        (name, mails, f"{share:.1f}", f"{changed[name][1]:.1f}" if name in changed else "")
+        (
+            name,
+            mails,
+            number_format(f"{share:.1f}"),
+            number_format(f"{changed[name][1]:.1f}") if name in changed else "",
+        )
         for name, (mails, share) in sorted(now.items())
     ]
 
@@ -160,16 +182,28 @@ def _story(sample: dict[str, Any], keys: Mapping[int, int], start: datetime | No
 
 
 def _fate(fate: dict[str, Any]) -> str:
-    late = "" if fate["in_time"] else ", late"
-    return f"{fate['agent']}, after {duration(round(fate['waited']))}{late}"
+    told = (
+        gettext("%(agent)s, after %(span)s")
+        if fate["in_time"]
+        else gettext("%(agent)s, after %(span)s, late")
+    )
+    return told % {"agent": fate["agent"], "span": duration(round(fate["waited"]))}
 
 
 def _really(really: dict[str, Any] | None, now: dict[str, Any]) -> str:
     """How it went beside how it plays: what the answer is worth."""
     if really is None:
         return ""
-    return (
-        f"Really {really['in_time']:.1f} % of {really['mails']:,} mails were answered in time, and waited "
-        f"{really['p50']:.0f} minutes in the middle, {really['p95']:.0f} at the 95th percentile; played as "
-        f"it is: {now['in_time']:.1f} %, {now['p50']:.0f} and {now['p95']:.0f}."
+    told = gettext(
+        "Really %(share)s %% of %(mails)s mails were answered in time, and waited %(half)s minutes in the "
+        "middle, %(most)s at the 95th percentile; played as it is: %(now)s %%, %(now_half)s and %(now_most)s."
     )
+    return told % {
+        "share": number_format(f"{really['in_time']:.1f}"),
+        "mails": number_format(really["mails"], force_grouping=True),
+        "half": f"{really['p50']:.0f}",
+        "most": f"{really['p95']:.0f}",
+        "now": number_format(f"{now['in_time']:.1f}"),
+        "now_half": f"{now['p50']:.0f}",
+        "now_most": f"{now['p95']:.0f}",
+    }

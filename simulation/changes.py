@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any
 
+from agents.skillwords import HAS, shown
 from queues.policy import Knobs
 from simulation.office import Case, Desk, Office, Relief
 from simulation.people import Person, Shift
@@ -13,7 +14,8 @@ from simulation.people import Person, Shift
 WAIT_RULES = ("off", "uncovered", "steps")
 MOST_NEW = 200
 _LANGUAGE = re.compile(r"[a-z]{2}")
-_LEVEL = re.compile(r"([^\s=,;:]+)=(\d+)")
+_LEVEL = re.compile(r"([^\s=,;:]+)=([0-5](?!\d)|yes|no)")
+_WORDS = {"yes": HAS, "no": 0}
 
 
 class ChangeError(ValueError):
@@ -109,11 +111,13 @@ def read_levels(text: str) -> dict[str, int]:
 
     :raises ChangeError: it can't be read.
     """
-    found = dict(_LEVEL.findall(text))
+    found = {name: int(_WORDS.get(level, level)) for name, level in _LEVEL.findall(text)}
     rest = _LEVEL.sub("", text).strip(" ,;")
-    if rest or not found or any(int(level) > 5 for level in found.values()):
-        raise ChangeError(f"“{text}” gives no levels: write it like billing=4, cs=3; levels are 0 to 5.")
-    return {name: int(level) for name, level in found.items()}
+    if rest or not found:
+        raise ChangeError(
+            f"“{text}” gives no levels: write it like billing=4, cs=3, certified=yes; levels are 0 to 5."
+        )
+    return found
 
 
 def read_newcomers(text: str) -> Newcomers:
@@ -235,7 +239,8 @@ def _volume(cases: Sequence[Case], volume: float) -> list[Case]:
 
 
 def _levels(levels: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {level or 'no more'}" for name, level in sorted(levels.items()))
+    said = {0: "no more", HAS: "yes"}
+    return ", ".join(f"{shown(name)} {said.get(level, level)}" for name, level in sorted(levels.items()))
 
 
 def _relief(relief: Relief) -> str:

@@ -7,6 +7,7 @@ the hours of each queue.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agents.skillwords import eased
 from queues.policy import USUAL, Knobs
 from simulation.clock import ALWAYS_OPEN, Clock
 from simulation.demand import Issue
@@ -54,7 +55,7 @@ class Desk:
             return ()
         wanted, level, made = dict(need.skills), need.language_level, []
         for relief in sorted(self.reliefs, key=lambda each: each.after):
-            wanted = {name: min(have, relief.skills.get(name, have)) for name, have in wanted.items()}
+            wanted = {name: eased(have, relief.skills.get(name, have)) for name, have in wanted.items()}
             level = min(level, level if relief.language_level is None else relief.language_level)
             made.append(Step(relief.after, _need(wanted, need.language, level, self.name)))
         return tuple(made)

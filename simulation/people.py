@@ -7,6 +7,7 @@ and what comes at night has come when the day opens.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agents.skillwords import is_firm
 from queues import policy
 from simulation.clock import ALWAYS_OPEN, Clock
 
@@ -35,11 +36,14 @@ class Need:
         return ((self.skill, self.skill_level), *self.also) if self.skill else self.also
 
     def eased(self) -> "Need":
-        """What remains of it when nobody able will be there: reading the language, and being a member."""
+        """What remains of it when nobody able will be there: reading the language, being a member, and what
+        one has or hasn't.
+        """
         level = min(READS, self.language_level)
+        firm = tuple((name, wanted) for name, wanted in self.skills if is_firm(wanted))
         if self.queue:
-            return Need("", self.language, 0, level, (), self.queue)
-        return Need(self.skill, self.language, 1, level)
+            return Need("", self.language, 0, level, firm, self.queue)
+        return Need(self.skill, self.language, 1, level, firm)
 
 
 @dataclass(frozen=True, slots=True)

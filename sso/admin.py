@@ -8,11 +8,12 @@ from django.contrib.admin import display
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from sso import check, oauth, people, providers, secrets, signin, tokens, uses
+from sso import auditlog, check, oauth, people, providers, secrets, signin, tokens, uses
 from sso.adminbase import HealthColumns, ProductAdmin, is_administrator
 from sso.badges import badge, breakable, health_badge, when
 from sso.checklists import page as checklist_page
@@ -22,8 +23,10 @@ from sso.checklists.lists import of_kind
 from sso.checklists.values import CALLBACK
 from sso.checklists.views import ChecklistPages
 from sso.connection import ConnectionTest
+from sso.countdown import SOON, testing_ends_at, testing_note
 from sso.forms import PEOPLE, SMTP, URLS, ProviderForm
 from sso.generate import allow_sign_in
+from sso.lasttests import waiting_badge
 from sso.models import ProviderToken, SSOProvider, TokenUse
 from sso.rules import NEEDED
 from sso.steps import Step
@@ -39,6 +42,7 @@ __all__ = [
     "SecretsForm",
     "TokenOrPasswordInput",
     "TokenServerAdmin",
+    "auditlog",
     "badge",
     "health_badge",
     "is_administrator",
@@ -119,7 +123,7 @@ class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
 
     @display(description="Health")
     def health(self, obj: SSOProvider) -> SafeString:
-        return provider_badge(obj)
+        return provider_badge(obj) + waiting_badge(obj)
 
     @display(description="Checklist")
     def checklist(self, obj: Any) -> SafeString | str:
@@ -159,8 +163,16 @@ class ProviderAdmin(ConnectionTest, ChecklistPages, ProductAdmin):
         return found | {"title": obj.title}
 
     def next_step(self, obj: SSOProvider) -> str:
+        if obj.for_people and not obj.scope:
+            return "People can sign in with it on the log-in page from now on."
         who = f"as {obj.mailbox}" if obj.mailbox else "with the e-mail mailbox user account"
         return f"Now click 🔑 in its row and sign in {who}."
+
+    def after_change(self, obj: SSOProvider) -> str:
+        token: ProviderToken = obj.token
+        if token.signed_in_at is None or token.needs_sign_in:
+            return self.next_step(obj)
+        return "Its next token is asked for with these settings."
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever changes a provider that people sign in with decides who they are."""
@@ -277,7 +289,9 @@ def provider_badge(provider: SSOProvider) -> SafeString:
         return badge("good", "for people") if provider.for_people else badge("calm", "not signed in")
     if token.is_failing:
         return badge("warn", "signed in, failing", error)
-    return badge("good", "signed in")
+    now, ends_at = timezone.now(), testing_ends_at(provider)
+    is_near = ends_at is not None and ends_at - now <= SOON
+    return badge("warn" if is_near else "good", "signed in", testing_note(provider, now))
 
 
 def card(provider: SSOProvider) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from sso import causes
 from sso.health import Health
 
 Tone = Literal["good", "bad", "warn", "calm"]
@@ -26,12 +27,13 @@ def badge(tone: Tone, text: str, more: str = "") -> SafeString:
 
 
 def health_badge(state: Health, *, active: bool = True) -> SafeString:
-    """How a connection does: working, failing with the reason, not tried yet, switched off."""
+    """How a connection does: working, failing with the reason, needs sign-in, not tried yet, off."""
     if not active:
         return badge("calm", "switched off")
     if state.is_failing:
         when = f" Tried again {moment(state.next_attempt_at)}." if state.next_attempt_at else ""
-        return badge("bad", "failing", state.last_error + when)
+        is_ended = state.last_cause in causes.of_sign_in()
+        return badge("bad", "needs sign-in" if is_ended else "failing", state.last_error + when)
     if state.last_success_at is None:
         return badge("calm", "not tried yet")
     return badge("good", "working")
@@ -65,6 +67,11 @@ def when(at: datetime | None) -> SafeString | str:
     return format_html(
         '<time class="ucs-firm" datetime="{}" title="{}">{}</time>', at.isoformat(), exact, moment(at)
     )
+
+
+def span(distance: timedelta) -> str:
+    """How long something takes or has waited: “12 min”, “3 h”, “a moment”."""
+    return _words(distance) or "a moment"
 
 
 def _words(distance: timedelta) -> str:

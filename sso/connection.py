@@ -20,11 +20,12 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from sso import causes, lasttests, retests, wayback
+from sso import causes, communication, lasttests, oauth, retests, wayback
 from sso.badges import moment
 from sso.causes import Cause
 from sso.clicks import Click, next_click
 from sso.connection_models import FormerSecret, Retest
+from sso.full_record import FullRecording
 from sso.generate import GenerateToken
 from sso.health import Health
 from sso.models import SSOProvider
@@ -32,6 +33,10 @@ from sso.steps import Step
 from sso.widgets import SecretsForm
 
 SHOWN_TRIES = 5
+MISMATCHES = ("redirect_uri_mismatch", "AADSTS50011", "AADSTS500113")
+TRIED = "Save, so that these settings hold."
+KEPT = "These are the settings that are stored."
+NEEDS_TIME = str(causes.tables("policy")["provider_needs_time"]["sentence"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ class Standing:
     next_test: str = ""
     tries: list[tuple[str, str]] = field(default_factory=list)
     ways_back: list[tuple[FormerSecret, str]] = field(default_factory=list)
+    redirect: tuple[str, str] | None = None
+    """After a redirect_uri_mismatch: the redirect URI as it was sent, and the one to register."""
 
 
 def standing_of(row: Model, health: Health | None) -> Standing:
@@ -62,7 +69,15 @@ def standing_of(row: Model, health: Health | None) -> Standing:
         next_test=moment(retest.next_test_at) if retest else "",
         tries=tries[:SHOWN_TRIES],
         ways_back=[(way, wayback.describe(way)) for way in wayback.ways_back(row)],
+        redirect=_redirect(row, retest),
     )
+
+
+def _redirect(row: Model, retest: Retest | None) -> tuple[str, str] | None:
+    if not isinstance(row, SSOProvider) or retest is None or retest.cause not in MISMATCHES:
+        return None
+    wanted = oauth.redirect_uri(row)
+    return retest.tries[-1].get("sent") or wanted, wanted
 
 
 def _time_helps(cause: Cause, row: Model) -> bool:
@@ -80,7 +95,7 @@ def _when(text: str) -> str:
     return f"{timezone.localtime(at):%d %b %H:%M}" if at else ""
 
 
-class ConnectionTest(GenerateToken):
+class ConnectionTest(FullRecording, GenerateToken):
     """Mixin for a `ProductAdmin`. List it first.
 
     `test_fields` are the form's fields that a test needs; others may still be empty or wrong.
@@ -99,6 +114,10 @@ class ConnectionTest(GenerateToken):
         """Climb the ladder with an unsaved row; changes nothing on the server."""
         raise NotImplementedError
 
+    def after_sign_in(self, obj: Any) -> str:
+        """What a row does with a fresh token by itself, in words; "" if it waits until it is needed."""
+        return ""
+
     def works_again(self, obj: Any) -> None:
         """A test that repeats itself has come to a good end: clear the trouble."""
 
@@ -111,7 +130,7 @@ class ConnectionTest(GenerateToken):
             )
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).prefetch_related("last_tests")  # type: ignore[misc]
+        return super().get_queryset(request).prefetch_related("last_tests", "retests")  # type: ignore[misc]
 
     def connection_health(self, obj: Any) -> Health | None:
         """The row with the last error."""
@@ -134,7 +153,7 @@ class ConnectionTest(GenerateToken):
             ),
             path("<path:object_id>/former/<int:way>/", former, name=f"{prefix}_former"),
         ]
-        return own + super().get_urls()  # type: ignore[misc,no-any-return]
+        return own + super().get_urls()
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
@@ -219,13 +238,17 @@ class ConnectionTest(GenerateToken):
         try:
             obj.full_clean()
         except ValidationError as error:
-            messages.error(request, " ".join(error.messages))
+            messages.error(request, f"{obj} signs in as before this click. {' '.join(error.messages)}")
         else:
             obj.save()
             wayback.keep(obj, present, self.test_identity, request.user.pk)
             retests.stop(obj)
             self.log_change(request, obj, "Went back to the former sign-in.")  # type: ignore[attr-defined]
-            messages.success(request, f"{obj} signs in again as before: {wanted}.")
+            messages.success(
+                request,
+                f"{obj} signs in again as before: {wanted}. The sign-in that it replaced is kept for "
+                f"{wayback.KEPT_FOR.days} days.",
+            )
         return redirect(self.url("change", obj.pk))  # type: ignore[attr-defined]
 
     def _connection_steps(
@@ -234,19 +257,26 @@ class ConnectionTest(GenerateToken):
         last = steps[-1]
         if is_saved:
             lasttests.note(obj, last)
+            communication.note_test(obj, steps)
         else:
             lasttests.remember(request.session, obj, self.test_fields, last)
         if last.ok and is_saved:
             retests.stop(obj)
             self.works_again(obj)
+        needs_time = is_saved and not last.ok and _time_helps(last.cause, obj)
+        if needs_time and not retests.goes_on(obj, last):
+            retests.start(obj, last, request.user.pk)
         context = {
             "steps": steps,
             "errors": [],
             "opts": self.opts,  # type: ignore[attr-defined]
             "original": obj,
             "click": None if last.ok else next_click(last.cause, obj, on_its_form=True),
-            "offers_retest": is_saved and not last.ok and _time_helps(last.cause, obj),
+            "needs_time": NEEDS_TIME if needs_time else "",
+            "next_words": (KEPT if is_saved else TRIED) if last.ok else "",
         }
+        if is_saved:  # the state below the answer changes with it
+            context |= self._connection_context(request, obj) | {"out_of_band": True}
         return TemplateResponse(request, "admin/connection_steps.html", context)
 
     def _connection_state(self, request: HttpRequest, obj: Any, said: str = "") -> HttpResponse:
@@ -256,7 +286,7 @@ class ConnectionTest(GenerateToken):
     def _connection_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         may_change = self.has_change_permission(request, obj)  # type: ignore[attr-defined]
         found = standing_of(obj, self.connection_health(obj))
-        return {"connection": found, "may_change_connection": may_change}
+        return {"connection": found, "may_change_connection": may_change, "needs_time_words": NEEDS_TIME}
 
     def _saved_connection(self, request: HttpRequest, object_id: str) -> Any:
         obj = self.get_object(request, object_id)  # type: ignore[attr-defined]

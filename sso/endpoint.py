@@ -22,6 +22,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
+from audit.actors import STRANGER, Actor
+from audit.acts import Act
+from audit.log import Subject, record
 from sso import tokens, uses
 from sso.models import ProviderToken
 from sso.tokens import SignInError, UnknownProvider
@@ -58,6 +61,7 @@ def token(request: HttpRequest, provider: str) -> HttpResponse:
     """
     refusal = _refusal(request)
     if refusal:
+        _note_refused(request, refusal.status_code)
         return refusal
     provider_id = _number(provider)
     if provider_id is None:
@@ -66,16 +70,25 @@ def token(request: HttpRequest, provider: str) -> HttpResponse:
         sentence = "More than two tokens a second: keep the one you have, it lives for minutes."
         return _problem(429, sentence, MINUTE)
     try:
-        value = tokens.access_token(provider_id)
+        value = tokens.access_token(provider_id, firm=True)
     except SignInError as error:
         status = _status(error)
         return _problem(status, error.sentence, _pause(provider_id) if status == 503 else None)
-    uses.note(provider_id, _caller(request))
+    if uses.note(provider_id, _caller(request)):
+        who = Actor("key" if "key" in _caller(request) else "stranger", f"a program, {_caller(request)}")
+        record(who, Act.TOKEN_GIVEN, Subject("sso.ssoprovider", f"provider {provider_id}", provider_id))
     logger.info("access token of provider %s given to a program", provider_id)
     return _answer(request, provider_id, value)
 
 
+def vouch(request: HttpRequest, caller: str) -> None:
+    """Who asks was found in order by another door of ours; `caller` stands in the list of uses."""
+    request.token_caller = caller  # type: ignore[attr-defined]
+
+
 def _refusal(request: HttpRequest) -> HttpResponse | None:
+    if getattr(request, "token_caller", ""):
+        return None
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme:
         return None if scheme.lower() == "bearer" and _key_number(key.strip()) else _wrong_key()
@@ -86,6 +99,12 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
         "This request does not come straight from this machine, or UCS_BASE_URL is a public address: send "
         "one of UCS_TOKEN_KEYS as Authorization: Bearer.",
     )
+
+
+def _note_refused(request: HttpRequest, status: int) -> None:
+    """Once in a minute from one address: a guesser must not fill the log."""
+    if cache.add(f"sso-token-refused-{request.META.get('REMOTE_ADDR', '')}", 1, timeout=MINUTE):
+        record(STRANGER, Act.TOKEN_REFUSED, Subject("sso.ssoprovider"), note=f"{TITLES[status]}.")
 
 
 def _key_number(given: str) -> int:
@@ -99,6 +118,8 @@ def _key_number(given: str) -> int:
 
 def _caller(request: HttpRequest) -> str:
     """Who asks, for the list of uses."""
+    if vouched := getattr(request, "token_caller", ""):
+        return str(vouched)
     _, _, key = request.headers.get("Authorization", "").partition(" ")
     return f"key {_key_number(key.strip())}" if key else str(request.META.get("REMOTE_ADDR", ""))
 

@@ -82,3 +82,11 @@ class SecretField(TextColumn):
         if lookup_name != "isnull":
             raise FieldError(f"{self.name} is a secret: it can't be searched with {lookup_name!r}.")
         return super().get_lookup(lookup_name)
+
+    def fingerprint(self, row: models.Model) -> str:
+        """Tells whether a secret is there and is another one than before, and nothing else."""
+        try:
+            text = getattr(row, self.attname)
+        except SecretUnreadable:
+            return "unreadable"
+        return sha256(str(text).encode()).hexdigest() if text else ""

@@ -21,7 +21,7 @@ class GenerateToken:
     ) -> HttpResponse:
         obj = self.get_object(request, object_id) if object_id else None  # type: ignore[attr-defined]
         provider = self._provider_of(obj) if obj else None
-        more = {"token_provider": provider if _may_sign_in(request) else None, **(extra_context or {})}
+        more = {"token_provider": provider if may_sign_in(request) else None, **(extra_context or {})}
         response: HttpResponse = super().changeform_view(request, object_id, form_url, more)  # type: ignore[misc]
         return allow_sign_in(response) if more["token_provider"] else response
 
@@ -48,5 +48,6 @@ def allow_sign_in(response: HttpResponse) -> HttpResponse:
     return response
 
 
-def _may_sign_in(request: HttpRequest) -> bool:
+def may_sign_in(request: HttpRequest) -> bool:
+    """Whether this user is shown a 🔑."""
     return isinstance(request.user, User) and request.user.has_perm("sso.change_ssoprovider")

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 
 from django.conf import settings
 
+from mailcore.clean import clean_line
 from sso import tls
 
 CONNECT_SECONDS = 15
@@ -71,12 +72,22 @@ class Answer:
 
 @dataclass(frozen=True)
 class Question:
-    """A request: `form` makes it a POST, without one it is a GET."""
+    """A request: `form` or `body` makes it a POST, without them it is a GET.
+
+    :param body: the octets as they are; `headers` say of what type they are.
+    :param largest: octets of the answer that are read; what is longer is cut.
+    :param seconds: for all of it.
+    :param only_public: the address comes from strangers: no private one, whatever the settings say.
+    """
 
     url: str
     what: str
     form: Mapping[str, str] | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    largest: int = LARGEST_ANSWER
+    seconds: float = LONGEST_TALK
+    only_public: bool = False
+    body: bytes | None = field(default=None, repr=False)
 
 
 def check_url(url: str, *, what: str) -> None:
@@ -95,17 +106,21 @@ def check_url(url: str, *, what: str) -> None:
 def ask(question: Question) -> Answer:
     """Send the request and read the answer, whatever its status.
 
-    :raises GuardError: the URL is not allowed.
+    :raises GuardError: the URL or a header is not allowed.
     :raises Unreachable: no answer within the time-out.
     """
     parts = _parts(question.url, question.what)
     host, port = parts.hostname or "", _port(parts)
     found = addresses(host, port, what=question.what)
+    if question.only_public:
+        for ip, _ in found:
+            _require_public(ip, host, question.what)
     _require_tls(parts, found, question.what)
+    _require_lines(question)
     try:
-        return _exchange(question, parts, _connect(found))
+        return _exchange(question, parts, _connect(found, question.seconds))
     except (OSError, ValueError, http.client.HTTPException) as error:  # ssl calls some names no names
-        reason = str(error) or type(error).__name__
+        reason = clean_line(str(error)) or type(error).__name__  # a bad status line is told as it came
         raise Unreachable(f"{host}:{port} did not answer ({reason})") from error
 
 
@@ -143,6 +158,11 @@ def check_address(address: str, *, host: str, what: str, private: bool = False) 
         )
 
 
+def _require_public(address: str, host: str, what: str) -> None:
+    if not _is_public(_plain(ip_address(address.partition("%")[0]))):
+        raise GuardError(f"{what} leads to {host} ({address}), an address inside a private network.")
+
+
 def _is_public(ip: Address) -> bool:
     # To Python, the site-local addresses of old (RFC 3879) are global.
     return ip.is_global and not (isinstance(ip, IPv6Address) and ip.is_site_local)
@@ -168,7 +188,9 @@ def _parts(url: str, what: str) -> SplitResult:
     except ValueError:
         usable = False
     if not usable or any(char <= " " or char == "\x7f" for char in url):
-        raise GuardError(f"{what} is not a web address: give one such as https://accounts.example.com/token.")
+        raise GuardError(
+            f"{what} is not a web address: give one that begins with https:// and a server’s name."
+        )
     if parts.username or parts.password:
         raise GuardError(f"{what} holds a user name or password: leave them out of the address.")
     if _port(parts) in NOT_THE_WEB:
@@ -192,17 +214,27 @@ def _require_tls(parts: SplitResult, found: list[tuple[str, int]], what: str) ->
         raise GuardError(f"{what} is not encrypted: begin it with https://.")
 
 
+def _require_lines(question: Question) -> None:
+    # The library would say so too, but with the value, which may be a secret.
+    for name, value in question.headers.items():
+        if not value.isprintable() or max(value, default=" ") > "\xff":
+            raise GuardError(
+                f"{question.what}: the value of {name} has a line break or a letter that no header may have: "
+                "type the secret in again, without it."
+            )
+
+
 def _port(parts: SplitResult) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def _connect(found: list[tuple[str, int]]) -> socket.socket:
+def _connect(found: list[tuple[str, int]], seconds: float) -> socket.socket:
     last: OSError = OSError("no address")
     tried = found[:MOST_TRIED]
     for address in tried:
         try:
-            line = socket.create_connection(address, timeout=CONNECT_SECONDS / len(tried))
-            line.settimeout(LONGEST_TALK)
+            line = socket.create_connection(address, timeout=min(CONNECT_SECONDS, seconds) / len(tried))
+            line.settimeout(seconds)
             return line
         except OSError as error:
             last = error
@@ -212,14 +244,14 @@ def _connect(found: list[tuple[str, int]]) -> socket.socket:
 def _exchange(question: Question, parts: SplitResult, line: socket.socket) -> Answer:
     # The library's own HTTPSConnection would make a TLS context of its own; the port is for the Host header.
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80)
-    with line, _secured(line, parts) as secured, _ended_in_time(secured):
+    with line, _secured(line, parts) as secured, _ended_in_time(secured, question.seconds):
         connection.sock = secured
         try:
             if isinstance(secured, ssl.SSLSocket):
                 secured.do_handshake()
             _send(connection, question, parts)
             response = connection.getresponse()
-            return Answer(response.status, dict(response.getheaders()), response.read(LARGEST_ANSWER))
+            return Answer(response.status, dict(response.getheaders()), response.read(question.largest))
         finally:
             connection.close()
 
@@ -231,8 +263,8 @@ def _secured(line: socket.socket, parts: SplitResult) -> socket.socket:
 
 
 @contextmanager
-def _ended_in_time(line: socket.socket) -> Iterator[None]:
-    timer = threading.Timer(LONGEST_TALK, _shut, [line])
+def _ended_in_time(line: socket.socket, seconds: float) -> Iterator[None]:
+    timer = threading.Timer(seconds, _shut, [line])
     timer.daemon = True
     timer.start()
     try:
@@ -251,6 +283,9 @@ def _send(connection: http.client.HTTPConnection, question: Question, parts: Spl
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {"Accept": "application/json", "User-Agent": "ucs-email", "Connection": "close"}
     headers |= question.headers
+    if question.body is not None:
+        connection.request("POST", target, body=question.body, headers=headers)
+        return
     if question.form is None:
         connection.request("GET", target, headers=headers)
         return

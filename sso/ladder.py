@@ -1,6 +1,7 @@
 """The rungs between TLS and the mail server's own: the token, and what our rows say when it is refused."""
 
 from dataclasses import dataclass, replace
+from datetime import date
 
 from sso import causes, secrets, serverlist
 from sso.causes import named
@@ -19,6 +20,15 @@ RIGHTS: dict[Protocol, str] = {
 
 HOUSES = (SSOProvider.Type.GOOGLE, SSOProvider.Type.MICROSOFT)
 """Whose mail servers take no tokens of others."""
+
+PASSWORDS_OFF = date(2026, 12, 31)
+"""From then on Exchange Online switches SMTP AUTH with a password off by default (notice of January 2026)."""
+
+PASSWORDS_END = (
+    f"From {PASSWORDS_OFF:%d %B %Y} on Microsoft switches sign-ins with a password (SMTP AUTH) off by "
+    "default: in older organisations an administrator may switch them on again, in new ones they are off. "
+    "Prepare the token URL of an SSO provider."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +107,10 @@ def policy_notes(sign_in: SignIn) -> list[str]:
         return [f"{provider}: its app is in testing, so Google ends the sign-in 7 days after 🔑."]
     is_password = sign_in.secret and not secrets.is_web_address(sign_in.secret)
     if is_password and _is_at(sign_in.host, SSOProvider.Type.MICROSOFT):
-        return [
+        others = (
             "Microsoft is switching sign-ins with a password off: prepare the token URL of an SSO provider."
-        ]
+        )
+        return [PASSWORDS_END if sign_in.protocol == "SMTP" else others]
     return []
 
 

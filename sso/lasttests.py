@@ -16,7 +16,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 
 from sso.badges import badge, moment
-from sso.connection_models import LastTest
+from sso.connection_models import LastTest, Retest
 from sso.health import Health
 from sso.steps import Step
 
@@ -66,7 +66,12 @@ def saved(session: MutableMapping[str, Any], row: Model, names: Sequence[str], *
 
 
 def tested_badge(row: Any, state: Health | None) -> SafeString:
-    """The last test, as long as it is newer than what the connection did by itself; else nothing."""
+    """The last test, as long as it is newer than what the connection did by itself; else nothing.
+
+    Of one that repeats itself, that the provider needs time.
+    """
+    if waiting := waiting_badge(row):
+        return waiting
     found = next(iter(row.last_tests.all()), None)
     ran_at = max(filter(None, (state.last_success_at, state.last_error_at)), default=None) if state else None
     if found is None or (ran_at and ran_at > found.tested_at):
@@ -75,6 +80,16 @@ def tested_badge(row: Any, state: Health | None) -> SafeString:
     if found.is_good:
         return badge("good", "test worked", when)
     return badge("bad", "test failed", f"{when}, it stops at “{found.rung}”: {found.sentence}")
+
+
+def waiting_badge(row: Any) -> SafeString:
+    """“the provider needs time”, while a test of the row repeats itself or 🔑 is to be clicked again."""
+    found = next((one for one in row.retests.all() if one.state == Retest.State.WAITING), None)
+    if found is None:
+        return SafeString("")
+    what = "click 🔑 again" if found.by_person else "tested again"
+    sentence = f"{what} {moment(found.next_test_at)}: {found.tries[-1]['sentence']}"
+    return badge("warn", "the provider needs time", sentence[0].upper() + sentence[1:])
 
 
 def _mark(row: Model, names: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
-from sso import connection_models, serverlist  # noqa: F401 - where Django finds rows of all kinds
+from sso import communication_models, connection_models, serverlist  # noqa: F401 - where Django finds all rows
 from sso.fields import SecretField, SecretUnreadable
 from sso.health import Health
 from sso.rules import domains_in, problems

@@ -24,6 +24,7 @@ from mailcore.clean import clean_text
 from sso import guard
 from sso.causes import UNKNOWN, Cause
 from sso.clients import authenticated, other_way
+from sso.hearing import overheard
 from sso.models import SSOProvider
 from sso.providers import endpoints, preset
 from sso.refusals import Cure, quote, refusal
@@ -221,17 +222,24 @@ def refused(provider: SSOProvider, error: str, description: str, *, of_code: boo
 
 
 def _ask(provider: SSOProvider, url: str, form: dict[str, str], name: str) -> Grant:
+    heard = overheard()
+    heard.peer = urlsplit(url).netloc
+    heard.hide(provider.client_secret, *(form.get(secret, "") for secret in SENT_SECRETS))
+    heard.us(f"POST {_without_query(url)} grant_type={form['grant_type']}")
     form, headers = authenticated(provider, form)
     question = guard.Question(url, f"The {name} of {provider}", form=form, headers=headers)
     try:
         answer = guard.ask(question)
     except guard.GuardError as error:
+        heard.note(str(error))
         raise ProviderRefused(str(error)) from error
     except guard.Unreachable as error:
+        heard.note(str(error))
         raise ProviderDown(
             f"{provider}: {error}. It is tried again by itself; if this lasts, check the {name} and the "
             "network."
         ) from error
+    heard.them(f"HTTP {answer.status} {answer.header('Content-Type')}")
     if answer.status in LATER or answer.status >= SERVER_TROUBLE:
         raise ProviderDown(
             f"{provider}: its server has trouble (HTTP {answer.status}). It is tried again by itself.",
@@ -241,10 +249,13 @@ def _ask(provider: SSOProvider, url: str, form: dict[str, str], name: str) -> Gr
     if "error" in said:
         sent = [provider.client_secret, *(form.get(secret, "") for secret in SENT_SECRETS)]
         code, description = (_without(sent, text) for text in _error_of(said))
+        heard.them(quote(code, description))
         raise refused(provider, code, description, of_code="code" in form)
     if not isinstance(said.get("access_token"), str) or not said["access_token"]:
         raise _no_token(provider, answer, f"the {name} {url}")
-    return _grant(said, provider.validity or DEFAULT_LIFETIME)
+    grant = _grant(said, provider.validity or DEFAULT_LIFETIME)
+    heard.them(f"A token for {grant.lifetime} s, scope {grant.scope or 'as asked for'}.")
+    return grant
 
 
 def _no_token(provider: SSOProvider, answer: guard.Answer, place: str) -> SignInError:
@@ -271,6 +282,11 @@ def _asked_pause(answer: guard.Answer) -> float:
     """Seconds of a Retry-After header; its other form, a date, is not used by token endpoints."""
     text = answer.header("Retry-After").strip()
     return float(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_PAUSE_DIGITS else 0
+
+
+def _without_query(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
 def _without(secrets: Iterable[str], text: str) -> str:

@@ -1,10 +1,9 @@
-"""☰ System → Users, Groups and the audit log: Django's own models in the look of the others."""
+"""☰ System → Users and Groups: Django's own models in the look of the others."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import display
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
@@ -66,36 +65,6 @@ class PeopleGroupAdmin(GroupAdmin, ProductAdmin):  # type: ignore[misc]  # unfol
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(super().has_change_permission(request, obj)) and is_administrator(request)
-
-
-@admin.register(LogEntry)
-class AuditAdmin(ProductAdmin):
-    """Who changed which settings here: read and never written."""
-
-    list_display = ("action_time", "user", "what", "object_repr", "change")
-    list_display_links = None
-    list_select_related = ("user", "content_type")
-    list_filter = ("action_flag", "content_type")
-    search_fields = ("object_repr", "user__username")
-    ordering = ("-id",)
-    actions = None
-
-    @display(description="Kind")
-    def what(self, obj: LogEntry) -> str:
-        return obj.content_type.name if obj.content_type else "–"
-
-    @display(description="Change")
-    def change(self, obj: LogEntry) -> str:
-        return obj.get_change_message()
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 def _may_touch(request: HttpRequest, user: User | None) -> bool:

@@ -13,7 +13,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from sso import deaths, oauth
+from sso import deaths, oauth, token_requests
+from sso.hearing import Hearing, listening
 from sso.models import ProviderToken
 from sso.oauth import Grant, NeedsSignIn, ProviderDown, ProviderRefused, SignInError
 
@@ -43,6 +44,13 @@ def claim(token: ProviderToken) -> bool:
 
 def renew(token: ProviderToken) -> bool:
     """Ask the provider once and settle the claim; whether it gave a token."""
+    with listening(Hearing("HTTPS")) as heard:
+        is_good = _renew(token)
+    token_requests.note(token.provider, heard, is_good=is_good)
+    return is_good
+
+
+def _renew(token: ProviderToken) -> bool:
     provider = token.provider
     try:
         app_only = provider.app_only

@@ -13,9 +13,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 from django.utils import timezone
 
-from sso import lasttests
-from sso.causes import Cause
+from sso import communication, lasttests
 from sso.connection_models import Retest
+from sso.oauth import SignInError
 from sso.steps import Step
 
 logger = logging.getLogger(__name__)
@@ -55,18 +55,27 @@ def start(row: Model, step: Step, user_id: int | None) -> Retest:
     )[0]
 
 
-def note_sign_in(row: Model, cause: Cause, sentence: str, user_id: int | None) -> None:
-    """A 🔑 that failed for a reason that time mends: remember the try, and when the next one makes sense."""
+def goes_on(row: Model, step: Step) -> bool:
+    """Whether the answer of this rung is tested again by itself already."""
+    found = of(row)
+    return bool(found and found.state == State.WAITING and not found.by_person and found.cause == _mark(step))
+
+
+def note_sign_in(row: Model, error: SignInError, user_id: int | None, sent: str = "") -> None:
+    """A 🔑 that failed for a reason that time mends: remember the try, and when the next one makes sense.
+
+    :param sent: the redirect URI that was sent, for the page to compare.
+    """
     now = timezone.now()
     former = of(row)
-    goes_on = former is not None and former.by_person and former.state == State.WAITING
-    tries = former.tries if former and goes_on else []
+    is_next = former is not None and former.by_person and former.state == State.WAITING
+    tries = former.tries if former and is_next else []
     values: dict[str, Any] = {
         "state": State.WAITING,
         "by_person": True,
-        "cause": cause.name,
-        "tries": [*tries, {"at": now.isoformat(), "sentence": sentence}][-MOST_TRIES:],
-        "started_at": former.started_at if former and goes_on else now,
+        "cause": error.cause.name,
+        "tries": [*tries, {"at": now.isoformat(), "sentence": error.sentence, "sent": sent}][-MOST_TRIES:],
+        "started_at": former.started_at if former and is_next else now,
         "started_by_id": user_id,
         "next_test_at": now + LATER,
         "ends_at": now + DAY,
@@ -101,10 +110,11 @@ def run(pk: int) -> None:
         retest.delete()
         return
     console: Any = admin.site.get_model_admin(type(row))
-    step = console.test_connection(row)[-1]
+    steps = console.test_connection(row)
+    step = steps[-1]
     lasttests.note(row, step)
-    _note(retest, step)
-    if retest.state == State.GOOD:
+    communication.note_test(row, steps)
+    if _note(retest, step) and retest.state == State.GOOD:
         console.works_again(row)
 
 
@@ -114,7 +124,8 @@ def forget_old(now: datetime) -> None:
     Retest.objects.filter(by_person=True, ends_at__lt=now).delete()
 
 
-def _note(retest: Retest, step: Step) -> None:
+def _note(retest: Retest, step: Step) -> bool:
+    """Write down how it went; False if a person has ended it, or begun another, while it was tested."""
     now = timezone.now()
     retest.tries = [*retest.tries, _try(now, step)][-MOST_TRIES:]
     if step.ok:
@@ -123,9 +134,12 @@ def _note(retest: Retest, step: Step) -> None:
         retest.state = State.CHANGED
     elif now >= retest.ends_at:
         retest.state = State.ENDED
+    same = Retest.objects.filter(pk=retest.pk, state=State.WAITING, started_at=retest.started_at)
+    if not same.update(state=retest.state, tries=retest.tries):
+        return False
     if retest.state != State.WAITING:
         logger.info("retest %s of connection %s: %s", retest.pk, retest.object_id, retest.state)
-    retest.save(update_fields=["state", "tries"])
+    return True
 
 
 def _pause(retest: Retest, now: datetime) -> timedelta:

@@ -8,7 +8,7 @@ from django.utils.text import slugify
 
 from sso import serverlist
 
-RESERVED_NAMES = ("google", "microsoft", "start", "paste")
+RESERVED_NAMES = ("google", "microsoft", "start", "paste", "token")
 """Paths below /login/oauth2/ that a generic provider's name must not take."""
 
 RESERVED_SCOPES = frozenset(("openid", "profile", "email", "offline_access"))

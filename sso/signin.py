@@ -10,7 +10,7 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any, TypedDict, cast
 
-from sso import oauth, tokens
+from sso import oauth, token_requests, tokens
 from sso.models import SSOProvider
 from sso.oauth import Grant, NeedsSignIn, ProviderRefused, SignInError
 from sso.rules import RESERVED_SCOPES
@@ -99,9 +99,10 @@ def finish(provider: SSOProvider, begun: Waiting, answer: Mapping[str, str], use
         raise oauth.refused(provider, answer["error"], answer.get("error_description", ""))
     if not answer.get("code"):
         raise ProviderRefused(f"{provider}: the answer holds no code: check the authorization URL.")
-    grant = oauth.exchange(
-        provider, code=answer["code"], verifier=begun["verifier"], callback=begun["callback"]
-    )
+    with token_requests.logged(provider):
+        grant = oauth.exchange(
+            provider, code=answer["code"], verifier=begun["verifier"], callback=begun["callback"]
+        )
     account = _account(provider, oauth.accounts_of(provider, grant))
     _check_scope(provider, grant)
     _check_refresh_token(provider, grant)
@@ -114,7 +115,9 @@ def sign_app_in(provider: SSOProvider, user_id: int | None) -> None:
 
     :raises SignInError: the app is refused, in words.
     """
-    tokens.keep_sign_in(provider, oauth.app_token(provider), provider.mailbox.lower(), user_id)
+    with token_requests.logged(provider):
+        grant = oauth.app_token(provider)
+    tokens.keep_sign_in(provider, grant, provider.mailbox.lower(), user_id)
 
 
 PASTED = (
@@ -131,7 +134,8 @@ def take_over(provider: SSOProvider, refresh_token: str, user_id: int | None) ->
     :raises SignInError: with nothing stored or overwritten.
     """
     try:
-        grant = oauth.refresh(provider, refresh_token.strip())
+        with token_requests.logged(provider):
+            grant = oauth.refresh(provider, refresh_token.strip())
     except NeedsSignIn as error:  # of the one that was pasted, not of the one that is kept
         raise ProviderRefused(PASTED.format(provider=provider)) from error
     named = oauth.accounts_of(provider, grant)

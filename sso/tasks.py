@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from sso import retests, tokens, uses, wayback
+from sso import communication, retests, tokens, uses, wayback
 from sso.models import ProviderToken
 from sso.tokens import SignInError
 from sso.usage import wake_users
@@ -55,3 +55,4 @@ def forget_old() -> None:
         logger.info("%s former secrets were deleted, as their week is over", deleted)
     retests.forget_old(now)
     uses.forget_old(now)
+    communication.forget_old(now)

@@ -68,11 +68,13 @@ class Wish:
 
     :param not_of: when the refused token was fetched.
     :param longest_idle: the refresh token has been used within that time.
+    :param is_firm: no token is better than one that ends sooner.
     """
 
     margin: timedelta
     not_of: datetime | None = None
     longest_idle: timedelta | None = None
+    is_firm: bool = False
 
     def is_met(self, token: ProviderToken, now: datetime) -> bool:
         if not token.access_token or token.expires_at is None or self.is_refused(token):
@@ -90,13 +92,14 @@ def lasts(expires_at: datetime, lifetime: int, margin: timedelta, now: datetime)
     return expires_at - now >= min(margin, timedelta(seconds=lifetime / 2))
 
 
-def access_token(provider_id: int, *, force: bool = False) -> str:
+def access_token(provider_id: int, *, force: bool = False, firm: bool = False) -> str:
     """A token that is valid for 10 more minutes, or half its life if that is shorter.
 
     Call it outside of transactions, as it may ask the provider. While the provider is down the old token
-    is given for as long as it lives.
+    is given for as long as it lives: our own work needs it for seconds.
 
     :param force: refresh it now, because a mail server refused the present one.
+    :param firm: for who keeps it longer: none, rather than one that ends sooner.
     :raises UnknownProvider: no such id.
     :raises NotSignedIn: 🔑 has not been clicked yet.
     :raises NeedsSignIn: the sign-in has ended.
@@ -104,7 +107,7 @@ def access_token(provider_id: int, *, force: bool = False) -> str:
     :raises ProviderDown: no token now; later perhaps.
     """
     not_of = _load(provider_id).refreshed_at if force else None
-    return _provide(provider_id, Wish(AT_LEAST, not_of))
+    return _provide(provider_id, Wish(AT_LEAST, not_of, is_firm=firm))
 
 
 def try_again(provider_id: int) -> None:
@@ -304,8 +307,8 @@ def _with_cause(error: SignInError, token: ProviderToken) -> SignInError:
 
 
 def _old_token(token: ProviderToken, wish: Wish, error: SignInError) -> str:
-    """The stored token while it lives, unless it was refused; else the error."""
+    """The stored token while it lives, unless it was refused or another is a must; else the error."""
     lives = token.expires_at is not None and token.expires_at - timezone.now() > ALMOST_OVER
-    if token.access_token and lives and not wish.is_refused(token):
+    if token.access_token and lives and not (wish.is_refused(token) or wish.is_firm):
         return token.access_token
     raise error

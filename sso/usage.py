@@ -8,20 +8,19 @@ from django.utils import timezone
 from sso import secrets
 from sso.fields import SecretUnreadable, opened
 from sso.health import Health
-from sso.models import SSOProvider
 from sso.rotation import as_stored, secret_columns
 
 
 def rows_with_token_of(provider_id: int) -> list[Model]:
     """All rows with a secret that is this provider's token URL.
 
-    Secrets can't be searched, so each is opened: there are as many as mailboxes, not as mails. Those of this
-    app are clients', servers' and former ones.
+    Secrets can't be searched, so each is opened: there are as many as mailboxes, not as mails. Only what
+    signs in at a server, and says by `belongs` at which, can have a token: not texts that are kept sealed.
     """
     return [
         row
         for model, names in secret_columns()
-        if model._meta.app_label != SSOProvider._meta.app_label
+        if hasattr(model, "belongs")
         for row in _rows(model, names, provider_id)
     ]
 

@@ -9,6 +9,7 @@ from sso.models import TokenUse
 
 KEPT = timedelta(days=30)
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +20,13 @@ class Uses:
     last: TokenUse
 
 
-def note(provider_id: int, caller: str) -> None:
-    """A program is given the provider's token."""
+def note(provider_id: int, caller: str) -> bool:
+    """A program is given the provider's token; returns whether it is its first within an hour."""
+    since = timezone.now() - HOUR
+    rows = TokenUse.objects.filter(provider=provider_id, caller=caller[:60], at__gt=since)
+    is_first = not rows.exists()
     TokenUse.objects.create(provider_id=provider_id, caller=caller[:60])
+    return is_first
 
 
 def summary(provider_id: int) -> Uses | None:

@@ -3,10 +3,10 @@
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib import messages
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -17,11 +17,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
-from sso import retests, secrets, signin
+from audit.acts import Act
+from audit.log import record
+from sso import oauth, retests, secrets, signin
+from sso.connection import ConnectionTest
 from sso.fields import SecretUnreadable
 from sso.marking import mark
 from sso.models import SSOProvider
 from sso.oauth import SignInError
+from sso.steps import Step
 from sso.usage import users_with_pages, wake_users
 
 FROM = "sso_sign_in_from"
@@ -45,6 +49,9 @@ def start(request: HttpRequest, provider_id: int) -> HttpResponse:
         return HttpResponseRedirect(signin.begin(request.session, provider))
     except (SignInError, SecretUnreadable) as error:
         messages.error(request, str(error))
+        if provider.app_only and isinstance(error, SignInError) and error.cause.takes_time:
+            # Nobody needs to be there for it: the test of the provider fetches the token by itself.
+            retests.start(provider, Step("Token", False, error.sentence, 0, error.cause), request.user.pk)
         return _back(request, provider)
 
 
@@ -84,7 +91,8 @@ def callback(request: HttpRequest, kind: str) -> HttpResponse:
     except (SignInError, SecretUnreadable) as error:
         messages.error(request, str(error))
         if provider and isinstance(error, SignInError) and error.cause.takes_time:
-            retests.note_sign_in(provider, error.cause, error.sentence, request.user.pk)
+            sent = oauth.redirect_uri(provider, begun["callback"])
+            retests.note_sign_in(provider, error, request.user.pk, sent)
         return _back(request, provider)
     return _signed_in(request, provider, f"signed in as {account}" if account else "signed in")
 
@@ -96,27 +104,31 @@ def _sign_app_in(request: HttpRequest, provider: SSOProvider) -> HttpResponse:
 
 def _signed_in(request: HttpRequest, provider: SSOProvider, how: str) -> HttpResponse:
     retests.stop(provider)
-    LogEntry.objects.log_actions(
-        request.user.pk or 0,
-        [provider],
-        CHANGE,
-        change_message=f"{how[0].upper()}{how[1:]}.",
-        single_object=True,
-    )
+    record(None, Act.DID, provider, note=f"{how[0].upper()}{how[1:]}.")
     wake_users(provider.pk)
-    messages.success(request, format_html("{} is {}. {}", provider, how, _what_next(provider)))
+    came_from = request.session.get(FROM, "")
+    messages.success(request, format_html("{} is {}. {}", provider, how, _what_next(provider, came_from)))
     return _back(request, provider)
 
 
-def _what_next(provider: SSOProvider) -> SafeString:
+def _what_next(provider: SSOProvider, came_from: str) -> SafeString:
     """Who waits for this sign-in, with the way there; for a new provider, what to do with it."""
-    users = [each for each in users_with_pages(provider.pk) if each[1]]
+    users = [(row, page, _soon(row)) for row, page in users_with_pages(provider.pk) if page]
+    if not users and came_from and not came_from.startswith(reverse(LIST)):
+        return SafeString("Go on with the next step below.")  # of a mailbox that is being set up
     if not users:
         url = secrets.token_url(str(provider.pk))
         return format_html("As the password of an email source or sender, give {}", url)
-    links = format_html_join(", ", '<a class="ucs-link" href="{1}">{0}</a>', users)
+    links = format_html_join(", ", '<a class="ucs-link" href="{1}">{0}</a>{2}', users)
     verb = "uses it: test it" if len(users) == 1 else "use it: test them"
     return format_html("{} {} with “Test connection”.", links, verb)
+
+
+def _soon(row: Model) -> str:
+    """When a mailbox is looked into, in brackets."""
+    console = admin.site.get_model_admin(type(row))
+    words = console.after_sign_in(row) if isinstance(console, ConnectionTest) else ""
+    return f" ({words})" if words else ""
 
 
 def _require_administrator(request: HttpRequest) -> None:

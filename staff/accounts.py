@@ -11,6 +11,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from agents.models import Agent
+from audit.actors import SYSTEM
+from audit.acts import Act
+from audit.log import record
 from sso.models import SSOProvider
 from sso.openid import NotThisPerson, Person
 from staff.models import LinkedAccount
@@ -84,6 +87,7 @@ def _link(provider: SSOProvider, person: Person) -> User:
             email=person.email,
             last_used_at=timezone.now(),
         )
+        record(user, Act.DID, user, note=f"Linked with an account of {provider}, {person.email}.")
         logger.info("Linked user %s with an account of provider %s", user.pk, provider.pk)
     return user
 
@@ -97,5 +101,6 @@ def _new_user(person: Person) -> User:
     user.set_unusable_password()
     user.save()
     Agent.objects.create(user=user, role=Agent.Role.AGENT)
+    record(SYSTEM, Act.INSERTED, user, note="Made at the first sign-in.")
     logger.info("Made user %s at the first sign-in", user.pk)
     return user

@@ -11,10 +11,15 @@ from django.shortcuts import redirect
 from django.utils.safestring import SafeString
 
 from agents.models import Agent
+from audit.acts import Act
+from audit.log import record
 from sso.admin import ProductAdmin, badge, is_administrator
 from sso.people import PersonAdmin
 from staff import lockout, rules, second_factor
 from staff.models import LinkedAccount, SecondFactor, SignInRules
+
+RESET = "signs in with the password alone now, and may set two-factor sign-in up again"
+UNLINKED = "has no account at a provider any more: the next sign-in finds the user by the address"
 
 admin.site.unregister(User)
 
@@ -54,7 +59,8 @@ class StaffAdmin(PersonAdmin):
         administrates = Agent.objects.filter(user=obj, role=Agent.Role.ADMINISTRATOR)
         if not obj.is_superuser and administrates.update(role=Agent.Role.AGENT):
             messages.warning(
-                request, f"{obj.get_username()} was an administrator in the desk and is an agent now."
+                request,
+                f"{obj.get_username()} was an administrator in the desk and is an agent from now on.",
             )
 
     @display(description="Two-factor")
@@ -83,15 +89,17 @@ class StaffAdmin(PersonAdmin):
         freed = [one for one in self._mine(request, chosen) if lockout.lift(one.get_username())]
         for one in freed:
             self.log_change(request, one, "Lifted the lock-out after wrong passwords.")
-        self._tell(request, freed, "can try again at once", "Nobody of them was locked out.")
+        self._tell(
+            request, freed, "can try again at once", "Nobody of them was locked out: nothing is left to do."
+        )
 
     @admin.action(description="Reset two-factor sign-in", permissions=["change"])
     def reset_second_factor(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
         """For who lost the phone and the recovery codes."""
         reset = [one for one in self._mine(request, chosen) if second_factor.remove(one)]
         for one in reset:
-            self.log_change(request, one, "Reset two-factor sign-in.")
-        self._tell(request, reset, "now signs in with the password alone", "Nobody of them had one to reset.")
+            record(None, Act.SECOND_FACTOR, one, note="Reset two-factor sign-in.")
+        self._tell(request, reset, RESET, "Nobody of them had one to reset: nothing is left to do.")
 
     @admin.action(description="Unlink accounts at providers", permissions=["change"])
     def unlink_accounts(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
@@ -101,7 +109,7 @@ class StaffAdmin(PersonAdmin):
         ]
         for one in freed:
             self.log_change(request, one, "Unlinked the accounts at providers.")
-        self._tell(request, freed, "has no account at a provider any more", "Nobody of them had one linked.")
+        self._tell(request, freed, UNLINKED, "Nobody of them had one linked: nothing is left to do.")
 
     def _mine(self, request: HttpRequest, chosen: QuerySet[User]) -> QuerySet[User]:
         """Only an administrator may loosen the sign-in of who enters the administration."""

@@ -15,7 +15,10 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from staff import second_factor
+from audit.actors import STRANGER
+from audit.acts import Act
+from audit.log import record
+from staff import language, second_factor
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +91,7 @@ def pass_code(request: HttpRequest, one: Held, code: str, *, is_recovery: bool) 
         (second_factor.recover if is_recovery else second_factor.check)(one.user, code)
     except second_factor.CodeRefused:
         _count_wrong(request)
+        record(STRANGER, Act.SIGN_IN_FAILED, one.user, note="Wrong second factor.")
         logger.warning("Wrong second factor: user %s from %s", one.user.pk, address(request))
         raise
     how = f"{one.how} and {'recovery code' if is_recovery else 'code'}"
@@ -126,7 +130,9 @@ def _enter(request: HttpRequest, user: User, how: str, *, has_factor: bool) -> N
     login(request, user, backend=BACKEND)  # gives the session a new key
     request.session[HOW] = how
     request.session[HAS_FACTOR] = has_factor
+    language.remember(request, user)
     note_proof(request.session)
+    record(user, Act.SIGNED_IN, user, note=f"By {how}.")
     logger.info("Signed in: user %s by %s from %s", user.pk, how, address(request))
 
 

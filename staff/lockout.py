@@ -19,6 +19,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from audit.acts import Act
+from audit.log import record
+
 TOO_MANY = 429
 ONE_HOUSEHOLD = 64  # bits: whoever has one address of IPv6 has 2⁶⁴ of them (RFC 6177)
 
@@ -77,4 +80,7 @@ def place(request: HttpRequest) -> str | None:
 def is_password(request: HttpRequest, user: User, password: str) -> bool:
     """Whether this is the user's password; a wrong one counts like those at the door."""
     found = authenticate(request, username=user.get_username(), password=password)
-    return found is not None and found.pk == user.pk
+    is_right = found is not None and found.pk == user.pk
+    if not is_right:
+        record(user, Act.SIGN_IN_FAILED, user, note="Wrong password before a change of the sign-in.")
+    return is_right

@@ -9,17 +9,23 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from agents.models import Agent, Language, Skill
+from crm.models import Contact, ContactField
+from crm.tracking import contact_for
 from mailcore.parse import parse
+from mailcore.parsed import Address
 from mailsenders import outbox
 from mailsenders.models import EmailSender, OutgoingMail
+from mailsources import rule_lists, rule_writing
 from mailsources.models import EmailSource
-from mailstore.models import RawMail
+from mailsources.rule_models import MailRule
+from mailstore.models import FeedEvent, RawMail
 from queues import intake
-from queues.models import Conversation, EmailQueue, Message, Snippet
+from queues.models import Conversation, EmailQueue, Message, Snippet, Tag
 from rehearsal.oauth import Client, OAuthServer
 from sso import tokens
 from sso.models import SSOProvider
 from sso.oauth import Grant
+from webhooks.models import Webhook
 
 _numbers = count(1)
 
@@ -161,7 +167,7 @@ def make_mail(text: str = "Where is my parcel?", **headers: str) -> bytes:
     usual = {
         "From": "Charlie Stone <charlie@customer.example>",
         "To": "support@example.com",
-        "Subject": f"Parcel {number}",
+        "Subject": f"Parcel no {number}",
         "Message-ID": f"<mail-{number}@customer.example>",
         "Date": "Mon, 02 Mar 2026 09:30:00 +0000",
         "Content-Type": "text/plain; charset=utf-8",
@@ -200,3 +206,55 @@ def make_snippet(
     row = Snippet.objects.create(name=name, html=html, language=tag, owner=owner)
     row.queues.set(queues)
     return row
+
+
+def make_contact(
+    email: str = "charlie@customer.example", name: str = "Charlie Stone", **overrides: Any
+) -> Contact:
+    """A contact with one address, by which nobody has written yet."""
+    contact = contact_for(Address(name, email))
+    for field, value in overrides.items():
+        setattr(contact, field, value)
+    contact.save()
+    return contact
+
+
+def make_contact_field(key: str, kind: str = "text", **overrides: Any) -> ContactField:
+    """An own field of contacts."""
+    return ContactField.objects.create(key=key, label=key.title(), kind=kind, **overrides)
+
+
+def make_rule(
+    when: Iterable[Mapping[str, object]] | Mapping[str, object] = (),
+    then: Mapping[str, object] | None = None,
+    source: EmailSource | None = None,
+    queue: EmailQueue | None = None,
+    **more: object,
+) -> MailRule:
+    """A live rule at the end of the list of a source, of a queue, or of all sources.
+
+    `when` are conditions, `then` actions with their values, whose tags and skills are made; `mode` is the
+    list's.
+    """
+    rules = rule_lists.list_for(source, queue)
+    mode = more.pop("mode", None)
+    if mode is not None:
+        rules.mode = str(mode)
+        rules.save()
+    deeds = [{"do": do, "value": value} for do, value in (then or {"stop": ""}).items()]
+    for deed in deeds:
+        if deed["do"] == "tag":
+            Tag.objects.get_or_create(name=deed["value"])
+        elif deed["do"] == "skill":
+            Skill.objects.get_or_create(name=str(deed["value"]).rpartition(" ")[0])
+        elif deed["do"] == "language":
+            Language.objects.get_or_create(tag=deed["value"])
+    conditions = [when] if isinstance(when, Mapping) else list(when)
+    name = f"Rule {rules.rules.count() + 1}"
+    return rule_writing.save(rules, rule_writing.read({"name": name, "if": conditions, "then": deeds} | more))
+
+
+def make_webhook(url: str = "https://crm.example/hook", **overrides: Any) -> Webhook:
+    """A webhook that is told of all events from now on."""
+    values: dict[str, Any] = {"name": f"crm {next(_numbers)}", "events": FeedEvent.Type.values}
+    return Webhook.objects.create(url=url, **(values | overrides))

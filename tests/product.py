@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 
 import requests
 
+from tests import migrated
 from tests.servers.ports import free_ports
+from ucs.datafolder import DataFolder
 
 ROOT = Path(__file__).resolve().parent.parent
 Result = TypeVar("Result")
@@ -50,9 +52,12 @@ class Product:
         self.process: subprocess.Popen[bytes] | None = None
         self.http = requests.Session()
         self.http.trust_env = False
+        self.keys: dict[str, str] = {}
 
     def start(self, seconds: float = 60) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers; `tests/ucs/test_up.py` looks at a first start from nothing."""
+        if not DataFolder(self.folder).postgres.exists():
+            migrated.prepare(self.folder)
         command = [sys.executable, "manage.py", *self.command, "--port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
@@ -73,7 +78,7 @@ class Product:
         """Stop it as Ctrl-C does."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(30)
+            self.process.wait(60)
 
     def manage(self, *words: str, check: bool = True) -> str:
         """What a command of `manage.py` prints beside the running product."""
@@ -91,8 +96,10 @@ class Product:
         return self.manage("apply", str(path))
 
     def sign_in(self, user: str) -> None:
-        """Let the API calls that follow act as this user."""
-        self.http.headers["Authorization"] = f"Bearer {self.manage('apikey', user).strip()}"
+        """Let the API calls that follow act as this user, with one key however often."""
+        if user not in self.keys:
+            self.keys[user] = self.manage("apikey", user).strip()
+        self.http.headers["Authorization"] = f"Bearer {self.keys[user]}"
 
     def get(self, path: str, **query: Any) -> Any:
         """JSON of an API path."""
@@ -117,6 +124,10 @@ class Product:
 
     def worker_pids(self) -> list[int]:
         """The Celery workers of this product."""
+        return self.pids(b"worker")
+
+    def pids(self, word: bytes) -> list[int]:
+        """The processes of this product whose command has this word."""
         mark = f"UCS_DATA_DIR={self.folder}".encode()
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
@@ -125,7 +136,7 @@ class Product:
                 ours = mark in (folder / "environ").read_bytes().split(b"\0")
             except OSError:
                 continue  # it ended while we looked
-            if ours and b"worker" in command:
+            if ours and word in command:
                 found.append(int(folder.name))
         return found
 

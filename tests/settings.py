@@ -6,12 +6,15 @@ the first process, so this module is the one place that is early enough.
 
 import os
 
-from tests import services
+from tests import migrated, services
 
-services.ensure()
+if started := services.ensure():
+    migrated.make(started)
 
-from ucs.settings import *  # noqa: E402, F403 - the environment must be complete first
+from ucs.settings import *  # noqa: F403 - the environment must be complete first
 
+if migrated.MARK in os.environ:
+    DATABASES["default"]["TEST"] = {"TEMPLATE": os.environ[migrated.MARK]}  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AXES_ENABLED = False
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # playwright keeps a loop in this thread

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from bench import together
 from rehearsal.oauth import Account, OAuthServer
 from tests import product as products
 from tests.product import Product, eventually
@@ -355,6 +356,17 @@ def test_killed_workers_lose_and_double_nothing(product: Product, dovecot: Dovec
     # A reply whose answer was lost with its worker may have left; one that is called sent has left.
     assert states is not None
     assert states["sent"] <= len(sent) <= states.total()
+
+
+def test_mailboxes_queues_and_agents_side_by_side(
+    product: Product, dovecot: Dovecot, smtp: SmtpServer
+) -> None:
+    """Two more mailboxes are dead, one of them silently; `bench.together` is the same with more of each."""
+    smtp.passwords[together.SENDER] = dovecots.PASSWORD
+    size = together.Size(sources=8, queues=3, agents=6, mails=16)
+    result = together.play(size, product, dovecot, smtp, pause=0)
+    assert result.wrong == []
+    assert len(result.waits) == result.answers.total() == 16
 
 
 def crowd_mail(number: int) -> bytes:

@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from rehearsal.oauth.microsoft import MAIL_SCOPES
 from tests import product as products
+from tests.mailsources.test_roundtrip import Relay
 from tests.product import Product
 from tests.servers import dovecot as dovecots
 from tests.servers import introspection, microsoft, oidc_op
@@ -27,13 +28,13 @@ from tests.servers.authority import Authority
 from tests.servers.dovecot import Dovecot
 from tests.servers.microsoft import Microsoft
 from tests.servers.oidc_op import Provider
-from tests.servers.smtp import SmtpServer
 
 pytestmark = pytest.mark.timeout(300)
 
 PASS_PHRASE = "a-long-pass-phrase"
 MAILBOX = "mailbox.email@company.com"
 STRANGER = "somebody.else@company.com"
+PARCELS = "parcels@gmail.com"
 CLIENT_ID = "123456789-copiedClientId.apps.googleusercontent.com"
 CLIENT_SECRET = "GABCDEF-copiedClientSecretFromGoogleCloudConsole"
 TOKEN_URL = "http://127.0.0.1:8080/api/v1.0/auth/token/{}"
@@ -55,7 +56,7 @@ class House:
     """The mail servers of one provider."""
 
     dovecot: Dovecot
-    smtp: SmtpServer
+    smtp: Relay
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def google() -> Iterator[Provider]:
-    with oidc_op.running(STRANGER, MAILBOX) as provider:
+    with oidc_op.running(STRANGER, MAILBOX, PARCELS) as provider:
         yield provider
 
 
@@ -76,7 +77,7 @@ def login(authority: Authority) -> Iterator[Microsoft]:
 
 
 def house(authority: Authority, introspection_url: str) -> Iterator[House]:
-    """Dovecot and an SMTP server that ask about each token."""
+    """Dovecot and an SMTP server that ask about each token; what the one takes arrives in the other."""
 
     def knows(user: str, token: str) -> bool:
         answer = requests.post(introspection_url, data={"token": token}, timeout=10).json()
@@ -86,7 +87,7 @@ def house(authority: Authority, introspection_url: str) -> Iterator[House]:
     options = {"oauth": introspection_url, "oauth_name": "username", "introspection": True, "names": NAMES}
     with (
         dovecots.running(authority, **options) as dovecot,
-        SmtpServer(tls="starttls", certificate=certificate, tokens=knows) as smtp,
+        Relay(dovecot, tls="starttls", certificate=certificate, tokens=knows) as smtp,
     ):
         yield House(dovecot, smtp)
 
@@ -375,7 +376,7 @@ def test_the_page_for_another_oauth_server(
     expect(row).to_contain_text(re.compile(r"in (59|60) min"))  # what the server says wins over the 1800
     password = TOKEN_URL.format(provider_id(page, "Generic OAuth 2.0"))
 
-    page.click("text=email sender >> nth=-1")
+    page.get_by_role("link", name="email sender", exact=True).last.click()
     assert field(page, "Server address").input_value() == "smtp.gmail.com"
     assert field(page, "Sender password").input_value().endswith(password.rpartition("/")[2])
     fill(page, Name="webex")
@@ -410,6 +411,49 @@ def test_the_page_for_microsoft(page: Page, product: Product, login: Microsoft, 
     send_with(page, "Microsoft", "office")
     reply = answered(page, exchange, "A parcel by Microsoft")
     assert "It is on its way." in reply.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+
+
+def test_one_page_sets_a_mailbox_of_google_up(page: Page, product: Product, gmail: House) -> None:
+    """“+ add mailbox”: the address leads to the servers and to 🔑, and the page ends with a round trip."""
+    enter(page, "root", "/admin/")
+    choose(page, "Messaging", "Email sources")
+    page.get_by_role("link", name="+ add mailbox").click()
+    fill(page, **{"E-mail address": PARCELS})
+    page.get_by_role("button", name="Look it up").click()
+    expect(page.locator("details", has_text="2 Servers").first).to_contain_text("imap.gmail.com:993")
+    expect(page.get_by_label("🔑 New one")).to_be_checked()
+    field(page, "Client").select_option("")
+    fill(page, Client_ID=CLIENT_ID, Client_secret=CLIENT_SECRET)
+    page.get_by_role("button", name="Keep this sign-in").click()
+
+    for account in (STRANGER, PARCELS):  # the first click is by the wrong person
+        page.get_by_role("button", name=f"🔑 Sign in as {PARCELS}").click()
+        sign_in_at_google(page, account)
+        said = "signed in, but" if account == STRANGER else f"is signed in as {PARCELS}"
+        expect(page.locator("body")).to_contain_text(said)
+    expect(page.locator("body")).to_contain_text("Go on with the next step below.")
+    assert page.get_by_label("New queue").input_value() == "parcels"
+    fill(page, New_queue="Parcels")
+    page.get_by_role("button", name="Keep this queue").click()
+
+    page.get_by_role("button", name="Test both directions").click()
+    verdict = "The connection works."
+    expect(page.locator(".ucs-steps-verdict")).to_have_text([verdict, verdict], timeout=30_000)
+    page.get_by_role("button", name="Switch on and send a round trip").click()
+    expect(page.locator("body")).to_contain_text("each mail becomes a conversation there")
+    expect(page.locator("body")).to_contain_text("The mail came back after", timeout=60_000)
+    expect(page.locator(".ucs-stage-done")).to_have_count(4)
+    (taken,) = [each for each in gmail.smtp.mails if each.user == PARCELS]
+    assert taken.recipients == (PARCELS,)
+
+    page.get_by_role("link", name="Its queue").click()
+    expect(page.locator("#id_name")).to_have_value("Parcels")
+    expect(page.locator("#id_sender")).to_contain_text(PARCELS)
+    page.go_back()
+    page.get_by_role("link", name="See the mailbox").click()
+    expect(page.locator("body")).to_contain_text("active in queue Parcels")
+    product.sign_in("root")
+    assert product.conversations(queue="Parcels") == [], "the marked mail stays out of the queue"
 
 
 def test_nothing_secret_is_in_the_logs(product: Product) -> None:

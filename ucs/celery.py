@@ -22,6 +22,8 @@ TICK_SECONDS = 5
 ROUTES = [
     ("mailsources.tasks.poll*", {"queue": "fetch"}),
     ("mailsources.tasks.sent_folder*", {"queue": "fetch"}),
+    ("queues.tasks.pictures", {"queue": "fetch"}),  # it waits for servers, as those of this queue do
+    ("webhooks.tasks.deliver", {"queue": "fetch"}),
     ("mailsources.tasks.deliver*", {"queue": "deliver"}),
     ("mailsenders.tasks.*", {"queue": "send"}),
     ("sso.tasks.*", {"queue": "tokens"}),
@@ -52,12 +54,17 @@ def schedule() -> dict[str, dict[str, Any]]:
         "refresh-due": every("sso.tasks.refresh_due", 60),
         "look-for-alarms": every("alarms.tasks.look", 60),
         "tidy-sign-ins": every("staff.tasks.tidy", 3600),
+        "tidy-api": every("api.tasks.tidy", 3600),
         "retest-due": every("sso.tasks.retest_due", 60),
         "check-kinds": every("queues.tasks.check_kinds", 6 * 3600),
+        "retain": every("privacy.tasks.retain", 600),
+        "keep-audit-log": every("audit.tasks.keep", 3600),
         "forget-former-secrets": every("sso.tasks.forget_old", 3600),
+        "tell-webhooks": every("webhooks.tasks.tick", TICK_SECONDS),
+        "tidy-event-feed": every("webhooks.tasks.tidy", 3600),
     }
     ticks["keep-promises"] = every("queues.tasks.keep_promises", settings.SWEEP_INTERVAL)
-    for app in ("mailsources", "mailsenders", "queues"):
+    for app in ("mailsources", "mailsenders", "queues", "reports", "crm", "privacy", "webhooks", "movein"):
         ticks[f"sweep-{app}"] = every(f"{app}.tasks.sweep", settings.SWEEP_INTERVAL)
     for queue in QUEUES:
         beat = every("ucs.tasks.heartbeat", HEARTBEAT_SECONDS, queue=queue)

@@ -1,6 +1,7 @@
 """The first start of an installation: somebody must be able to sign in."""
 
 import secrets
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,22 +10,33 @@ from typing import Any
 import yaml
 from django.contrib.auth.models import User
 
-from ucs import environment
+from ucs import child, environment
 from ucs.datafolder import StartError
 from ucs.relay import Say
 
 ADMINISTRATOR = "admin"
 
 
-def prepare_demo(demo_file: Path, env: dict[str, str], say: Say) -> None:
-    """Fill a new demo from its settings file and give it an administrator; nothing at later starts.
-
-    The administrator comes last: an interrupted first start does all of it again.
-    """
+def begin_demo(demo_file: Path, past: Path, env: dict[str, str], say: Say) -> "subprocess.Popen[str] | None":
+    """Begin to fill a new demo from its settings file and its past; None at later starts."""
     if has_administrator():
-        return
+        return None
     say(f"Setting up the demo from {demo_file.name} …")
-    apply(demo_file, env)
+    words = [sys.executable, str(environment.PRODUCT / "manage.py"), "demo", str(demo_file), str(past)]
+    command = child.command(words, signal.SIGKILL)  # it is all or nothing, and ends with us
+    return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def finish_demo(filling: "subprocess.Popen[str]", demo_file: Path) -> None:
+    """Wait until the demo is filled, and give it an administrator.
+
+    That comes last: an interrupted first start does all of it again. Raises StartError when it can't be done.
+    """
+    _, said = filling.communicate()
+    if filling.returncode != 0:
+        reason = said.strip() or "no reason given"
+        reason = reason.splitlines()[-1] if "Traceback" in reason else reason
+        raise StartError(f"The demo can't be set up from {demo_file}: {reason}")
     User.objects.create_superuser(ADMINISTRATOR, password=demo_people(demo_file)[0][1])
 
 
@@ -59,13 +71,3 @@ def demo_people(demo_file: Path) -> list[tuple[str, str, str]]:
     """Name, password and role of the agents in a settings file."""
     settings: dict[str, Any] = yaml.safe_load(demo_file.read_text(encoding="utf-8"))
     return [(one["username"], one["password"], one["role"]) for one in settings["agents"]]
-
-
-def apply(settings_file: Path, env: dict[str, str]) -> None:
-    """Run `manage.py apply`, with the settings that the product's processes get."""
-    command = [sys.executable, str(environment.PRODUCT / "manage.py"), "apply", str(settings_file)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        reason = done.stderr.strip() or "no reason given"
-        reason = reason.splitlines()[-1] if "Traceback" in reason else reason
-        raise StartError(f"The settings in {settings_file} can't be applied: {reason}")

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
@@ -78,6 +79,7 @@ class Launcher:
             valkey=options.embedded and os.environ["REDIS_URL"] == folder.redis_url,
         )
         self.env: dict[str, str] = {}
+        self.filling: subprocess.Popen[str] | None = None  # what puts data into a new demo
 
     def run(self) -> None:
         """Until a signal raises KeyboardInterrupt; nothing is left behind, whatever happens."""
@@ -105,15 +107,21 @@ class Launcher:
             self._wait_for_world(world)
         migrate()
         check_keys()
-        if self.options.demo:
-            firststart.prepare_demo(DEMO_FILE, self.env, say)
-        connections.close_all()
+        self._begin_demo()
         web, *others = self._programs()
         self._introduce(self.supervisor.start(web))
-        self._wait_for_web()  # with both cores for it: people wait for the page, not for the clock
+        self._wait_for_web()  # before the others: people wait for the page, not for the clock
+        if self.filling:
+            firststart.finish_demo(self.filling, DEMO_FILE)
+        connections.close_all()
         for program in others:
             self._introduce(self.supervisor.start(program))
         self._invite()
+
+    def _begin_demo(self) -> None:
+        if self.options.demo:
+            past = self.folder.path / WORLD / "past.json"
+            self.filling = firststart.begin_demo(DEMO_FILE, past, self.env, say)
 
     def _environment(self) -> dict[str, str]:
         """What every child gets; written down for commands in other terminals."""
@@ -227,6 +235,8 @@ class Launcher:
 
     def _stop(self) -> None:
         self.folder.services.unlink(missing_ok=True)
+        if self.filling:
+            self.filling.kill()
         self.supervisor.stop([*PROCESSES, INTAKE])
         self.supervisor.stop([WORLD])
         self.embedded.stop()

@@ -76,13 +76,17 @@ def logging_config(*, debug: bool, as_json: bool, quiet: bool = False) -> dict[s
     )
     ours = (
         "api",
+        "audit",
         "agents",
         "crm",
         "mailcore",
         "mailsenders",
         "mailsources",
         "alarms",
+        "webhooks",
+        "movein",
         "mailstore",
+        "privacy",
         "queues",
         "reports",
         "sso",

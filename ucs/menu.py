@@ -10,12 +10,16 @@ from django.templatetags.static import static
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the menu: `model` as app.Model, `icon` of Material Symbols, `purpose` for the first page."""
+    """A line of the menu: `model` as app.Model, `icon` of Material Symbols, `purpose` for the first page.
+
+    `page`: the name of another page than the model's list, for who may see the model.
+    """
 
     title: str
     model: str
     icon: str
     purpose: str
+    page: str = ""
 
 
 MENU: dict[str, list[Entry]] = {
@@ -26,13 +30,26 @@ MENU: dict[str, list[Entry]] = {
         Entry("Groups", "auth.Group", "group", "Rights that users share"),
         Entry("Sign-in rules", "staff.SignInRules", "shield_person", "What is demanded of who signs in"),
         Entry("API keys", "api.APIKey", "vpn_key", "Programs that act for a user"),
+        Entry("API clients", "api.APIClient", "lan", "Programs that get their keys by themselves"),
+        Entry("Webhooks", "webhooks.Webhook", "webhook", "Systems outside that are told what happens"),
+        Entry(
+            "CRM connections",
+            "webhooks.CrmConnection",
+            "sync_alt",
+            "Systems that keep a record of each mail",
+        ),
         Entry("Alarms", "alarms.Alarm", "notifications", "What needs a person, and which sign-in ends when"),
-        Entry("Audit log", "admin.LogEntry", "history", "Who changed which settings"),
+        Entry(
+            "Communication log", "sso.ConnectionLog", "cable", "What was said to mail servers and providers"
+        ),
+        Entry("Privacy", "privacy.Erasure", "person_off", "Erase or export a person; how long mail is kept"),
+        Entry("Audit log", "audit.AuditRow", "history", "Who did what, when and from where"),
     ],
     "☰ Messaging": [
         Entry("Email queues", "queues.EmailQueue", "inbox", "Where conversations wait for agents"),
         Entry("Email sources", "mailsources.EmailSource", "move_to_inbox", "Mailboxes whose mail comes in"),
         Entry("Email senders", "mailsenders.EmailSender", "outgoing_mail", "Addresses that answer"),
+        Entry("Mail rules", "mailsources.RuleList", "rule", "What is done with which mail, and a lab for it"),
         Entry("Agents", "agents.Agent", "support_agent", "Who answers, and what they can do"),
         Entry(
             "Calendars", "agents.Calendar", "calendar_month", "Opening hours and holidays that queues share"
@@ -45,9 +62,17 @@ MENU: dict[str, list[Entry]] = {
         Entry("Macros", "queues.Macro", "bolt", "Answers and what happens with them, at once"),
         Entry("Contacts", "crm.Contact", "contacts", "Who wrote, and all mail with them"),
         Entry("Organisations", "crm.Organisation", "domain", "Firms that contacts belong to"),
+        Entry(
+            "Contact fields", "crm.ContactField", "dynamic_form", "What else is known of contacts and firms"
+        ),
+        Entry("CRM links", "crm.CrmLink", "open_in_new", "From a contact to its page in another system"),
         Entry("Conversations", "queues.Conversation", "forum", "All matters, in every state"),
         Entry("Fetched mail", "mailsources.FetchedMail", "download", "The ledger of what mailboxes showed"),
         Entry("Outgoing mail", "mailsenders.OutgoingMail", "upload", "What leaves, and how far it got"),
+        Entry("Moving in", "movein.Move", "drive_file_move", "Old mail from files and other systems"),
+        Entry(
+            "Mail trace", "mailsources.FetchedMail", "route", "Each step of one mail, in order", page="trace"
+        ),
     ],
 }
 

@@ -13,10 +13,12 @@ from prometheus_client.registry import REGISTRY, Collector
 from mailsenders.models import OutgoingMail, SenderState
 from mailsources import standing
 from mailsources.models import EmailSource, FetchedMail, SourceState
+from mailstore.models import FeedEvent
 from mailstore.workers import worker_states
 from queues import brakes
 from queues.models import Conversation, EmailQueue
 from sso.models import ProviderToken
+from webhooks.models import Delivery, Webhook
 
 # No label holds an address, a subject or anything else of a customer.
 __all__ = ["REGISTRY"]
@@ -72,6 +74,7 @@ def rows() -> Iterator[Gauge]:
     yield from connections(
         "sender", SenderState.objects.values_list("sender__name", "last_success_at", "failures")
     )
+    yield from webhooks()
     yield token_lifetimes()
     yield from ledgers()
     yield queue_alarms()
@@ -125,6 +128,26 @@ def ledgers() -> Iterator[Gauge]:
             if moment is not None:
                 gauge.add_metric(label, (now - moment).total_seconds())
     yield from (on_server, in_ledger, missing, proved, mail, alarms)
+
+
+def webhooks() -> Iterator[Gauge]:
+    """What waits for each webhook, its failures in a row, and events without a number yet."""
+    states = Delivery.State
+    yield counts(
+        Gauge("ucs_webhook_deliveries", "Deliveries that are not settled.", labels=["webhook", "state"]),
+        Delivery.objects.filter(state__in=[states.WAITING, states.SENDING]).values_list(
+            "webhook__name", "state"
+        ),
+    )
+    failures = Gauge("ucs_webhook_failures", "Failures in a row.", labels=["webhook"])
+    paused = Gauge("ucs_webhook_paused", "1 when nothing is sent after days of failure.", labels=["webhook"])
+    for name, number, paused_at in Webhook.objects.values_list("name", "failures", "paused_at"):
+        failures.add_metric([name], number)
+        paused.add_metric([name], float(paused_at is not None))
+    yield failures
+    yield paused
+    unnumbered = FeedEvent.objects.filter(number=None).count()
+    yield Gauge("ucs_feed_unnumbered", "Events that nobody has numbered yet.", value=unnumbered)
 
 
 def queue_alarms() -> Gauge:

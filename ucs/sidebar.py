@@ -20,6 +20,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 def _item(request: HttpRequest, entry: Entry) -> dict[str, Any] | None:
     for model, model_admin in admin.site._registry.items():
         if model._meta.label == entry.model and model_admin.has_view_or_change_permission(request):
-            link = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+            page = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+            link = reverse(entry.page or page)
             return {"title": entry.title, "icon": entry.icon, "link": link, "purpose": entry.purpose}
     return None

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
@@ -16,28 +17,35 @@ import django
 django.setup()
 
 from django.conf import settings  # noqa: E402
+from django.db import connections  # noqa: E402
 
 from agents.models import Language  # noqa: E402
 from bench.intake.mailbag import WORDS, mails  # noqa: E402
 from mailsources import tasks  # noqa: E402
 from mailsources.deliver import in_portions  # noqa: E402
 from mailsources.fetch import fetch_new  # noqa: E402
-from queues.models import Message  # noqa: E402
-from tests.make import make_queue, make_source  # noqa: E402
+from mailsources.models import EmailSource  # noqa: E402
+from queues.models import EmailQueue, Message  # noqa: E402
 
 
 def take_in(port: int, user: str, password: str) -> int:
-    """As the workers do, with the tasks run here instead of by Celery."""
-    source = make_source(
-        server_address="127.0.0.1", service_port=port, use_ssl=True, username=user, password=password,
-        queue=make_queue(),
+    """As the workers do, but without Celery: what is stored is delivered while the next is fetched."""
+    queue = EmailQueue.objects.create(name=f"Queue of {user}")
+    source = EmailSource.objects.create(
+        name=user, queue=queue, server_address="127.0.0.1", service_port=port, use_ssl=True,
+        username=user, password=password,
     )  # fmt: skip
     count, more = 0, True
-    while more:
-        fetched = fetch_new(source, deliver)
-        if fetched.failure:
-            raise fetched.failure
-        count, more = count + fetched.count, fetched.more
+    with ThreadPoolExecutor(1) as worker:
+        announced: list[Future[None]] = []
+        while more:
+            fetched = fetch_new(source, lambda ids: announced.append(worker.submit(deliver, ids)))
+            if fetched.failure:
+                raise fetched.failure
+            count, more = count + fetched.count, fetched.more
+        for each in announced:
+            each.result()
+        worker.submit(connections.close_all).result()  # they are of that thread alone
     return count
 
 

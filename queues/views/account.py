@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from agents import presence
@@ -15,20 +16,21 @@ from queues.history import Kind
 from queues.models import Conversation, Event
 from queues.presentation import NO_SUBJECT, contact_name, due, span
 from queues.reasons import in_short
-from queues.today import figures, morning, total
+from queues.sayings import told
+from queues.today import NOTHING, figures, morning
 from queues.views.gate import DeskRequest, signed_in, with_event
 
 HINTS = {
-    Agent.Presence.AVAILABLE: "gets work",
-    Agent.Presence.AWAY: "keeps work",
-    Agent.Presence.OFFLINE: "gives it back",
+    Agent.Presence.AVAILABLE: gettext_lazy("gets work"),
+    Agent.Presence.AWAY: gettext_lazy("keeps work"),
+    Agent.Presence.OFFLINE: gettext_lazy("gives it back"),
 }
 MOST_OFFERS = 5
 
 
 def presence_choices() -> list[tuple[str, str, str]]:
     """Value, label and what it means."""
-    return [(choice.value, str(choice.label), HINTS[choice]) for choice in Agent.Presence]
+    return [(choice.value, told(str(choice.label)), str(HINTS[choice])) for choice in Agent.Presence]
 
 
 def reasons() -> list[str]:
@@ -38,9 +40,9 @@ def reasons() -> list[str]:
 
 def presence_label(agent: Agent) -> str:
     """Such as "Away: Lunch"."""
-    label = agent.get_presence_display()
+    label = told(agent.get_presence_display())
     is_told = agent.presence == Agent.Presence.AWAY and agent.away_reason
-    return f"{label}: {agent.away_reason}" if is_told else label
+    return f"{label}: {told(agent.away_reason)}" if is_told else label
 
 
 def presence_menu(agent: Agent | None) -> dict[str, Any]:
@@ -103,7 +105,7 @@ def offered(request: DeskRequest) -> HttpResponse:
 @signed_in
 def today(request: DeskRequest) -> HttpResponse:
     """My own figures since this morning."""
-    own = total(figures(morning(), user_id=request.user.pk).values())
+    own = figures(morning(), user_id=request.user.pk).by_user.get(request.user.pk, NOTHING)
     share = own.in_time_share
     context = {
         "answered": own.answered,

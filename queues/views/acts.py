@@ -5,13 +5,13 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_POST
 
 from queues import actions, inbox, macros
-from queues.models import Conversation, EmailQueue
+from queues.models import Conversation
 from queues.refusals import ActionRefused
 from queues.thread import letter
 from queues.views.conversations import retold
@@ -69,35 +69,6 @@ def _time(text: str) -> datetime:
     if at is None:
         raise ActionRefused("Choose a day and a time.")
     return at if at.tzinfo else timezone.make_aware(at)
-
-
-@require_POST
-@signed_in
-def transfer(request: DeskRequest, pk: int) -> HttpResponse:
-    """Into another queue of mine, with a note for the colleagues there."""
-    row = inbox.conversation(request.user, pk)
-    queue = _chosen_queue(request)
-    actions.transfer(request.user, row, queue, request.POST.get("note", ""))
-    return retold(request, pk)
-
-
-def _chosen_queue(request: DeskRequest) -> EmailQueue:
-    chosen = request.POST.get("queue", "")
-    if not (chosen.isascii() and chosen.isdigit()):
-        raise ActionRefused("Choose a queue.")
-    return get_object_or_404(inbox.queues_for(request.user), pk=int(chosen))
-
-
-@require_POST
-@signed_in
-def assign(request: DeskRequest, pk: int) -> HttpResponse:
-    """To a member of the queue."""
-    row = inbox.conversation(request.user, pk)
-    chosen = request.POST.get("agent", "")
-    if not (chosen.isascii() and chosen.isdigit()):
-        raise ActionRefused("Choose an agent.")
-    actions.assign(request.user, row, get_object_or_404(row.queue.members, pk=int(chosen)))
-    return retold(request, pk)
 
 
 @require_POST

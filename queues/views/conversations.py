@@ -10,18 +10,36 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language_info
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from agents.rights import agent_of, is_supervisor
-from crm.models import Communication
-from queues import actions, holding, inbox, later, notices, offers
+from crm.links import links
+from crm.models import Communication, Contact
+from mailcore.freemail import FREE_MAIL
+from queues import (
+    actions,
+    following,
+    handing,
+    holding,
+    inbox,
+    later,
+    mentioned,
+    notices,
+    offers,
+    pictures,
+    timeline,
+)
 from queues.finding_asked import read
 from queues.holding import Held
 from queues.inbox import Listing
-from queues.models import Conversation, Message
-from queues.presentation import NO_SUBJECT, age, clock, contact_name, due, person
-from queues.thread import items, why
+from queues.models import Conversation, Draft, Message, Picture
+from queues.ownership import holder
+from queues.presentation import NO_SUBJECT, age, clock, contact_name, due, language_name, person
+from queues.recipients import own_addresses
+from queues.sayings import told as told_again
+from queues.thread import KEPT, Shared, Story, items, why
 from queues.views.editor import editor
 from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import Place, place, show
@@ -31,11 +49,13 @@ from queues.views.tags import tags_of
 
 TRAIL = 12
 OTHERS = 6
+NOTES = 3
+DEPTH_OF_SEARCH = 500  # what was searched for may lie far back
 SNOOZE_CHOICES = (  # when that is, static/desk/snooze.js says: by the reader's own clock
-    ("hour", "In an hour"),
-    ("evening", "This evening"),
-    ("tomorrow", "Tomorrow"),
-    ("monday", "On Monday"),
+    ("hour", gettext_lazy("In an hour")),
+    ("evening", gettext_lazy("This evening")),
+    ("tomorrow", gettext_lazy("Tomorrow")),
+    ("monday", gettext_lazy("On Monday")),
 )
 STATE_ICONS = {"waiting": "waiting", "assigned": "mine"}
 State = Conversation.State
@@ -112,27 +132,47 @@ def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any
     agent = agent_of(request.user)
     if agent is not None:
         offers.accept(row, agent)
-        notices.see(agent, row)
-    entries = inbox.timeline(request.user, row)
-    subject = row.subject or NO_SUBJECT
+        mentioned.see(agent, row)
+        notices.see(agent, row)  # tells the agent's pages, which count mentions too
+    depth = _depth(request, where)
+    # In this order: what comes between two of these is at most shown, and neither told of nor taken as seen.
+    waiting = timed(request.user, row)
+    length = timeline.length(request.user, row)
+    entries = timeline.timeline(request.user, row, None if depth is None else depth + 1)
+    subject = row.subject or str(NO_SUBJECT)
     may_change = not _not_mine(request, row)
     others = related(request, row, where, entries, may_merge=may_change)
     return (
         {
             "conversation": row,
             "subject": subject,
-            "items": items(entries, subject, now, others.links),
-            "timed": timed(request.user, row),
-            "newest": max((entry.item.pk for entry in entries if isinstance(entry.item, Message)), default=0),
+            "items": items(
+                Story(
+                    entries=entries,
+                    subject=subject,
+                    links=others.links,
+                    shared=_shared(request, entries),
+                    length=max(length.told, len(entries)),
+                    depth=depth,
+                ),
+                now,
+            ),
+            "timed": waiting,
+            "newest": length.newest,
+            "left_behind": [_left(each, now) for each in handing.left_behind(row, agent)],
+            "is_following": following.is_following(agent, row),
+            "may_follow": agent is not None,
+            "may_whisper": is_supervisor(request.user),
             "siblings": others.siblings,
             "may_split": may_change,
-            "why": why(entries) if row.agent else "",
+            "why": why(timeline.last_assignment(row)) if row.agent else "",
             "waits_for": inbox.why_waiting(row),
             "due": due(row, now),
             "language_name": language_name(row.language),
-            "language_title": f"recognised with {row.language_confidence:.0%} confidence"
+            "language_title": _("recognised with %(percent)s %% confidence")
+            % {"percent": round(100 * row.language_confidence)}
             if row.language_confidence
-            else "assumed",
+            else _("assumed"),
             "snoozed_iso": row.snoozed_until.isoformat() if row.snoozed_until else "",
             "snoozed_at": clock(row.snoozed_until) if row.snoozed_until else "",
             "contact": _contact(request, row, now),
@@ -141,18 +181,50 @@ def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any
             "title": where.title,
         }
         | tags_of(row)
-        | _found(row, where, now)
+        | _found(request.user, row, where, now)
         | _toolbar(request, row, where, now)
     )
 
 
-def _found(row: Conversation, where: Place, now: datetime) -> dict[str, str]:
+def _depth(request: DeskRequest, where: Place) -> int | None:
+    """How much of a long conversation is shown, None for all; the page says so with each request."""
+    wanted = request.GET.get("older") or request.POST.get("older") or ""
+    if wanted == "all":
+        return None
+    least = DEPTH_OF_SEARCH if where.text else KEPT
+    return max(least, int(wanted)) if wanted.isascii() and wanted.isdigit() and len(wanted) < 7 else least
+
+
+def _shared(request: DeskRequest, entries: list[timeline.Entry]) -> Shared:
+    """What the mails are shown with; of pictures only where there are some."""
+    mails = [each.item for each in entries if isinstance(each.item, Message)]
+    with_pictures = [each for each in mails if "data-remote-src=" in each.html]
+    found: dict[int, list[Picture]] = {}
+    if with_pictures:
+        for row in Picture.objects.filter(message__in=with_pictures).defer("data"):
+            found.setdefault(row.message_id, []).append(row)
+    return Shared(
+        is_supervisor=is_supervisor(request.user),
+        houses=_houses(),
+        pictures=found,
+        trusted=pictures.trusted(request.user, [each.from_email for each in with_pictures])
+        if with_pictures
+        else frozenset(),
+    )
+
+
+def _houses() -> frozenset[str]:
+    """The domains whose addresses are all ours."""
+    return frozenset(each.rpartition("@")[2] for each in own_addresses()) - FREE_MAIL
+
+
+def _found(user: User, row: Conversation, where: Place, now: datetime) -> dict[str, str]:
     """The words that the list was searched for, and what of the conversation they were found in."""
     if not where.text:
         return {}
     asked = read(where.text, timezone.localtime(now))
     kinds = {"m": "letter", "n": "note"}
-    found = [f"{kinds[hit.place.kind]}-{hit.place.pk}" for hit in inbox.hits_in(row, asked)]
+    found = [f"{kinds[hit.place.kind]}-{hit.place.pk}" for hit in inbox.hits_in(user, row, asked)]
     return {"find": json.dumps(asked.marked), "found": " ".join(found)}
 
 
@@ -168,34 +240,39 @@ def timed(user: User, row: Conversation) -> list[dict[str, Any]]:
             "is_outside": draft.is_outside,
             "iso": draft.send_at.isoformat(timespec="seconds") if draft.send_at else "",
             "at": clock(draft.send_at) if draft.send_at else "",
-            "why": draft.held_why or later.why_held(draft, row),
+            "why": told_again(draft.held_why or later.why_held(draft, row)),
             "is_mine": draft.agent.user_id == user.pk,
             "may_act": draft.agent.user_id == user.pk or is_supervisor(user),
+            "may_stop": row.agent is not None and row.agent.user_id == user.pk,
         }
         for draft in later.timed(row)
     ]
 
 
-def language_name(tag: str) -> str:
-    """The English name of "cs" is "Czech"; a tag that Django doesn't know stays as it is."""
-    try:
-        return str(get_language_info(tag)["name"]) if tag else ""
-    except KeyError:
-        return tag
+def _left(draft: Draft, now: datetime) -> dict[str, Any]:
+    """A colleague's draft that the reader may go on with."""
+    return {
+        "pk": draft.pk,
+        "who": person(str(draft.agent)),
+        "text": draft.text,
+        "is_outside": draft.is_outside,
+        "age": age(draft.saved_at, now),
+        "iso": draft.saved_at.isoformat(timespec="seconds"),
+    }
+
+
+def _confidence(row: Conversation) -> str:
+    if not row.language_confidence:
+        return _("assumed")
+    return _("recognised with %(percent)s %% confidence") % {"percent": round(100 * row.language_confidence)}
 
 
 def _toolbar(request: DeskRequest, row: Conversation, where: Place, now: datetime) -> dict[str, Any]:
-    elsewhere = [queue for queue in inbox.queues_for(request.user) if queue.pk != row.queue_id]
-    members = row.queue.members.select_related("user").filter(user__is_active=True)
-    if row.state == State.ASSIGNED and row.agent is not None:
-        members = members.exclude(pk=row.agent.pk)
     blocked = _not_mine(request, row)
     return {
-        "tools": _tools(request, row, where, can_move=bool(elsewhere)),
-        "other_queues": elsewhere,
-        "members": list(members),
+        "tools": _tools(request, row, where),
         "snooze_choices": SNOOZE_CHOICES,
-        "reply_reason": "It is held: let it go first." if row.state == State.HELD else blocked,
+        "reply_reason": _("It is held: let it go first.") if row.state == State.HELD else blocked,
         "held_count": len(holding.held(request.user, Held(contact=row.contact)))
         if row.state == State.HELD
         else 0,
@@ -206,48 +283,43 @@ def _toolbar(request: DeskRequest, row: Conversation, where: Place, now: datetim
 def _not_mine(request: DeskRequest, row: Conversation) -> str:
     """Why the user must not touch it: it is a colleague's."""
     if row.merged_into_id is not None:
-        return "It was merged into another conversation, where everything of it is now."
+        return _("It was merged into another conversation, where everything of it is now.")
     if row.agent is None or row.state in (State.WAITING, State.CLOSED):
         return ""
     if row.agent.user_id == request.user.pk or is_supervisor(request.user):
         return ""
-    return f"It is with {row.agent}: ask {row.agent} to give it back, or a supervisor to assign it."
+    return _("It is with %(agent)s: take it over first.") % {"agent": row.agent}
 
 
-def _tools(request: DeskRequest, row: Conversation, where: Place, *, can_move: bool) -> list[Tool]:
+def _tools(request: DeskRequest, row: Conversation, where: Place) -> list[Tool]:
     """The buttons of the head, in this order; those that make no sense in a state are left out."""
     blocked = _not_mine(request, row)
     mine = row.agent is not None and row.agent.user_id == request.user.pk
     own = _Urls(row, where)
     if row.merged_into_id is not None:
         return []
-    merge = own.tool("merge", "Merge", "merge", key="m", dialog=True, reason=blocked)
+    merge = own.tool("merge", _("Merge"), "merge", key="m", dialog=True, reason=blocked)
     if row.state == State.CLOSED:
-        return [own.tool("reopen", "Reopen", "reopen", key="e", primary=True), merge]
+        return [own.tool("reopen", _("Reopen"), "reopen", key="e", primary=True), merge]
     if row.state == State.HELD:
         return [
-            own.tool("let_go", "Let it go", "next", key="t", primary=True),
-            own.tool("close", "Close", "close", key="e"),
-            own.tool("held", "All of this sender", "held", menu="desk/menu_held.html"),
+            own.tool("let_go", _("Let it go"), "next", key="t", primary=True),
+            own.tool("close", _("Close"), "close", key="e"),
+            own.tool("held", _("All of this sender"), "held", menu="desk/menu_held.html"),
             merge,
         ]
     found = []
     if row.state == State.SNOOZED and mine:
-        found.append(own.tool("take", "Wake", "take", key="t", primary=True))
-    elif not (mine and row.state in (State.ASSIGNED, State.PENDING)):
-        found.append(own.tool("take", "Take", "take", key="t", primary=True, reason=blocked))
-    if row.state in (State.ASSIGNED, State.SNOOZED) and (mine or not blocked):
-        found.append(own.tool("release", "Release", "release"))
-    found.append(own.tool("close", "Close", "close", key="e", reason=blocked))
-    found.append(own.tool("snooze", "Snooze", "snoozed", menu="desk/menu_snooze.html", reason=blocked))
-    nowhere = "" if can_move else "You work in no other queue."
-    found.append(
-        own.tool(
-            "transfer", "Transfer", "transfer", menu="desk/menu_transfer.html", reason=blocked or nowhere
-        )
-    )
-    if is_supervisor(request.user) or (mine and row.state == State.ASSIGNED):
-        found.append(own.tool("assign", "Assign", "assign", menu="desk/menu_assign.html"))
+        found.append(own.tool("take", _("Wake"), "take", key="t", primary=True))
+    elif holder(row) is not None and not mine:
+        found.append(own.tool("take-over", _("Take over"), "take", key="t", dialog=True))
+    elif not mine or row.state not in (State.ASSIGNED, State.PENDING):
+        found.append(own.tool("take", _("Take"), "take", key="t", primary=True))
+    if row.state in (State.ASSIGNED, State.SNOOZED) and mine:  # of a colleague's, “Transfer” does it
+        found.append(own.tool("release", _("Release"), "release"))
+    found.append(own.tool("close", _("Close"), "close", key="e", reason=blocked))
+    found.append(own.tool("snooze", _("Snooze"), "snoozed", menu="desk/menu_snooze.html", reason=blocked))
+    found.append(own.tool("transfer", _("Transfer"), "transfer", key="a", dialog=True, reason=blocked))
     return [*found, merge]
 
 
@@ -272,10 +344,17 @@ def _contact(request: DeskRequest, row: Conversation, now: datetime) -> dict[str
     contact = row.contact
     others = inbox.page(request.user, Listing(view=inbox.View.ALL, contact=contact.pk, limit=OTHERS + 1)).rows
     trail = inbox.communications(request.user, contact, TRAIL)
+    emails = [each.email for each in contact.addresses.all() if each.email]
     return {
         "who": person(contact_name(contact)),
+        "url": reverse("contact", args=[contact.pk]),
         "organisation": contact.organisation.name if contact.organisation else "",
-        "emails": [each.email for each in contact.addresses.all() if each.email],
+        "organisation_url": reverse("organisation", args=[contact.organisation_id or 0]),
+        "emails": emails,
+        "phones": contact.phones,
+        "standing": contact.get_standing_display() if contact.standing != Contact.Standing.PERSON else "",
+        "links": links(contact, emails),
+        "notes": list(contact.notes.select_related("user")[:NOTES]),
         "language": language_name(contact.language),
         "remark": contact.remark,
         "since": clock(contact.created_at),
@@ -290,19 +369,22 @@ def _other(row: Conversation, now: datetime) -> dict[str, Any]:
         "pk": row.pk,
         "subject": row.subject or NO_SUBJECT,
         "icon": STATE_ICONS.get(row.state, row.state),
-        "state_label": row.get_state_display(),
+        "state_label": told_again(row.get_state_display()),
         "queue": row.queue.name,
         "age": age(row.last_message_at, now),
     }
 
 
 def _trail(each: Communication, row: Conversation, now: datetime) -> dict[str, Any]:
-    who = each.user.get_full_name() or each.user.get_username() if each.user else "We"
+    told_ = _("%(who)s in %(queue)s")
+    who = each.user.get_full_name() or each.user.get_username() if each.user else _("We")
     return {
         "url": f"/conversations/{each.conversation_id}/" if each.conversation_id != row.pk else "",
         "icon": "reply" if each.direction == "out" else "queue",
         "subject": each.preview or each.subject or NO_SUBJECT,
-        "says": f"{who} in {each.queue_name}" if each.direction == "out" else each.queue_name,
+        "says": told_ % {"who": who, "queue": each.queue_name}
+        if each.direction == "out"
+        else each.queue_name,
         "at": clock(each.at),
         "iso": each.at.isoformat(timespec="seconds"),
         "age": age(each.at, now),

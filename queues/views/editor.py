@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agents.models import Agent
 from agents.rights import working_agent
 from mailcore.authored import PICTURE
 from mailcore.recipients import Mode, Recipients
-from queues import actions, capacity, hours, later, texts
+from queues import actions, audiences, capacity, hours, later, texts
 from queues.later import shown
 from queues.letters import from_whom
 from queues.macros import steps
@@ -64,13 +65,21 @@ def is_rich(agent: Agent | None, draft: Draft | FirstDraft | None) -> bool:
     return agent is None or agent.writes == Agent.Writes.RICH
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The newest mail and the newest note on the page that asks, as others may have come since."""
+
+    message_id: int | None = None
+    note_id: int | None = None
+
+
 def editor(
-    request: DeskRequest, row: Conversation, about_id: int | None = None, shown_id: int | None = None
+    request: DeskRequest, row: Conversation, about_id: int | None = None, shown: Shown | None = None
 ) -> dict[str, Any]:
     """The user's draft; else nothing typed yet, to the people who would get an answer.
 
     :param about_id: the mail that is forwarded to somebody else, or theirs that is answered.
-    :param shown_id: the newest mail on the page that asks, as another may have come since.
+    :param shown: what the page that asks has; None for all that there is.
     """
     is_outside = about_id is not None
     draft = actions.draft_of(request.user, row, is_outside=is_outside)
@@ -78,8 +87,7 @@ def editor(
     choices = _choices(draft, about, is_forward=is_outside and about is not None and not about.is_outside)
     people = next((each for each in choices if each.is_chosen), None)
     typed = _typed(draft)
-    on_page = row.messages.filter(pk__lte=shown_id) if shown_id else row.messages
-    newest = on_page.order_by("-pk").values_list("pk", flat=True).first()
+    seen = _seen(request, row, shown or Shown())
     agent = working_agent(request.user)
     signature = texts.signature(row, agent)
     sender = from_whom(row, about, agent)
@@ -95,8 +103,12 @@ def editor(
         if draft and draft.macro
         else None,
         "files": [file_row(each) for each in draft.files.defer("data")] if draft else [],
-        "seen": (draft.seen_message_id if draft else None) or newest or "",
-        "sender": str(sender) if sender.email else "no sender yet",
+        "seen": (draft.seen_message_id if draft else None) or seen.message_id or "",
+        "seen_note": seen.note_id if draft is None or draft.seen_note is None else draft.seen_note,
+        "version": draft.version if draft else 0,
+        "window": draft.window if draft else "",
+        "handed_by": draft.handed_by if draft else None,
+        "sender": str(sender) if sender.email else _("no sender yet"),
         "signature": f"-- \n{signature}" if signature else "",
         "warning": unanswerable(computed_recipients(about)) if not is_outside else "",
         "room": capacity.room(row.queue.sender),
@@ -104,6 +116,16 @@ def editor(
         "about": about if is_outside else None,
         "enclosed": _enclosed(about, is_new=draft is None) if is_outside else [],
     }
+
+
+def _seen(request: DeskRequest, row: Conversation, shown: Shown) -> Shown:
+    """What an answer that is begun now takes note of."""
+    messages = row.messages.filter(pk__lte=shown.message_id) if shown.message_id else row.messages
+    notes = row.notes.filter(audiences.readable(request.user))
+    if shown.note_id is not None:
+        notes = notes.filter(pk__lte=shown.note_id)
+    newest = messages.order_by("-pk").values_list("pk", flat=True).first()
+    return Shown(newest, notes.order_by("-pk").values_list("pk", flat=True).first() or 0)
 
 
 def _typed(draft: Draft | None) -> dict[str, str] | None:
@@ -118,9 +140,9 @@ def _choices(draft: Draft | None, about: Message | None, *, is_forward: bool) ->
         return []
     alone, everybody = (computed_recipients(about, mode) for mode in (Mode.REPLY, Mode.ALL))
     found = (
-        [("Reply to all", everybody)]
+        [(_("Reply to all"), everybody)]
         if alone == everybody
-        else [("Reply", alone), ("Reply to all", everybody)]
+        else [(_("Reply"), alone), (_("Reply to all"), everybody)]
     )
     written = (_typed(draft) or {}) if draft else {}
     chosen = written or _line(everybody)
@@ -137,7 +159,12 @@ def _enclosed(about: Message | None, *, is_new: bool) -> list[dict[str, Any]]:
         return []
     files = (each for each in about.attachments.all() if not each.inline)
     return [
-        {"pk": each.pk, "name": each.name or "without a name", "size": size(each.size), "octets": each.size}
+        {
+            "pk": each.pk,
+            "name": each.name or _("without a name"),
+            "size": size(each.size),
+            "octets": each.size,
+        }
         | {"is_chosen": is_new}
         for each in files
     ]

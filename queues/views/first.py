@@ -10,13 +10,14 @@ from django.views.decorators.http import require_GET, require_http_methods
 from agents.rights import working_agent
 from crm.models import ContactAddress
 from mailcore import authored
-from mailcore.clean import clean_text
+from mailcore.clean import clean_line, clean_text
 from mailcore.parsed import Address
 from queues import actions, capacity, inbox
 from queues.actions import Reply
 from queues.forms import ComposeForm, FirstDraftForm
 from queues.later import shown
 from queues.models import FirstDraft
+from queues.ownership import profile
 from queues.views.editor import fresh_token, is_rich
 from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import place
@@ -82,7 +83,7 @@ def first_draft(request: DeskRequest) -> HttpResponse:
     if actions.is_started(request.user, str(data["token"])):  # a late save must not bring back what was sent
         return HttpResponse("This mail was sent already.", status=409)
     saved, _ = FirstDraft.objects.update_or_create(
-        agent=working_agent(request.user),
+        agent=profile(request.user),
         defaults={
             "queue": inbox.queues_for(request.user).filter(pk=data["queue"]).first(),
             "token": data["token"],
@@ -96,7 +97,7 @@ def first_draft(request: DeskRequest) -> HttpResponse:
 @signed_in
 def people(request: DeskRequest) -> HttpResponse:
     """Contacts of the user's own queues whose name or address begins so."""
-    asked = request.GET.get("q", "").strip()[:100]
+    asked = clean_line(request.GET.get("q", ""))[:100]
     found: list[str] = []
     if len(asked) >= SHORTEST_ASKED:
         contacts = inbox.conversations_for(request.user).values("contact")

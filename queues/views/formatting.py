@@ -7,8 +7,8 @@ from mailcore import authored
 from mailcore.pictures import picture_type
 from queues import inbox
 from queues.models import DraftFile
+from queues.views.files import NOTHING_MAY_RUN
 from queues.views.gate import DeskRequest, signed_in
-from queues.views.mails import NOTHING_MAY_RUN
 
 
 @require_GET

@@ -13,6 +13,7 @@ from django.utils.cache import add_never_cache_headers
 from django_htmx.middleware import HtmxDetails
 
 from queues.refusals import ActionRefused
+from queues.sayings import told
 
 P = ParamSpec("P")
 OUR_SCRIPTS = "desk"  # X-Requested-With of static/desk/session.js
@@ -52,7 +53,7 @@ def signed_in(view: View[P]) -> Guarded[P]:
 
 def _sign_in(request: HttpRequest) -> HttpResponse:
     if cast(DeskRequest, request).htmx or is_script(request):
-        return HttpResponse("Sign in first.", status=401, headers={"HX-Trigger": "desk:signed-out"})
+        return HttpResponse("Sign in first.", status=401)
     return redirect_to_login(request.get_full_path())
 
 
@@ -63,6 +64,7 @@ def is_script(request: HttpRequest) -> bool:
 
 def refused(request: HttpRequest, sentence: str) -> HttpResponse:
     """409 with the sentence: as a toast for the page, as plain text for a script."""
+    sentence = told(sentence)
     if is_script(request):
         return HttpResponse(sentence, status=409, content_type="text/plain; charset=utf-8")
     return render(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from crm.models import Contact
@@ -28,21 +29,33 @@ def let_go(request: DeskRequest, pk: int) -> HttpResponse:
 @signed_in
 def let_all_go(request: DeskRequest) -> HttpResponse:
     """All that are held, of one contact, or in one queue."""
-    return _all(request, actions.let_all_go, "let go")
+    return _all(
+        request,
+        actions.let_all_go,
+        lambda n: ngettext("%(count)s conversation let go.", "%(count)s conversations let go.", n),
+    )
 
 
 @require_POST
 @signed_in
 def close_all(request: DeskRequest) -> HttpResponse:
     """The same, closed unread."""
-    return _all(request, actions.close_all, "closed")
+    return _all(
+        request,
+        actions.close_all,
+        lambda n: ngettext("%(count)s conversation closed.", "%(count)s conversations closed.", n),
+    )
 
 
-def _all(request: DeskRequest, act: Callable[[User, Held], Done], what: str) -> HttpResponse:
+def _all(request: DeskRequest, act: Callable[[User, Held], Done], what: Callable[[int], str]) -> HttpResponse:
     done = act(request.user, Held(contact=_contact(request), queue=place(request).queue))
-    more = f" {done.left} are left: once more, please." if done.left else ""
-    many = f"{done.count} conversation{'s' if done.count != 1 else ''}"
-    toast = {"text": f"{many} {what}.{more}", "seconds": 7}
+    said = [what(done.count) % {"count": done.count}]
+    if done.left:
+        more = ngettext(
+            "%(count)s is left: once more, please.", "%(count)s are left: once more, please.", done.left
+        )
+        said.append(more % {"count": done.left})
+    toast = {"text": " ".join(said), "seconds": 7}
     return render(request, "desk/toast.html", {"toast": toast})
 
 

@@ -1,106 +1,76 @@
 """The desk: its views and queues, and the list of conversations in one of them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 from django.views.decorators.http import require_GET
 
 from agents.rights import agent_of, is_administrator, is_supervisor
-from queues import inbox
+from queues import bulk, first_steps, inbox, keyboard
 from queues.abilities import gap, teams
 from queues.finding import TooBroad
 from queues.finding_shown import marked, marks_of
 from queues.finding_shown import shown as shown_lines
-from queues.inbox import Counts, Listing, Page, View
-from queues.models import Conversation, EmailQueue
+from queues.inbox import Listing, Page, View
+from queues.models import Conversation
 from queues.presentation import Columns, Row, day, person, row
+from queues.sayings import told
 from queues.sender_standing import banner
 from queues.views.account import presence_menu
 from queues.views.gate import DeskRequest, refused, signed_in
+from queues.views.navigation import navigation
+from queues.views.places import ICONS, LABELS, SORTS, Place, place
 
-LABELS = {
-    View.MINE: "Mine",
-    View.WAITING: "Waiting for me",
-    View.UNASSIGNED: "Unassigned",
-    View.PENDING: "Customer’s turn",
-    View.SNOOZED: "Snoozed",
-    View.HELD: "Held",
-    View.CLOSED: "Closed",
-    View.ALL: "All",
-}
-ICONS = {View.WAITING: "waiting", View.ALL: "all"}
+__all__ = ["LABELS", "Place", "desk", "frame", "listed", "navigation", "place", "rows", "show"]
+
 EMPTY = {
-    View.MINE: ("Nothing on your desk", "Take the next conversation, or look what is waiting."),
-    View.WAITING: ("Nothing waits for you", "Everything that you can handle is in somebody’s hands."),
-    View.UNASSIGNED: ("Nothing waits", "Every conversation is in somebody’s hands."),
+    View.MINE: (
+        _("Nothing on your desk"),
+        _("Take the next conversation, or look what is waiting."),
+    ),
+    View.WAITING: (
+        _("Nothing waits for you"),
+        _("Everything that you can handle is in somebody’s hands."),
+    ),
+    View.MENTIONS: (
+        _("Nobody has mentioned you"),
+        _("Notes with your name after an @ bring a conversation here."),
+    ),
+    View.UNASSIGNED: (
+        _("Nothing waits"),
+        _("Every conversation is in somebody’s hands."),
+    ),
     View.PENDING: (
-        "Nobody owes us an answer",
-        "Conversations that you have answered wait here for the customer.",
+        _("Nobody owes us an answer"),
+        _("Conversations that you have answered wait here for the customer."),
     ),
-    View.SNOOZED: ("Nothing is snoozed", "Snoozed conversations come back by themselves."),
+    View.SNOOZED: (
+        _("Nothing is snoozed"),
+        _("Snoozed conversations come back by themselves."),
+    ),
     View.HELD: (
-        "Nothing is held",
-        "What one sender sends too much of waits here for a person.",
+        _("Nothing is held"),
+        _("What one sender sends too much of waits here for a person."),
     ),
-    View.CLOSED: ("Nothing is closed yet", "Closed conversations stay here and can be reopened."),
-    View.ALL: ("No conversations yet", "They appear as soon as mail arrives."),
-    View.QUEUE: ("This queue is empty", "New mail appears here by itself."),
+    View.CLOSED: (
+        _("Nothing is closed yet"),
+        _("Closed conversations stay here and can be reopened."),
+    ),
+    View.SPAM: (
+        _("No spam"),
+        _("What somebody says is spam stays here, and more from its sender is held."),
+    ),
+    View.ALL: (_("No conversations yet"), _("They appear as soon as mail arrives.")),
+    View.QUEUE: (_("This queue is empty"), _("New mail appears here by itself.")),
 }
 MOST_ROWS = 200  # read again at once by a live update
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where on the desk somebody is: one view or one queue, and what they search there."""
-
-    view: View
-    queue: EmailQueue | None
-    text: str
-
-    @property
-    def title(self) -> str:
-        """The heading of the list."""
-        return self.queue.name if self.queue else LABELS[self.view]
-
-    @property
-    def scope(self) -> str:
-        """The same for the same list: what may be patched, not replaced."""
-        return f"queue-{self.queue.pk}" if self.queue else self.view.value
-
-    @property
-    def parameter(self) -> tuple[str, str]:
-        """Name and value that lead here."""
-        return ("queue", str(self.queue.pk)) if self.queue else ("view", self.view.value)
-
-    @property
-    def query(self) -> str:
-        """The same as the end of an address."""
-        return "?" + urlencode([self.parameter, *([("q", self.text)] if self.text else [])])
-
-    def listing(self, **extra: Any) -> Listing:
-        """What to ask `inbox` for."""
-        listing = Listing(view=self.view, queue=self.queue.pk if self.queue else None, text=self.text)
-        return replace(listing, **extra)
-
-
-def place(request: DeskRequest) -> Place:
-    """Read it from the address; what makes no sense is the start page."""
-    asked: QueryDict = request.GET
-    text = asked.get("q", "").strip()[:200]
-    pk = asked.get("queue", "")
-    queue = (
-        inbox.queues_for(request.user).filter(pk=int(pk)).first() if pk.isascii() and pk.isdigit() else None
-    )
-    if queue is not None:
-        return Place(View.QUEUE, queue, text)
-    start = View.MINE if agent_of(request.user) else View.UNASSIGNED
-    known = {view.value: view for view in LABELS}
-    return Place(known.get(asked.get("view", ""), start), None, text)
 
 
 @require_GET
@@ -113,6 +83,8 @@ def desk(request: DeskRequest) -> HttpResponse:
 def show(request: DeskRequest, where: Place, conversation: dict[str, Any] | None = None) -> HttpResponse:
     """The whole desk, or its panes when the page stands already."""
     context = frame(request, where) | listed(request, where.listing(), where) | (conversation or {})
+    if conversation is None:
+        context["beginning"] = first_steps.beginning(request.user)
     return render(request, "desk/panes.html" if request.htmx else "desk/page.html", context)
 
 
@@ -122,7 +94,7 @@ def rows(request: DeskRequest) -> HttpResponse:
     """The list alone: searched, continued, or brought up to date together with the numbers."""
     where = place(request)
     wanted = request.GET.get("rows", "")
-    limit = int(wanted) if wanted.isascii() and wanted.isdigit() else inbox.PAGE
+    limit = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 9 else inbox.PAGE
     listing = where.listing(after=request.GET.get("after", ""), limit=min(max(limit, inbox.PAGE), MOST_ROWS))
     try:
         context = listed(request, listing, where)
@@ -147,59 +119,16 @@ def frame(request: DeskRequest, where: Place) -> dict[str, Any]:
         **presence_menu(agent),
         "title": where.title,
         "text": where.text,
+        "sort": where.sort,
+        "sorts": [(value, gettext(label)) for value, label in SORTS],
+        "keyboard": keyboard.columns(is_supervisor=is_supervisor(request.user)),
+        "bulk_running": bulk.latest(request.user),
         "scope": where.scope,
         "scope_name": name,
         "scope_value": value,
         "may_work": may_work,
         "may_compose": may_work,
-        "banner": banner(where.queue, timezone.now()) if where.queue else "",
-    }
-
-
-def navigation(request: DeskRequest, where: Place) -> dict[str, Any]:
-    """The links on the left with their numbers."""
-    counts = inbox.counts(request.user)
-    return {
-        "views": [_view_link(view, counts, where) for view in LABELS if _is_linked(view, counts, where)],
-        "queues": [_queue_link(queue, counts, where) for queue in inbox.queues_for(request.user)],
-        "team": is_supervisor(request.user),
-    }
-
-
-def _is_linked(view: View, counts: Counts, where: Place) -> bool:
-    return view != View.HELD or counts.held > 0 or where.view == View.HELD
-
-
-def _view_link(view: View, counts: Counts, where: Place) -> dict[str, Any]:
-    numbers = {
-        View.MINE: counts.mine,
-        View.UNASSIGNED: counts.unassigned,
-        View.PENDING: counts.pending,
-        View.SNOOZED: counts.snoozed,
-        View.HELD: counts.held,
-    }
-    return {
-        "key": view.value,
-        "url": f"/?view={view.value}",
-        "icon": ICONS.get(view, view.value),
-        "label": LABELS[view],
-        "count": numbers.get(view, 0),
-        "strong": view == View.MINE,
-        "current": where.view == view,
-    }
-
-
-def _queue_link(queue: EmailQueue, counts: Counts, where: Place) -> dict[str, Any]:
-    numbers = counts.queues.get(queue.pk, inbox.QueueCounts())
-    return {
-        "key": f"queue-{queue.pk}",
-        "url": f"/?queue={queue.pk}",
-        "icon": "queue",
-        "label": queue.name,
-        "title": f"{queue.name}: {numbers.waiting} waiting, {numbers.assigned} assigned",
-        "strong": numbers.waiting,
-        "count": numbers.assigned,
-        "current": where.queue is not None and where.queue.pk == queue.pk,
+        "banner": told(banner(where.queue, timezone.now())) if where.queue else "",
     }
 
 
@@ -218,7 +147,7 @@ def listed(request: DeskRequest, listing: Listing, where: Place) -> dict[str, An
     reasons = _reasons(page.rows) if needs_somebody else page.why
     columns = Columns(
         queue=where.queue is None,
-        state=where.view in (View.QUEUE, View.ALL) or bool(where.text),
+        state=where.view in (View.QUEUE, View.ALL, View.MENTIONS) or bool(where.text),
         agent=where.view != View.MINE,
     )
     shown = [row(each, now, columns, reasons.get(each.pk, "")) for each in page.rows]
@@ -268,7 +197,8 @@ def _understood(page: Page, where: Place) -> dict[str, Any]:
 
 
 def _too_broad(sentence: str) -> dict[str, str]:
-    return {"key": "search", "icon": "search", "title": "That is too much to look through", "text": sentence}
+    title = gettext("That is too much to look through")
+    return {"key": "search", "icon": "search", "title": title, "text": told(sentence)}
 
 
 def _reasons(rows: list[Conversation]) -> dict[int, str]:
@@ -285,17 +215,21 @@ def _demands(row: Conversation) -> list[tuple[str, int]]:
 def _empty(request: DeskRequest, where: Place) -> dict[str, str]:
     if where.text:
         title, text = (
-            f"Nothing found for “{where.text}”",
-            f"All words must stand in one mail or note. You searched in {where.title}.",
+            gettext("Nothing found for “%(text)s”") % {"text": where.text},
+            gettext("All words must stand in one mail or note. You searched in %(list)s.")
+            % {"list": where.title},
         )
         return {"key": "search", "icon": "search", "title": title, "text": text} | (
-            {"link": f"/?{urlencode({'view': 'all', 'q': where.text})}", "link_label": "Search everywhere"}
+            {
+                "link": f"/?{urlencode({'view': 'all', 'q': where.text})}",
+                "link_label": gettext("Search everywhere"),
+            }
             if where.view != View.ALL
             else {}
         )
     if not inbox.queues_for(request.user).exists():
         return _no_queue(request)
-    title, text = EMPTY[where.view]
+    title, text = map(gettext, EMPTY[where.view])
     return {"key": where.scope, "icon": ICONS.get(where.view, where.view.value), "title": title, "text": text}
 
 
@@ -303,12 +237,14 @@ def _no_queue(request: DeskRequest) -> dict[str, str]:
     base = {"key": "no-queue", "icon": "queue"}
     if is_administrator(request.user):
         return base | {
-            "title": "There is no email queue yet",
-            "text": "Add one, then an email source that fills it and an email sender for the answers.",
+            "title": gettext("There is no email queue yet"),
+            "text": gettext(
+                "Add one, then an email source that fills it and an email sender for the answers."
+            ),
             "link": reverse("admin:queues_emailqueue_add"),
-            "link_label": "+ add email queue",
+            "link_label": gettext("+ add email queue"),
         }
     return base | {
-        "title": "You are a member of no queue",
-        "text": "Ask your administrator to add you to one.",
+        "title": gettext("You are a member of no queue"),
+        "text": gettext("Ask your administrator to add you to one."),
     }

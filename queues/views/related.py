@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
-from queues import inbox
-from queues.happenings import Links, named_in
-from queues.inbox import Entry
+from queues.happenings import Links
 from queues.models import Conversation, Event
+from queues.named import others
+from queues.sayings import told
 from queues.siblings import Sibling, siblings
+from queues.timeline import Entry
 from queues.views.gate import DeskRequest
 from queues.views.lists import Place
 
@@ -37,8 +39,7 @@ def related(
     :param may_merge: whether a hint offers to merge.
     """
     twins = siblings(request.user, row)
-    pks = {named_in(entry.item) for entry in entries if isinstance(entry.item, Event)}
-    rows = inbox.conversations_for(request.user).in_bulk([pk for pk in pks if pk]) if pks - {None} else {}
+    rows = others(request.user, [entry.item for entry in entries if isinstance(entry.item, Event)])
     known = {each.conversation.pk for each in twins if each.conversation}
     whole = {pk for pk, each in rows.items() if each.merged_into_id is None}
     mergeable = frozenset(whole - known if may_merge else ())
@@ -55,5 +56,7 @@ def _told(twin: Sibling, where: Place) -> dict[str, Any]:
         "queue": twin.queue,
         "number": found.number,
         "url": address(found, where),
-        "state": f"assigned to {agent}" if agent else found.get_state_display().lower(),
+        "state": _("assigned to %(agent)s") % {"agent": agent}
+        if agent
+        else told(found.get_state_display().lower()),
     }

@@ -3,14 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from agents.models import TOP_LEVEL, Language, Skill
+from django.utils.translation import gettext as _
+
+from agents.models import TOP_LEVEL, Language
+from agents.skills import assignable
+from agents.skillwords import demand_words
 from crm.models import Contact
 from queues import ladder
 from queues.demands import demanded
-from queues.kinds import language_name
 from queues.ladder import Ahead
 from queues.models import Conversation
-from queues.presentation import clock
+from queues.presentation import clock, language_name
+from queues.sayings import told
 
 MOST_AHEAD = 6
 
@@ -20,9 +24,9 @@ def side(row: Conversation, now: datetime) -> dict[str, Any]:
     ahead = [each for each in ladder.ahead(row) if each.at > now][:MOST_AHEAD]
     return {
         "languages": [(tag, language_name(tag)) for tag in Language.objects.values_list("tag", flat=True)],
-        "priorities": Contact.Priority.choices,
-        "skills": list(Skill.objects.values_list("name", flat=True)),
-        "demanded": sorted(demanded(row).items()),
+        "priorities": [(value, told(str(label))) for value, label in Contact.Priority.choices],
+        "skills": list(assignable()),
+        "demanded": [(name, demand_words(name, level)) for name, level in sorted(demanded(row).items())],
         "levels": range(1, TOP_LEVEL + 1),
         "ahead": [
             {"at": clock(each.at), "iso": each.at.isoformat(timespec="seconds"), "words": _words(each)}
@@ -34,4 +38,4 @@ def side(row: Conversation, now: datetime) -> dict[str, Any]:
 def _words(each: Ahead) -> str:
     if each.step is not None:
         return each.step.doing
-    return "it is late" if each.key == ladder.LATE else "it should be settled"
+    return _("it is late") if each.key == ladder.LATE else _("it should be settled")

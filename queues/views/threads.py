@@ -14,6 +14,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from queues import actions, inbox
@@ -23,6 +24,7 @@ from queues.inbox import Listing, View
 from queues.models import Conversation, Message
 from queues.presentation import Columns, row
 from queues.refusals import ActionRefused
+from queues.sayings import told
 from queues.siblings import siblings
 from queues.summary import kept
 from queues.thread import letter
@@ -55,9 +57,9 @@ def merge(request: DeskRequest, pk: int) -> HttpResponse:
         return _done(request, lambda: actions.merge(request.user, row_, _target(request)))
     dialog = Dialog(
         url=reverse("merge", args=[pk]),
-        title=f"Merge #{row_.number} into another conversation",
-        explained="All its mails and notes go there, and so does what customers answer to them.",
-        button="Merge",
+        title=_("Merge #%(number)s into another conversation") % {"number": row_.number},
+        explained=_("All its mails and notes go there, and so does what customers answer to them."),
+        button=_("Merge"),
         row=row_,
         foresee=lambda into: foresee_merge(request.user, row_, into),
     )
@@ -71,12 +73,12 @@ def move(request: DeskRequest, pk: int) -> HttpResponse:
     message = inbox.message(request.user, pk)
     if request.method == "POST":
         return _done(request, lambda: actions.move_message(request.user, message, _target(request)))
-    writer = message.from_name or message.from_email or "an unknown sender"
+    writer = message.from_name or message.from_email or _("an unknown sender")
     dialog = Dialog(
         url=reverse("move", args=[pk]),
-        title=f"Move the mail of {writer}",
-        explained="It goes to the conversation that you choose, and so does what customers answer to it.",
-        button="Move",
+        title=_("Move the mail of %(writer)s") % {"writer": writer},
+        explained=_("It goes to the conversation that you choose, and so does what customers answer to it."),
+        button=_("Move"),
         row=message.conversation,
         foresee=lambda into: foresee_move(request.user, message, into),
     )
@@ -153,7 +155,11 @@ def split(request: DeskRequest, pk: int) -> HttpResponse:
     """Choose the mails that are to be a conversation of their own."""
     row_ = inbox.conversation(request.user, pk)
     if request.method == "POST":
-        chosen = [int(each) for each in request.POST.getlist("mail") if each.isascii() and each.isdigit()]
+        chosen = [
+            int(each)
+            for each in request.POST.getlist("mail")
+            if each.isascii() and each.isdigit() and len(each) < 19
+        ]
         subject = request.POST.get("subject", "")
         return _done(request, lambda: actions.split(request.user, row_, chosen, subject))
     asked = request.GET.get("mail", "")
@@ -183,7 +189,7 @@ def _done(request: DeskRequest, act: Callable[[], Conversation]) -> HttpResponse
     try:
         shown = act()
     except ActionRefused as refusal:
-        response = render(request, "desk/refusal.html", {"sentence": refusal.sentence}, status=409)
+        response = render(request, "desk/refusal.html", {"sentence": told(refusal.sentence)}, status=409)
         response["HX-Retarget"], response["HX-Reswap"] = "#act-refusal", "innerHTML"
         return response
     response = retold(request, shown.pk, **composer(request, shown))

@@ -5,6 +5,7 @@ from django.views.decorators.http import require_POST
 
 from queues import actions, inbox
 from queues.refusals import NewMailArrived
+from queues.sayings import told
 from queues.views.conversations import retold
 from queues.views.editor import editor
 from queues.views.gate import DeskRequest, signed_in
@@ -17,11 +18,11 @@ def send_now(request: DeskRequest, pk: int, draft: int) -> HttpResponse:
     """Send it now; `seen` is the newest mail that the page shows."""
     row = inbox.conversation(request.user, pk)
     seen = request.POST.get("seen", "")
-    number = int(seen) if seen.isascii() and seen.isdigit() else None
+    number = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 19 else None
     try:
         message = actions.send_now(request.user, row, draft, number)
     except NewMailArrived as news:
-        toast = {"text": news.sentence, "error": True, "seconds": 9}
+        toast = {"text": told(news.sentence), "error": True, "seconds": 9}
         return retold(request, pk, toast=toast)
     return sent(request, message)
 

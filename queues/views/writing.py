@@ -6,21 +6,24 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from agents.rights import is_supervisor
 from mailcore import authored
 from mailcore.clean import clean_file_name
 from mailcore.compose import OutFile
 from queues import actions, inbox, macros, outside
-from queues.actions import NewFile, NewMailArrived, Reply
+from queues.actions import NewFile, Reply, SomethingNew
 from queues.capacity import MOST_BYTES
+from queues.drafts import Window
 from queues.forms import DraftForm, NoteForm, ReplyForm
-from queues.models import Conversation, Draft, Message
+from queues.models import Conversation, Draft, Message, Note
 from queues.presentation import contact_name, person
-from queues.refusals import ActionRefused
-from queues.thread import letter
+from queues.refusals import ActionRefused, AnswerSent, DraftConflict, DraftGone
+from queues.thread import letter, remark
 from queues.views.conversations import retold
-from queues.views.editor import editor, file_row
+from queues.views.editor import Shown, editor, file_row
 from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import place
 
@@ -36,7 +39,7 @@ def reply(request: DeskRequest, pk: int) -> HttpResponse:
     if request.method == "GET":
         about = _number(request.GET.get("about", ""))
         check_not_timed(request, row, is_outside=about is not None)
-        on_page = _number(request.GET.get("shown", ""))
+        on_page = Shown(_number(request.GET.get("shown", "")), _number(request.GET.get("shown_note", "")))
         context = {"conversation": row, "editor": editor(request, row, about, on_page)}
         return render(request, "desk/reply.html", context)
     form = ReplyForm(request.POST)
@@ -47,7 +50,7 @@ def reply(request: DeskRequest, pk: int) -> HttpResponse:
         raise ActionRefused("A macro runs when the answer is sent: send it now, or take the macro off it.")
     if answer.send_at is not None:
         draft = actions.schedule(request.user, row, answer)
-        toast = {"text": "The answer waits for its time.", "seconds": 6}
+        toast = {"text": _("The answer waits for its time."), "seconds": 6}
         return retold(
             request, draft.conversation_id, composer="desk/bar.html", composer_reset=True, toast=toast
         )
@@ -56,8 +59,8 @@ def reply(request: DeskRequest, pk: int) -> HttpResponse:
             message = macros.answer(request.user, row, macro, answer)
         else:
             message = actions.reply(request.user, row, answer)
-    except NewMailArrived as news:
-        return _new_mail(request, news.message, is_closing=form.cleaned_data["close"])
+    except SomethingNew as news:
+        return _news(request, news, form.cleaned_data)
     return sent(request, message)
 
 
@@ -86,6 +89,7 @@ def _reply(request: DeskRequest, row: Conversation, data: dict[str, Any]) -> Rep
         close=data["close"],
         token=str(data["token"]),
         seen_message_id=data["seen"],
+        seen_note_id=data["seen_note"],
         is_outside=data["outside"],
         about_id=data["about"],
         send_at=data["send_at"],
@@ -104,9 +108,16 @@ def _files(draft: Draft | None, token: str) -> tuple[OutFile, ...]:
     return actions.out_files(draft) if str(draft.token) == token else ()
 
 
-def _new_mail(request: DeskRequest, message: Message, *, is_closing: bool) -> HttpResponse:
+def _news(request: DeskRequest, news: SomethingNew, sent: dict[str, Any]) -> HttpResponse:
     """Show what came, and let the agent decide."""
-    context = {"mail": letter(message, timezone.now()), "close": is_closing}
+    now = timezone.now()
+    context = {
+        "mail": letter(news.message, now) if news.message else None,
+        "note": remark(news.note, now) if news.note else None,
+        "seen": news.message.pk if news.message else sent["seen"],
+        "seen_note": news.note.pk if news.note else sent["seen_note"],
+        "close": sent["close"],
+    }
     response = render(request, "desk/new_mail.html", context, status=409)
     response["HX-Retarget"], response["HX-Reswap"] = "#warning", "innerHTML"
     return response
@@ -117,8 +128,8 @@ def sent(request: DeskRequest, message: Message) -> HttpResponse:
     told = letter(message, timezone.now())
     held = told.delivery.held_until if told.delivery else ""
     names = ", ".join(each["name"] or each["email"] for each in message.to)
-    what = f"Your mail to {names} leaves in" if held else f"Your mail to {names} is on its way."
-    toast: dict[str, Any] = {"text": what, "seconds": 6, "until": held}
+    what = _("Your mail to %(names)s leaves in") if held else _("Your mail to %(names)s is on its way.")
+    toast: dict[str, Any] = {"text": what % {"names": names}, "seconds": 6, "until": held}
     if held:
         toast |= {"undo": f"/messages/{message.pk}/undo{place(request).query}", "seconds": 0}
     extra = {"composer": "desk/bar.html", "composer_reset": True, "toast": toast}
@@ -131,10 +142,16 @@ def note(request: DeskRequest, pk: int) -> HttpResponse:
     """The editor of an internal note; keeps it."""
     row = inbox.conversation(request.user, pk)
     if request.method == "GET":
-        return render(request, "desk/note.html", {"conversation": row})
+        context = {
+            "conversation": row,
+            "may_whisper": is_supervisor(request.user),
+            "is_whisper": "whisper" in request.GET,
+        }
+        return render(request, "desk/note.html", context)
     form = NoteForm(request.POST)
     form.check()
-    actions.note(request.user, row, form.cleaned_data["text"])
+    data = form.cleaned_data
+    actions.note(request.user, row, data["text"], data["audience"] or Note.Audience.ALL)
     return retold(request, pk, composer="desk/bar.html", composer_reset=True)
 
 
@@ -147,7 +164,13 @@ def bar(request: DeskRequest, pk: int) -> HttpResponse:
 
 def _bar(request: DeskRequest, row: Conversation) -> HttpResponse:
     return render(
-        request, "desk/bar.html", {"conversation": row, "contact": {"who": person(contact_name(row.contact))}}
+        request,
+        "desk/bar.html",
+        {
+            "conversation": row,
+            "contact": {"who": person(contact_name(row.contact))},
+            "may_whisper": is_supervisor(request.user),
+        },
     )
 
 
@@ -162,7 +185,22 @@ def draft(request: DeskRequest, pk: int) -> HttpResponse:
     form = DraftForm(request.POST)
     form.check()
     data = form.cleaned_data
-    saved = actions.save_draft(
+    window = None
+    if data["window"] and data["version"] is not None:
+        saves, heir_saves = data["saves"] or 0, data["heir_saves"] or 0
+        window = Window(data["window"], data["version"], data["heir_of"], saves, heir_saves)
+    try:
+        saved = _saved(request, row, data, window)
+    except DraftConflict as conflict:
+        told = {"sentence": conflict.sentence, "text": conflict.text, "version": conflict.version}
+        return JsonResponse(told, status=409)
+    except (AnswerSent, DraftGone) as gone:
+        return JsonResponse({"sentence": gone.sentence, "sent": isinstance(gone, AnswerSent)}, status=409)
+    return JsonResponse({"saved_at": saved.saved_at, "version": saved.version})
+
+
+def _saved(request: DeskRequest, row: Conversation, data: dict[str, Any], window: Window | None) -> Draft:
+    return actions.save_draft(
         request.user,
         row,
         data["text"],
@@ -174,8 +212,9 @@ def draft(request: DeskRequest, pk: int) -> HttpResponse:
         is_outside=data["outside"],
         about_id=data["about"],
         macro_id=data["macro"],
+        seen_note_id=data["seen_note"],
+        window=window,
     )
-    return JsonResponse({"saved_at": saved.saved_at})
 
 
 @require_http_methods(["POST"])

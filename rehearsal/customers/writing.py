@@ -4,6 +4,7 @@ import html
 import random
 import re
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
@@ -31,11 +32,15 @@ POLICY = _Policy(linesep="\r\n")
 
 @dataclass(frozen=True)
 class Writer:
-    """One person with a language and the dice."""
+    """One person with a language and the dice.
+
+    :param clock: when they write.
+    """
 
     person: Person
     language: Language
     dice: random.Random
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def first_mail(self, letter: Letter, mailbox: str) -> EmailMessage:
         """A letter with all its names filled in."""
@@ -77,7 +82,7 @@ class Writer:
         mail["From"] = Address(self.person.name, local, domain)
         mail["To"] = to
         mail["Subject"] = re.sub(r"[\r\n]+", " ", subject)
-        mail["Date"] = format_datetime(datetime.now(UTC))
+        mail["Date"] = format_datetime(self.clock())
         mail["Message-ID"] = f"<{uuid.uuid4()}@{domain}>"
         return mail
 
@@ -100,7 +105,7 @@ class Writer:
         roll = self.dice
         return {
             "name": self.person.name,
-            "order": f"{datetime.now(UTC).year}-{roll.randrange(10_000, 99_999)}",
+            "order": f"{self.clock().year}-{roll.randrange(10_000, 99_999)}",
             "invoice": f"INV-{roll.randrange(100_000, 999_999)}",
             "tracking": f"RX{roll.randrange(10**8, 10**9)}",
             "product": roll.choice(self.language.products),
@@ -109,7 +114,7 @@ class Writer:
         }
 
     def _date(self, days_ago: int) -> str:
-        return (datetime.now(UTC) - timedelta(days=days_ago)).strftime(self.language.date_format)
+        return (self.clock() - timedelta(days=days_ago)).strftime(self.language.date_format)
 
 
 def plain_text(mail: EmailMessage) -> str:

@@ -5,14 +5,16 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agents.models import Agent
 from queues import actions, directing, inbox
-from queues.abilities import lacks, open_counts, teams
 from queues.models import Conversation
 from queues.presentation import person
 from queues.refusals import ActionRefused
+from queues.sayings import told
+from queues.successors import successors
 from queues.views.account import presence_choices, reasons
 from queues.views.gate import DeskRequest, with_event
 from reports.board_rows import work_row
@@ -21,7 +23,6 @@ from reports.views.gate import number, supervisors
 
 MOST_OPEN = 50
 DONE = "board:acted"
-ORDER = {Agent.Presence.AVAILABLE: 0, Agent.Presence.AWAY: 1, Agent.Presence.OFFLINE: 2}
 State = Conversation.State
 
 
@@ -57,7 +58,11 @@ def presence(request: DeskRequest, pk: int) -> HttpResponse:
     wanted, reason = request.POST.get("presence", ""), request.POST.get("reason", "")
     directing.set_presence_of(request.user, row, wanted, reason)
     row.refresh_from_db()
-    return _done(request, f"{row} is {row.get_presence_display().lower()} now.")
+    return _done(
+        request,
+        _("%(agent)s is %(presence)s now.")
+        % {"agent": row, "presence": told(row.get_presence_display().lower())},
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -71,36 +76,9 @@ def assign(request: DeskRequest, pk: int) -> HttpResponse:
             raise ActionRefused("Choose an agent first.")
         wanted = get_object_or_404(row.queue.members.select_related("user"), pk=chosen)
         actions.assign(request.user, row, wanted)
-        return _done(request, f"#{row.number} is with {wanted} now.")
-    return render(request, "reports/assign.html", {"row": row, "choices": _choices(row)})
-
-
-def _choices(row: Conversation) -> list[dict[str, Any]]:
-    team = teams([row.queue_id])[row.queue_id]
-    demand = team.demand(row.language, actions.demanded(row).items())
-    counts = open_counts([member.agent_id for member in team.members])
-    found = [
-        {
-            "pk": member.agent_id,
-            "who": person(member.name),
-            "presence": member.presence,
-            "label": Agent.Presence(member.presence).label,
-            "lacks": ", ".join(lacks(member, demand)),
-            "open": counts.get(member.agent_id, 0),
-            "capacity": member.capacity,
-        }
-        for member in team.members
-        if member.agent_id != row.agent_id
-    ]
-    return sorted(
-        found,
-        key=lambda each: (
-            bool(each["lacks"]),
-            ORDER[each["presence"]],
-            each["open"] >= each["capacity"],
-            each["who"].name.casefold(),
-        ),
-    )
+        values = {"number": row.number, "agent": wanted}
+        return _done(request, _("#%(number)s is with %(agent)s now.") % values)
+    return render(request, "reports/assign.html", {"row": row, "choices": successors(row)})
 
 
 @require_POST
@@ -109,7 +87,9 @@ def release(request: DeskRequest, pk: int) -> HttpResponse:
     """Take a conversation back into its queue."""
     row = inbox.conversation(request.user, pk)
     actions.release(request.user, row)
-    return _done(request, f"#{row.number} waits in {row.queue} again.")
+    return _done(
+        request, _("#%(number)s waits in %(queue)s again.") % {"number": row.number, "queue": row.queue}
+    )
 
 
 def _done(request: DeskRequest, sentence: str) -> HttpResponse:

@@ -1,11 +1,13 @@
 """What every page for supervisors shares: who may open it, and what stands around it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from agents.rights import agent_of, is_administrator, is_supervisor
 from queues.presentation import person
@@ -30,11 +32,12 @@ class Entry:
 
 
 PAGES = (
-    Entry("board", "Board", "/board/", "board", "b"),
-    Entry("skills", "Skills", "/board/skills/", "skills", "k"),
-    Entry("shifts", "Shifts", "/board/shifts/", "snoozed", "s"),
-    Entry("forecast", "Forecast", "/board/forecast/", "forecast", "f"),
-    Entry("what-if", "What if", "/board/what-if/", "whatif", "w"),
+    Entry("board", _("Board"), "/board/", "board", "b"),
+    Entry("skills", _("Skills"), "/board/skills/", "skills", "k"),
+    Entry("shifts", _("Shifts"), "/board/shifts/", "snoozed", "s"),
+    Entry("forecast", _("Forecast"), "/board/forecast/", "forecast", "f"),
+    Entry("what-if", _("What if"), "/board/what-if/", "whatif", "w"),
+    Entry("trace", _("Mail trace"), "/board/trace/", "search", "t"),
 )
 """All pages for supervisors, in the order of the navigation."""
 
@@ -55,8 +58,10 @@ def frame(request: DeskRequest, page: str) -> dict[str, Any]:
     """What `reports/base.html` needs; `page` is the name of one of `PAGES`."""
     agent = agent_of(request.user)
     return {
-        "pages": [{"entry": entry, "current": entry.name == page} for entry in PAGES],
-        "title": next(entry.label for entry in PAGES if entry.name == page),
+        "pages": [
+            asdict(entry) | {"label": gettext(entry.label), "current": entry.name == page} for entry in PAGES
+        ],
+        "title": gettext(next(entry.label for entry in PAGES if entry.name == page)),
         "page": page,
         "me": person(request.user.get_full_name() or request.user.get_username()),
         "agent": agent,

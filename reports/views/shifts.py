@@ -6,6 +6,8 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agents import rota
@@ -17,7 +19,19 @@ from queues.presentation import person
 from queues.refusals import ActionRefused
 from queues.views.gate import DeskRequest
 from reports.rights import members_of, people_of, supervised
+from reports.sayings import told
 from reports.views.gate import frame, number, supervisors
+
+WEEKDAYS = (
+    pgettext_lazy("weekday", "Mo"),
+    pgettext_lazy("weekday", "Tu"),
+    pgettext_lazy("weekday", "We"),
+    pgettext_lazy("weekday", "Th"),
+    pgettext_lazy("weekday", "Fr"),
+    pgettext_lazy("weekday", "Sa"),
+    pgettext_lazy("weekday", "Su"),
+)
+"""As they are read; what is written is `agents.opening.DAYS`."""
 
 MOST_SHOWN = 200
 LONGEST_NAME = 100
@@ -34,7 +48,7 @@ def shifts(request: DeskRequest) -> HttpResponse:
     found = [row for row in rows if text.casefold() in str(row).casefold()]
     context = {
         "lines": _lines(found[:MOST_SHOWN]),
-        "days": DAYS,
+        "days": [str(day) for day in WEEKDAYS],
         "rest": max(len(found) - MOST_SHOWN, 0),
         "all_queues": supervised(request.user).only("name"),
         "scope": {"queue": queue, "text": text},
@@ -57,12 +71,12 @@ def _line(row: Agent, away: list[Absence]) -> dict[str, Any]:
         "has_shifts": bool(row.shifts),
         "zone": zone_of(row).key,
         "holidays": str(row.calendar or ""),
-        "away": [f"{absence.get_kind_display()} {_days(absence)}" for absence in away],
+        "away": [f"{told(absence.get_kind_display())} {_days(absence)}" for absence in away],
     }
 
 
 def _days(absence: Absence) -> str:
-    first, last = (f"{day.day} {day:%b}" for day in (absence.first_date, absence.last_date))
+    first, last = (date_format(day, "SHORT_DAY") for day in (absence.first_date, absence.last_date))
     days = first if first == last else f"{first} – {last}"
     return f"{days}, {absence.hours}" if absence.hours else days
 
@@ -96,7 +110,7 @@ def absences(request: DeskRequest, pk: int) -> HttpResponse:
         else:
             rota.add_absence(request.user, pk, _asked(request))
     except RotaError as error:
-        return render(request, "reports/absences.html", _absences(row) | {"wrong": str(error)})
+        return render(request, "reports/absences.html", _absences(row) | {"wrong": told(str(error))})
     response = render(request, "reports/absences.html", _absences(row))
     response["HX-Trigger"] = "shifts:refresh"
     return response
@@ -120,9 +134,9 @@ def _absences(row: Agent) -> dict[str, Any]:
     found = row.absences.filter(last_date__gte=timezone.localdate())
     return {
         "agent": row,
-        "kinds": Absence.Kind.choices,
+        "kinds": [(value, told(str(label))) for value, label in Absence.Kind.choices],
         "absences": [
-            {"pk": absence.pk, "kind": absence.get_kind_display(), "days": _days(absence)}
+            {"pk": absence.pk, "kind": told(absence.get_kind_display()), "days": _days(absence)}
             for absence in found
         ],
     }

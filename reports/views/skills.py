@@ -8,19 +8,25 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import get_language_info
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from agents.levels import LANGUAGE, Change, LevelError, Outcome
+from agents.levels import LANGUAGE, SKILL, Change, LevelError, Outcome
 from agents.models import TOP_LEVEL, Agent
+from agents.skills import firm_names
+from agents.skillwords import is_firm, shown
+from audit.acts import Act
+from audit.log import Subject, record
 from queues.presentation import person
 from queues.views.gate import DeskRequest, refused
 from reports import matrix
-from reports.levels import MOST, change_levels
+from reports.levels import CELLS, MOST, change_levels
 from reports.matrix import Column, Demanded, Matrix, Scope
 from reports.rights import supervised
 from reports.views.gate import frame, number, supervisors
 
 LONGEST_NAME = 100
+MARKS = ("–", "✓")
 KEYS = ("agent", "kind", "name", "level", "was")
 
 
@@ -50,11 +56,12 @@ def _scope(request: DeskRequest) -> Scope:
 def _told(found: Matrix) -> dict[str, Any]:
     names = {agent.pk: str(agent) for agent in found.people}
     tags = sum(kind == LANGUAGE for kind, _ in found.columns)
+    firm = firm_names()
     return {
-        "columns": [_column(column) for column in found.columns],
+        "columns": [_column(column, firm) for column in found.columns],
         "skills_count": len(found.columns) - tags,
         "languages_count": tags,
-        "rows": [_row(agent, found) for agent in found.people],
+        "rows": [_row(agent, found, firm) for agent in found.people],
         "demands": [
             {
                 "queue": row.queue,
@@ -69,39 +76,57 @@ def _told(found: Matrix) -> dict[str, Any]:
     }
 
 
-def _column(column: Column) -> dict[str, str]:
+def _column(column: Column, firm: set[str]) -> dict[str, Any]:
     kind, name = column
-    return {"kind": kind, "name": name, "label": language_name(name) if kind == LANGUAGE else name}
+    label = language_name(name) if kind == LANGUAGE else shown(name)
+    return {"kind": kind, "name": name, "label": label, "is_firm": _is_firm(column, firm)}
+
+
+def _is_firm(column: Column, firm: set[str]) -> bool:
+    """Whether one has it or hasn't."""
+    return column[0] == SKILL and column[1] in firm
+
+
+def cell_words(level: int, *, is_firm: bool) -> str:
+    """What stands in a cell: 0 to 5, or a mark for what one has."""
+    return MARKS[bool(level)] if is_firm else str(level)
 
 
 def language_name(tag: str) -> str:
-    """The English name of "cs" is "Czech"."""
+    """The name of "cs", such as "Czech"."""
     try:
-        return str(get_language_info(tag)["name"])
+        return str(get_language_info(tag)["name_translated"])
     except KeyError:
         return tag
 
 
-def _row(agent: Agent, found: Matrix) -> dict[str, Any]:
+def _row(agent: Agent, found: Matrix, firm: set[str]) -> dict[str, Any]:
     levels = found.levels.get(agent.pk, {})
     return {
         "pk": agent.pk,
         "who": person(str(agent)),
         "presence": agent.presence,
-        "levels": [levels.get(column, 0) for column in found.columns],
+        "cells": [
+            (level, cell_words(level, is_firm=_is_firm(column, firm)))
+            for column in found.columns
+            for level in [levels.get(column, 0)]
+        ],
     }
 
 
 def _demanded(cell: Demanded | None, names: dict[int, str]) -> dict[str, Any] | None:
     if cell is None:
         return None
+    name = names.get(cell.alone or 0) or _("one")
+    values = {"able": cell.able, "here": cell.here, "name": name}
     words = {
-        "nobody": "nobody",
-        "gone": f"{cell.able} able, none on duty",
-        "one": f"only {names.get(cell.alone or 0, 'one')}",
-        "": f"{cell.able} able, {cell.here} on duty",
+        "nobody": _("nobody"),
+        "gone": _("%(able)s able, none on duty") % values,
+        "one": _("only %(name)s") % values,
+        "": _("%(able)s able, %(here)s on duty") % values,
     }
-    return {"level": cell.level, "gap": cell.gap, "words": words[cell.gap]}
+    need = MARKS[True] if is_firm(cell.level) else f"≥ {cell.level}"
+    return {"need": need, "gap": cell.gap, "words": words[cell.gap]}
 
 
 @require_POST
@@ -141,10 +166,11 @@ def _outcome(each: Outcome, names: dict[int, str]) -> dict[str, Any]:
     told: dict[str, Any] = {"agent": change.agent_id, "kind": change.kind, "name": change.name}
     told |= {"level": each.level, "was": change.was, "done": each.is_done}
     if not each.is_done:
-        told["sentence"] = (
-            f"{names[change.agent_id]}’s {change.name} was set to {each.level} by somebody else meanwhile: "
-            "set it again if yours is right."
-        )
+        cell = MARKS[True] if is_firm(each.level) else each.level
+        told["sentence"] = _(
+            "%(agent)s: %(name)s was set to %(level)s by somebody else meanwhile: set it again if yours is "
+            "right."
+        ) % {"agent": names[change.agent_id], "name": shown(change.name), "level": cell}
     return told
 
 
@@ -153,6 +179,7 @@ def _outcome(each: Outcome, names: dict[int, str]) -> dict[str, Any]:
 def export(request: DeskRequest) -> HttpResponse:
     """The table as CSV, everybody in it."""
     people, columns, levels = matrix.everybody(_scope(request))
+    record(request.user, Act.EXPORTED, Subject("agents.agent", "skills as CSV"))
     day = timezone.localdate().isoformat()
     headers = {"Content-Disposition": f'attachment; filename="skills-{day}.csv"'}
     response = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
@@ -161,7 +188,8 @@ def export(request: DeskRequest) -> HttpResponse:
     for agent in people:
         own = levels.get(agent.pk, {})
         names = [_plain(str(agent)), _plain(agent.user.get_username())]
-        writer.writerow([*names, *(own.get(column, 0) for column in columns)])
+        levels_told = (CELLS.get(level, level) for level in (own.get(column, 0) for column in columns))
+        writer.writerow([*names, *levels_told])
     return response
 
 

@@ -4,11 +4,13 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from mailstore.announce import announce
 from queues.models import Conversation
 from queues.views.gate import DeskRequest
 from reports import whatif
 from reports.models import WhatIf
 from reports.rights import people_of, supervised
+from reports.sayings import told
 from reports.tasks import play
 from reports.views.gate import frame, supervisors
 from reports.whatif_forms import WhatIfForm
@@ -50,7 +52,7 @@ def example(request: DeskRequest) -> HttpResponse:
 def answer(request: DeskRequest, pk: int) -> HttpResponse:
     """The answer, or how far it is."""
     row = _row(request, pk)
-    context = frame(request, "what-if") | {"row": row, "queues": row.queues.all()}
+    context = frame(request, "what-if") | {"row": row, "queues": row.queues.all(), "error": told(row.error)}
     if row.state == WhatIf.State.DONE:
         context |= {"picture": picture(row, _names(request, row))}
     template = "reports/whatif_state.html" if request.htmx else "reports/whatif_answer.html"
@@ -78,7 +80,7 @@ def _row(request: DeskRequest, pk: int) -> WhatIf:
 
 
 def _asked(row: WhatIf) -> HttpResponseRedirect:
-    play.delay(what_if_id=row.pk)
+    announce(play, what_if_id=row.pk)
     return redirect("what-if-answer", pk=row.pk)
 
 

@@ -70,3 +70,10 @@ def _all() -> dict[str, Cause]:
     entries = [*tables("network").items(), *tables("mailbox").items(), *tables("smtp")["meaning"].items()]
     entries += [*tables("oauth").items(), *tables("policy").items()]
     return {name: cause_of(name, table) for name, table in entries}
+
+
+@lru_cache(maxsize=1)
+def of_sign_in() -> frozenset[str]:
+    """The causes that only 🔑 mends: a sign-in that has ended, or whose fresh token is refused too."""
+    ended = {name for name, table in tables("oauth").items() if table["cure"] == "sign in"}
+    return frozenset(ended | {"token", "not_signed_in", "scope_older"})

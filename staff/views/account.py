@@ -13,12 +13,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from staff import arrival, lockout, rules, second_factor
+from agents.interface import LANGUAGES
+from agents.rights import agent_of
+from audit.acts import Act
+from audit.log import record
+from staff import arrival, language, lockout, rules, second_factor
 from staff.models import LinkedAccount, SecondFactor
+from staff.sayings import told
 
 GROUP = 4
 SHOWN = "staff_shown_key"
@@ -37,7 +43,7 @@ class Proof(forms.Form):
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
         if self.user.has_usable_password() and not lockout.is_password(self.request, self.user, password):
-            raise forms.ValidationError("That is not your password.")
+            raise forms.ValidationError(_("That is not your password."))
         return password
 
     def clean(self) -> dict[str, Any]:
@@ -47,7 +53,7 @@ class Proof(forms.Form):
             try:
                 second_factor.check(self.user, cleaned["code"])
             except second_factor.CodeRefused as refusal:
-                self.add_error("code", str(refusal))
+                self.add_error("code", told(str(refusal)))
         return cleaned
 
 
@@ -63,8 +69,22 @@ def account(request: HttpRequest) -> HttpResponse:
         "codes_left": second_factor.codes_left(user),
         "accounts": LinkedAccount.objects.filter(user=user),
         "is_demanded": rules.demands_second_factor(user),
+        "languages": LANGUAGES,
+        "language": language.chosen(request),
+        "agent": agent_of(user),
     }
     return render(request, "account/account.html", context)
+
+
+@login_required
+@require_POST
+def mentions(request: HttpRequest) -> HttpResponse:
+    """Whether a note that mentions me makes me follow its conversation."""
+    agent = agent_of(cast(User, request.user))
+    if agent is not None:
+        agent.follows_mentions = request.POST.get("follows") == "1"
+        agent.save(update_fields=["follows_mentions"])
+    return redirect("account")
 
 
 @login_required
@@ -86,8 +106,9 @@ def two_factor(request: HttpRequest) -> HttpResponse:
         try:
             codes = second_factor.confirm(user, request.POST.get("code", ""))
         except second_factor.CodeRefused as refusal:
-            context["refusal"] = str(refusal)
+            context["refusal"] = told(str(refusal))
         else:
+            record(user, Act.SECOND_FACTOR, user, note="Set up.")
             request.session[arrival.HAS_FACTOR] = True
             return _show_codes(request, codes, next_url)
     factor = second_factor.begin(user, request.session.get(SHOWN, ""))
@@ -113,6 +134,7 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
         return _ask_again(request, user)
     proof = Proof(request, request.POST or None)
     if request.method == "POST" and proof.is_valid():
+        record(user, Act.SECOND_FACTOR, user, note="New recovery codes.")
         return _show_codes(request, second_factor.renew_codes(user), "")
     context = {"proof": proof, "has_password": user.has_usable_password()}
     return render(request, "account/renew_codes.html", context)
@@ -133,8 +155,9 @@ def switch_off(request: HttpRequest) -> HttpResponse:
     proof = Proof(request, request.POST or None)
     if request.method == "POST" and proof.is_valid():
         second_factor.remove(user)
+        record(user, Act.SECOND_FACTOR, user, note="Switched off.")
         request.session[arrival.HAS_FACTOR] = False
-        messages.success(request, "Two-factor sign-in is switched off.")
+        messages.success(request, _("Two-factor sign-in is switched off."))
         return redirect("account")
     context = {
         "proof": proof,
@@ -154,7 +177,7 @@ class NewPassword(PasswordChangeForm):
     def clean_old_password(self) -> str:
         password: str = self.cleaned_data["old_password"]
         if not lockout.is_password(self.request, self.user, password):
-            raise forms.ValidationError("That is not your password.")
+            raise forms.ValidationError(_("That is not your password."))
         return password
 
 
@@ -169,7 +192,8 @@ class Password(PasswordChangeView):
         return super().get_form_kwargs() | {"request": self.request}
 
     def form_valid(self, form: Any) -> HttpResponse:
-        messages.success(self.request, "Your password is changed; other browsers are signed out.")
+        record(form.user, Act.PASSWORD, form.user, note="Changed by its owner.")
+        messages.success(self.request, _("Your password is changed; other browsers are signed out."))
         return super().form_valid(form)
 
 
@@ -185,7 +209,7 @@ def _ask_again(request: HttpRequest, user: User) -> HttpResponse:
         if lockout.is_password(request, user, request.POST["password"]):
             arrival.note_proof(request.session)
             return redirect(context["here"])
-        context["refusal"] = "That is not your password."
+        context["refusal"] = _("That is not your password.")
     return render(request, "account/ask_again.html", context)
 
 

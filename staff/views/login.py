@@ -6,20 +6,25 @@ from typing import Any, cast
 from django.contrib import messages
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from audit.actors import STRANGER
+from audit.acts import Act
+from audit.log import Subject, record, subject_of
 from sso.models import SSOProvider
 from staff import arrival
+from staff.sayings import told
 from staff.second_factor import CodeRefused
 
 MOST_DOMAINS = 2
-NEW_PASSWORD = "Too many wrong codes: begin again with your password."  # noqa: S105 - a sentence
+NEW_PASSWORD = gettext_lazy("Too many wrong codes: begin again with your password.")
 
 
 class SignIn(LoginView):
@@ -46,6 +51,28 @@ class SignIn(LoginView):
             return signed_in(self.request, user, self.get_success_url())
         return _code_form(self.request) if self.in_place else redirect("login-code")
 
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        note_failed(str(form.data.get("username", "")))
+        return super().form_invalid(form)
+
+
+def note_failed(username: str) -> None:
+    """A wrong name or password. What is no user's name is not told: people type passwords there."""
+    user = User.objects.filter(username=username).first()
+    subject = subject_of(user) if user else Subject(User._meta.label_lower, "a name that nobody has")
+    record(STRANGER, Act.SIGN_IN_FAILED, subject, note="Wrong name or password.")
+
+
+class SignOut(LogoutView):
+    """The way out, also for who is out already."""
+
+    next_page = "login"
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if isinstance(request.user, User):
+            record(request.user, Act.SIGNED_OUT, request.user)
+        return super().post(request, *args, **kwargs)
+
 
 class AdminSignIn(SignIn):
     """The same page for who wants to enter the administration, also for who is signed in but may not."""
@@ -60,7 +87,9 @@ class AdminSignIn(SignIn):
         return super().dispatch(request, *args, **kwargs)
 
 
-WITH_LETTERS = "The app shows six digits. If this is a recovery code, choose “Use a recovery code” below."
+WITH_LETTERS = gettext_lazy(
+    "The app shows six digits. If this is a recovery code, choose “Use a recovery code” below."
+)
 
 
 @never_cache
@@ -75,13 +104,13 @@ def code(request: HttpRequest) -> HttpResponse:
     if request.method == "GET":
         return _code_form(request, is_recovery=is_recovery)
     if not is_recovery and any(char.isalpha() for char in request.POST.get("code", "")):
-        return _code_form(request, refusal=WITH_LETTERS)  # not tried, so not counted
+        return _code_form(request, refusal=str(WITH_LETTERS))  # not tried, so not counted
     try:
         arrival.pass_code(request, one, request.POST.get("code", ""), is_recovery=is_recovery)
     except CodeRefused as refusal:
         if arrival.held(request.session) is None:
-            return _begin_again(request, NEW_PASSWORD)
-        return _code_form(request, is_recovery=is_recovery, refusal=str(refusal))
+            return _begin_again(request, str(NEW_PASSWORD))
+        return _code_form(request, is_recovery=is_recovery, refusal=told(str(refusal)))
     return signed_in(request, one.user, one.next)
 
 

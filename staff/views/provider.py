@@ -10,20 +10,25 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from audit.actors import STRANGER
+from audit.acts import Act
+from audit.log import record
 from sso import openid
 from sso import views as mailboxes
 from sso.fields import SecretUnreadable
 from sso.models import SSOProvider
 from sso.oauth import SignInError
 from staff import accounts, arrival, away
+from staff.sayings import told
 from staff.views.login import provider_label
 
 logger = logging.getLogger(__name__)
 
-LOST = (
+LOST = gettext_lazy(
     "This sign-in was not begun in this browser within the last ten minutes, its page was loaded twice, or "
     "the provider was changed meanwhile: begin it again."
 )
@@ -94,5 +99,6 @@ def _refused(request: HttpRequest, provider: SSOProvider, sentence: str, next_ur
     logger.warning(
         "Not signed in by provider %s from %s: %s", provider.pk, arrival.address(request), sentence
     )
-    messages.error(request, sentence)
+    record(STRANGER, Act.SIGN_IN_FAILED, provider, note=sentence)
+    messages.error(request, told(sentence))
     return redirect(f"{reverse('login')}?{urlencode({'next': next_url})}" if next_url != "/" else "login")

@@ -1,9 +1,16 @@
 // The dialog for merging, splitting and moving: the server fills it, it opens when it is filled.
+import { typedAhead } from "./keys.js";
+
 const dialog = document.getElementById("act");
 const body = document.getElementById("act-body");
 
 document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
-  if (detail.target === body && !dialog.open) dialog.showModal();
+  if (detail.target !== body || dialog.open || !body.querySelector("#act-title")) return; // done: nothing to show
+  dialog.showModal();
+  const find = dialog.querySelector("#act-find"), text = typedAhead();
+  if (!find || !text.trim()) return;
+  find.value = text;
+  find.dispatchEvent(new Event("input", { bubbles: true }));
 });
 document.body.addEventListener("desk:acted", () => dialog.close());
 dialog.addEventListener("close", () => body.replaceChildren());
@@ -12,9 +19,33 @@ dialog.addEventListener("click", (event) => {
 });
 dialog.addEventListener("change", () => dialog.querySelector("#act-refusal")?.replaceChildren());
 
+// What is found late, for what was typed before one was chosen, does not take the choice away again.
+let isChosen = false;
+document.addEventListener("input", ({ target }) => {
+  if (target.matches("#act-find, #merge-find")) isChosen = false;
+  else if (target.matches(".choice input")) isChosen = true;
+});
+document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.target.matches("#act-choices, #merge-choices") && isChosen && detail.target.querySelector(":checked")) detail.shouldSwap = false;
+});
+
+// Finding among the choices that the dialog holds already.
+document.addEventListener("input", (event) => {
+  const list = event.target.dataset?.finds && document.querySelector(event.target.dataset.finds);
+  if (!list) return;
+  const wanted = event.target.value.trim().toLocaleLowerCase();
+  for (const choice of list.querySelectorAll(".choice")) choice.hidden = !choice.textContent.toLocaleLowerCase().includes(wanted);
+});
+dialog.addEventListener("keydown", (event) => {
+  const form = event.target.closest("form");
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !form) return;
+  event.preventDefault();
+  form.requestSubmit(form.querySelector(".primary"));
+});
+
 // In the search field Enter and the arrow keys lead to what was found, so that nothing is done by accident.
 dialog.addEventListener("keydown", (event) => {
-  if (event.target.id !== "act-find" || !["Enter", "ArrowDown"].includes(event.key)) return;
+  if (event.target.id !== "act-find" || !["Enter", "ArrowDown"].includes(event.key) || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
   const choices = [...dialog.querySelectorAll(".choice:not([hidden]) input")];
   const choice = choices.find((each) => each.checked) ?? choices[0];

@@ -1,34 +1,30 @@
 // Writing: an answer is saved to the server while it is typed, and kept in this browser until the server has it.
 // A note is kept in this browser until it is added.
 import { within } from "./dom.js";
+import { keep, keptAs, keyOf, ON_THE_WAY, throwAway, tidy, unsaved } from "./keeping.js";
+import { showKept } from "./kept.js";
 import { typedAhead } from "./keys.js";
 import { Picker, setMacro } from "./picker.js";
 import { tellPlaces } from "./places.js";
 import { makeChips, setPeople } from "./recipients.js";
 import { saveSnippet } from "./saving.js";
-import { ask, user } from "./session.js";
+import { ask } from "./session.js";
 import { toast } from "./toasts.js";
-import { attach, weigh } from "./uploads.js";
-import { Writing } from "./writing.js";
+import { attach, enclose, weigh } from "./uploads.js";
+import { plainText, Writing } from "./writing.js";
+import { fill, gettext, locale } from "../words.js";
 
 const PAUSE = 1200; // after the last key
 const LONGEST = 5000; // while typing on and on
 const RETRY = 4000;
+const SETTLING = 3; // times that what is typed while a save is under way is saved before signing out
+const READING = 700; // the second half of a double click is no answer to what appeared under it
 const NAMES = ["text", "html", "to", "cc", "subject", "queue", "macro"]; // what is kept while it is typed
-const MARKS = ["token", "seen", "outside", "about"]; // what says which draft it is
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const MARKS = ["token", "seen", "seen_note", "outside", "about"]; // what says which draft it is
+const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 const editors = new WeakMap();
-
-const keyOf = (kind, conversation) => `ucs:draft:${user}:${conversation}:${kind}`;
-
-/** What was typed into a form and has not reached the server. */
-export function unsaved(kind, conversation) {
-  try {
-    return JSON.parse(localStorage.getItem(keyOf(kind, conversation)));
-  } catch {
-    return null;
-  }
-}
+let leftAt = -Infinity; // when another page was asked for, in whose place this one still works
+let unasked = null; // the button that was pressed here, not by a person
 
 class Editor {
   constructor(form) {
@@ -39,13 +35,22 @@ class Editor {
     this.status = form.querySelector("[data-saved]");
     this.timer = 0;
     this.dirtySince = 0;
-    this.saving = null;
+    this.saving = null; // the promise of a save that is under way, and of what comes of it
+    this.saves = 0; // how many there were, so that a page in place of this one knows which text it has
+    this.hasFailed = false;
     this.sending = false;
+    this.isDisputed = false; // until a person has said which of two texts stays
+    this.window = crypto.randomUUID();
+    this.before = ""; // the window whose text this one has taken
+    this.version = Number(form.dataset.version ?? 0);
     this.writing = new Writing(form, { onChange: () => this.changed(), onMove: () => this.picker?.look(), onKey: (event) => this.picker?.key(event) });
     if (form.dataset.rich) this.picker = new Picker(form, this.writing);
     this.text.addEventListener("desk:macro", () => this.changed());
     this.restore();
-    this.ready = this.writing.start().then(() => tellPlaces(form, this.writing));
+    this.ready = this.writing.start().then(() => {
+      tellPlaces(form, this.writing);
+      if (this.isTypedIn() && !this.isDisputed) this.changed();
+    });
     for (const box of form.querySelectorAll("[data-chips]")) {
       makeChips(box, () => {
         this.changed();
@@ -56,21 +61,68 @@ class Editor {
     form.elements.queue?.addEventListener?.("change", () => this.changed());
     if (form.dataset.room) form.addEventListener("change", () => weigh(form));
     if (form.dataset.files) attach(form, this.writing, () => this.save());
+    else if (form.elements.files) enclose(form, this.writing);
     weigh(form);
   }
 
   restore() {
     const kept = unsaved(this.kind, this.form.dataset.conversation);
     const isSame = (name) => (kept[name] ?? "") === (this.form.elements[name]?.value ?? "");
-    if (!kept || (isSame("text") && isSame("html") && !kept.to)) return;
+    if (!kept) return;
+    const isBehind = kept.version > this.version && (!this.version || kept.token === this.form.elements.token?.value);
+    if (kept.savedAt && !isBehind) return throwAway(this.key);
+    if (isBehind) this.version = kept.version;
+    if (isSame("text") && isSame("html") && !kept.to) return;
+    if (this.isTypedIn()) return this.ask(kept);
+    const isNewer = isBehind || kept.version === undefined || kept.version === this.version || kept.window === this.form.dataset.window;
+    if (!isNewer && (this.text.value || this.form.elements.html?.value)) this.ask(kept);
+    else this.take(kept);
+  }
+
+  /** Whether somebody was faster than the scripts of the page, or the browser has put words back itself. */
+  isTypedIn() {
+    return this.text.value !== this.text.defaultValue;
+  }
+
+  /** Another window has saved something since this browser kept its text. */
+  ask(kept) {
+    this.isDisputed = true;
+    const acts = {
+      other: () => {
+        this.isDisputed = false;
+        this.take(kept);
+        this.writing.restart();
+      },
+      mine: () => {
+        this.isDisputed = false;
+        throwAway(this.key);
+        if (!this.isTypedIn()) return;
+        this.succeed(kept); // a save that it had under way is what was thrown away
+        this.changed();
+      },
+    };
+    showKept(this.form.querySelector("[data-conflict]"), "here", { other: kept.html || kept.text, acts });
+  }
+
+  take(kept) {
     for (const name of NAMES) {
       if (kept[name] !== undefined && this.form.elements[name]) this.form.elements[name].value = kept[name];
     }
+    // Without a draft it may have been sent, and the answer was lost on the way: under its own mark it is sent once.
+    if (kept.token && !Number(this.form.dataset.version) && this.form.elements.token) this.form.elements.token.value = kept.token;
+    this.taken = JSON.stringify(this.values());
+    this.succeed(kept); // what it still had under way when it went is no other text
     if (kept.macro) this.attachMacro(kept.macro);
     if (kept.html || kept.text) this.form.dataset.format = kept.html ? "rich" : "plain";
     if (kept.text) this.text.hidden = false;
-    this.say("Restored from this browser");
+    this.say(gettext("Restored from this browser"));
     if (this.form.dataset.draft) this.plan(0);
+  }
+
+  /** Go on in place of the window that has kept this: what that one had saved, or sent to be, by then is known. */
+  succeed(kept) {
+    this.heirOf = this.before = kept.window ?? "";
+    this.heirSaves = kept.saves ?? 0;
   }
 
   async attachMacro(id) {
@@ -85,12 +137,17 @@ class Editor {
   }
 
   changed() {
-    localStorage.setItem(this.key, JSON.stringify(this.values()));
+    if (this.isDisputed && !this.form.querySelector("[data-conflict]").firstElementChild) this.isDisputed = false;
+    this.keep();
     tellPlaces(this.form, this.writing);
     this.say("");
     if (!this.form.dataset.draft) return;
     this.dirtySince ||= Date.now();
     this.plan(Math.max(0, Math.min(PAUSE, LONGEST - (Date.now() - this.dirtySince))));
+  }
+
+  keep(more = {}) {
+    keep(this.key, { ...this.values(), version: this.version, window: this.window, saves: this.saves, token: this.form.elements.token?.value, ...more });
   }
 
   plan(wait) {
@@ -100,15 +157,23 @@ class Editor {
 
   async save({ keepalive = false } = {}) {
     clearTimeout(this.timer);
-    if (!this.form.dataset.draft || this.sending || !this.form.isConnected) return;
+    if (!this.form.dataset.draft || this.sending || this.isDisputed || !this.form.isConnected) return;
     if (this.saving) return this.plan(300);
+    this.saving = this.store(keepalive);
+    await this.saving;
+  }
+
+  async store(keepalive) {
     const sent = this.values();
     this.dirtySince = 0;
-    const body = new URLSearchParams(sent);
+    this.hasFailed = false;
+    this.saves += 1;
+    if (keptAs(this.key)?.window === this.window) this.keep(); // with this save counted, before it can come through
+    const heir = this.heirOf ? { heir_of: this.heirOf, heir_saves: this.heirSaves } : {};
+    const body = new URLSearchParams({ ...sent, version: this.version, window: this.window, saves: this.saves, ...heir });
     for (const name of MARKS) if (this.form.elements[name]) body.set(name, this.form.elements[name].value);
-    this.saving = ask(this.form.dataset.draft, { method: "POST", body, keepalive });
     try {
-      await this.saved(await this.saving, sent);
+      await this.saved(await ask(this.form.dataset.draft, { method: "POST", body, keepalive }), sent);
     } catch {
       this.failed();
     } finally {
@@ -116,16 +181,66 @@ class Editor {
     }
   }
 
+  /** Save all of it, also what is typed while a save is under way; what the server won't take stays unsaved. */
+  async settle() {
+    for (let times = 0; times < SETTLING; times += 1) {
+      await this.saving;
+      this.writing.flush();
+      if (!this.dirtySince && !this.hasFailed) return;
+      await this.save();
+    }
+  }
+
   async saved(answer, sent) {
-    if (answer.status === 409) return this.say(await answer.text(), true);
+    if (answer.status === 409) return this.refused(await answer.text());
     if (!answer.ok) return this.failed();
-    if (JSON.stringify(this.values()) !== JSON.stringify(sent)) return; // typed on meanwhile: saved next
-    localStorage.removeItem(this.key);
-    this.say(`Saved ${clock.format(new Date())}`);
+    this.version = (await answer.json()).version ?? this.version;
+    this.heirOf = "";
+    const holder = keptAs(this.key)?.window, isOurs = [this.window, this.before].includes(holder);
+    if (!this.form.isConnected && !isOurs) return; // another goes on
+    if (JSON.stringify(this.values()) !== JSON.stringify(sent)) return this.keep(); // typed on meanwhile: saved next
+    const isLeft = !this.form.isConnected || Date.now() - leftAt < ON_THE_WAY;
+    if (!holder || isOurs) { // else it is what another window has not saved yet
+      if (isLeft && !this.sending) this.keep({ savedAt: Date.now() });
+      else throwAway(this.key);
+    }
+    this.say(fill(gettext("Saved %(time)s"), { time: clock.format(new Date()) }));
+  }
+
+  /** The sentence why it was not saved; as JSON with what else there is. */
+  refused(body) {
+    if (!body.startsWith("{")) return this.say(body, true);
+    const { sentence, text, version, sent } = JSON.parse(body);
+    if (sent) return this.wasSent(sentence);
+    const place = this.form.querySelector("[data-conflict]");
+    const { conversation } = this.form.dataset;
+    this.isDisputed = true;
+    this.say("");
+    if (version === undefined) return askForGone(place, conversation, this.kind, sentence, () => this.forget());
+    const acts = {
+      mine: () => {
+        Object.assign(this, { isDisputed: false, version });
+        this.save();
+      },
+      other: () => {
+        this.forget();
+        htmx.ajax("GET", this.form.dataset.again ?? location.href, { target: "#composer", swap: "innerHTML" });
+      },
+    };
+    showKept(place, "conflict", { says: sentence, other: text, acts });
+  }
+
+  /** Nothing is lost when the text came out of this browser and was not touched since; else it stays. */
+  wasSent(sentence) {
+    if (JSON.stringify(this.values()) !== this.taken) return this.say(sentence, true);
+    this.forget();
+    toast(sentence);
+    htmx.ajax("GET", this.form.dataset.bar, { target: "#composer", swap: "innerHTML" });
   }
 
   failed() {
-    this.say("Not saved – retrying", true);
+    this.hasFailed = true;
+    this.say(gettext("Not saved – retrying"), true);
     this.plan(RETRY);
   }
 
@@ -138,30 +253,75 @@ class Editor {
   forget() {
     clearTimeout(this.timer);
     this.sending = true;
-    localStorage.removeItem(this.key);
+    throwAway(this.key);
   }
 }
 
 /** Give life to the editors below `root`, and open the ones whose text waits in this browser. */
 export function startEditors(root) {
+  const [article] = within(root, "article[data-conversation]");
+  if (article) unasked = null;
+  if (article) tidy(); // of conversations that nobody came back to, what was saved goes
   for (const form of within(root, "form[data-editor]")) {
     if (editors.has(form)) continue;
     const editor = new Editor(form);
     editors.set(form, editor);
-    if (form.querySelector("[data-focus]")) editor.ready.then(() => form.isConnected && editor.writing.focus(typedAhead()));
+    // What came with its conversation was not asked for: keys stay keys, and don't end in a mail.
+    if (!article && !unasked && form.querySelector("[data-focus]")) editor.ready.then(() => form.isConnected && editor.writing.focus(typedAhead()));
+    unasked = null;
   }
-  const [article] = within(root, "article[data-conversation]");
   if (!article || article.querySelector("form[data-editor]")) return;
   const { conversation } = article.dataset;
-  for (const kind of ["reply", "note"]) {
-    if (unsaved(kind, conversation)) return document.getElementById(`open-${kind}`)?.click();
+  for (const kind of ["reply", "note", "whisper"]) {
+    const button = document.getElementById(`open-${kind}`);
+    if (!unsaved(kind, conversation) || !button) continue;
+    if (button.getAttribute("aria-disabled") !== "true") {
+      unasked = button;
+      return button.click();
+    }
+    const place = document.createElement("div");
+    button.closest(".composer-bar").before(place);
+    askForGone(place, conversation, kind, "", () => place.remove());
   }
 }
 
+/** What was written here belongs to a conversation that is a colleague's by now. */
+function askForGone(place, conversation, kind, says, forget) {
+  const kept = unsaved(kind, conversation);
+  const text = kept?.html ? kept.html : kept?.text ?? "";
+  const drop = () => {
+    forget();
+    throwAway(keyOf(kind, conversation));
+  };
+  const acts = {
+    drop: () => {
+      drop();
+      htmx.ajax("GET", `/conversations/${conversation}/bar`, { target: "#composer", swap: "innerHTML" });
+    },
+    note: async () => {
+      const words = kept?.html ? await plainText(kept.html) : text;
+      drop();
+      keep(keyOf("note", conversation), { text: words });
+      htmx.ajax("GET", `/conversations/${conversation}/notes`, { target: "#composer", swap: "innerHTML" });
+    },
+  };
+  showKept(place, "gone", { says, other: text, acts });
+}
+
+addEventListener("beforeunload", () => (leftAt = Date.now()));
+
 /** Save now what is being written, as the page may be going away. */
 export async function saveAll(options) {
-  const dirty = [...document.querySelectorAll("form[data-editor]")].map((form) => editors.get(form)).filter((editor) => editor?.dirtySince);
+  const all = [...document.querySelectorAll("form[data-editor]")].map((form) => editors.get(form)).filter(Boolean);
+  for (const editor of all) editor.writing.flush();
+  const dirty = all.filter((editor) => editor.dirtySince);
   await Promise.all(dirty.map((editor) => editor.save(options)));
+}
+
+/** Save all that is being written, as nothing of it is kept from here on. */
+export async function settleAll() {
+  const all = [...document.querySelectorAll("form[data-editor]")].map((form) => editors.get(form)).filter(Boolean);
+  await Promise.all(all.map((editor) => editor.settle()));
 }
 
 function editorOf(element) {
@@ -169,21 +329,27 @@ function editorOf(element) {
   return form && editors.get(form);
 }
 
+document.body.addEventListener("htmx:afterSwap", (event) => {
+  const button = event.detail.target.id === "warning" && event.detail.target.querySelector("[name=seen]");
+  if (!button) return;
+  button.disabled = true;
+  setTimeout(() => (button.disabled = false), READING);
+});
 document.body.addEventListener("htmx:confirm", async (event) => {
   const editor = editorOf(event.target);
   if (!editor || (event.target !== editor.form && !("discard" in event.target.dataset))) return;
   event.preventDefault();
   if (editor.form.querySelector("[data-loading]")) {
-    toast("A file is still being uploaded: wait for it, or remove it.", { error: true });
+    toast(gettext("A file is still being uploaded: wait for it, or remove it."), { error: true });
     return;
   }
   if (event.target === editor.form && editor.form.querySelector(".file.failed")) {
-    toast("A file could not be attached: remove it from the list to send without it.", { error: true });
+    toast(gettext("A file could not be attached: remove it from the list to send without it."), { error: true });
     return;
   }
   const [open] = event.target === editor.form ? tellPlaces(editor.form, editor.writing) : [];
   if (open) {
-    toast(`Fill in ${open} before it leaves.`, { error: true });
+    toast(fill(gettext("Fill in %(place)s before it leaves."), { place: open }), { error: true });
     editor.writing.select(open);
     return;
   }
@@ -192,20 +358,24 @@ document.body.addEventListener("htmx:confirm", async (event) => {
     return;
   }
   clearTimeout(editor.timer);
-  await editor.saving?.catch(() => {}); // a save that overtakes the answer would be a draft again
+  editor.asked = document.activeElement;
+  await editor.saving; // a save that overtakes the answer would be a draft again
   editor.sending = true;
   event.detail.issueRequest();
 });
 
 document.body.addEventListener("htmx:afterRequest", (event) => {
   const { elt } = event.detail.requestConfig; // the event itself comes from what is still on the page
+  if (elt === unasked && !event.detail.successful) unasked = null;
   const editor = editorOf(elt);
-  if (!editor) return;
+  if (!editor || (elt !== editor.form && !("discard" in elt.dataset))) return; // what is asked beside it changes nothing
   const isDone = event.detail.successful && (elt === editor.form || "discard" in elt.dataset);
   if (isDone) editor.forget();
   else {
     editor.sending = false;
     editor.changed();
+    // The button was disabled while it was tried: the focus fell to the page, and the next Ctrl + Enter on nothing.
+    if (!document.activeElement?.closest("form, dialog")) editor.asked?.focus({ preventScroll: true });
   }
 });
 
@@ -243,7 +413,7 @@ export async function shut(button) {
   const form = button.closest("form[data-editor]");
   const editor = editors.get(form);
   if (editor.dirtySince) await editor.save();
-  if (editor.kind === "note" && !editor.text.value.trim()) editor.forget();
+  if (["note", "whisper"].includes(editor.kind) && !editor.text.value.trim()) editor.forget();
   clearTimeout(editor.timer);
   if (form.dataset.bar) htmx.ajax("GET", form.dataset.bar, { target: "#composer", swap: "innerHTML" });
 }

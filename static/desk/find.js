@@ -1,5 +1,6 @@
 // The search box: suggestions of operators and their values while one types, all by keyboard.
 import { ask } from "./session.js";
+import { gettext } from "../words.js";
 
 const PAUSE = 180; // after the last key, before names are looked up
 const MOST = 20;
@@ -63,7 +64,7 @@ function show(input, found) {
   list.id = BOX;
   list.className = "find-options";
   list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", "What can be searched for");
+  list.setAttribute("aria-label", gettext("What can be searched for"));
   for (const [at, each] of found.slice(0, MOST).entries()) {
     const item = document.createElement("li");
     item.id = `find-option-${at}`;

@@ -30,10 +30,12 @@ function watch(frame, onKey, onShown) {
   onShown(frame);
 }
 
-/** Load the frame again with the images that come from the internet. */
-export function showImages(button) {
-  const line = button.closest("[data-images]");
-  const frame = document.getElementById(`frame-${line.dataset.images}`);
-  frame.src = `${frame.src.split("?")[0]}?images=1`;
-  line.remove();
+/** Load the frames again of mails whose pictures have come meanwhile; `root` holds what tells of them. */
+export function showPictures(root) {
+  for (const line of within(root, "[data-frame]")) {
+    const frame = document.getElementById(line.dataset.frame), shown = line.dataset.shown;
+    if (!frame || frame.dataset.pictures === shown) continue;
+    if (frame.dataset.pictures !== undefined) frame.src = `${frame.src.split("?")[0]}?pictures=${shown}`;
+    frame.dataset.pictures = shown;
+  }
 }

@@ -1,13 +1,24 @@
-// Keys without modifiers, never while typing; the list of them is templates/desk/keys.html.
+// Keys without modifiers, never while typing. Which key is for what is said in queues/keyboard.py alone: the help
+// in the page lists them, and this reads it.
+import { gettext } from "../words.js";
+import { actOnSelected, clearSelection, extend, isSelecting, selectShown, toggle } from "./bulk.js";
+import { openPalette } from "./palette.js";
 import { openPresence } from "./presence.js";
+import { toast } from "./toasts.js";
+import { openTold } from "./told.js";
 
-const VIEWS = { m: "mine", w: "waiting", u: "unassigned", p: "pending", s: "snoozed", h: "held", c: "closed", a: "all" };
 const PAIR = 1200;
 const OPENING = 3000;
-let gPressedAt = 0;
+const CHANGING = 20_000; // one editor is put away before the next can come, and an answer leaves first
+// What is asked for, and what is being made ready: until then keys are for what comes.
+const COMING = "body.htmx-request, #composer .htmx-request, #composer form[data-starting], .tools .htmx-request";
+let firstOfPair = { key: "", at: 0 };
 let ahead = null; // keys pressed after "reply" and before the editor is there
+document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (!detail.successful && detail.xhr.status !== 401 && !detail.requestConfig.elt.id.startsWith("refresh")) ahead = null; // nothing comes
+});
 
-/** What was typed while an editor was being opened; from now on keys are keys again. */
+/** What was typed while an editor or a dialog was being opened; from now on keys are keys again. */
 export function typedAhead() {
   const text = ahead?.text ?? "";
   ahead = null;
@@ -15,74 +26,171 @@ export function typedAhead() {
 }
 
 /** Open an editor; `text` and what is typed meanwhile will stand in it. */
-function open(selector, text = "") {
+export function open(selector, text = "") {
   const button = document.querySelector(selector);
   if (!button || button.getAttribute("aria-disabled") === "true") return button?.click();
   ahead = { text, until: Date.now() + OPENING };
   button.click();
 }
 
+/** Go on writing where one was; `text` comes in as if typed, apart from the word before it. */
+function resume(form, text) {
+  const field = form.querySelector("[contenteditable=true], textarea:not([hidden])");
+  field?.focus();
+  const { anchorNode, anchorOffset } = getSelection();
+  const before = field?.value ? field.value[field.selectionStart - 1] : anchorNode?.textContent[anchorOffset - 1];
+  if (text) document.execCommand("insertText", false, /\S/.test(before ?? "") ? ` ${text}` : text);
+}
+
+/** Write an answer or a note: go back to its editor if it is open, and put away another one (it keeps its text). */
+function write(kind, text = "") {
+  const selector = `#open-${kind}`, form = document.querySelector("#composer form[data-editor]");
+  if (!form) return open(selector, text);
+  if (form.dataset.editor === kind) return resume(form, text);
+  const mine = (ahead = { text, until: Date.now() + CHANGING });
+  const go = () => {
+    const isOver = ahead !== mine || Date.now() > mine.until;
+    if (!isOver && !document.querySelector(selector)) return; // a part of the editor has settled, not the bar
+    document.body.removeEventListener("htmx:afterSettle", go); // not the composer's: an answer that leaves brings a new one
+    if (!isOver) open(selector, typedAhead());
+  };
+  document.body.addEventListener("htmx:afterSettle", go);
+  form.querySelector("[data-act=shut]").click();
+}
+
 function isAhead(event) {
-  if (!ahead || Date.now() > ahead.until) return false;
+  if (!ahead || (Date.now() > ahead.until && !document.querySelector(COMING))) return false;
   event.preventDefault();
   if (event.key.length === 1) ahead.text += event.key;
   if (event.key === "Enter") ahead.text += "\n";
   return true;
 }
 
-const isTyping = (target) => target.closest?.("input, textarea, select, [contenteditable]");
+const isTyping = (target) => target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]");
 const press = (selector) => document.querySelector(selector)?.click();
+
+/** The row that keys are about: the one with the focus, else the open one. */
+const current = (rows) => {
+  const at = rows.findIndex((row) => row.closest("li") === document.activeElement?.closest("li"));
+  return at >= 0 ? at : rows.findIndex((row) => row.hasAttribute("aria-current"));
+};
 
 function move(step) {
   const rows = [...document.querySelectorAll("#rows .row")];
-  if (!rows.length) return;
-  const at = rows.findIndex((row) => row === document.activeElement);
-  const from = at >= 0 ? at : rows.findIndex((row) => row.hasAttribute("aria-current"));
-  const next = rows[Math.min(Math.max(from + step, 0), rows.length - 1)];
+  if (!rows.length) return null;
+  const next = rows[Math.min(Math.max(current(rows) + step, 0), rows.length - 1)];
   next.focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
+  return next;
 }
 
-const ACTS = {
-  j: () => move(1),
-  k: () => move(-1),
-  o: () => document.activeElement?.matches(".row") && document.activeElement.click(),
-  r: () => open('[data-key="r"]'),
-  n: () => open('[data-key="n"]'),
-  t: () => press('[data-key="t"]'),
-  e: () => press('[data-key="e"]'),
-  m: () => press('[data-key="m"]'),
-  c: () => press("#compose"),
-  y: () => press("#offer-cards [data-accept]"),
-  p: openPresence,
-  x: () => open('[data-key="r"]', "/"),
-  "/": () => document.getElementById("q")?.focus(),
-  "?": () => document.getElementById("keys").showModal(),
+/** Transfer what is selected, else the row that has the focus, else the conversation that is open. */
+function handOver() {
+  if (isSelecting()) return document.querySelector("#bulk-transfer > summary")?.click();
+  const row = document.activeElement?.closest("#rows > li")?.querySelector(".row:not([aria-current])");
+  const pk = row?.closest("li").id.slice("row-".length);
+  if (!pk) return open('[data-key="a"]');
+  ahead = { text: "", until: Date.now() + OPENING };
+  htmx.ajax("GET", `/conversations/${pk}/transfer?listed=1`, { target: "#act-body", swap: "innerHTML" });
+}
+
+function select(step) {
+  const rows = [...document.querySelectorAll("#rows .row")];
+  const from = rows[current(rows)];
+  if (!step) return toggle(from ?? move(1));
+  extend(from, move(step));
+}
+
+const COMMANDS = {
+  next: () => move(1),
+  previous: () => move(-1),
+  open: () => document.activeElement?.matches(".row") && document.activeElement.click(),
+  select: () => select(0),
+  "select-next": () => select(1),
+  "select-previous": () => select(-1),
+  "select-all": selectShown,
+  reply: () => write("reply"),
+  note: () => write("note"),
+  snippet: () => write("reply", "/"),
+  take: () => actOnSelected("take") || press('[data-key="t"]'),
+  close: () => actOnSelected("close") || press('[data-key="e"]'),
+  transfer: handOver,
+  follow: () => press('[data-key="f"]'),
+  whisper: () => write("whisper"),
+  contact: () => press('[data-key="v"]'),
+  merge: () => press('[data-key="m"]'),
+  compose: () => press("#compose"),
+  offer: () => press("#offer-cards [data-accept]"),
+  presence: openPresence,
+  told: openTold,
+  search: () => document.getElementById("q")?.focus(),
+  "save-view": () => press("#save-view"),
+  "take-next": () => press("#take-next"),
+  palette: () => openPalette(),
+  help: () => document.getElementById("keys").showModal(),
 };
+
+/** What there is to do, by name. */
+export const known = Object.keys(COMMANDS);
+
+/** Do what a line of the help says; "view-…" leads to that list. */
+export function command(name) {
+  if (COMMANDS[name]) return COMMANDS[name]();
+  const link = document.getElementById(name);
+  if (link) link.click();
+  else toast(gettext("There is nothing in this list."));
+}
+
+const bound = new Map();
+for (const line of document.querySelectorAll("#keys [data-command]")) {
+  for (const keys of line.dataset.keys.split("|")) bound.set(keys, line.dataset.command);
+}
+const ARROWS = { ArrowDown: "↓", ArrowUp: "↑" };
+
+function pressed(event) {
+  if (!ARROWS[event.key]) return event.key;
+  if (!event.target.closest?.("#rows")) return "";
+  return event.shiftKey ? `Shift ${ARROWS[event.key]}` : { ArrowDown: "j", ArrowUp: "k" }[event.key];
+}
 
 /** Handle a key pressed in the page or inside a mail. */
 export function onKey(event) {
   if (event.key === "Escape") return leave(event);
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return send(event);
-  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-  if (document.querySelector("dialog[open]") || isAhead(event)) return;
-  if (Date.now() - gPressedAt < PAIR) {
-    gPressedAt = 0;
-    if (event.key === "n") return press("#take-next");
-    if (VIEWS[event.key]) return press(`#view-${VIEWS[event.key]}`);
-  }
-  if (event.key === "g") gPressedAt = Date.now();
-  else if (ACTS[event.key]) {
+  const isControl = event.ctrlKey || event.metaKey;
+  if (event.key === "Enter" && isControl) return send(event);
+  if (event.key === "k" && isControl && !event.target.closest?.("[contenteditable], dialog")) {
     event.preventDefault();
-    ACTS[event.key]();
+    return openPalette();
   }
+  if (isControl || event.altKey || isTyping(event.target)) return;
+  if (document.querySelector("dialog[open]") || isAhead(event)) return;
+  const key = pressed(event);
+  const isSecond = Date.now() - firstOfPair.at < PAIR;
+  const wanted = (isSecond && bound.get(`${firstOfPair.key} ${key}`)) || bound.get(key);
+  firstOfPair = { key: "", at: 0 };
+  if (wanted && wanted !== "open") {
+    event.preventDefault();
+    command(wanted);
+  } else if (wanted && key !== "Enter") command(wanted); // Enter follows the link by itself
+  else if (key === "g") firstOfPair = { key, at: Date.now() };
 }
 
 function send(event) {
   const form = event.target.closest?.("form[data-editor]");
   if (!form) return;
   event.preventDefault();
-  form.requestSubmit(form.querySelector("[type=submit]"));
+  if (event.shiftKey) takeNextAfter(form);
+  form.requestSubmit(form.querySelector(".editor-foot [type=submit]")); // not “Send all the same” above it
+}
+
+/** Once it is sent; what is held back, or refused, stays in front of who wrote it. */
+function takeNextAfter(form) {
+  const go = ({ detail }) => {
+    if (detail.requestConfig.elt !== form) return;
+    document.body.removeEventListener("htmx:afterRequest", go);
+    if (detail.successful && !form.isConnected) press("#take-next");
+  };
+  document.body.addEventListener("htmx:afterRequest", go);
 }
 
 function leave(event) {
@@ -90,6 +198,9 @@ function leave(event) {
   if (menu) {
     menu.open = false;
     menu.querySelector("summary").focus();
-  } else if (isTyping(event.target)) event.target.blur();
+  } else if (isTyping(event.target)) {
+    event.target.blur();
+    document.getElementById("conversation")?.focus({ preventScroll: true }); // from here Tab goes on
+  } else if (isSelecting() && !document.querySelector("dialog[open]")) clearSelection();
   delete document.getElementById("desk").dataset.nav;
 }

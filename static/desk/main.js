@@ -1,21 +1,28 @@
 // The desk: wires the parts together. Pages and fragments come from the server, by htmx.
 import "./patch.js";
 import "./dialogs.js";
-import { changeFormat, choosePeople, dropMacro, keepSnippet, removeFile, saveAll, shut, startEditors } from "./editor.js";
+import { changeFormat, choosePeople, dropMacro, keepSnippet, removeFile, saveAll, settleAll, shut, startEditors } from "./editor.js";
 import { within } from "./dom.js";
 import { askFor } from "./find.js";
 import { openFound, paintFound, paintFrame } from "./found.js";
-import { fitFrames, showImages } from "./frames.js";
+import { preview, step } from "./preview.js";
+import { fitFrames, showPictures } from "./frames.js";
+import "./badge.js";
+import { forgetAll } from "./keeping.js";
 import { onKey } from "./keys.js";
 import { hearOffer } from "./offers.js";
 import { startLive, throttled } from "./live.js";
 import { startPage } from "./page.js";
-import { remember } from "./patch.js";
+import { answers, remember } from "./patch.js";
 import { beat, startPresence } from "./presence.js";
 import "./session.js";
 import { setSnoozeTimes } from "./snooze.js";
 import { tellTimes } from "./times.js";
+import "./mentions.js";
 import { toast } from "./toasts.js";
+import { hearTold } from "./told.js";
+import { hearWatched } from "./watching.js";
+import { fill, gettext } from "../words.js";
 
 const THROTTLE = 500;
 const NEAR = 160; // this close to the end, a reader wants to see what comes
@@ -55,26 +62,32 @@ function enliven(root) {
   tellTimes(root);
   setSnoozeTimes(root);
   fitFrames(root, onKey, paintFrame);
+  showPictures(root);
   startEditors(root);
 }
 
 // An answer to something that is no longer on the screen must not bring it back; its toasts are shown all the same.
-const listed = () => new URLSearchParams(new FormData(document.querySelector("#list form"))).toString();
+const isRetold = ({ elt, verb, target }) => target?.id === "conversation" && opened() && (verb !== "get" || elt.id === "refresh-conversation");
+const listed = () => new URLSearchParams(new FormData(document.querySelector("#list .search"))).toString();
 const asked = new WeakMap();
+let forComposer = null; // the latest request for it: what was asked before and comes after must not take its place
 document.body.addEventListener("htmx:beforeRequest", (event) => {
-  const { requestConfig, elt } = event.detail;
+  const { requestConfig, elt, target } = event.detail;
   const swap = elt.closest("[hx-swap]")?.getAttribute("hx-swap");
+  if (target.id === "composer") forComposer = requestConfig;
   asked.set(requestConfig, { swap, conversation: elt.closest("article[data-conversation]") && opened(), list: elt.id === "refresh" && listed() });
 });
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   const from = asked.get(event.detail.requestConfig);
   const { elt } = event.detail.requestConfig;
+  answers(elt);
   if (from?.swap && !elt.isConnected) {
     // What asked has left the page meanwhile: htmx would no longer find how to swap, and throw an open editor away.
     elt.setAttribute("hx-ext", "patch");
     event.detail.swapOverride = from.swap;
   }
   if (from?.conversation && from.conversation !== opened()) event.detail.swapOverride = "none";
+  if (event.detail.target.id === "composer" && event.detail.requestConfig !== forComposer) event.detail.shouldSwap = false;
   if (from?.list && from.list !== listed()) event.detail.shouldSwap = false;
   saveAll();
 });
@@ -83,19 +96,25 @@ document.body.addEventListener("htmx:afterSwap", () => {
   arrive();
   paintFound();
 });
+// What had the focus may be gone: from the body, Tab would begin at the top of the page.
+document.body.addEventListener("htmx:afterSettle", () => {
+  if (document.activeElement !== document.body || document.querySelector("dialog[open]")) return;
+  document.getElementById("conversation")?.focus({ preventScroll: true });
+});
 document.body.addEventListener("htmx:load", (event) => {
   enliven(event.target);
   if (event.target.matches('#items > [id^="mail-"]')) announce(event.target);
 });
 
 function announce(mail) {
-  document.getElementById("news").textContent = `New in this conversation: a mail from ${mail.querySelector(".from b")?.textContent ?? "us"}`;
+  const name = mail.querySelector(".from b")?.textContent ?? gettext("us");
+  document.getElementById("news").textContent = fill(gettext("New in this conversation: a mail from %(name)s"), { name });
   const timeline = document.getElementById("timeline");
   const below = timeline.scrollHeight - timeline.scrollTop - timeline.clientHeight;
   if (below < mail.offsetHeight + NEAR) timeline.scrollTop = mail.offsetTop - timeline.offsetTop - 16;
 }
 
-const newestShown = () => Math.max(0, ...[...document.querySelectorAll('#items > [id^="mail-"]')].map((mail) => Number(mail.id.slice(5))));
+const newestShown = (kind) => Math.max(0, ...[...document.querySelectorAll(`#items > [id^="${kind}-"]`)].map((item) => Number(item.id.slice(kind.length + 1))));
 
 /* Live updates */
 
@@ -106,7 +125,8 @@ const refreshConversation = throttled(() => {
 }, THROTTLE);
 
 function onChange(hint) {
-  if (hint.presence) return; // of interest on the board alone
+  if (hint.told?.includes(Number(document.body.dataset.agent))) refreshList(); // the number of mentions
+  if (hint.presence || hearTold(hint) || hearWatched(hint)) return; // of interest on the board, or for a part of the page
   hearOffer(hint);
   if (document.hidden) {
     isStale = true;
@@ -127,7 +147,11 @@ addEventListener("pagehide", () => saveAll({ keepalive: true }));
 document.body.addEventListener("htmx:configRequest", (event) => {
   const { elt, parameters } = event.detail;
   if (elt.id === "refresh") parameters.rows = String(document.querySelectorAll("#rows .row").length);
-  if ("writes" in elt.dataset) parameters.shown = String(newestShown()); // what comes while the editor loads was not read
+  if (isRetold(event.detail)) parameters.older = document.getElementById("older")?.dataset.depth ?? "all"; // what was unfolded stays
+  if ("writes" in elt.dataset) {
+    parameters.shown = String(newestShown("mail")); // what comes while the editor loads was not read
+    parameters.shown_note = String(newestShown("note"));
+  }
   if (elt.matches(".tools form") && parameters.local) parameters.until = new Date(parameters.local).toISOString();
 });
 
@@ -139,7 +163,12 @@ const ACTS = {
     desk.dataset.side = side.checkVisibility() ? "closed" : "open";
   },
   ask: askFor,
-  images: showImages,
+  preview,
+  previous: () => step(-1),
+  following: () => step(1),
+  older() {
+    document.getElementById("items").addEventListener("htmx:load", (event) => event.target.querySelector("summary, button")?.focus({ preventScroll: true }), { once: true });
+  },
   shut,
   cc(button) {
     const line = button.closest("form").querySelector("[data-cc]");
@@ -157,11 +186,11 @@ const ACTS = {
     if (value) button.value = new Date(value).toISOString();
     else {
       event.preventDefault();
-      toast("Choose a day and a time.");
+      toast(gettext("Choose a day and a time."));
     }
   },
   look(button) {
-    document.getElementById(`letter-${button.dataset.mail}`)?.scrollIntoView({ block: "start" });
+    document.getElementById(button.dataset.at)?.scrollIntoView({ block: "start" });
   },
 };
 
@@ -172,8 +201,8 @@ document.body.addEventListener("htmx:beforeRequest", (event) => {
 document.body.addEventListener("submit", async (event) => {
   if (event.target.id !== "logout") return;
   event.preventDefault();
-  await saveAll();
-  for (const key of Object.keys(localStorage)) if (key.startsWith("ucs:draft:")) localStorage.removeItem(key);
+  await settleAll();
+  forgetAll();
   event.target.submit();
 });
 document.addEventListener("keydown", onKey);

@@ -2,6 +2,7 @@
 import { addActs } from "./page.js";
 import { tellTimes } from "./times.js";
 import { toast } from "./toasts.js";
+import { gettext } from "../words.js";
 
 const me = Number(document.body.dataset.agent) || 0;
 const cards = document.getElementById("offer-cards");
@@ -23,8 +24,8 @@ export function hearOffer(hint) {
 function tellWaiting() {
   if (Date.now() - saidAt < QUIET || document.body.dataset.presence !== "available") return;
   saidAt = Date.now();
-  toast("A conversation waits that you could take: press g n to take it.");
-  ring("waiting", "A conversation waits that you could take", "/?view=waiting");
+  toast(gettext("A conversation waits that you could take: press g n to take it."));
+  ring("waiting", gettext("A conversation waits that you could take"), "/?view=waiting");
 }
 
 document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
@@ -56,7 +57,8 @@ cards.addEventListener("click", (event) => {
 
 /* By choice of this browser */
 
-function ring(tag, text, url) {
+/** A sound and a note, once for all tabs, where this browser's user wants them. */
+export function ring(tag, text, url) {
   const rung = `ucs:rung:${tag}`; // several tabs hear the same: one of them rings
   if (Date.now() - Number(localStorage.getItem(rung) ?? 0) < QUIET) return;
   localStorage.setItem(rung, String(Date.now()));
@@ -90,13 +92,13 @@ function showChoices() {
     const button = document.querySelector(`[data-act="${what}"]`);
     if (!button) continue;
     button.setAttribute("aria-pressed", String(isOn(what)));
-    button.querySelector("small").textContent = isOn(what) ? "on" : "off";
+    button.querySelector("small").textContent = isOn(what) ? gettext("on") : gettext("off");
   }
 }
 
 async function turn(what) {
   if (!isOn(what) && what === "notify" && (await Notification.requestPermission()) !== "granted") {
-    return toast("This browser doesn’t allow notes on the desktop: allow them beside its address bar.", { error: true });
+    return toast(gettext("This browser doesn’t allow notes on the desktop: allow them beside its address bar."), { error: true });
   }
   localStorage.setItem(`ucs:${what}`, isOn(what) ? "off" : "on");
   showChoices();
@@ -105,7 +107,7 @@ async function turn(what) {
 addActs({ sound: () => turn("sound"), notify: () => turn("notify") });
 
 // How many are mine, in the title, as one sees it from another tab.
-const mine = () => Number(document.querySelector("#view-mine .num")?.textContent ?? 0);
+const mine = () => Number.parseInt(document.querySelector("#view-mine .num")?.textContent ?? 0, 10) || 0;
 function count() {
   const bare = document.title.replace(/^\(\d+\) /, "");
   const wanted = mine() ? `(${mine()}) ${bare}` : bare;

@@ -1,26 +1,22 @@
 // What every page around a desk shares: the theme, the menus, the key help, and how failures are told.
 import { toast } from "./toasts.js";
+import { gettext } from "../words.js";
 
 const desk = document.getElementById("desk");
 
 document.body.addEventListener("htmx:sendError", (event) => {
   if (event.detail.elt.id.startsWith("refresh")) return;
-  toast("The server can’t be reached. What you wrote is kept; try again in a moment.", { error: true });
+  toast(gettext("The server can’t be reached. What you wrote is kept; try again in a moment."), { error: true });
 });
 document.body.addEventListener("htmx:responseError", (event) => {
   const { status } = event.detail.xhr;
   if (status === 401 || event.detail.elt.id.startsWith("refresh")) return;
-  if (status === 404) toast("This is not here any more, or you may not see it now.", { error: true });
-  else if (status === 403) toast("The page is too old: load it again. What you wrote is kept.", { error: true });
-  else toast("Something went wrong on our side. It has been written to the log.", { error: true });
+  if (status === 404) toast(gettext("This is not here any more, or you may not see it now."), { error: true });
+  else if (status === 403) toast(gettext("The page is too old: load it again. What you wrote is kept."), { error: true });
+  else toast(gettext("Something went wrong on our side. It has been written to the log."), { error: true });
 });
 
 const ACTS = {
-  theme() {
-    const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
-    localStorage.setItem("ucs:theme", theme);
-    document.documentElement.dataset.theme = theme;
-  },
   keys: () => document.getElementById("keys").showModal(),
   nav: () => (desk.dataset.nav = "open"),
   dismiss: (button) => button.closest(".toast").remove(),

@@ -4,10 +4,19 @@
 //   the same as before            stays as it is
 //   data-patch="inside"           its children are compared, not itself (if data-scope is the same)
 //   data-patch="keep"             stays as it is while the server sends something of that id
-//   data-patch="own"              stays as it is while it holds a form, unless what is sent has data-reset
+//   data-patch="own"              stays as it is while it holds a form, unless what is sent has data-reset; without a
+//                                 form while one of its buttons is being answered, which would come to nothing; and
+//                                 data-reset is for the form that asked: one that was opened meanwhile stays
 //   anything else                 is replaced
 const served = new WeakMap();
 const agedWords = /(<time[^>]*>)[^<]*/g; // the words for a time grow old by themselves
+
+let asker = null;
+
+/** Say whose answer comes next. */
+export function answers(element) {
+  asker = element;
+}
 
 /** Remember what the server sent, before anything here changes it. */
 export function remember(root) {
@@ -18,13 +27,15 @@ export function remember(root) {
 }
 
 function isTypedIn(element) {
-  return element.contains(document.activeElement) && document.activeElement.matches("input, textarea, select");
+  return element.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), textarea, select");
 }
 
 function fate(old, fresh) {
   const kind = old.dataset.patch;
   if (kind === "keep") return "keep";
-  if (kind === "own" && old.querySelector("form")) return "reset" in fresh.dataset ? "replace" : "keep";
+  const form = kind === "own" ? old.querySelector("form") : null;
+  if (form) return "reset" in fresh.dataset && (form === asker || !asker?.matches("form[data-editor]")) ? "replace" : "keep";
+  if (kind === "own" && old.querySelector(".htmx-request")) return "keep";
   if (kind === "inside" && old.dataset.scope === fresh.dataset.scope) return "inside";
   return (served.has(old) && served.get(old) === served.get(fresh)) || isTypedIn(old) ? "keep" : "replace";
 }
@@ -41,6 +52,18 @@ function replace(old, fresh) {
   heir?.focus({ preventScroll: true });
 }
 
+/** Give the focus back to what had it, as moving an element takes it away; to a neighbour, if that has gone. */
+function keepFocus(target, act) {
+  const before = target.contains(document.activeElement) ? document.activeElement : null;
+  const at = before ? [...target.children].findIndex((each) => each.contains(before)) : -1;
+  const done = act();
+  if (!before || at < 0 || document.activeElement === before || (document.activeElement !== document.body && document.activeElement?.isConnected)) return done;
+  const near = target.children[Math.min(at, target.children.length - 1)];
+  const heir = before.isConnected ? before : near?.querySelector(before.matches(".row") ? ".row" : "a, button, input");
+  (heir ?? target).focus({ preventScroll: true });
+  return done;
+}
+
 function removeLeftovers(target, ids) {
   for (const element of [...target.children]) {
     if (!ids.has(element.id)) element.remove();
@@ -48,7 +71,9 @@ function removeLeftovers(target, ids) {
 }
 
 /** Patch the children of `target` with those of `fragment`; returns the elements that are new. */
-export function patch(target, fragment) {
+export const patch = (target, fragment) => keepFocus(target, () => patched(target, fragment));
+
+function patched(target, fragment) {
   const wanted = [...fragment.children];
   const ids = new Set(wanted.map((element) => element.id));
   removeLeftovers(target, ids);

@@ -1,6 +1,7 @@
 // "/" at the beginning of a word, while one writes, opens the list of snippets; what follows is searched for.
 import { ask } from "./session.js";
 import { toast } from "./toasts.js";
+import { fill, gettext } from "../words.js";
 
 const MOST = 8;
 const QUERY = /(?:^|[\s\u00a0])\/([^\s/][^\n/]{0,39}|)$/;
@@ -21,8 +22,8 @@ function found(word, text) {
 }
 
 /** 0 if some word of the query is nowhere; the order of equals stays. */
-export function score(query, { name, says }) {
-  const [title, text] = [plain(name), plain(says)];
+export function score(query, { name, says, also = "" }) {
+  const [title, text] = [plain(name), plain(`${says} ${also}`)];
   let sum = 0;
   for (const word of plain(query).split(/\s+/).filter(Boolean)) {
     const best = Math.max(2 * found(word, title), text.includes(word) ? 1 : 0);
@@ -39,7 +40,7 @@ export class Picker {
     this.box = document.createElement("ul");
     Object.assign(this.box, { id: `snippets-${++boxes}`, className: "snippets", hidden: true });
     this.box.setAttribute("role", "listbox");
-    this.box.setAttribute("aria-label", "Snippets");
+    this.box.setAttribute("aria-label", gettext("Snippets"));
     form.querySelector("[data-list], [data-full]").before(this.box);
     this.box.addEventListener("mousedown", (event) => event.preventDefault()); // the cursor stays in the text
     this.box.addEventListener("click", (event) => {
@@ -82,7 +83,7 @@ export class Picker {
     this.at = 0;
     const isNothing = !shown.length && !query;
     if (!shown.length && query) return this.close();
-    this.box.replaceChildren(...(isNothing ? [line({ name: "No snippets yet", says: "Write a text, mark it, and choose “Save as a snippet”." }, this.box.id, 0)] : shown.map((each, index) => line(each, this.box.id, index))));
+    this.box.replaceChildren(...(isNothing ? [line({ name: gettext("No snippets yet"), says: gettext("Write a text, mark it, and choose “Save as a snippet”.") }, this.box.id, 0)] : shown.map((each, index) => line(each, this.box.id, index))));
     this.box.hidden = false;
     this.mark();
   }
@@ -126,7 +127,7 @@ export class Picker {
     if (chosen.macro) return this.takeMacro(chosen, query.length + 1);
     const body = new URLSearchParams({ conversation: this.conversation });
     const answer = await ask(`/snippets/${chosen.id}/insert`, { method: "POST", body }).catch(() => null);
-    if (!answer?.ok) return toast(answer?.status === 409 ? await answer.text() : "The snippet could not be loaded: try again.", { error: true });
+    if (!answer?.ok) return toast(answer?.status === 409 ? await answer.text() : gettext("The snippet could not be loaded: try again."), { error: true });
     this.known = null; // it is the newest used now
     this.writing.replaceBefore(query.length + 1, await answer.json());
   }
@@ -139,7 +140,7 @@ export class Picker {
       return void htmx.ajax("GET", url, { target: "#act-body", swap: "innerHTML" });
     }
     const answer = await ask(`${url}/prepare`).catch(() => null);
-    if (!answer?.ok) return toast(answer?.status === 409 ? await answer.text() : "The macro could not be loaded: try again.", { error: true });
+    if (!answer?.ok) return toast(answer?.status === 409 ? await answer.text() : gettext("The macro could not be loaded: try again."), { error: true });
     const prepared = await answer.json();
     this.writing.replaceBefore(count, prepared);
     setMacro(this.form, prepared);
@@ -148,10 +149,14 @@ export class Picker {
   async forget(chosen) {
     const answer = await ask(`/snippets/${chosen.id}`, { method: "DELETE" }).catch(() => null);
     if (!answer?.ok) return;
-    toast(`The snippet “${chosen.name}” was deleted.`);
+    toast(fill(gettext("The snippet “%(name)s” was deleted."), { name: chosen.name }));
     this.known = null;
     this.look();
   }
+}
+
+function told({ steps }) {
+  return steps ? fill(gettext("sent, it will %(steps)s"), { steps }) : gettext("sent, it will do nothing more");
 }
 
 /** Let the form run a macro when it is sent, or none. */
@@ -160,7 +165,7 @@ export function setMacro(form, macro) {
   const line = form.querySelector("[data-macro]");
   line.hidden = !macro;
   line.querySelector("b").textContent = macro?.name ?? "";
-  line.querySelector("span").textContent = macro ? `: sent, it will ${macro.steps || "do nothing more"}` : "";
+  line.querySelector("span").textContent = macro ? `: ${told(macro)}` : "";
   form.elements.text.dispatchEvent(new Event("desk:macro"));
 }
 
@@ -171,11 +176,11 @@ function line({ name, says, language, own, macro }, id, index) {
   item.classList.toggle("macro", Boolean(macro));
   const title = Object.assign(document.createElement("b"), { textContent: name, className: "clip" });
   const text = Object.assign(document.createElement("span"), { textContent: says, className: "clip muted" });
-  const kind = Object.assign(document.createElement("small"), { textContent: [language, own ? "mine" : "", macro ? "macro" : ""].filter(Boolean).join(" · ") });
+  const kind = Object.assign(document.createElement("small"), { textContent: [language, own ? gettext("mine") : "", macro ? gettext("macro") : ""].filter(Boolean).join(" · ") });
   item.append(title, text, kind);
   if (own) {
-    const remove = Object.assign(document.createElement("button"), { type: "button", textContent: "×", tabIndex: -1, title: "Delete (Shift + Delete)" });
-    remove.setAttribute("aria-label", `Delete ${name}`);
+    const remove = Object.assign(document.createElement("button"), { type: "button", textContent: "×", tabIndex: -1, title: gettext("Delete (Shift + Delete)") });
+    remove.setAttribute("aria-label", fill(gettext("Delete %(name)s"), { name }));
     item.append(remove);
   }
   return item;

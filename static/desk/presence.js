@@ -1,15 +1,19 @@
 // Whether I am here: a sign of life while the page is open, and what the server makes of it.
 import { ask } from "./session.js";
 import { toast } from "./toasts.js";
+import { fill, gettext } from "../words.js";
 
 const HEARTBEAT = 30_000;
+let choices = 0; // made in this page
 
 /** Give a sign of life, behind another tab too, as much of an answer is looked up elsewhere. */
 export async function beat() {
   if (!document.body.dataset.agent) return;
+  const before = choices;
   try {
     const answer = await ask("/presence/seen", { method: "POST" });
-    if (answer.ok) hear(...(await answer.text()).split("|"));
+    const told = answer.ok && (await answer.text()).split("|");
+    if (told && before === choices) hear(...told); // else it may be from before what was chosen
   } catch {
     /* no connection: the live updates say so, and the next beat tries again */
   }
@@ -18,7 +22,7 @@ export async function beat() {
 function hear(presence, label) {
   const was = document.body.dataset.presence;
   show(presence, label);
-  if (was === "available" && presence === "away") toast(`You were set to “${label}”: choose “Available” in your menu to get work again.`, { error: true });
+  if (was === "available" && presence === "away") toast(fill(gettext("You were set to “%(presence)s”: choose “Available” in your menu to get work again."), { presence: label }), { error: true });
 }
 
 /** Open the menu at the presences. */
@@ -48,7 +52,14 @@ function show(presence, label) {
   for (const choice of document.querySelectorAll("#presence button")) choice.setAttribute("aria-pressed", String(choice.value === chosen));
 }
 
-document.body.addEventListener("desk:presence", (event) => show(event.detail.presence, event.detail.label));
+document.body.addEventListener("desk:presence", (event) => {
+  choices += 1;
+  show(event.detail.presence, event.detail.label);
+  const menu = document.getElementById("user-menu");
+  if (!menu?.open) return;
+  menu.open = false; // it was chosen there
+  menu.querySelector("summary").focus({ preventScroll: true });
+});
 
 /** Begin. */
 export function startPresence() {

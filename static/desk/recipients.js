@@ -1,6 +1,7 @@
 // Addresses as chips: each can be removed, more can be typed or pasted; contacts that begin so are offered. The
 // form sends them as one line of text.
 import { ask } from "./session.js";
+import { fill, gettext } from "../words.js";
 
 const PAUSE = 180; // after the last key
 const SHORTEST = 2;
@@ -79,7 +80,7 @@ export function makeChips(box, onChange) {
     const remove = document.createElement("button");
     remove.type = "button";
     remove.textContent = "×";
-    remove.setAttribute("aria-label", `Remove ${text}`);
+    remove.setAttribute("aria-label", fill(gettext("Remove %(name)s"), { name: text }));
     remove.addEventListener("click", () => {
       people = people.filter((each) => each !== text);
       draw();

@@ -99,6 +99,16 @@ function extensions(tiptap, { address, askLink }) {
   return [...plain, numbered(tiptap), underline, bold, italic, hardBreak, link, picture(tiptap, address), places(tiptap)];
 }
 
+/** A field that gets the focus back has its cursor at the beginning. ProseMirror would put it right 20 ms later, over
+ *  what was typed or moved by then: here it is done at once. Who clicks says where it is to be. */
+function keepCursor(view) {
+  if (view.input.mouseDown || view.focused) return false;
+  view.focused = true;
+  view.dom.classList.add("ProseMirror-focused");
+  queueMicrotask(() => view.hasFocus() && view.focus());
+  return false;
+}
+
 /** An editor below `place`.
  *  options: html, attributes (of the field), address (of pictures), askLink, onChange, onMove, onKey */
 export function makeRich(tiptap, place, options) {
@@ -116,8 +126,12 @@ export function makeRich(tiptap, place, options) {
         return new Slice(Fragment.from(nodes), 1, 1);
       },
       handleKeyDown: (view, event) => (event.key === "Enter" && (event.ctrlKey || event.metaKey)) || options.onKey(event),
-      // Files are the form's business (uploads.js), unless what is copied is text that has a picture of itself.
-      handleDOMEvents: { paste: (view, event) => isFiles(event.clipboardData), drop: (view, event) => event.dataTransfer.files.length > 0 },
+      handleDOMEvents: {
+        // Files are the form's business (uploads.js), unless what is copied is text that has a picture of itself.
+        paste: (view, event) => isFiles(event.clipboardData),
+        drop: (view, event) => event.dataTransfer.files.length > 0,
+        focus: keepCursor,
+      },
     },
     onUpdate: options.onChange,
     onTransaction: options.onMove,

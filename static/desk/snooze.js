@@ -1,7 +1,8 @@
 // "Tomorrow" and the like, by the reader's own clock.
 import { within } from "./dom.js";
+import { locale } from "../words.js";
 
-const shown = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" });
+const shown = new Intl.DateTimeFormat(locale, { weekday: "short", hour: "2-digit", minute: "2-digit" });
 const EVENING = 18, MORNING = 8;
 
 const at = (days, hour) => {

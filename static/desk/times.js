@@ -1,21 +1,22 @@
 // Times in the reader's own zone and words: how long ago, how long left, when exactly, and counting down.
 import { within } from "./dom.js";
+import { fill, gettext, locale } from "../words.js";
 
 const MINUTE = 60, HOUR = 3600, DAY = 86400;
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const dayAndYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
-const exact = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
-const appointment = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
+const dayAndYear = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" });
+const exact = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+const appointment = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
 function span(seconds) {
-  if (seconds < HOUR) return `${Math.max(1, Math.floor(seconds / MINUTE))} min`;
-  if (seconds < 2 * DAY) return `${Math.floor(seconds / HOUR)} h`;
-  return `${Math.floor(seconds / DAY)} d`;
+  if (seconds < HOUR) return fill(gettext("%(count)s min"), { count: Math.max(1, Math.floor(seconds / MINUTE)) });
+  if (seconds < 2 * DAY) return fill(gettext("%(count)s h"), { count: Math.floor(seconds / HOUR) });
+  return fill(gettext("%(count)s d"), { count: Math.floor(seconds / DAY) });
 }
 
 function age(at, now) {
   const seconds = (now - at) / 1000;
-  if (seconds < MINUTE) return "now";
+  if (seconds < MINUTE) return gettext("now");
   if (seconds < 6 * DAY) return span(seconds);
   return (at.getFullYear() === now.getFullYear() ? day : dayAndYear).format(at);
 }
@@ -51,20 +52,22 @@ function tellOwnTime(element) {
   element.hidden = Number.isNaN(start.at.getTime()) || -start.at.getTimezoneOffset() === start.minutes;
   if (element.hidden) return;
   const hasEnd = !Number.isNaN(end.at.getTime()) && end.at > start.at;
-  set(element, `${hasEnd ? appointment.formatRange(start.at, end.at) : appointment.format(start.at)} in your time`);
+  const when = hasEnd ? appointment.formatRange(start.at, end.at) : appointment.format(start.at);
+  set(element, fill(gettext("%(when)s in your time"), { when }));
 }
 
 function tellDue(element, left) {
   element.classList.toggle("red", left < 0);
   element.classList.toggle("amber", left >= 0 && left < HOUR);
   element.classList.toggle("calm", left >= HOUR);
-  set(element, left < 0 ? `${span(-left)} late` : `${span(left)} left`);
+  const words = left < 0 ? gettext("%(span)s late") : gettext("%(span)s left");
+  set(element, fill(words, { span: span(Math.abs(left)) }));
 }
 
 function countDown() {
   for (const element of document.querySelectorAll("[data-countdown]")) {
     const left = Math.ceil((new Date(element.dataset.countdown) - Date.now()) / 1000);
-    set(element, left > 0 ? `${left} s` : "a moment");
+    set(element, left > 0 ? fill(gettext("%(count)s s"), { count: left }) : gettext("a moment"));
     if (left > 0) continue;
     delete element.dataset.countdown;
     const toast = element.closest(".toast");

@@ -1,4 +1,5 @@
 // Short messages at the bottom: what happened, what was refused and why, what can be undone.
+import { gettext } from "../words.js";
 const shelf = document.getElementById("toasts");
 const MOST = 4;
 
@@ -15,7 +16,7 @@ export function toast(text, { error = false } = {}) {
   const close = document.createElement("button");
   close.type = "button";
   close.dataset.act = "dismiss";
-  close.setAttribute("aria-label", "Dismiss");
+  close.setAttribute("aria-label", gettext("Dismiss"));
   close.textContent = "×";
   element.append(words, close);
   shelf.append(element);
@@ -31,11 +32,20 @@ function arm(element) {
   setTimeout(leave, seconds * 1000);
 }
 
+/** Over a dialog that is open: below it nobody would read why nothing happens. */
+function raise() {
+  if (shelf.matches(":popover-open")) shelf.hidePopover();
+  const isBelow = shelf.childElementCount && document.querySelector("dialog:modal");
+  shelf.popover = isBelow ? "manual" : null;
+  if (isBelow) shelf.showPopover();
+}
+
 new MutationObserver((changes) => {
   for (const element of changes.flatMap((change) => [...change.addedNodes])) {
     if (element.nodeType === Node.ELEMENT_NODE) arm(element);
   }
   while (shelf.children.length > MOST) shelf.firstElementChild.remove();
+  raise();
 }).observe(shelf, { childList: true });
 
 // Taken back in the conversation itself: the toast that offers the same has nothing to offer any more.
@@ -56,3 +66,18 @@ document.body.addEventListener("htmx:oobErrorNoTarget", ({ detail }) => {
   shelf.append(...toasts);
   toasts.forEach((each) => htmx.process(each));
 });
+
+// A refusal whose button a live update has taken away: htmx looks for the place of its words beside the button, too.
+const heard = new WeakSet();
+document.body.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
+  if (!heard.has(elt)) elt.addEventListener("htmx:beforeOnLoad", tellAllTheSame);
+  heard.add(elt);
+});
+
+function tellAllTheSame(event) {
+  const { elt, xhr } = event.detail;
+  if (event.target !== event.currentTarget || elt.isConnected || xhr.status !== 409) return;
+  event.preventDefault();
+  const words = new DOMParser().parseFromString(xhr.response, "text/html").body.querySelector("p")?.textContent;
+  if (words) toast(words, { error: true });
+}

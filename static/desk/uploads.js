@@ -1,8 +1,11 @@
 // Files for an answer: picked, dropped or pasted, each with its progress. A picture that is pasted while writing
 // stands in the text, where its name in brackets is. How much fits, the sender's server has said.
-import { csrf, signedOut } from "./session.js";
+import { asking, csrf } from "./session.js";
+import { fill, gettext, locale } from "../words.js";
 
 const MEGA = 1_000_000;
+const size = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const megas = (octets) => size.format(octets / MEGA);
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
 /** What is wrong with the size of all files together, "" when nothing is; the form says it too. */
@@ -12,7 +15,7 @@ export function weigh(form, more = 0) {
   const boxes = [...form.querySelectorAll("[data-octets]")].filter((each) => each.type !== "checkbox" || each.checked);
   const picked = [...form.querySelectorAll("input[type=file]:not([data-pick])")].flatMap((each) => [...each.files]);
   const octets = more + boxes.reduce((sum, each) => sum + Number(each.dataset.octets), 0) + picked.reduce((sum, each) => sum + each.size, 0);
-  const words = octets > room ? `The files have ${(octets / MEGA).toFixed(1)} MB together, and ${(room / MEGA).toFixed(1)} MB fit into a mail: take one out.` : "";
+  const words = octets > room ? fill(gettext("The files have %(size)s MB together, and %(room)s MB fit into a mail: take one out."), { size: megas(octets), room: megas(room) }) : "";
   const line = form.querySelector("[data-full]");
   if (line && !more) {
     line.textContent = words;
@@ -32,7 +35,7 @@ export function attach(form, writing, before) {
       const line = waiting(file.name);
       list.append(line);
       const words = weigh(form, file.size);
-      if (words) fail(line, `“${file.name}” doesn't fit. ${words}`);
+      if (words) fail(line, `${fill(gettext("“%(name)s” doesn't fit."), { name: file.name })} ${words}`);
       else upload(form, writing, file, line, isPasted && PICTURES.includes(file.type));
     }
   };
@@ -41,6 +44,38 @@ export function attach(form, writing, before) {
     take([...pick.files]);
     pick.value = "";
   });
+  receive(form, writing, take);
+}
+
+/** Let files go along with `form` itself: what is picked, dropped or pasted is listed, and can be taken out. */
+export function enclose(form, writing) {
+  const field = form.elements.files, list = form.querySelector("[data-list]");
+  let held = [];
+  const show = () => {
+    const all = new DataTransfer();
+    for (const file of held) all.items.add(file);
+    field.files = all.files;
+    list.replaceChildren(...held.map((file) => listed(file, () => take(held.filter((each) => each !== file)))));
+    weigh(form);
+  };
+  const take = (files) => {
+    held = files;
+    show();
+  };
+  field.addEventListener("change", () => take([...held, ...field.files]));
+  receive(form, writing, (files) => take([...held, ...files]));
+}
+
+function listed(file, drop) {
+  const element = Object.assign(document.createElement("li"), { className: "file" });
+  const name = Object.assign(document.createElement("span"), { className: "clip", textContent: file.name });
+  const says = Object.assign(document.createElement("small"), { textContent: file.size < MEGA / 10 ? `${Math.ceil(file.size / 1000)} kB` : `${megas(file.size)} MB` });
+  element.append(name, says, remover(file.name, drop));
+  return element;
+}
+
+/** What is pasted or dropped; `take` is told whether a pasted picture may stand in the text. */
+function receive(form, writing, take) {
   form.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
     const { isHere, isFiles } = writing.takes(event);
@@ -67,7 +102,7 @@ function upload(form, writing, file, line, isPicture) {
   body.append("token", form.elements.token.value);
   body.append("file", file, file.name);
   if (isPicture) body.append("picture", "1");
-  const request = new XMLHttpRequest();
+  const request = new XMLHttpRequest(), refused = asking();
   request.open("POST", form.dataset.files);
   request.setRequestHeader("X-CSRFToken", csrf());
   request.setRequestHeader("X-Requested-With", "desk");
@@ -75,11 +110,11 @@ function upload(form, writing, file, line, isPicture) {
     line.querySelector("progress").value = event.loaded / (event.total || 1);
   });
   request.addEventListener("load", () => {
-    if (request.status === 401) signedOut();
+    if (request.status === 401) refused();
     if (request.status === 200) attached(form, writing, line, request.responseText);
-    else fail(line, request.status === 409 ? request.responseText : "could not be uploaded");
+    else fail(line, request.status === 409 ? request.responseText : gettext("could not be uploaded"));
   });
-  request.addEventListener("error", () => fail(line, "could not be uploaded"));
+  request.addEventListener("error", () => fail(line, gettext("could not be uploaded")));
   line.querySelector("button").addEventListener("click", () => request.abort());
   request.send(body);
 }
@@ -101,15 +136,16 @@ function waiting(name) {
   words.textContent = name;
   const progress = document.createElement("progress");
   progress.value = 0;
-  progress.setAttribute("aria-label", `Uploading ${name}`);
-  const stop = document.createElement("button");
-  stop.type = "button";
-  stop.className = "button quiet square";
-  stop.textContent = "×";
-  stop.setAttribute("aria-label", `Remove ${name}`);
-  stop.addEventListener("click", () => line.remove());
-  line.append(words, progress, stop);
+  progress.setAttribute("aria-label", fill(gettext("Uploading %(name)s"), { name }));
+  line.append(words, progress, remover(name, () => line.remove()));
   return line;
+}
+
+function remover(name, act) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "button quiet square", textContent: "×" });
+  button.setAttribute("aria-label", fill(gettext("Remove %(name)s"), { name }));
+  button.addEventListener("click", act);
+  return button;
 }
 
 function fail(line, reason) {

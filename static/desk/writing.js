@@ -3,6 +3,7 @@ import { isFiles, load, makeRich, markedHtml, paragraphs } from "./rich.js";
 import { openPlaces } from "./places.js";
 import { ask } from "./session.js";
 import { toast } from "./toasts.js";
+import { gettext } from "../words.js";
 
 const MARK = /(\[image: [^\]\n]+\])/;
 const COMMANDS = {
@@ -33,13 +34,28 @@ export class Writing {
     if (this.bar) this.listen();
   }
 
+  /** Show what the fields hold now. */
+  async restart() {
+    this.rich?.options.element.remove();
+    this.rich?.destroy();
+    this.rich = null;
+    if (this.wantsRich) return this.enrich(this.html.value);
+    this.text.id = this.form.dataset.field;
+    this.text.hidden = false;
+    if (this.bar) this.bar.hidden = true;
+    this.onChange();
+  }
+
   get wantsRich() {
     return Boolean(this.html) && this.form.dataset.format === "rich";
   }
 
   /** Begin; resolves when one can write. */
   async start() {
-    if (this.wantsRich) await this.enrich(this.html.value);
+    if (!this.wantsRich) return;
+    this.form.dataset.starting = ""; // the formatting may take its time to come (keys.js)
+    await this.enrich(this.html.value);
+    delete this.form.dataset.starting;
   }
 
   async enrich(content) {
@@ -47,7 +63,7 @@ export class Writing {
     this.tiptap = tiptap;
     if (!this.form.isConnected) return;
     if (!tiptap) {
-      toast("The formatting could not be loaded: write plain text, or load the page again.", { error: true });
+      toast(gettext("The formatting could not be loaded: write plain text, or load the page again."), { error: true });
       return this.impoverish();
     }
     const place = document.createElement("div");
@@ -77,7 +93,7 @@ export class Writing {
   attributes() {
     const { placeholder, lang } = this.text;
     const id = this.form.dataset.field;
-    return { id, role: "textbox", "aria-multiline": "true", "aria-label": this.form.querySelector(`label[for="${id}"]`)?.textContent ?? "Text", "data-placeholder": placeholder, "data-writing": "", spellcheck: "true", ...(lang ? { lang } : {}) };
+    return { id, role: "textbox", "aria-multiline": "true", "aria-label": this.form.querySelector(`label[for="${id}"]`)?.textContent ?? gettext("Text"), "data-placeholder": placeholder, "data-writing": "", spellcheck: "true", ...(lang ? { lang } : {}) };
   }
 
   changed() {
@@ -89,7 +105,7 @@ export class Writing {
   /** Plain text from now on; what was formatted can be had back while nothing is typed. */
   async impoverish() {
     const html = this.html.value;
-    const text = html ? await words(html) : this.text.value;
+    const text = html ? await plainText(html) : this.text.value;
     this.rich?.options.element.remove();
     this.rich?.destroy();
     this.rich = null;
@@ -160,6 +176,11 @@ export class Writing {
   takes(event) {
     const isHere = event.target === this.text || Boolean(this.rich && event.target.closest("[data-writing]"));
     return { isHere, isFiles: this.rich && isHere ? isFiles(event.clipboardData) : true };
+  }
+
+  /** ProseMirror reads what was typed a moment later; a page that goes away has no such moment. */
+  flush() {
+    this.rich?.view.domObserver?.forceFlush();
   }
 
   /* What is in it */
@@ -285,7 +306,7 @@ export class Writing {
     const href = /^[a-z][a-z0-9+.-]*:/i.test(address) ? address : address.includes("@") && !address.includes("/") ? `mailto:${address}` : `https://${address}`;
     const chain = this.rich.chain().focus().extendMarkRange("link");
     if (!address) chain.unsetLink().run();
-    else if (!/^(https?|mailto|tel):/i.test(href)) return toast("A link begins with https://, mailto: or tel:.", { error: true });
+    else if (!/^(https?|mailto|tel):/i.test(href)) return toast(gettext("A link begins with https://, mailto: or tel:."), { error: true });
     else if (this.rich.state.selection.empty && !this.rich.isActive("link")) this.rich.chain().focus().insertContent({ type: "text", text: address, marks: [{ type: "link", attrs: { href } }] }).run();
     else chain.setLink({ href }).run();
     this.hideLink();
@@ -301,7 +322,8 @@ export class Writing {
   }
 }
 
-async function words(html) {
+/** HTML as the plain text that would leave. */
+export async function plainText(html) {
   const answer = await ask("/plain", { method: "POST", body: new URLSearchParams({ html }) }).catch(() => null);
   return answer?.ok ? answer.text() : new DOMParser().parseFromString(html, "text/html").body.innerText;
 }

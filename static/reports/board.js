@@ -1,6 +1,7 @@
 // The live board: brought up to date by hints, walked through by keys.
 import { startLive, throttled } from "../desk/live.js";
 import { hearOffer } from "../desk/offers.js";
+import { hearTold } from "../desk/told.js";
 import { onKey } from "./main.js";
 
 const THROTTLE = 1500; // a busy morning has a change each second: nobody reads faster
@@ -21,6 +22,7 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
 });
 
 function hear(hint = {}) {
+  if (hearTold(hint)) return;
   hearOffer(hint);
   if (document.hidden) isStale = true;
   else refresh();
@@ -91,13 +93,4 @@ onKey("a", () => {
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.matches?.("[data-line]")) open();
-});
-
-/* Finding among the choices of a dialog */
-
-document.addEventListener("input", (event) => {
-  const list = event.target.dataset?.finds && document.querySelector(event.target.dataset.finds);
-  if (!list) return;
-  const wanted = event.target.value.trim().toLocaleLowerCase();
-  for (const choice of list.querySelectorAll(".choice")) choice.hidden = !choice.textContent.toLocaleLowerCase().includes(wanted);
 });

@@ -7,6 +7,7 @@ import "../desk/offers.js";
 import { openPresence, startPresence } from "../desk/presence.js";
 import "../desk/session.js";
 import { tellTimes } from "../desk/times.js";
+import { openTold } from "../desk/told.js";
 
 const PAIR = 1200;
 let gPressedAt = 0;
@@ -45,6 +46,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 onKey("p", openPresence);
+onKey("i", openTold);
 onKey("y", () => document.querySelector("#offer-cards [data-accept]")?.click());
 document.body.addEventListener("htmx:load", (event) => tellTimes(event.target));
 remember(document.body);

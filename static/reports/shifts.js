@@ -1,6 +1,7 @@
 // The rota: a cell is saved as it is left; Enter and the arrows go to the same day of another agent.
 import { ask } from "../desk/session.js";
 import { toast } from "../desk/toasts.js";
+import { gettext } from "../words.js";
 
 const lines = document.getElementById("rota-lines");
 const isCell = (element) => element?.matches?.(".rota-cell");
@@ -13,7 +14,7 @@ async function save(cell) {
   const answer = await ask(`/board/shifts/${agent}/cell`, { method: "POST", body }).catch(() => null);
   if (!answer?.ok) {
     cell.setAttribute("aria-invalid", "true");
-    return toast(answer ? await answer.text() : "Not saved: the server can't be reached.", { error: true });
+    return toast(answer ? await answer.text() : gettext("Not saved: the server can't be reached."), { error: true });
   }
   cell.removeAttribute("aria-invalid");
   const table = document.createElement("table");

@@ -4,6 +4,7 @@ import { ask } from "../desk/session.js";
 import { toast } from "../desk/toasts.js";
 import { addActs } from "../desk/page.js";
 import { onKey } from "./main.js";
+import { fill, gettext, ngettext } from "../words.js";
 
 const REFRESH = 1200;
 const TOP = 5;
@@ -20,7 +21,11 @@ const cells = () => [...matrix.querySelectorAll("[role=gridcell]")];
 const isCell = (element) => element?.matches?.("[role=gridcell]");
 const columns = () => [...matrix.querySelectorAll("thead th[data-name]")];
 const columnOf = (cell) => columns()[cell.cellIndex - 1];
-const levelOf = (cell) => Number(cell.textContent);
+const HAS = TOP + 1; // of what one has or hasn't
+const MARKS = { "✓": HAS, "–": 0 };
+const isFirm = (cell) => "firm" in columnOf(cell).dataset;
+const levelOf = (cell) => MARKS[cell.textContent] ?? Number(cell.textContent);
+const wordsOf = (level, firm) => (firm ? (level ? "✓" : "–") : String(level));
 let here = null; // the id of the cell where the keyboard is
 
 function rove(cell) {
@@ -54,7 +59,7 @@ matrix.addEventListener("keydown", (event) => {
   if (!isCell(cell) || event.ctrlKey || event.metaKey || event.altKey) return;
   const wanted = /^[0-5]$/.test(event.key) ? Number(event.key)
     : event.key === "+" ? Math.min(levelOf(cell) + 1, TOP)
-    : event.key === "-" ? Math.max(levelOf(cell) - 1, 0)
+    : event.key === "-" ? (isFirm(cell) ? 0 : Math.max(levelOf(cell) - 1, 0))
     : ["Delete", "Backspace"].includes(event.key) ? 0 : null;
   if (beside[event.key]) go(beside[event.key](cell));
   else if (wanted !== null) set([cell], wanted);
@@ -67,12 +72,13 @@ matrix.addEventListener("keydown", (event) => {
 /* Saving */
 
 function show(cell, level) {
-  cell.textContent = String(level);
+  cell.textContent = wordsOf(level, isFirm(cell));
   cell.className = `lv${level}`;
 }
 
-function changeOf(cell, level) {
+function changeOf(cell, wanted) {
   const { kind, name } = columnOf(cell).dataset;
+  const level = isFirm(cell) && wanted ? HAS : wanted;
   return { agent: Number(cell.parentElement.dataset.agent), kind, name, level, was: levelOf(cell) };
 }
 
@@ -106,9 +112,9 @@ async function send(changes, isUndo) {
     const body = JSON.stringify({ changes });
     answer = await ask("/board/skills/change", { method: "POST", body, headers: { "Content-Type": "application/json" } });
   } catch {
-    return failed(changes, "The server can’t be reached: nothing was saved.");
+    return failed(changes, gettext("The server can’t be reached: nothing was saved."));
   }
-  if (!answer.ok) return failed(changes, answer.status === 409 ? await answer.text() : "This couldn’t be saved: load the page again.");
+  if (!answer.ok) return failed(changes, answer.status === 409 ? await answer.text() : gettext("This couldn’t be saved: load the page again."));
   const { outcomes } = await answer.json();
   for (const each of outcomes) {
     const cell = cellOf(each);
@@ -137,9 +143,11 @@ function tell(kept, isUndo) {
   if (!kept.length) return;
   const [first] = kept;
   const who = document.getElementById(`person-${first.agent}`)?.querySelector("label").textContent.trim();
-  const what = kept.length > 1 ? `${kept.length} levels` : `${who}: ${first.name} ${first.level}`;
-  document.getElementById("news").textContent = `${isUndo ? "Undone" : "Saved"}: ${what}`;
-  if (kept.length > 1) toast(`${isUndo ? "Undone" : "Saved"}: ${what}.`);
+  const count = kept.length;
+  const what = count > 1 ? fill(ngettext("%(count)s level", "%(count)s levels", count), { count }) : `${who}: ${first.name} ${wordsOf(first.level, first.level === HAS)}`;
+  const words = fill(isUndo ? gettext("Undone: %(what)s") : gettext("Saved: %(what)s"), { what });
+  document.getElementById("news").textContent = words;
+  if (count > 1) toast(`${words}.`);
 }
 
 async function undo() {
@@ -192,7 +200,7 @@ function showPicker(cell) {
   picker.style.left = `${Math.max(8, Math.min(place.left + place.width / 2 - width / 2, innerWidth - width - 8))}px`;
   picker.style.top = `${Math.min(place.bottom + 4, innerHeight - picker.offsetHeight - 8)}px`;
   picker.dataset.cell = cell.id;
-  picker.querySelector(`[value="${levelOf(cell)}"]`).focus();
+  picker.querySelector(`[value="${Math.min(levelOf(cell), TOP)}"]`).focus();
 }
 
 function hidePicker({ back = false } = {}) {
@@ -246,7 +254,7 @@ function showBulk() {
   wanted.clear();
   for (const row of people) wanted.add(row.id);
   bulk.hidden = !people.length;
-  document.getElementById("bulk-count").textContent = people.length === 1 ? "1 agent" : `${people.length} agents`;
+  document.getElementById("bulk-count").textContent = fill(ngettext("%(count)s agent", "%(count)s agents", people.length), { count: people.length });
   const select = document.getElementById("bulk-column"), before = select.value;
   select.replaceChildren(...columns().map((each, at) => new Option(each.textContent.trim(), String(at))));
   if (before) select.value = before;

@@ -1,18 +1,27 @@
 """Alarms about senders: a spent budget, one that will be spent too early, a block, mails in doubt."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 
 import pytest
 import time_machine
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
+from alarms import mailing, watch
+from alarms.address import Alerts
 from alarms.sender_troubles import MOST_NAMED, sender_troubles
 from alarms.trouble import Trouble
 from mailsenders import holds, parking
 from mailsenders.models import EmailSender, OutgoingMail
 from queues.sender_standing import banner
-from tests.make import make_outgoing, make_provider, make_queue, make_sender
+from tests.make import make_agent, make_outgoing, make_provider, make_queue, make_sender
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +98,36 @@ def test_a_block_is_an_alarm_and_a_banner() -> None:
     parking.park(sender.pk, "The server is away.", 600)
     assert list(troubles()) == ["failing"]
     assert "pauses until" in banner(queue, timezone.now())
+
+
+def test_a_block_is_one_mail_to_owner_and_administrators_and_seen_at_the_desk(
+    settings: Settings, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ALERTS = Alerts(("ops@example.com",))
+    monkeypatch.setattr("alarms.troubles.worker_states", lambda queues: [])
+    make_provider(mailbox="support@example.com", owner="owner@example.com")
+    other, sender = make_sender(email_address="alerts@example.com"), make_sender()
+    type(other.state).objects.filter(sender=other).update(last_success_at=timezone.now())
+    queue = make_queue([make_agent("alice")], sender=sender)
+    client.force_login(User.objects.get(username="alice"))
+    where = reverse("desk") + f"?queue={queue.pk}"
+    assert "list-banner" not in client.get(where).content.decode()
+    why = "smtp.example.com has blocked support@example.com."
+    parking.park(sender.pk, why, 3600, parking.BLOCKED)
+    watch.look()
+    with time_machine.travel(timezone.now() + timedelta(minutes=6), tick=False):
+        assert (mailing.mail_due(), mailing.mail_due()) == (2, 0)
+    raws = [mail.raw.as_bytes() for mail in OutgoingMail.objects.filter(sender=other)]
+    letters = [message_from_bytes(raw, policy=default) for raw in raws]
+    assert {str(each["To"]) for each in letters} == {"owner@example.com", "ops@example.com"}
+    for each in letters:
+        body = each.get_body(("plain",))
+        assert body is not None
+        assert why in body.get_content()
+    shown = client.get(where).content.decode()
+    banner_shown = re.search(r'class="warned list-banner"[^>]*>([^<]*)<', shown)
+    assert banner_shown
+    assert "has blocked the sender of this queue" in banner_shown[1]
 
 
 def test_each_mail_in_doubt_is_named_but_not_hundreds() -> None:

@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from alarms.troubles import troubles
 from api.status import sources
-from mailsources.models import SourceState
-from tests.make import make_source
+from mailsources.fetch import ingest
+from mailsources.models import FetchedMail, SourceState
+from tests.make import make_mail, make_source
 from ucs.metrics import ledgers
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +37,18 @@ def test_server_and_ledger_stand_side_by_side() -> None:
     assert (row["state"], row["on_server"], row["in_ledger"]) == ("ok", 5, 5)
     assert row["proof"] == "server 5 = ours 5"
     assert found() == []
+
+
+def test_how_far_it_is_behind() -> None:
+    source = make_source()
+    row = the_source()
+    assert (row["lag"], row["lag_why"], row["oldest_waiting_at"]) == ("", "", None)
+    came = timezone.now() - timedelta(minutes=20, seconds=5)
+    for minutes in (0, 5):
+        fetched = ingest(source, make_mail())
+        FetchedMail.objects.filter(pk=fetched.pk).update(received_at=came + timedelta(minutes=minutes))
+    row = the_source()
+    assert (row["lag"], row["lag_why"], row["oldest_waiting_at"]) == ("20 min", "the oldest waits", came)
 
 
 def test_a_difference_and_silence_are_troubles() -> None:

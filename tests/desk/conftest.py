@@ -7,17 +7,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from http.cookies import SimpleCookie
 from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
+from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from tests.product import eventually
+from tests.servers.ports import free_ports
 
 # A refusal, a session that is over, a request cut off as the page was left: the page tells them in words.
 # An answer whose button a live update has taken away: the desk itself puts its toast where it belongs.
-EXPECTED = re.compile(r"\b(401|409)\b|^htmx:(afterRequest|sendError|sendAbort|oobErrorNoTarget), ")
+# A browser that a test has put offline, or a request that it has cut off.
+EXPECTED = re.compile(
+    r"\b(401|409)\b|ERR_FAILED|ERR_INTERNET_DISCONNECTED|"
+    r"^htmx:(afterRequest|sendError|sendAbort|oobErrorNoTarget), "
+)
 DEADLINE = 15.0
 START_SECONDS = 60.0  # of a cold start beside other tests
 expect.set_options(timeout=DEADLINE * 1000)
@@ -28,9 +35,7 @@ SignIn = Callable[..., Page]
 @pytest.fixture(scope="session")
 def site(django_db_setup: None) -> Iterator[str]:
     """The address of a web process that works on the tests' database, once for all tests."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     command = [sys.executable, "-m", "uvicorn", "ucs.asgi:application", "--port", str(port)]
     options = ["--log-level", "warning", "--timeout-graceful-shutdown", "1"]
     url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
@@ -85,6 +90,14 @@ def _is_quiet() -> bool:
         return bool(cursor.fetchone() == (0,))
 
 
+def _signed_in(username: str) -> SimpleCookie:
+    """The cookies of somebody who has just signed in; tests/staff/test_browser.py does it on the page."""
+    browser = Client(headers={"accept-language": "en-US"})
+    answer = browser.post("/login/", {"username": username, "password": username})
+    assert answer.status_code == 302, answer.content
+    return browser.cookies
+
+
 @pytest.fixture
 def sign_in(chromium: Browser, site: str) -> Iterator[SignIn]:
     """Open a desk, as in `sign_in("alice", "/?view=all")`; no page may complain or ask strangers."""
@@ -95,11 +108,10 @@ def sign_in(chromium: Browser, site: str) -> Iterator[SignIn]:
             viewport={"width": width, "height": height}, base_url=site, timezone_id="Europe/Prague"
         )
         opened.append((context, Watched(context, site)))
+        cookies = _signed_in(username).values()
+        context.add_cookies([{"name": each.key, "value": each.value, "url": site} for each in cookies])
         page = context.new_page()
-        page.goto(f"/login/?next={at}")
-        page.get_by_label("User name").fill(username)
-        page.get_by_label("Password").fill(username)
-        page.get_by_role("button", name="Sign in").click()
+        page.goto(at)
         expect(page.locator("#desk")).to_be_visible()
         page.wait_for_load_state()  # its modules have run
         return page

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from mailcore.parsed import Address
 from mailcore.text import sanitise
 from mailsenders.models import OutgoingMail
+from queues.deliveries import delivery
 from queues.folds import LONG_QUOTE, fold, linked, original, parts
 from queues.models import Conversation, Message
 from queues.presentation import age, due, person, size
 from queues.subjects import base_subject
-from queues.thread import delivery, is_coloured
+from queues.thread import is_coloured
 from tests.make import make_outgoing
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -4,12 +4,13 @@ import email
 from email import policy
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from agents.models import Agent
 from mailsenders.models import OutgoingMail
 from queues.models import Draft, EmailQueue, FirstDraft, Message
 from tests.desk.conftest import SignIn
+from tests.desk.test_desk import eventually_held
 from tests.desk.test_writing import PASTE_PICTURE
 from tests.desk.world import picture
 from tests.make import make_agent, make_queue, make_sender, receive
@@ -88,7 +89,7 @@ def test_an_answer_keeps_its_formatting_all_the_way(page: Page) -> None:
     expect(field(page).locator("strong")).to_have_text("Charlie")
     assert content(page) == draft.html
 
-    page.keyboard.press("Control+Enter")
+    field(page).press("Control+Enter")  # a draft that came with its page has no focus
     page.locator("#items .out .delivery").get_by_role("button", name="Undo").click()
     expect(field(page).locator("ol > li")).to_have_count(2)
     expect(field(page)).not_to_contain_text("Alice")  # the signature is no part of it
@@ -100,6 +101,35 @@ def test_an_answer_keeps_its_formatting_all_the_way(page: Page) -> None:
         "<p>Dear <strong>Charlie</strong>,</p><ol><li>open it</li><li>press <em>reset</em></li></ol>" in html
     )
     assert not Draft.objects.exists()
+
+
+def test_a_slow_server_takes_no_key_from_what_was_asked_for(sign_in: SignIn, orders: EmailQueue) -> None:
+    row = receive(orders).conversation
+    page = sign_in("alice", f"/conversations/{row.pk}/")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/django_prose_editor/**", hold)
+    page.route("**/bar", hold)
+    now = page.evaluate("Date.now() / 1000")
+    page.clock.set_fixed_time(now)
+    page.keyboard.press("r")
+    eventually_held(page, held)
+    page.clock.set_fixed_time(now + 5)
+    page.keyboard.type("even so")  # e would close it
+    held.pop().continue_()
+    expect(field(page)).to_have_text("even so")
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    eventually_held(page, held)
+    page.clock.set_fixed_time(now + 10)
+    page.keyboard.type("even late")
+    held.pop().continue_()
+    expect(page.locator("#note-text")).to_have_value("even late")
+    row.refresh_from_db()
+    assert row.state == row.State.WAITING
 
 
 def test_formatting_waits_for_its_time_and_is_changed(page: Page) -> None:

@@ -114,3 +114,13 @@ def test_very_many_empty_paragraphs_take_no_time(end: str) -> None:
     html = tidy(f"<p>a</p>{'<p></p>' * 30_000}{end}")
     assert time.process_time() - began < 15
     assert html.endswith("<p><br></p><p>x</p>" if end else "<p>a</p>")
+
+
+def test_a_long_text_takes_time_in_proportion() -> None:
+    def seconds(count: int) -> float:
+        start = time.process_time()
+        tidy("x<br>" * count)
+        return time.process_time() - start
+
+    seconds(1000)
+    assert seconds(200_000) < 24 * max(seconds(20_000), 0.02)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailcore.origin import Handed, srs_original, with_envelope
+from mailcore.origin import Handed, srs_original, with_envelope, with_original_id
 from mailcore.parse import parse
 from mailcore.parsed import Address, Automatic, ParsedMail
 from tests.make import make_mail
@@ -110,3 +110,45 @@ def test_a_group_that_is_our_own_address_makes_nobody_a_list() -> None:
     assert handed(make_mail(**ours, From="noreply@shop.example")).automatic is Automatic.LIST
     theirs = {"List-ID": "<news.other.example>", "List-Post": "<mailto:news@other.example>"}
     assert handed(make_mail(**theirs)).automatic is Automatic.LIST
+
+
+def id_of(mail_from: str = "max@customer.example", **headers: str) -> str:
+    raw = make_mail(**{name.replace("_", "-"): value for name, value in headers.items()})
+    envelope = Handed(mail_from=mail_from, rcpt_to=US, public_address="support@shop.example")
+    return with_original_id(parse(raw), raw, envelope).message_id
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "<CAB1@shop.example>",
+        "<AM0PR01@AM0PR01MB1234.eurprd01.prod.outlook.com>",
+        "<010201@eu-west-1.amazonses.com>",
+        "<abc@mx.google.com>",
+        "",
+    ],
+)
+def test_an_id_that_the_forwarder_replaced_is_recovered(made: str) -> None:
+    first = "<first@customer.example>"
+    for name in ("X_Original_Message_ID", "X_Google_Original_Message_ID", "X_Microsoft_Original_Message_ID"):
+        assert id_of(Message_ID=made, **{name: first}) == "first@customer.example"
+    srs = "SRS0=Qw12=AB=customer.example=max@relay.example"
+    assert id_of(srs, Message_ID="<x@relay.example>", Original_Message_ID=first) == "first@customer.example"
+    by_rule = {"X_MS_Exchange_Parent_Message_Id": first, "Message_ID": made}
+    agent = {"X_MS_Exchange_Generated_Message_Source": "Mailbox Rules Agent"}
+    assert id_of(**by_rule, **agent) == "first@customer.example"
+    assert id_of(**by_rule) != "first@customer.example"
+
+
+def test_an_id_is_not_recovered_where_nobody_replaced_it() -> None:
+    theirs = "<theirs@customer.example>"
+    assert id_of(Message_ID=theirs, X_Original_Message_ID="<evil@x.example>") == "theirs@customer.example"
+    kept = {"Message_ID": theirs, "Resent_Message_ID": "<again@shop.example>"}
+    assert id_of(**kept) == "theirs@customer.example"
+    made = "<made@shop.example>"
+    two = {"X_Original_Message_ID": "<a@x.example>", "Original_Message_ID": "<b@x.example>"}
+    assert id_of(Message_ID=made, **two) == "made@shop.example"
+    assert id_of(Message_ID=made, X_Original_Message_ID="<a@x.example> <b@x.example>") == "made@shop.example"
+    answer = {"In_Reply_To": "<ours@example.com>", "X_Original_Message_ID": "<ours@example.com>"}
+    assert id_of(Message_ID=made, **answer) == "made@shop.example"
+    assert id_of(Message_ID=made, X_Original_Message_ID="\x00<>" * 500) == "made@shop.example"

@@ -59,7 +59,8 @@ def part(data: bytes, type_: str) -> bytes:
 
 
 def test_opaquely_signed_mail_is_read() -> None:
-    raw = HEADERS + part(signed(MULTIPART), "application/pkcs7-mime; smime-type=signed-data; name=smime.p7m")
+    data = signed(MULTIPART)  # once: it says the second
+    raw = HEADERS + part(data, "application/pkcs7-mime; smime-type=signed-data; name=smime.p7m")
 
     mail = parse(raw)
 
@@ -67,7 +68,7 @@ def test_opaquely_signed_mail_is_read() -> None:
     assert [(each.part, each.name, each.size) for each in mail.attachments][1:] == [("1#2", "a.pdf", 3)]
     assert mail.attachments[0].name == "smime.p7m"
     assert part_bytes(raw, "1#2") == b"PDF"
-    assert part_bytes(raw, "1") == signed(MULTIPART)
+    assert part_bytes(raw, "1") == data
 
 
 def test_signed_twice() -> None:

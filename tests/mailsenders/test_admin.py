@@ -1,5 +1,6 @@
 """Senders and outgoing mail in the administration, as an administrator meets them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
 
 from mailsenders import outbox
 from mailsenders.models import EmailSender, OutgoingMail, OutgoingRecipient
@@ -112,7 +114,11 @@ def test_the_password_is_written_and_never_shown(admin: Client) -> None:
         ({"server_address": "smtp.gmail.com:587"}, "the port under Service port"),
         ({"server_address": "smtp gmail"}, "is not a server name"),
         ({"service_port": "70000"}, "from 1 to 65535"),
-        ({"server_type": "NONE", "server_address": "8.8.8.8"}, "choose STARTTLS or SSL"),
+        ({"server_type": "NONE", "server_address": "8.8.8.8"}, "UCS_ALLOW_CLEAR_TEXT_OUTSIDE=true"),
+        (
+            {"server_type": "NONE", "server_address": "127.0.0.1"},
+            "With None, mail and password travel readable",
+        ),
         ({"email_address": "support"}, "valid email address"),
     ],
 )
@@ -129,10 +135,32 @@ def test_a_field_left_empty_is_named_once(admin: Client) -> None:
     assert "is not a server name" not in html
 
 
-def test_clear_text_to_the_own_network_is_allowed(admin: Client) -> None:
-    values = filled_in(server_type="NONE", server_address="127.0.0.1", service_port="25")
+def test_clear_text_to_the_own_network_is_allowed_when_confirmed(admin: Client) -> None:
+    values = filled_in(
+        server_type="NONE", server_address="127.0.0.1", service_port="25", clear_text_confirmed="on"
+    )
     admin.post(reverse(ADD), values)
-    assert EmailSender.objects.get().server_type == "NONE"
+    sender = EmailSender.objects.get()
+    assert sender.server_type == "NONE"
+    stored = page(admin, reverse("admin:mailsenders_emailsender_change", args=[sender.pk]))
+    tick = stored.partition('name="clear_text_confirmed"')[2].partition(">")[0]
+    assert "checked" in tick
+
+
+def test_clear_text_to_elsewhere_needs_a_setting_too(admin: Client, settings: Settings) -> None:
+    values = filled_in(server_type="NONE", server_address="8.8.8.8", clear_text_confirmed="on")
+    assert "is outside your own network" in refusal(admin, **values)
+    settings.ALLOW_CLEAR_TEXT_OUTSIDE = True
+    admin.post(reverse(ADD), values)
+    assert EmailSender.objects.get().server_address == "8.8.8.8"
+
+
+def test_the_page_says_since_when_microsoft_takes_no_passwords(admin: Client) -> None:
+    sender = make_sender(server_address="smtp.office365.com", server_type="STARTTLS", password="secret")
+    told = "From 31 December 2026 on Microsoft switches sign-ins with a password"
+    assert told in page(admin, reverse(CHANGE, args=[sender.pk]))
+    EmailSender.objects.filter(pk=sender.pk).update(server_address="smtp.gmail.com")
+    assert told not in page(admin, reverse(CHANGE, args=[sender.pk]))
 
 
 def test_testing_the_connection_sends_and_saves_nothing(admin: Client, make_server: MakeServer) -> None:
@@ -143,6 +171,9 @@ def test_testing_the_connection_sends_and_saves_nothing(admin: Client, make_serv
     assert "The connection works." in html
     for step in ("Name", "TCP", "TLS", "Login", "MAIL\u00a0FROM"):
         assert step in html
+    times = re.findall(r'<span class="ucs-step-time">([^<]*)</span>', html)
+    assert len(times) == html.count('class="ucs-step-name"') > 4
+    assert all(re.fullmatch(r"\d+\.\d\d s", each) for each in times)
     assert "signed in as box" in html
     assert not EmailSender.objects.exists()
     assert not server.mails
@@ -243,7 +274,9 @@ def test_outgoing_mail_is_looked_at_not_edited(admin: Client) -> None:
     change = reverse("admin:mailsenders_outgoingmail_change", args=[mail.pk])
     assert admin.post(change, {"state": "sent"}).status_code == 403
     assert admin.get(reverse("admin:mailsenders_outgoingmail_add")).status_code == 403
-    raw = admin.get(reverse("admin:mailsenders_outgoingmail_raw", args=[mail.pk]))
+    url = reverse("admin:mailsenders_outgoingmail_raw", args=[mail.pk])
+    assert mail.raw.as_bytes() not in admin.get(url).content  # asks why first
+    raw = admin.post(url, {"reason": "complaint, case 4711"})
     assert raw.content == mail.raw.as_bytes()
     assert raw["Content-Disposition"].startswith("attachment")
 

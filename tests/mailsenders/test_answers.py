@@ -85,6 +85,8 @@ def test_microsofts_switch_is_explained() -> None:
     sentence = PLACE.sentence(verdict, answer)
     assert "Manage email apps" in sentence
     assert "box@example.com" in sentence
+    assert "since January 2020" in sentence
+    assert "31 December 2026" in sentence
     assert verdict.seconds == 3600
 
 

@@ -396,6 +396,28 @@ def test_a_limit_changed_in_the_midst_of_a_run_holds_from_the_next_mail(
     assert len(server.mails) == 7
 
 
+@database
+@pytest.mark.parametrize(
+    ("limit", "to"),
+    [
+        ("limit_per_hour", "charlie@customer.example"),
+        ("recipients_per_day", "charlie@customer.example"),
+        ("external_per_day", "charlie@customer.example"),
+        ("internal_per_day", "bob@example.com"),
+    ],
+)
+def test_each_limit_holds_at_once_when_it_is_changed(limit: str, to: str) -> None:
+    sender = make_sender(**{limit: 10})
+    for _ in range(6):
+        make_outgoing(sender, recipients=(to,))
+    sent_at(claimed(sender, timezone.now(), 3), timezone.now())
+    for most, left in ((3, 0), (4, 1), (5, 1), (4, 0), (None, 1)):
+        EmailSender.objects.update(**{limit: most})
+        ids = claimed(sender, timezone.now())
+        assert len(ids) == left
+        sent_at(ids, timezone.now())
+
+
 # What people see.
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from mailsenders import sending
 from mailsenders.models import EmailSender, OutgoingMail
@@ -208,6 +209,17 @@ def test_clear_text_leaves_the_house_under_no_circumstances(
     said = sentence(sender_for(server, username="box", password="secret"))
     assert "choose STARTTLS or SSL" in said
     assert server.seen.commands in ([], ["QUIT"])
+
+
+def test_but_when_a_setting_lets_it_out(
+    server: SmtpServer, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setattr("mailsenders.smtp.is_inside", lambda address: False)
+    settings.ALLOW_CLEAR_TEXT_OUTSIDE = True
+    sender = sender_for(server)
+    make_outgoing(sender)
+    sending.send_due_mail(sender.pk)
+    assert len(server.mails) == 1
 
 
 def test_no_secret_is_logged_or_shown(

@@ -42,7 +42,8 @@ def test_workers_killed_around_the_text(sink: Sink) -> None:
     assert (verdict.mails, verdict.faults) == (16, [])
 
 
-def test_the_order_under_random_refusals(sink: Sink) -> None:
+def test_the_order_under_random_refusals(sink: Sink, settings: Settings) -> None:
+    settings.RETRY_LADDER = [0.2]
     sink.trouble = 0.12
     with sink:
         verdict = outbox_trials.order_trial(sink, 4, 4, seconds=60)

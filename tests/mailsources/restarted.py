@@ -16,7 +16,8 @@ from ucs import environment
 from ucs.datafolder import DataFolder
 from ucs.embedded import Embedded, Postgres
 
-embedded = Embedded(DataFolder(Path(sys.argv[1])), throwaway=True)
+folder = DataFolder(Path(sys.argv[1]))
+embedded = Embedded(folder, throwaway=True)
 (postgres,) = (part for part in embedded.parts if isinstance(part, Postgres))
 os.environ |= environment.new_keys() | embedded.start() | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
 
@@ -30,6 +31,7 @@ from mailsources import deliver, ledger  # noqa: E402
 from mailsources.models import FetchedMail  # noqa: E402
 from queues import intake  # noqa: E402
 from queues.models import Message  # noqa: E402
+from tests import migrated  # noqa: E402
 from tests.make import make_mail, make_source  # noqa: E402
 
 MAILS = 45
@@ -62,6 +64,7 @@ def told() -> dict[str, Any]:
 
 def main() -> None:
     """Deliver, wait until what is owed to the database is written, deliver again."""
+    migrated.fill(folder)
     call_command("migrate", verbosity=0)
     rows = ledger.take_in(make_source(), [make_mail(f"Mail {number}.") for number in range(MAILS)])
     ids = [row.pk for row in rows]

@@ -1,5 +1,7 @@
 """Email sources and fetched mail as the administrator sees them."""
 
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from audit.models import AuditRow
 from mailsenders.models import OutgoingMail
+from mailsources import check
 from mailsources import tasks as tasks_module
 from mailsources.fetch import ingest, poll_now
 from mailsources.models import EmailSource, FetchedMail, ForwardingConfirmation, SourceState
+from sso.steps import Step
 from tests.mailsources.conftest import fill, source_at
 from tests.make import make_administrator, make_mail, make_queue, make_source
 from tests.servers.dovecot import PASSWORD, Dovecot
@@ -79,16 +84,26 @@ def test_the_form_has_the_labels_of_the_reference_page(client: Client) -> None:
         assert f"{label}" in text
     assert "Insert" in text
     assert "Test connection" in text
+    assert "POP3 knows neither folders nor flags" in text
     assert "+ add email source" in page(client, LIST).lower()
 
 
-def test_a_source_is_inserted_with_what_the_reference_page_names(client: Client) -> None:
+def works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every connection test be good."""
+    monkeypatch.setattr(check, "test_connection", lambda source: [Step("Login", True, "signed in", 0.1)])
+
+
+def test_a_source_is_inserted_with_what_the_reference_page_names(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works(monkeypatch)
     response = client.post(ADD, typed(), follow=True)
     source = EmailSource.objects.get()
+    assert (source.stage, source.is_active, source.activated_by) == ("active", True, "root")
     assert (source.name, source.service_port) == ("mailbox.email@company.example", 993)
     text = response.content.decode()
     assert "was inserted" in text
-    assert "becomes a conversation in the queue" in text
+    assert "each mail becomes a conversation there; first fetch within 60 s" in text
 
 
 def test_the_queue_that_has_no_mailbox_yet_is_proposed(client: Client) -> None:
@@ -102,6 +117,12 @@ def test_wrong_input_is_answered_in_words(client: Client) -> None:
     assert "“the first”" in client.post(ADD, typed()).content.decode()
     foreign = client.post(ADD, typed(username="b@company.example", password="https://evil.example/token"))
     assert "not a token URL" in foreign.content.decode()
+    own = {"username": "b@company.example", "server_address": "imap.company.example"}
+    for wrong in ("sales", "sales@", "@company.example", "sales@company..example", "a@b@company.example"):
+        said = client.post(ADD, typed(**own, aliases=f"fine@company.example\n{wrong}")).content.decode()
+        assert f"“{wrong}” is no e-mail address: write each as sales@example.com" in said
+    said = client.post(ADD, typed(**own, public_address="support@company")).content.decode()
+    assert "“support@company” is no e-mail address: write it as support@example.com." in said
     assert EmailSource.objects.count() == 1
 
 
@@ -142,11 +163,42 @@ def test_the_list_shows_health_and_backlog(client: Client) -> None:
     for part in (
         "failing",
         "The folder is gone.",
-        "clear text allowed",
+        'ucs-badge-bad">clear text allowed',
         "state__exact=failed",
         str(source.queue),
     ):
         assert part in text
+
+
+def test_the_list_shows_last_success_next_run_and_lag(client: Client) -> None:
+    source, now = make_source(), timezone.now()
+
+    def shown() -> str:
+        """The row, without its tooltips."""
+        return re.sub(r"<[^>]*>", " ", page(client, LIST).partition("<tbody")[2])
+
+    def looked(**values: Any) -> None:
+        SourceState.objects.filter(source=source).update(**values)
+
+    looked(last_success_at=now - timedelta(minutes=3), next_attempt_at=now + timedelta(minutes=7, seconds=30))
+    row = shown()
+    assert "3 min ago" in row
+    assert "next in 7 min" in row
+    assert "the oldest waits" not in row
+    old, new = ingest(source, make_mail()), ingest(source, make_mail())
+    FetchedMail.objects.filter(pk=old.pk).update(received_at=now - timedelta(minutes=47))
+    FetchedMail.objects.filter(pk=new.pk).update(received_at=now - timedelta(minutes=5))
+    assert re.search(r"47 min\s+the oldest waits", shown())
+    # What was there before us is as old as its import.
+    FetchedMail.objects.filter(pk=old.pk).update(is_history=True, fetched_at=now - timedelta(minutes=9))
+    assert re.search(r"9 min\s+the oldest waits", shown())
+    standing = page(client, reverse("admin:mailsources_emailsource_change", args=[source.pk]))
+    assert "Lag: 9 min, the oldest waits." in standing
+    looked(failures=1, last_error="Closed.", last_success_at=now - timedelta(hours=3, minutes=1))
+    assert re.search(r"up to 3 h\s+nobody could look since", shown())
+    looked(failures=0)
+    FetchedMail.objects.update(state=State.DELIVERED)
+    assert "the oldest waits" not in shown()
 
 
 def test_the_list_asks_the_database_as_often_for_one_as_for_many(client: Client) -> None:
@@ -177,7 +229,7 @@ def test_a_source_that_has_fetched_mail_is_not_deleted(client: Client) -> None:
     source = make_source()
     ingest(source, make_mail())
     url = reverse("admin:mailsources_emailsource_delete", args=[source.pk])
-    assert "has fetched 1 mails" in client.post(url, {"post": "yes"}).content.decode()
+    assert "has brought 1 mail: retire it" in client.post(url, {"post": "yes"}).content.decode()
     assert EmailSource.objects.exists()
     unused = make_source()
     client.post(reverse("admin:mailsources_emailsource_delete", args=[unused.pk]), {"post": "yes"})
@@ -192,7 +244,10 @@ def test_a_mail_in_quarantine_is_shown_downloaded_and_tried_again(
     FetchedMail.objects.update(state=State.FAILED, attempts=3, reason="Attempt 3 of 3 failed: Poison")
     url = reverse("admin:mailsources_fetchedmail_change", args=[fetched.pk])
     assert "Poison" in page(client, url)
-    download = client.get(reverse("admin:mailsources_fetchedmail_raw", args=[fetched.pk]))
+    url_of_raw = reverse("admin:mailsources_fetchedmail_raw", args=[fetched.pk])
+    assert raw not in client.get(url_of_raw).content  # asks why first
+    download = client.post(url_of_raw, {"reason": "complaint, case 4711"})
+    assert AuditRow.objects.get(act="opened").reason == "complaint, case 4711"
     assert download.content == raw
     assert download["Content-Disposition"].startswith("attachment")
     client.post(reverse("admin:mailsources_fetchedmail_retry", args=[fetched.pk]))
@@ -267,7 +322,10 @@ def make_forwarding(settings: Settings, **overrides: Any) -> EmailSource:
     return make_source(**(values | {"username": "", "server_address": ""} | overrides))
 
 
-def test_a_forwarding_source_is_added_and_leads_to_its_address(client: Client, settings: Settings) -> None:
+def test_a_forwarding_source_is_added_and_leads_to_its_address(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works(monkeypatch)
     settings.INBOUND_DOMAIN = "inbound.example.test"
     queue = make_queue()
     values = {"server_type": "FORWARDING", "public_address": "info@example.com", "queue": queue.pk}

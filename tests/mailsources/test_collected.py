@@ -158,7 +158,9 @@ def test_the_address_to_copy_is_a_plus_address(dovecot: Dovecot, settings: Setti
     assert not EmailSource.objects.handed_over().exists()
 
     shared = make_source(name="Shared", username="boss@example.com", mailbox="team@example.com")
-    assert make_collected(shared, name="Team").address.startswith("team+team-")
+    assert make_collected(shared, name="Team", public_address="team@example.com").address.startswith(
+        "team+team-"
+    )
 
 
 def test_a_login_without_an_address_needs_the_domain(settings: Settings) -> None:
@@ -175,7 +177,7 @@ def test_a_login_without_an_address_needs_the_domain(settings: Settings) -> None
 def test_a_forwarding_source_collects_nothing() -> None:
     box = make_source(username="info@example.com")
     sales = make_collected(box)
-    wrong = make_collected(box, name="Wrong")
+    wrong = make_collected(box, name="Wrong", public_address="wrong@example.com")
     wrong.collected_by = sales
     with pytest.raises(ValidationError, match="has no mailbox itself"):
         wrong.full_clean()

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from mailsources import apart, claims, tasks
@@ -24,7 +25,7 @@ from mailsources.apart import Parsers
 from mailsources.deliver import NotRetryable, deliver, deliver_many, retry
 from mailsources.fetch import ingest
 from mailsources.models import EmailSource, FetchedMail, SourceState
-from mailsources.parser import Limits
+from mailsources.parser import Limits, Outcome, Parser
 from mailsources.turns import turn
 from queues import actions, brakes, intake
 from queues.models import Conversation, EmailQueue, Message
@@ -96,17 +97,26 @@ def test_many_are_delivered_in_order(source: EmailSource) -> None:
 
 def test_big_mails_are_not_in_memory_together(source: EmailSource, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivering, "PORTION_OCTETS", 1000)
+    monkeypatch.setattr(apart, "AHEAD_OCTETS", 1000)
     rows = [ingest(source, make_mail("x" * size)) for size in (10, 20, 5000, 10, 5000)]
-    sizes: list[list[int]] = []
-    real = apart.parsers.parse_each
+    done: list[str] = []
+    ask, outcome = Parser.ask, Parser.outcome
 
-    def watched(raws: list[bytes], limits: Limits) -> Any:
-        sizes.append([len(raw) > 5000 for raw in raws])
-        return real(raws, limits)
+    def asked(parser: Parser, raw: bytes, limits: Limits) -> None:
+        done.append("big" if len(raw) > 5000 else "small")
+        ask(parser, raw, limits)
 
-    monkeypatch.setattr(apart.parsers, "parse_each", watched)
+    def answered(parser: Parser, limits: Limits) -> Outcome:
+        found = outcome(parser, limits)
+        done.append("parsed")
+        return found
+
+    monkeypatch.setattr(Parser, "ask", asked)
+    monkeypatch.setattr(Parser, "outcome", answered)
     assert len(deliver_many([row.pk for row in rows])) == 5
-    assert sizes == [[False, False], [True], [False], [True]]
+    assert done.index("big") < done.index("parsed")  # the next are sent while one is parsed
+    second = len(done) - done[::-1].index("big") - 1
+    assert done[:second].count("parsed") >= 3, "the first big one is done with before the second is read"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -227,6 +237,15 @@ def test_a_batch_of_answers_takes_few_statements(
     assert Conversation.objects.filter(messages_count=2).count() == 20
 
 
+def test_bytes_are_read_once_for_all_though_each_is_looked_into_again(source: EmailSource) -> None:
+    rows = [ingest(source, make_mail()).pk for _ in range(5)]
+    FetchedMail.objects.update(envelope_to="support@example.com")  # then its headers are looked at
+    with CaptureQueriesContext(connection) as asked:
+        assert len(deliver_many(rows)) == 5
+    read = [each for each in asked.captured_queries if '"mailstore_rawmail"."data"' in each["sql"]]
+    assert len(read) == 1
+
+
 def test_two_answers_to_what_is_closed_go_on_in_one_conversation(source: EmailSource) -> None:
     alice = make_agent("alice")
     queue = make_queue([alice], reply_to_closed=EmailQueue.ReplyToClosed.NEW)
@@ -240,8 +259,11 @@ def test_two_answers_to_what_is_closed_go_on_in_one_conversation(source: EmailSo
     assert Conversation.objects.count() == 2
 
 
-def test_a_batch_never_outruns_the_brake_on_one_contact(source: EmailSource) -> None:
-    assert delivering.TOGETHER <= brakes.MOST_NEW
+def test_a_batch_never_outruns_the_brake_on_one_contact(
+    source: EmailSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "AT_FIRST", delivering.TOGETHER)
+    assert delivering.TOGETHER > brakes.MOST_NEW + 5  # all of them are in one batch
     rows = [ingest(source, make_mail(From="newcomer@other.example")).pk for _ in range(brakes.MOST_NEW + 5)]
     states = [message.conversation.state for message in deliver_many(rows)]
     assert states == ["waiting"] * brakes.MOST_NEW + ["held"] * 5
@@ -299,7 +321,7 @@ def test_many_that_hang_leave_the_rest_to_another_task(
 def test_big_mails_that_take_their_time_are_left_before_their_leases_end(
     source: EmailSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivering, "PORTION_OCTETS", 1)
+    monkeypatch.setattr(delivering, "OCTETS_TOGETHER", 1)
     monkeypatch.setattr(delivering, "PATIENCE_SECONDS", -1.0)
     ids = [ingest(source, make_mail()).pk for _ in range(3)]
     assert len(deliver_many(ids)) == 1

@@ -1,8 +1,12 @@
 """Forwarded mail on its way into the queue: whose it is, and what stays out of it."""
 
+import socket
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -87,6 +91,25 @@ def test_a_forwarded_mail_is_the_customers() -> None:
     assert message.conversation.queue == source.queue
 
 
+def test_an_answer_finds_the_thread_whose_id_the_forwarder_replaced() -> None:
+    """The customer's next mail names the id that the customer's program gave, which only the header has."""
+    source = make_forwarding()
+    ids = {"Message-ID": "<made@example.com>", "X-Original-Message-ID": "<first@customer.example>"}
+    hand_over(source, make_mail(To="support@example.com", Subject="Delivery", **ids))
+    next_one = {"Message-ID": "<next@customer.example>", "In-Reply-To": "<first@customer.example>"}
+    hand_over(source, make_mail(To="support@example.com", Subject="One more thing", **next_one))
+    assert set(Message.objects.values_list("message_id", flat=True)) == {
+        "first@customer.example",
+        "next@customer.example",
+    }
+    assert Conversation.objects.count() == 1
+    # In a mailbox that we fetch ourselves nobody forwards: ids stay as they are.
+    box = make_source(queue=source.queue, public_address="box@example.com")
+    evil = {"Message-ID": "<other@example.com>", "X-Original-Message-ID": "<stolen@customer.example>"}
+    deliver(ingest(box, make_mail(**evil)).pk)
+    assert Message.objects.filter(message_id="other@example.com").exists()
+
+
 @pytest.mark.parametrize(
     ("shown", "writer"),
     [
@@ -131,6 +154,31 @@ def test_a_confirmation_is_for_the_page_of_the_source() -> None:
     hand_over(source, confirmation(source, Subject="Again"))
     source.state.refresh_from_db()
     assert source.state.last_mail_at == FetchedMail.objects.order_by("pk")[1].fetched_at
+
+
+def test_nobody_opens_the_link_of_a_confirmation_by_itself(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not when it comes, not when its page is shown: names are looked up and lines opened for nothing."""
+    asked: list[object] = []
+    look_up, connect = socket.getaddrinfo, socket.socket.connect
+
+    def noted_look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
+        asked.append(host)
+        return look_up(host, *args, **kwargs)
+
+    def noted_connect(line: socket.socket, address: Any) -> None:
+        asked.append(address)
+        connect(line, address)
+
+    monkeypatch.setattr(socket, "getaddrinfo", noted_look_up)
+    monkeypatch.setattr(socket.socket, "connect", noted_connect)
+    source = make_forwarding()
+    hand_over(source, confirmation(source), "forwarding-noreply@google.com")
+    for view in ("change", "forwarding"):
+        shown = admin_client.get(reverse(f"admin:mailsources_emailsource_{view}", args=[source.pk]))
+        assert VF in shown.content.decode()
+    assert [each for each in asked if "google" in str(each)] == []
 
 
 def test_a_confirmation_for_somebody_else_is_mail_like_any_other() -> None:
@@ -197,7 +245,7 @@ def test_the_marked_mail_comes_back() -> None:
 
 
 def test_over_another_source_it_stays_out_of_the_queue_too_but_proves_nothing() -> None:
-    source, other = make_forwarding(), make_forwarding()
+    source, other = make_forwarding(), make_forwarding(public_address="sales@example.com")
     test = start(source)
     assert hand_over(other, marked(test)).state == State.SKIPPED
     test.refresh_from_db()
@@ -256,7 +304,11 @@ def test_a_refusal_to_forward_is_explained() -> None:
     test = start(source)
     sent(test)
     assert test.outgoing is not None
-    fetched = hand_over(make_forwarding(), BOUNCE.format(test.outgoing.message_id).encode(), "<>")
+    fetched = hand_over(
+        make_forwarding(public_address="sales@example.com"),
+        BOUNCE.format(test.outgoing.message_id).encode(),
+        "<>",
+    )
     assert fetched.state == State.SKIPPED
     test.refresh_from_db()
     found = standing(test)

@@ -3,15 +3,15 @@
 import os
 import smtplib
 import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import DjangoDbBlocker, Settings
 
+from mailsources.listeners import read_listeners
 from mailsources.models import EmailSource, FetchedMail
 from tests.mailsources.conftest import contents
 from tests.make import make_mail, make_outgoing, make_queue, make_sender, make_source
@@ -156,7 +156,7 @@ def test_the_same_mail_again_is_one_copy(intake: IntakeProcess) -> None:
 
 
 def test_lmtp_answers_for_each_recipient(intake: IntakeProcess) -> None:
-    first, second = make_forwarding(), make_forwarding()
+    first, second = make_forwarding(), make_forwarding(public_address="sales@example.com")
     raw = make_mail()
     with LmtpClient(intake.lmtp) as client:
         rcpt, unknown, start, answer = client.hand_over(raw, first.address, f"nobody@{DOMAIN}")
@@ -287,35 +287,30 @@ def test_what_is_on_its_way_when_it_is_stopped(environment: dict[str, str]) -> N
         busy.send(raw + b".\r\n")
         assert busy.answer().startswith("250 ")
         assert busy.answer().startswith("421 4.3.2 ")
-        assert process.process.wait(10) == 0, process.said
+        assert process.process.wait(20) == 0, process.said
     assert contents(source) == [raw]
 
 
-def test_killed_between_the_commit_and_the_answer(environment: dict[str, str]) -> None:
+def test_killed_between_the_commit_and_the_answer(environment: dict[str, str], intake: IntakeProcess) -> None:
     source = make_forwarding()
-    mails = []
-    for number in range(2):
-        with intakes.running(environment) as process, Client(process.smtp) as client:
-            mails.append(make_mail(f"Mail {number}"))
-            client.say("MAIL FROM:<charlie@customer.example>")
-            client.say(f"RCPT TO:<{source.address}>")
-            client.say("DATA")
-            client.send(mails[-1] + b".\r\n")
-            eventually(lambda: FetchedMail.objects.count() == len(mails), "the mail is committed")
-            process.kill()
+    raw = make_mail()
     with intakes.running(environment) as process, Client(process.smtp) as client:
-        for raw in mails:
-            assert client.hand_over(raw, source.address)[-1].startswith("250 ")
-    assert contents(source) == sorted(mails)
-    assert FetchedMail.objects.count() == len(mails)
+        client.say("MAIL FROM:<charlie@customer.example>")
+        client.say(f"RCPT TO:<{source.address}>")
+        client.say("DATA")
+        client.send(raw + b".\r\n")
+        eventually(FetchedMail.objects.exists, "the mail is committed")
+        process.kill()
+    with Client(intake.smtp) as client:  # the next one that the mail server finds
+        assert client.hand_over(raw, source.address)[-1].startswith("250 ")
+    assert contents(source) == [raw]
+    assert FetchedMail.objects.count() == 1
 
 
-def test_it_needs_a_domain_and_a_place(environment: dict[str, str]) -> None:
-    for bind, domain in (("", DOMAIN), ("smtp://127.0.0.1:2525", ""), ("smtp://192.0.2.1:2525", DOMAIN)):
-        values = environment | {"UCS_INTAKE_BIND": bind, "UCS_INBOUND_DOMAIN": domain}
-        done = subprocess.run(
-            [sys.executable, "manage.py", "intake"], env=values, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 1
-        assert "UCS_INTAKE_BIND" in done.stderr
-        assert len(done.stderr.splitlines()) == 1
+@pytest.mark.parametrize(
+    ("bind", "domain"), [("", DOMAIN), ("smtp://127.0.0.1:2525", ""), ("smtp://192.0.2.1:2525", DOMAIN)]
+)
+def test_it_needs_a_domain_and_a_place(settings: Settings, bind: str, domain: str) -> None:
+    settings.INTAKE_BIND, settings.INBOUND_DOMAIN = read_listeners(bind), domain
+    with pytest.raises(CommandError, match="UCS_INTAKE_BIND"):
+        call_command("intake")

@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from tests import migrated
 from tests.make import make_mail
 from tests.product import ROOT
 from tests.servers import intake as intakes
@@ -31,10 +32,12 @@ class Services:
     """A PostgreSQL of its own, migrated, with one source."""
 
     def __init__(self, folder: Path) -> None:
-        self.embedded = Embedded(DataFolder(folder), throwaway=True)
+        data = DataFolder(folder)
+        self.embedded = Embedded(data, throwaway=True)
         urls = self.embedded.start()
         self.postgres = next(part for part in self.embedded.parts if isinstance(part, Postgres))
         self.environment = intakes.environment_of(urls["DATABASE_URL"], UCS_DATA_DIR=str(folder))
+        migrated.fill(data)
         self.manage("migrate", "--no-input", "--verbosity", "0")
         self.manage("shell", "--no-imports", "-c", SOURCE)
 

@@ -42,10 +42,10 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
 
 
 @pytest.fixture
-def silent_port() -> Iterator[int]:
+def silent() -> Iterator[socket.socket]:
     """A server that takes connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
+        yield server
 
 
 def test_due_sources_are_announced_once(told: list[tuple[str, list[int]]]) -> None:
@@ -101,17 +101,19 @@ def test_a_poll_looks_at_each_mailbox_and_has_its_mail_delivered(
 
 @committed
 def test_a_dead_mailbox_delays_nobody(
-    dovecot: Dovecot, silent_port: int, monkeypatch: pytest.MonkeyPatch
+    dovecot: Dovecot, silent: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailsources.imap_line.CONNECT_SECONDS", 1.5)
-    monkeypatch.setattr(polling, "PATIENCE_SECONDS", 0.3)
-    dead = make_source(service_port=silent_port)
+    monkeypatch.setattr("mailsources.imap_line.CONNECT_SECONDS", 300)
+    dead = make_source(service_port=silent.getsockname()[1])
     good = source_at(dovecot)
     round_ = polling.Round(lease.claim([dead.pk, good.pk]), lambda ids: None, lambda ids: None)
-    began = time.monotonic()
-    round_.go(patience=1.0)
-    assert time.monotonic() - began < 1.4
-    assert SourceState.objects.get(source=good).last_success_at is not None
+    round_.go(patience=0.5)
+    eventually(
+        lambda: SourceState.objects.get(source=good).last_success_at, "the good one has been looked at"
+    )
+    waiting = SourceState.objects.get(source=dead)
+    assert (waiting.last_error, waiting.lease_until is None) == ("", False)
+    silent.close()
     eventually(lambda: SourceState.objects.get(source=dead).last_error, "the dead one writes its own result")
     assert SourceState.objects.get(source=dead).lease_until is None
 
@@ -125,7 +127,7 @@ def test_a_server_that_never_ends_is_cut_off(settings: Settings, monkeypatch: py
         looked = fetch_new(source)
     assert looked.failure is not None
     assert looked.failure.code == "dropped"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_a_hint_during_a_look_is_not_forgotten(dovecot: Dovecot) -> None:
@@ -155,7 +157,7 @@ def test_a_crew_does_all_work_with_few_hands() -> None:
     for number in range(50):
         crew.do(lambda number=number: work(number))  # type: ignore[misc]
     for _ in range(50):
-        assert ready.acquire(timeout=5)
+        assert ready.acquire(timeout=30)
     assert sorted(done) == list(range(50))
     assert len(crew._threads) <= 3
 

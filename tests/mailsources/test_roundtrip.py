@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from mailsenders import connections, sending
 from mailsenders.models import OutgoingMail
-from mailsources import fetch, forwarding, lease, roundtrip
+from mailsources import fetch, forwarding, forwarding_test, lease, roundtrip
 from mailsources.deliver import deliver_many
 from mailsources.models import EmailSource, FetchedMail, RoundTrip, SourceState
 from queues.models import Conversation
 from tests.mailsources.conftest import source_at
-from tests.make import make_mail, make_sender
+from tests.make import make_mail, make_queue, make_sender, make_source
 from tests.servers.dovecot import Dovecot
 from tests.servers.smtp import SmtpServer
 from tests.servers.smtp_faults import TakenMail
@@ -24,13 +26,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Relay(SmtpServer):
     """Hands what it takes to the mailboxes of a Dovecot."""
 
-    def __init__(self, dovecot: Dovecot) -> None:
-        super().__init__()
+    def __init__(self, dovecot: Dovecot, **options: Any) -> None:
+        super().__init__(**options)
         self.dovecot = dovecot
+        self.forwards: dict[str, tuple[str, str]] = {}
+        """Address → where to, and whose mailbox that is."""
 
     def take(self, mail: TakenMail) -> None:
         for user in mail.recipients:
-            self.dovecot.drop(user, mail.raw)
+            address, box = self.forwards.get(user, ("", user))
+            trace = f"Delivered-To: {address}\r\nX-Forwarded-For: {user} {address}\r\n" if address else ""
+            self.dovecot.drop(box, trace.encode() + mail.raw)
         super().take(mail)
 
 
@@ -83,6 +89,34 @@ def test_there_and_back(relay: Relay, source: EmailSource) -> None:
     assert seconds == sorted(seconds)
     fetched = FetchedMail.objects.get(source=source)
     assert (fetched.state, fetched.reason) == (FetchedMail.State.SKIPPED, forwarding.MARKED)
+    assert not Conversation.objects.exists()
+
+
+def test_the_marked_mail_of_a_forwarding_source_comes_back(
+    relay: Relay, source: EmailSource, settings: Settings
+) -> None:
+    """To the public address by SMTP, forwarded by its provider into a mailbox, and in by IMAP."""
+    settings.INBOUND_DOMAIN = "inbound.example.test"
+    sender = make_sender(server_address=relay.host, service_port=relay.port)
+    forwarded = make_source(
+        server_type="FORWARDING", public_address="sales@example.com", username="", server_address="",
+        queue=make_queue(sender=sender), collected_by=source,
+    )  # fmt: skip
+    test = forwarding_test.start(forwarded)
+    local, _, domain = source.username.partition("@")
+    address = f"{local}+{forwarded.forwarding_token}@{domain}"
+    relay.forwards = {"sales@example.com": (address, source.username)}
+
+    sending.send_due_mail(sender.pk)
+    relay.wait_for(1)
+    test.refresh_from_db()
+    assert forwarding_test.standing(test).word == "sent"
+    look(source)
+    test.refresh_from_db()
+    shown = forwarding_test.standing(test)
+    assert (shown.word, shown.is_over) == ("arrived", True)
+    (mine,) = FetchedMail.objects.filter(source=forwarded)
+    assert (mine.state, mine.reason) == (FetchedMail.State.SKIPPED, forwarding.MARKED)
     assert not Conversation.objects.exists()
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 
 from mailsources.models import EmailSource
 from tests.make import make_queue, make_source
@@ -58,6 +59,15 @@ def test_what_cannot_be_honoured_is_refused_in_words(values: dict[str, Any], fie
     found = refusals(**values)
     assert list(found) == [field]
     assert word in found[field][0]
+
+
+def test_a_source_has_a_queue() -> None:
+    assert list(refusals(queue=None)) == ["queue"]
+    with pytest.raises(IntegrityError), transaction.atomic():  # whatever is looked at before
+        make_source(queue=None)
+    source = make_source()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        EmailSource.objects.filter(pk=source.pk).update(queue=None)
 
 
 def test_the_same_mailbox_twice_names_the_other_source() -> None:

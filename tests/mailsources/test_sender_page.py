@@ -15,7 +15,9 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from mailsenders import connections, sending, tasks, testsend
+from mailsenders.budget import FIELDS
 from mailsenders.models import EmailSender, OutgoingMail, TestSend
+from mailsenders.provider_budgets import provider_budgets
 from mailsources import fetch
 from mailsources.deliver import deliver_many
 from mailsources.models import EmailSource, FetchedMail, RoundTrip, SentFolder
@@ -52,8 +54,15 @@ def test_it_says_how_sending_goes(admin: Client) -> None:
     sender = make_sender()
     make_outgoing(sender)
     OutgoingMail.objects.filter(pk=make_outgoing(sender).pk).update(state="uncertain")
+    assert "No mail sent yet." in page_of(admin, sender)
+    type(sender.state).objects.update(last_success_at=timezone.now() - timedelta(hours=3))
+    sender.state.refresh_from_db()
     sender.state.failed("The server refused the sign-in.", timezone.now() + timedelta(minutes=10))
     text = page_of(admin, sender)
+    assert "Last mail sent 3 h ago." in text
+    listed = admin.get(at("changelist")).content.decode()
+    assert "3 h ago" in listed
+    assert "The server refused the sign-in." in listed
 
     assert re.search(r"Last error [^:<]{1,20}: The server refused the sign-in\.", text)
     assert "Nothing is sent until" in text
@@ -111,6 +120,18 @@ def test_the_return_path_can_be_chosen_and_is_plain_when_nobody_does(admin: Clie
     assert sender.return_path == "plus"
     refused = admin.post(at("change", sender.pk), form(return_path="domain", name=sender.name))
     assert "UCS_INBOUND_DOMAIN" in refused.content.decode()
+
+
+def test_a_sender_is_renamed_and_keeps_queue_mail_and_password(admin: Client) -> None:
+    admin.post(reverse(ADD), form())
+    sender = EmailSender.objects.get()
+    queue, mail = make_queue(sender=sender), make_outgoing(sender)
+    admin.post(at("change", sender.pk), form(name="Answers of support", password=""))
+    sender.refresh_from_db()
+    assert (sender.name, sender.password) == ("Answers of support", "secret")
+    for row in (queue, mail):
+        row.refresh_from_db()
+        assert row.sender == sender
 
 
 def test_a_folder_that_is_fetched_is_refused(admin: Client) -> None:
@@ -196,6 +217,7 @@ def page(chromium: Browser, live_server: LiveServer, settings: Settings) -> Iter
 
 @pytest.mark.django_db(transaction=True)
 def test_the_dialogue_and_the_round_trip_in_a_browser(page: Page, relay: Relay, dovecot: Dovecot) -> None:
+    a_new_form_fills_itself(page)
     source = source_at(dovecot)
     sender = make_sender(server_address=relay.host, service_port=relay.port)
     page.goto(at("change", sender.pk))
@@ -217,6 +239,38 @@ def test_the_dialogue_and_the_round_trip_in_a_browser(page: Page, relay: Relay, 
     page.wait_for_selector("text=The mail came back after")
     expect(page.locator(".ucs-stage-done")).to_have_count(4)
     assert testsend.standing(TestSend.objects.get())[1]
+
+
+def a_new_form_fills_itself(page: Page) -> None:
+    """The port follows the type, the limits follow the provider; what was typed in stays."""
+    page.goto(reverse(ADD))
+    ports = []
+    for server_type in ("SSL", "NONE", "STARTTLS"):
+        page.get_by_label("Server type").select_option(server_type)
+        ports.append(page.get_by_label("Service port").input_value())
+    assert ports == ["465", "25", "587"]
+    page.get_by_label("Service port").fill("2525")
+    page.get_by_label("Server type").select_option("SSL")
+    assert page.get_by_label("Service port").input_value() == "2525"
+
+    def filled_in() -> dict[str, str]:
+        names = (*(rule for rule in FIELDS), "recipients_per_message", "connections")
+        return {name: found for name in names if (found := page.input_value(f"#id_{name}"))}
+
+    for host, known in (("smtp.office365.com", 2), ("smtp.gmail.com", 0)):
+        page.get_by_label("Server address").fill(host)
+        page.get_by_label("Server address").blur()
+        figures = {"connections": "3"} | {
+            name: str(figure) for name, figure in provider_budgets()[known].figures.items()
+        }
+        assert filled_in() == figures
+    page.locator("summary", has_text="Limits").click()
+    page.fill("#id_limit_per_day", "17")
+    page.locator("#id_limit_per_day").blur()
+    page.get_by_label("Server address").fill("smtp.office365.com")
+    page.get_by_label("Server address").blur()
+    page.get_by_role("button", name="Use the figures of Exchange Online").wait_for()
+    assert filled_in()["limit_per_day"] == "17"
 
 
 def back(source: EmailSource) -> None:

@@ -15,7 +15,7 @@ from mailsenders.models import EmailSender, OutgoingMail, OutgoingRecipient
 from mailsources import fetch, forwarding, sentcopies, sentfolder
 from mailsources.deliver import deliver
 from mailsources.models import EmailSource, FetchedMail, SentFolder
-from queues import actions, thread
+from queues import actions, deliveries
 from queues.models import Message
 from tests.mailsources.conftest import source_at
 from tests.make import make_agent, make_mail, make_outgoing, make_queue, make_raw, make_sender, receive
@@ -271,7 +271,7 @@ def test_a_mail_in_doubt_that_is_not_there_stays_in_doubt(dovecot: Dovecot, sour
     mail = OutgoingMail.objects.get(pk=message.outgoing.pk)
     assert (mail.state, mail.folder_tries, mail.attempts) == (State.UNCERTAIN, 1, 0)
     assert mail.folder_next_at is not None
-    told = thread.delivery(mail, timezone.now())
+    told = deliveries.delivery(mail, timezone.now())
     assert "was looked through once, and the mail is not in it" in told.answer
 
 

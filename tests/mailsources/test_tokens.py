@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
 
 from mailsources.fetch import fetch_new
 from mailsources.models import EmailSource, SourceState
+from mailsources.source_page import source_badge
 from rehearsal.oauth import OAuthServer
 from rehearsal.oauth.store import Account
 from sso.models import ProviderToken, SSOProvider
@@ -76,6 +79,7 @@ def test_the_token_of_another_person_is_named(google: Dovecot, oauth: OAuthServe
     assert (failure.code, failure.retry) == ("token", False)
     assert f"sign in again as {BOX}" in failure.sentence
     assert oauth.refreshes == before + 1, "one fresh token, not more"
+    assert "needs sign-in" in source_badge(at_rest(source))
 
 
 def test_without_a_sign_in_nobody_is_asked(google: Dovecot, oauth: OAuthServer) -> None:
@@ -87,13 +91,32 @@ def test_without_a_sign_in_nobody_is_asked(google: Dovecot, oauth: OAuthServer) 
     assert google.log().count("method=XOAUTH2") == before
 
 
-def test_a_dead_sign_in_stops_and_says_so(google: Dovecot, oauth: OAuthServer) -> None:
+def at_rest(source: EmailSource) -> EmailSource:
+    """As it is stored."""
+    return EmailSource.objects.select_related("state").get(pk=source.pk)
+
+
+def test_a_dead_sign_in_stops_and_says_so(google: Dovecot, oauth: OAuthServer, admin_client: Client) -> None:
     provider = make_signed_in_provider(oauth, BOX)
     oauth.revoke_all(BOX)
     failure = fetch_new(source_with_token(google, provider)).failure
     assert failure is not None
     assert failure.code == "sign_in"
     assert ProviderToken.objects.get(provider=provider).needs_sign_in
+    source = at_rest(EmailSource.objects.get())
+    assert "needs sign-in" in source_badge(source)
+    key = f"/admin/mailsources/emailsource/{source.pk}/change/#key"
+    assert f'href="{key}"' in source_badge(source)
+    listed = admin_client.get("/admin/mailsources/emailsource/?health=sign-in").content.decode()
+    assert key in listed
+    reader = User.objects.create_user("bob", is_staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename="view_emailsource"))
+    client = Client()
+    client.force_login(reader)
+    listed = client.get("/admin/mailsources/emailsource/").content.decode()
+    assert "needs sign-in" in listed
+    assert key not in listed, "who may not sign in is shown no way to it"
+    assert 'id="key"' in admin_client.get(key).content.decode()
 
 
 def test_a_shared_mailbox_with_the_mailbox_as_user(google: Dovecot, oauth: OAuthServer) -> None:

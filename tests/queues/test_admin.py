@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 from agents.models import Agent, Language, Skill
 from queues import actions
 from queues.models import EmailQueue
-from tests.make import make_agent, make_conversation, make_queue, make_sender
+from tests.make import make_agent, make_conversation, make_queue, make_sender, make_source, receive
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +63,8 @@ class TestQueues:
             "acknowledgement_limit": "100",
             "from_name": "both",
             "quoted": "thread",
+            "pci": "flag",
+            "kept_then": "anonymise",
             "signature": "{{ agent.name }}",
         }
         billing = Skill.objects.create(name="billing")
@@ -84,6 +86,17 @@ class TestQueues:
         assert (queue.mode, queue.first_response, queue.reply_to_closed) == ("push", 60, "new")
         assert [str(member) for member in queue.members.all()] == ["Alice"]
         assert [(row.skill.name, row.level) for row in queue.skill_demands.all()] == [("billing", 4)]
+
+    def test_a_queue_is_renamed_and_keeps_what_is_its(self, admin_client: Client) -> None:
+        queue = make_queue([make_agent("bob")], name="Support")
+        source, row = make_source(queue=queue), make_conversation(queue)
+        admin_client.post(f"{QUEUES}{queue.pk}/change/", self.form(name="Help desk"))
+        renamed = EmailQueue.objects.get()
+        assert renamed.name == "Help desk"
+        for each in (source, row):
+            each.refresh_from_db()
+            assert each.queue == queue
+        assert receive(renamed).conversation.queue == queue
 
     def test_a_signature_with_an_unknown_place_is_refused_in_words(self, admin_client: Client) -> None:
         form = self.form(signature="{{ agent.password }}")

@@ -11,7 +11,7 @@ from django.utils import timezone
 from agents.models import Agent
 from mailsenders import outbox
 from mailsenders.models import OutgoingMail, OutgoingRecipient
-from queues import actions, losses, thread
+from queues import actions, deliveries, losses
 from queues.models import Conversation, Message
 from tests.mailcore.test_bounce import (
     DOMINO,
@@ -151,14 +151,14 @@ def test_a_failure_is_noted_though_others_are_still_tried(answered: Answered) ->
 
 def test_what_the_desk_shows(answered: Answered) -> None:
     answered.report(fields(MAX))
-    shown = thread.delivery(answered.mail, timezone.now())
+    shown = deliveries.delivery(answered.mail, timezone.now())
     assert shown.level == "bad"
     assert len(shown.back) == 1
     assert shown.back[0].startswith(f"{MAX}, ")
     assert ": mx.example.org: 550 5.1.1" in shown.back[0]
 
     answered.report(fields(EVA, "552 5.2.2 mailbox full"))
-    shown = thread.delivery(answered.mail, timezone.now())
+    shown = deliveries.delivery(answered.mail, timezone.now())
     assert (answered.mail.state, shown.label) == (Sent.FAILED, "Came back")
     assert shown.can_resend
     assert "a later try may work" in shown.back[1]
@@ -167,7 +167,7 @@ def test_what_the_desk_shows(answered: Answered) -> None:
 def test_a_delay_is_shown_and_moves_nothing(answered: Answered) -> None:
     answered.report(fields(MAX, "451 4.3.0 try later", action="delayed"), Subject="Delayed Mail")
     row = answered.recipient(MAX)
-    shown = thread.delivery(answered.mail, timezone.now())
+    shown = deliveries.delivery(answered.mail, timezone.now())
 
     assert (row.state, row.delay) == ("accepted", "mx.example.org: 451 4.3.0 try later – " + ADVICE)
     assert (shown.level, shown.delayed) == ("warn", (f"{MAX}: {row.delay}",))
@@ -408,7 +408,7 @@ def test_a_delay_is_over_when_the_person_wrote_or_the_days_of_trying_have_passed
     answered.report(fields(MAX, "451 4.3.0 try later", action="delayed"), Subject="Delayed Mail")
     now = timezone.now()
 
-    assert thread.delivery(answered.mail, now).delayed
-    assert not thread.delivery(answered.mail, now, {MAX: now}).delayed
-    assert thread.delivery(answered.mail, now, {MAX: now - timedelta(days=1)}).delayed
-    assert not thread.delivery(answered.mail, now + timedelta(days=7)).delayed
+    assert deliveries.delivery(answered.mail, now).delayed
+    assert not deliveries.delivery(answered.mail, now, {MAX: now}).delayed
+    assert deliveries.delivery(answered.mail, now, {MAX: now - timedelta(days=1)}).delayed
+    assert not deliveries.delivery(answered.mail, now + timedelta(days=7)).delayed

@@ -12,7 +12,7 @@ from mailcore.parse import parse
 from mailsenders import sending
 from mailsenders.models import EmailSender, OutgoingMail
 from mailstore.models import RawMail
-from queues import actions, brakes, intake
+from queues import actions, answering, brakes, intake
 from queues.brakes import Traffic, judge_acknowledgement, judge_new
 from queues.models import Conversation, EmailQueue, Message
 from tests.make import make_mail, make_queue, make_sender, make_supervisor, receive
@@ -189,7 +189,7 @@ class TestTwoSystems:
     def deliver(self, queue: EmailQueue, raw: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
         assert queue.sender is not None
         own = frozenset({queue.sender.email_address})
-        monkeypatch.setattr(intake, "own_addresses", lambda: own)
+        monkeypatch.setattr(answering, "own_addresses", lambda: own)
         receive(queue, raw)
 
     def test_two_queues_of_one_system_do_not_even_begin(self) -> None:

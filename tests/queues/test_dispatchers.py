@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.models import Agent
-from bench import dispatch_trials
+from bench import dispatch_trials, mixed_trials
 from bench.dispatch_trials import House
 from queues import kinds, routing, standing, tasks
 from queues.models import Conversation, EmailQueue, Event
@@ -17,20 +17,25 @@ State = Conversation.State
 
 
 @pytest.mark.django_db(transaction=True)
-def test_eight_dispatchers_of_which_two_die(
-    product_env: dict[str, str], clean_redis: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_eight_dispatchers_of_which_two_die(clean_redis: None) -> None:
     """Oracle 15; python -m bench.dispatch does it at length."""
-    for name, value in product_env.items():
-        monkeypatch.setenv(name, value)
     dispatch_trials.build(House(agents=40, queues=4, queues_each=2, waiting=400))
-    outcome = dispatch_trials.dispatch_at_once(8, seconds=4, kill_after=1.5)
+    outcome = dispatch_trials.dispatch_at_once(8, seconds=3, kill_after=1)
     assert outcome.wrong == []
     assert outcome.given > 0
     assert outcome.killed >= 1
     for event in Event.objects.filter(kind="offered")[:20]:
         assert routing.replay(event.data).conversation_id == event.conversation_id
         assert event.sentence == routing.explain(event.data)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_everything_at_once_breaks_nothing(clean_redis: None) -> None:
+    """Eight threads that give, answer, move, merge, split, change, sleep and come; `--mixed` at length."""
+    mixed_trials.populate()
+    trial = mixed_trials.play(seconds=3)
+    assert trial.wrong == []
+    assert sum(trial.done.values()) > 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -112,3 +117,17 @@ def test_what_waited_before_there_were_targets_is_routed_too() -> None:
     assert routing.next_for(alice, [queue.pk]) == row
     row.refresh_from_db()
     assert row.target == 90
+
+
+@pytest.mark.django_db
+def test_the_clock_is_the_databases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dispatchers whose machines disagree decide by one clock."""
+    alice = make_agent("alice")
+    row = make_conversation(make_queue([alice], first_response=100))
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now + timedelta(days=300))
+    assert routing.next_for(alice, [row.queue_id]) == row
+    row.refresh_from_db()
+    assert row.assigned_at is not None
+    assert row.assigned_at < now + timedelta(hours=1)
+    assert 90 <= row.events.get(kind="taken").data["left"] <= 100

@@ -1,12 +1,16 @@
 """What nobody on duty can do is on the board, and an alarm, within one sweep, by name."""
 
+from datetime import timedelta
+
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agents.models import Agent
 from alarms.gap_troubles import gap_troubles
-from queues import gaps, tasks
-from queues.models import Kind
+from queues import actions, gaps, tasks
+from queues.models import Conversation, Kind
 from tests.make import make_agent, make_conversation, make_queue
 
 pytestmark = pytest.mark.django_db
@@ -55,3 +59,34 @@ def test_no_alarm_while_the_queue_is_closed() -> None:
     (gap,) = gaps.current()
     assert gap.who == "Nobody is on duty"
     assert list(gap_troubles()) == []
+
+
+def test_what_wakes_in_a_sweep_is_on_the_board_after_it() -> None:
+    """Its kind was never worked out, as it slept since it came."""
+    alice = make_agent("alice", {"billing": 5})
+    queue = make_queue([alice], {"billing": 2})
+    row = make_conversation(queue)
+    actions.snooze(alice.user, row, timezone.now() + timedelta(hours=1))
+    alice.skill_levels.all().delete()
+    Conversation.objects.update(snoozed_until=timezone.now(), kind=None)
+    tasks.sweep()
+    (gap,) = gaps.current()
+    assert gap.missing == ("billing ≥ 2",)
+
+
+def test_as_many_queries_for_many_gaps() -> None:
+    def missing(*skills: str) -> None:
+        for skill in skills:
+            agent = make_agent(f"agent{Agent.objects.count()}")
+            make_conversation(make_queue([agent], {skill: 3}, wait_rule="off"))
+        tasks.sweep()
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            gaps.current()
+        return len(captured)
+
+    missing("a", "b", "c")
+    few = queries()
+    missing(*"defghijklmno")
+    assert (len(gaps.current()), queries()) == (15, few)

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection
 from django.http import Http404
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from queues import actions, inbox
 from queues.actions import Reply
 from queues.inbox import BadCursor, Listing, View
 from queues.models import Conversation, Message
+from queues.timeline import length
 from tests.make import (
     make_administrator,
     make_agent,
@@ -198,7 +200,7 @@ class TestPaging:
                 if number % 2:
                     actions.take(alice.user, row)
         assert queries(look) == few
-        assert queries(lambda: inbox.counts(alice.user)) == 1
+        assert queries(lambda: inbox.counts(alice.user)) == 2  # the lists, the mentions
 
     def test_the_story_takes_as_many_queries_for_long_ones(self) -> None:
         alice = make_agent("alice")
@@ -218,6 +220,31 @@ class TestPaging:
             actions.reply(alice.user, row, Reply(text=f"x {number}"))
             actions.note(alice.user, row, "y")
         assert queries(look) == few
+
+    def test_of_a_long_story_only_its_end_is_read(self) -> None:
+        alice = make_agent("alice")
+        row = make_conversation(make_queue([alice]))
+        for number in range(6):
+            actions.note(alice.user, row, f"Note {number}")
+            actions.reply(alice.user, row, Reply(text=f"Answer {number}"))
+        whole = [each for each in inbox.timeline(alice.user, row) if each.kind != "event"]
+        end = inbox.timeline(alice.user, row, 4)
+        assert [(each.kind, each.item.pk) for each in end] == [
+            (each.kind, each.item.pk) for each in whole[-4:]
+        ]
+        told = length(alice.user, row)
+        assert told.told == len(whole) + 1  # and that she took it
+        assert told.newest == max(each.item.pk for each in whole if each.kind == "message")
+        client = Client()
+        client.force_login(alice.user)
+        page = client.get(f"/conversations/{row.pk}/").content.decode()
+        assert 'id="older"' not in page
+        for number in range(20):
+            actions.note(alice.user, row, f"More {number}")
+        page = client.get(f"/conversations/{row.pk}/").content.decode()
+        assert "14 older" in page
+        assert "Note 0" not in page
+        assert "Note 0" in client.get(f"/conversations/{row.pk}/parts?older=220").content.decode()
 
     def test_the_story_is_in_order(self) -> None:
         alice = make_agent("alice")

@@ -5,12 +5,13 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from agents.models import Agent, Skill
+from agents.models import Agent, Language, Skill
 from mailstore.batch import batch
-from queues import actions, kinds, steps, tasks
+from queues import actions, kinds, marks, steps, tasks
 from queues.actions import ActionRefused
-from queues.models import AgentKind, Conversation, EmailQueue, Kind
+from queues.models import AgentKind, Conversation, EmailQueue, Kind, StaleQueue
 from tests.make import make_agent, make_conversation, make_queue
 
 pytestmark = pytest.mark.django_db
@@ -213,3 +214,78 @@ def test_a_batch_asks_once_for_a_kind_even_when_there_is_none() -> None:
         with CaptureQueriesContext(connection) as caught:
             assert kinds.usual(queue.pk, "cs") is None
     assert len(caught) == 0
+
+
+class TestNoted:
+    """What may change who can do what is noted by the database, in the transaction of whoever wrote it."""
+
+    @pytest.fixture
+    def queue(self) -> EmailQueue:
+        alice = make_agent("alice", {"billing": 3}, {"cs": 3})
+        queue = make_queue([alice], {"billing": 2})
+        make_queue([alice])
+        kinds.refresh()
+        assert not StaleQueue.objects.exists()
+        return queue
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "UPDATE agents_agentskill SET level = 1",
+            "DELETE FROM agents_agentskill",
+            "UPDATE agents_agentlanguage SET level = 1",
+            "INSERT INTO agents_agentlanguage (agent_id, language_id, level)"
+            " SELECT id, 'en', 3 FROM agents_agent",
+            "DELETE FROM queues_emailqueue_members",
+            "UPDATE queues_queueskill SET level = 4",
+            "DELETE FROM queues_queueskill",
+            "UPDATE queues_emailqueue SET wait_rule = 'off'",
+            "UPDATE queues_emailqueue SET language_level = 5",
+            "UPDATE queues_emailqueue SET name = name || '.'",
+            "UPDATE agents_skill SET name = 'invoices'",
+            "UPDATE auth_user SET is_active = false",
+        ],
+    )
+    def test_whoever_writes_it(self, queue: EmailQueue, change: str) -> None:
+        Language.objects.get_or_create(tag="en")
+        with connection.cursor() as cursor:
+            cursor.execute(change)
+        assert kinds.refresh([queue.pk]) == [queue.pk]
+        assert kinds.refresh([queue.pk]) == []
+        assert not any(mark.is_stale for mark in marks.of([queue.pk]))
+
+    def test_nothing_else_is(self, queue: EmailQueue) -> None:
+        agent = Agent.objects.get()
+        agent.capacity = 5
+        agent.save()
+        agent.user.last_login = timezone.now()
+        agent.user.save()
+        queue.weight = 3
+        queue.save()
+        make_conversation(queue)
+        actions.take_next(agent.user)
+        assert not StaleQueue.objects.exists()
+
+    def test_when_nothing_was_it_costs_next_to_nothing(self, queue: EmailQueue) -> None:
+        with CaptureQueriesContext(connection) as caught:
+            kinds.refresh([queue.pk])
+        assert [each["sql"].split("FROM ")[1].split()[0] for each in caught] == [
+            '"queues_stalequeue"', '"queues_conversation"',
+        ]  # fmt: skip
+
+    def test_taking_the_next_sees_what_has_just_changed(self, queue: EmailQueue) -> None:
+        EmailQueue.objects.update(wait_rule=Wait.OFF)
+        alice = Agent.objects.get()
+        make_conversation(queue)
+        alice.skill_levels.update(level=1)
+        assert actions.take_next(alice.user) is None
+        alice.skill_levels.update(level=2)
+        assert actions.take_next(alice.user) is not None
+
+    def test_the_sweep_finds_what_no_trigger_saw(self, queue: EmailQueue) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")  # as when a backup is loaded
+            cursor.execute("UPDATE agents_agentskill SET level = 1")
+            cursor.execute("SET LOCAL session_replication_role = origin")
+        assert not StaleQueue.objects.exists()
+        assert queue.pk in kinds.refresh()

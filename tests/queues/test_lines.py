@@ -9,6 +9,7 @@ from django.db import connection
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from agents.calendars import Calendar
 from agents.models import Agent
 from crm.models import Contact
 from queues import kinds, lines, ordering, policy
@@ -173,3 +174,16 @@ def test_the_same_list_by_whatever_pages(seed: int) -> None:
     assert len({each.conversation_id for each in whole}) == len(whole)
     assert {each.conversation_id for each in whole if not each.is_kept} <= shown
     assert len(where) == 3
+
+
+@pytest.mark.django_db
+def test_places_of_a_query_are_those_of_its_rows() -> None:
+    """A query reads tuples alone; hours of one's own, or of a calendar with a day that differs."""
+    calendar = Calendar.objects.create(name="Office", time_zone="Europe/Prague", hours="Mo-Fr 08:00-16:00")
+    calendar.days.create(date=NOON.date(), hours="08:00-10:00")
+    make_queue(hours="Mo-Fr 09:00-17:00", exponent=5, weight=2)
+    make_queue(calendar=calendar, own_share=0.1, late_halving=2)
+    found = lines.places(EmailQueue.objects.all(), NOON)
+    assert found == lines.places(list(EmailQueue.objects.all()), NOON)
+    assert len({place.tick for place in found.values()}) == 2
+    assert {place.weight for place in found.values()} == {1, 2}

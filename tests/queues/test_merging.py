@@ -93,6 +93,17 @@ class TestWhatMoves:
         draft = stays.drafts.get()
         assert (draft.text, [file.name for file in draft.files.all()]) == ("Here.\n\nThere.", ["a.txt"])
 
+    def test_nothing_of_two_drafts_is_lost_if_one_has_formatting(
+        self, alice: Agent, queue: EmailQueue
+    ) -> None:
+        one, two = make_conversation(queue), make_conversation(queue)
+        actions.save_draft(alice.user, one, "first < words")
+        actions.save_draft(alice.user, two, "second", html="<p><b>second</b></p>")
+        draft = actions.merge(alice.user, one, two).drafts.get()
+        assert draft.text == "first < words\n\nsecond"
+        assert "first &lt; words" in draft.html
+        assert draft.html.endswith("<p><b>second</b></p>")
+
     def test_the_same_key_in_both_is_no_obstacle(self, alice: Agent, queue: EmailQueue) -> None:
         gone, stays = make_conversation(queue), make_conversation(queue)
         first = answer(alice, stays, token="key-1")

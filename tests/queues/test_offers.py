@@ -1,14 +1,16 @@
 """What was given and not opened, what is kept for who answered last, what who has gone leaves."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from agents import presence
 from agents.models import Agent
-from queues import actions, inbox, routing, tasks
+from queues import actions, inbox, routing, tasks, waking
 from queues.actions import ActionRefused, Reply
 from queues.models import Conversation, EmailQueue
 from tests.make import make_agent, make_conversation, make_mail, make_queue, make_supervisor, receive
@@ -289,7 +291,7 @@ class TestPicking:
         actions.take(bob.user, other)
         assert actions.take_next(alice.user) == row
         assert row.events.latest("pk").data["rule"]
-        assert other.events.latest("pk").data == {"lacks": []}
+        assert other.events.latest("pk").data == {"agent": bob.pk, "lacks": []}
 
     def test_what_is_kept_for_me_i_may_take(self) -> None:
         alice = make_agent("alice", presence=Presence.AWAY)
@@ -315,3 +317,45 @@ def test_notify_tells_who_is_free_and_gives_nothing(monkeypatch: pytest.MonkeyPa
     row.refresh_from_db()
     assert row.state == State.WAITING
     assert [each.pk for each in inbox.page(dora.user, inbox.Listing(inbox.View.WAITING)).rows] == [row.pk]
+
+
+def test_notify_tells_again_whatever_comes_back(
+    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    called: list[int] = []
+    monkeypatch.setattr(
+        "mailstore.announce.publish", lambda task, values: called.append(values["conversation_id"])
+    )
+    alice, dora = make_agent("alice"), make_agent("dora", capacity=9)
+    queue = make_queue([alice, dora], mode=EmailQueue.Mode.NOTIFY, name="Orders")
+    row = make_conversation(queue)
+    taken = actions.take(alice.user, row)
+
+    def happens(act: Callable[[], object]) -> int:
+        called.clear()
+        with django_capture_on_commit_callbacks(execute=True):
+            act()
+        return called.count(row.pk)
+
+    assert happens(lambda: actions.release(alice.user, taken)) == 1
+    actions.snooze(dora.user, actions.take(dora.user, row), timezone.now() + timedelta(hours=1))
+    Agent.objects.update(presence=Agent.Presence.OFFLINE)
+    Conversation.objects.update(snoozed_until=timezone.now())
+    assert happens(waking.wake_due) == 1
+    Conversation.objects.update(reserved_for=dora, reserved_until=timezone.now())
+    assert happens(waking.release_kept) == 1
+    assert happens(lambda: actions.close(dora.user, row)) == 0
+
+
+def test_what_takes_more_than_is_free_is_told() -> None:
+    alice = make_agent("alice", capacity=4)
+    light, heavy = make_queue([alice], name="Orders"), make_queue([alice], name="Claims", weight=3)
+    for _ in range(3):
+        make_conversation(light)
+    for _ in range(3):
+        actions.take_next(alice.user, light)
+    assert actions.take_next(alice.user) is None
+    make_conversation(heavy)
+    with pytest.raises(ActionRefused, match=r"in Claims, needs 3 of your capacity, and you have 1 free"):
+        actions.take_next(alice.user)
+    assert actions.take_next(alice.user, light) is None  # nothing waits there

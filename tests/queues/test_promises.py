@@ -10,7 +10,7 @@ from django.utils import timezone
 from agents.models import Agent, Calendar
 from crm.models import Contact
 from mailsenders.models import OutgoingMail
-from queues import actions, clocks, escalation, hours, ladder, notices, recounting, sla
+from queues import actions, clocks, escalation, hours, ladder, notices, notices_mail, recounting, sla
 from queues.history import Kind
 from queues.letters import Reply
 from queues.models import Conversation, EmailQueue, EscalationStep, Notice, Turn
@@ -224,12 +224,12 @@ class TestSteps:
             rows = [make_conversation(queue) for _ in range(3)]
         with time_machine.travel(at(2), tick=False) as clock:
             escalation.run_due()
-            assert notices.mail_due() == 1
-            assert notices.mail_due() == 0
-            notices.tell([bob], rows[0], "Once more.", timezone.now())
-            assert notices.mail_due() == 0
+            assert notices_mail.mail_due() == 1
+            assert notices_mail.mail_due() == 0
+            notices.tell([bob], Notice.Kind.STEP, rows[0])
+            assert notices_mail.mail_due() == 0
             clock.move_to(at(2.5))
-            assert notices.mail_due() == 1
+            assert notices_mail.mail_due() == 1
         assert OutgoingMail.objects.filter(order_key__lt=0).count() == 2
 
 

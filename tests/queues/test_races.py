@@ -18,8 +18,9 @@ from mailcore.parsed import Address
 from mailsenders.models import OutgoingMail
 from queues import actions, routing
 from queues.actions import ActionRefused, Reply
-from queues.models import Conversation, EmailQueue, Event
-from tests.make import make_agent, make_conversation, make_mail, make_queue, receive
+from queues.models import Conversation, EmailQueue, Event, Tag
+from queues.tagging import tag
+from tests.make import make_agent, make_conversation, make_mail, make_queue, make_supervisor, receive
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -235,3 +236,16 @@ def wait_for_a_lock() -> None:
             if cursor.fetchone():
                 return
     raise TimeoutError("nobody waits")
+
+
+def test_a_tag_that_two_make_at_once_is_one() -> None:
+    bob = make_supervisor("bob")
+    row = make_conversation(make_queue([bob]))
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            other = Tag.objects.create(name="Fresh")
+            other_hand = pool.submit(lambda: at_once([lambda: tag(bob.user, row, ["fresh"])]))
+            wait_for_a_lock()
+        assert [getattr(each, "pk", each) for each in other_hand.result()] == [row.pk]
+    assert list(row.tags.all()) == [other]
+    assert Tag.objects.count() == 1

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import translation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +38,8 @@ def test_the_worked_example() -> None:
         "due in 1 h 10 min: 11 others fit it better."
     )
     assert explain(data, to_agent=True).startswith("You got it: due in 1 h 30 min. You are the best for")
+    with translation.override("de"):  # the full stop of an abbreviation is the sentence's, too
+        assert "fällig in 1 Std. 30 Min. Alice" in explain(data)
     assert in_short(data) == "You are the best for billing in Polish (5 of 5)."
     assert in_short({}) == ""
 

@@ -297,6 +297,14 @@ class TestUndo:
         assert sent.outgoing.state == OutgoingMail.State.QUEUED
         assert not actions.undo(alice.user, sent)
 
+    def test_taken_back_twice_it_is_taken_back_once(self, alice: Agent, asked: Message) -> None:
+        sent = actions.reply(alice.user, asked.conversation, Reply(text="Hello."))
+        assert actions.undo(alice.user, sent)
+        draft = Draft.objects.get()
+        assert actions.undo(alice.user, sent)
+        assert Draft.objects.get().token == draft.token
+        assert sent.conversation.events.filter(kind="undone").count() == 1
+
     def test_mail_that_came_meanwhile_keeps_the_state(self, alice: Agent, asked: Message) -> None:
         sent = actions.reply(alice.user, asked.conversation, Reply(text="Hello."))
         receive(asked.conversation.queue, make_mail("More.", References=f"<{asked.message_id}>"))

@@ -11,6 +11,7 @@ from crm.models import Communication
 from mailsenders.models import OutgoingMail
 from queues import actions
 from queues.actions import ActionRefused, Reply
+from queues.demands import demanded
 from queues.models import Conversation, EmailQueue, Message
 from tests.make import make_agent, make_conversation, make_mail, make_queue, make_supervisor, receive
 
@@ -72,6 +73,17 @@ class TestSplit:
         assert sentence(new, "split") == f"Alice split it off #{row.number} “{row.subject}”."
         record = Communication.objects.get(message_ref=f"message-{mails[1].pk}")
         assert (record.conversation_id, record.conversation_number) == (new.pk, new.number)
+
+    def test_it_demands_what_the_whole_demanded(self, alice: Agent, mails: list[Message]) -> None:
+        row = mails[0].conversation
+        dora = make_agent("dora", {"billing": 4}, capacity=9, queues=[row.queue])
+        actions.demand(alice.user, row, {"billing": 3})
+        new = actions.split(make_supervisor("bob", queues=[row.queue]).user, row, [mails[1].pk])
+        assert demanded(new) == demanded(row) == {"billing": 3}
+        assert actions.take_next(alice.user) is None  # neither of them
+        assert {actions.take_next(dora.user), actions.take_next(dora.user)} == {row, new}
+        actions.demand(dora.user, new, {})
+        assert demanded(row) == {"billing": 3}
 
     def test_answers_follow_their_mail(self, alice: Agent, queue: EmailQueue, mails: list[Message]) -> None:
         row = mails[0].conversation

@@ -82,7 +82,7 @@ def test_the_desk(sign_in: SignIn, orders: EmailQueue) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     page.keyboard.type("f")
-    expect(page.get_by_role("option").first).to_be_visible()
+    expect(page.locator("[role=option]").first).to_be_visible()
     assert violations(page) == []
 
 

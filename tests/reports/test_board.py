@@ -3,17 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agents.models import Agent
+from audit.models import AuditRow
 from queues import actions
 from queues.letters import Reply
 from queues.models import Conversation, EmailQueue, Event
-from queues.today import figures, morning, total
+from queues.today import figures, morning
 from reports.board import DECISIONS, MOST_OPEN, Scope, read
 from tests.make import make_administrator, make_agent, make_conversation, make_queue, make_supervisor
 
@@ -98,12 +98,13 @@ def test_answers_of_today(bob: Agent) -> None:
     yesterday.events.update(at=morning(now) - timedelta(minutes=1))
 
     found = figures(morning(now))
-    assert set(found) == {(orders().pk, alice().user_id)}
-    today = total(found.values())
+    assert (set(found.by_queue), set(found.by_user)) == ({orders().pk}, {alice().user_id})
+    today = found.by_queue[orders().pk]
+    assert found.by_user[alice().user_id] == today
     assert (today.answered, today.judged, today.in_time) == (2, 2, 1)
     assert today.in_time_share == 0.5
-    assert figures(morning(now), user_id=bob.user_id) == {}
-    assert figures(morning(now), queues=[]) == {}
+    assert figures(morning(now), user_id=bob.user_id).by_user == {}
+    assert figures(morning(now), queues=[]).by_queue == {}
 
 
 def test_the_number_of_queries_does_not_grow(bob: Agent) -> None:
@@ -177,9 +178,9 @@ def test_presence_set_by_a_supervisor_is_recorded(bob: Agent) -> None:
     assert client.post(path, {"presence": "away"}).status_code == 200
     row.refresh_from_db()
     assert (row.presence, row.seen_at) == ("away", None)
-    entry = LogEntry.objects.get()
-    assert (entry.user, entry.object_id) == (bob.user, str(row.pk))
-    assert "away" in entry.change_message
+    entry = AuditRow.objects.get(act="did")
+    assert (entry.actor_id, entry.object_id) == (bob.user.pk, str(row.pk))
+    assert "away" in entry.note
 
     refused = client.post(path, {"presence": "available"})
     assert (refused.status_code, "no desk open" in refused.content.decode()) == (409, True)

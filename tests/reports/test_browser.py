@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from agents.models import Agent, AwayReason, Language
+from agents.models import Agent, AwayReason, Language, Skill
 from queues import actions, kinds, live
 from queues.models import Conversation, EmailQueue
 from tests.accessible import violations
@@ -60,7 +61,10 @@ def test_a_supervisor_directs_from_the_board_by_keyboard(sign_in: SignIn, orders
     row.refresh_from_db()
     assert str(row.agent) == "Dora"
 
-    press(page, "2", "j", "b")
+    expect(page.locator(f"#agent-{row.agent_id} [data-work]")).to_have_count(1)
+    press(page, "2", "j")
+    expect(page.locator(f"[data-work='{row.pk}']")).to_be_focused()
+    press(page, "b")
     expect(page.locator("#toasts")).to_contain_text("waits in Orders again")
     eventually(lambda: Conversation.objects.filter(pk=row.pk, agent=None).exists(), "it waits again")
 
@@ -83,6 +87,10 @@ def test_the_board_follows_without_losing_the_place(sign_in: SignIn, orders: Ema
     actions.take(alice.user, make_conversation(orders, subject="Parcel 18"))
     expect(page.locator("#people")).to_contain_text("Parcel 18")
     expect(page.locator(f"[data-work='{first.pk}']")).to_be_focused()
+    for name in ("dora", "alice"):  # it goes along, upwards and downwards
+        agent = Agent.objects.get(user__username=name)
+        actions.assign(User.objects.get(username="bob"), first, agent)
+        expect(page.locator(f"#agent-{agent.pk} [data-work='{first.pk}']")).to_be_focused()
 
 
 def test_levels_are_set_and_undone_by_keyboard(sign_in: SignIn, orders: EmailQueue) -> None:
@@ -91,6 +99,7 @@ def test_levels_are_set_and_undone_by_keyboard(sign_in: SignIn, orders: EmailQue
     def levels() -> dict[str, int]:
         return dict(alice.skill_levels.values_list("skill__name", "level"))
 
+    Skill.objects.create(name="vip", kind=Skill.Kind.YES_NO)
     page = sign_in("bob", "/board/skills/")
     expect(page.locator("#demand-rows")).to_contain_text("nobody")
     assert violations(page) == []
@@ -116,6 +125,15 @@ def test_levels_are_set_and_undone_by_keyboard(sign_in: SignIn, orders: EmailQue
     eventually(lambda: levels() == {"billing": 2}, "both are set")
     expect(page.locator("#toasts")).to_contain_text("Saved: 2 levels")
 
+    vip = page.locator(f"#person-{alice.pk} td").nth(2)
+    vip.focus()
+    press(page, "3")  # any digit says yes
+    eventually(lambda: levels() == {"billing": 2, "vip": 6}, "who has it is known")
+    expect(vip).to_have_text("✓")
+    press(page, "-")
+    eventually(lambda: levels() == {"billing": 2}, "who has it no more, too")
+    expect(vip).to_have_text("–")
+
 
 def test_what_is_offered_is_opened_by_a_key(sign_in: SignIn, orders: EmailQueue) -> None:
     alice = Agent.objects.get(user__username="alice")
@@ -133,11 +151,21 @@ def test_what_is_offered_is_opened_by_a_key(sign_in: SignIn, orders: EmailQueue)
     expect(page.locator("#head")).to_contain_text("Parcel 17")
     expect(page.locator("#offer-cards li")).to_have_count(0)
 
+    beats: list[Route] = []
+
+    def hold(route: Route) -> None:
+        beats.append(route)
+
+    page.route("**/presence/seen", hold)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     press(page, "p")
     expect(page.locator("#today-told")).to_contain_text("nothing answered yet")
     press(page, "ArrowDown", "ArrowDown", "Enter")
     expect(page.locator("#presence-label")).to_have_text("Away: Lunch")
     alice.refresh_from_db()
     assert (alice.presence, alice.away_reason) == ("away", "Lunch")
+    beats.pop().fulfill(body="available|Available")  # asked before it was chosen, and late
+    page.evaluate("fetch('/login/').then((answer) => answer.text())")
+    expect(page.locator("#presence-label")).to_have_text("Away: Lunch")
     press(page, "Escape")
     expect(page.locator("#user-menu")).not_to_have_attribute("open", "")

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -13,6 +12,7 @@ from playwright.sync_api import expect
 from agents import rota
 from agents.models import Agent
 from agents.rota import RotaError
+from audit.models import AuditRow
 from tests.make import make_agent, make_queue, make_supervisor
 from tests.reports.conftest import SignIn
 
@@ -30,7 +30,7 @@ class TestRota:
         rota.set_day(bob.user, alice.pk, "We", "10:00-12:00, 13:00-18:00", "08:00-16:00")
         alice.refresh_from_db()
         assert alice.shifts == "Mo-Tu 08:00-16:00; We 10:00-12:00,13:00-18:00; Th-Fr 08:00-16:00"
-        assert "Shift on We: 08:00-16:00 → " in LogEntry.objects.get().change_message
+        assert "Shift on We: 08:00-16:00 → " in AuditRow.objects.get(act="did").note
         for day in ("Mo", "Tu", "We", "Th", "Fr"):
             row = Agent.objects.get(pk=alice.pk)
             was = {cell.day: cell.hours for cell in rota.cells(row)}[day]

@@ -5,13 +5,13 @@ import json
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from agents.levels import Change, LevelError, set_levels
 from agents.models import Agent, Language, Skill
+from audit.models import AuditRow
 from queues.models import AgentKind, EmailQueue
 from reports.matrix import Scope, read
 from tests.make import make_agent, make_conversation, make_queue, make_supervisor
@@ -82,9 +82,9 @@ def test_a_change_is_saved_recorded_and_known_to_routing(alice: Agent) -> None:
     answer = send(signed_in("bob"), cell(alice, "billing", 4, 2), cell(alice, "legal", 3, 0))
     assert [(each["done"], each["level"]) for each in answer.json()["outcomes"]] == [(True, 4), (True, 3)]
     assert skills_of(alice) == {"billing": 4, "legal": 3}
-    entry = LogEntry.objects.get()
-    assert (str(entry.user.username), entry.object_id) == ("bob", str(alice.pk))
-    assert entry.change_message == "Set skill billing from 2 to 4, skill legal from 0 to 3."
+    entry = AuditRow.objects.get(act="did")
+    assert (str(entry.actor_name), entry.object_id) == ("bob", str(alice.pk))
+    assert entry.note == "Set skill billing from 2 to 4, skill legal from 0 to 3."
     row.refresh_from_db()
     assert list(AgentKind.objects.filter(kind=row.kind, eased=False).values_list("agent", flat=True)) == [
         alice.pk
@@ -102,9 +102,9 @@ def test_who_was_slower_is_told_what_stands_there(alice: Agent) -> None:
     assert send(client, cell(alice, "billing", 5, 2)).json()["outcomes"][0]["done"]
     (late,) = send(client, cell(alice, "billing", 1, 2)).json()["outcomes"]
     assert (late["done"], late["level"]) == (False, 5)
-    assert "Alice’s billing was set to 5 by somebody else" in late["sentence"]
+    assert "Alice: billing was set to 5 by somebody else" in late["sentence"]
     assert skills_of(alice) == {"billing": 5}
-    assert LogEntry.objects.count() == 1
+    assert AuditRow.objects.filter(act="did").count() == 1
 
 
 @pytest.mark.parametrize(

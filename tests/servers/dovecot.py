@@ -22,6 +22,7 @@ from typing import Any
 
 from imapclient import IMAPClient
 
+from tests.product import eventually
 from tests.servers.authority import Authority
 from tests.servers.ports import HOST, free_ports, wait_for
 
@@ -166,16 +167,17 @@ class Dovecot:
         self._doveadm("mailbox", "update", "--uid-validity", str(value), "-u", user, folder)
 
     def kick(self, user: str) -> None:
-        """Cut the connections of one user."""
+        """Cut the connections of one user; when this returns they are cut."""
         self._doveadm("kick", user, check=False)
+        eventually(lambda: user not in self._doveadm("who", "-1", user, check=False), "nobody is connected")
 
     def logins(self, user: str) -> int:
         """How often a user has signed in."""
         return self.log().count(f"Login: user=<{user}>")
 
-    def _doveadm(self, *words: str, check: bool = True) -> None:
+    def _doveadm(self, *words: str, check: bool = True) -> str:
         command = ["doveadm", "-c", str(self.folder / "dovecot.conf"), *words]
-        subprocess.run(command, check=check, capture_output=True)
+        return subprocess.run(command, check=check, capture_output=True, text=True).stdout
 
     def _mail_folder(self) -> Path:
         return self.folder / "mail"

@@ -1,21 +1,31 @@
 """Free ports on loopback, and waiting until somebody answers on one."""
 
+import itertools
+import secrets
 import socket
 import time
+from collections.abc import Iterator
 
 HOST = "127.0.0.1"
+OURS = range(12_000, 30_000)
+"""Below those that the kernel gives to who asks for any port: one that was let go stays free for seconds."""
+
+_following: Iterator[int] = itertools.islice(itertools.cycle(OURS), secrets.randbelow(len(OURS)), None)
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on: all bound at once, so that they differ, then let go."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    """Ports that nobody listens on, each given once: a process that starts may take it later."""
+    return list(itertools.islice(filter(_is_free, _following), count))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 def answers(port: int) -> bool:

@@ -70,10 +70,14 @@ class Protocol(SMTP):
         super().connection_lost(error)
 
     async def _handle_client(self) -> None:
-        if not await self._fault("connect"):
-            if self._is_planned("greeted"):
+        try:
+            is_greeted = not await self._fault("connect")
+            if is_greeted and self._is_planned("greeted"):
                 await self.push("220 mail.example.com ready")
                 await self._fault("greeted")
+        except asyncio.CancelledError:  # the client has gone meanwhile: our half is to be closed, too
+            is_greeted = False
+        if is_greeted:
             await super()._handle_client()
         elif self.transport is not None:
             self.transport.close()

@@ -62,8 +62,13 @@ def test_the_menu_and_the_labels_are_those_of_the_reference(admin_client: Client
         assert label in words(form)
     assert "Save" not in words(form)
     assert 'value="https://mail.google.com/"' in form
-    assert "https://ucs.company.com/login/oauth2/google" in form
+    for path in ("google", "microsoft", "…"):
+        assert f">https://ucs.company.com/login/oauth2/{path}<" in form
     assert ">https://ucs.company.com<" in form
+    for kind, end in (("microsoft", "microsoft"), ("generic", "house-mail")):
+        other = make_provider(type=kind, name="House mail", tenant="company.com")
+        assert f'data-copy="https://ucs.company.com/login/oauth2/{end}"' in page(admin_client, change(other))
+        other.delete()
 
 
 def test_insert_with_the_fields_of_the_reference_page_alone(admin_client: Client) -> None:
@@ -150,8 +155,8 @@ def test_no_secret_on_any_page(admin_client: Client, oauth_server: OAuthServer) 
     token = ProviderToken.objects.get()
     sender = make_sender(password="canary-password")
     wrong = admin_client.post(change(provider), FORM | {"client_id": "", "client_secret": "canary-typed"})
-    pages = [LIST, change(provider), f"{LIST}{provider.pk}/history/", f"{LIST}{provider.pk}/delete/"]
-    pages += ["/admin/", "/admin/admin/logentry/", f"/admin/mailsenders/emailsender/{sender.pk}/change/"]
+    pages = [LIST, change(provider), f"{LIST}{provider.pk}/delete/"]
+    pages += ["/admin/", "/admin/audit/auditrow/", f"/admin/mailsenders/emailsender/{sender.pk}/change/"]
     said = " ".join(page(admin_client, one) for one in pages) + wrong.content.decode()
     assert wrong.status_code == 200
     for secret in ("canary", token.access_token, token.refresh_token):
@@ -265,7 +270,7 @@ def test_the_policy_lets_the_key_lead_to_the_provider(
 
 
 @pytest.mark.parametrize(
-    "path", ["auth/user/", "auth/user/add/", "auth/group/", "auth/group/add/", "admin/logentry/"]
+    "path", ["auth/user/", "auth/user/add/", "auth/group/", "auth/group/add/", "audit/auditrow/"]
 )
 def test_the_other_pages_of_system(admin_client: Client, path: str) -> None:
     page(admin_client, f"/admin/{path}")
@@ -293,10 +298,13 @@ def test_the_day_of_the_last_secret_is_shown(admin_client: Client) -> None:
 def test_a_copy_has_the_same_client_and_its_own_sign_in(
     admin_client: Client, oauth_server: OAuthServer
 ) -> None:
-    first = make_signed_in_provider(oauth_server, MAILBOX, client_secret="canary-secret")
+    scope = "https://mail.google.com/ openid profile"
+    first = make_signed_in_provider(oauth_server, MAILBOX, client_secret="canary-secret", scope=scope)
     address = f"{ADD}?copy={first.pk}"
+    assert f'href="{address}">Copy provider</a>' in page(admin_client, change(first))
     form = page(admin_client, address)
     assert first.client_id in form
+    assert f'value="{scope}"' in form
     assert f"Copy of {first.title}" in form
     assert "canary" not in form
     kept = {

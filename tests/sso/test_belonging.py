@@ -70,7 +70,7 @@ def source_form(source: EmailSource, **changed: Any) -> dict[str, Any]:
         ({"display_name": "Support"}, True),
         ({"username": "else"}, True),
         ({"server_type": "SSL"}, True),
-        ({"server_type": "NONE"}, False),
+        ({"server_type": "NONE", "clear_text_confirmed": "on"}, False),
         ({"server_address": "127.0.0.2"}, False),
         ({"service_port": 39025}, False),
     ],

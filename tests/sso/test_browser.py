@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Browser, Dialog, Page
+from playwright.sync_api import Browser, Dialog, Page, expect
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -16,7 +16,7 @@ from sso.models import ChecklistTick, ProviderToken
 from sso.secrets import token_url
 from tests.make import make_provider, make_sender, make_source
 from tests.servers.ports import free_ports
-from tests.sso.conftest import MAILBOX
+from tests.sso.conftest import MAILBOX, OTHER
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,6 +33,11 @@ def page(chromium: Browser, live_server: LiveServer, settings: Settings) -> Iter
     page.close()
     connections.close_all()  # beside Playwright's loop this thread has a connection of its own
     assert errors == []
+
+
+def is_there(page: Page) -> None:
+    """The page behind the log-in, with its scripts, which hear nothing of what was chosen before."""
+    page.wait_for_url(lambda url: "/login/" not in url)
 
 
 def test_connecting_a_google_mailbox_word_for_word(page: Page, oauth_server: OAuthServer) -> None:
@@ -65,6 +70,7 @@ def test_connecting_a_google_mailbox_word_for_word(page: Page, oauth_server: OAu
     assert oauth_server.owner_of(token.access_token) == MAILBOX
 
     page.click("#result_list tbody th a")
+    page.wait_for_url("**/change/")
     assert f"/api/v1.0/auth/token/{token.provider_id}" in page.inner_text(".ucs-card")
     page.click(".ucs-copy-button >> nth=0")
     page.wait_for_selector("text=/Copied|Press Ctrl/")
@@ -76,6 +82,7 @@ def test_what_is_beside_the_form_follows_the_type(page: Page) -> None:
     page.fill("#id_username", "admin")
     page.fill("#id_password", "rehearsal")
     page.get_by_role("button", name="Sign in").click()
+    is_there(page)
     page.get_by_label("Type").select_option("microsoft")
     page.wait_for_selector("details[open] >> text=For the Microsoft Entra admin center")
     assert page.locator("details.ucs-card-kind[open]").count() == 1
@@ -92,6 +99,9 @@ def test_what_is_beside_the_form_follows_the_type(page: Page) -> None:
     page.get_by_label("Type").select_option("generic")
     assert marked() == ["id_scope", "id_authorization_url", "id_token_url"]
     assert page.locator("summary.ucs-needed").inner_text().strip().startswith("Other endpoints")
+    page.get_by_label("Type").select_option("microsoft")
+    redirect = f"{page.url.partition('/admin/')[0]}/login/oauth2/microsoft"
+    assert page.locator("details.ucs-card-kind[open] .ucs-copy-value >> nth=0").inner_text() == redirect
 
 
 def test_a_sign_in_asks_before_it_drops_what_is_typed_in(page: Page) -> None:
@@ -110,7 +120,7 @@ def test_a_sign_in_asks_before_it_drops_what_is_typed_in(page: Page) -> None:
         dialog.dismiss()
 
     page.on("dialog", stay)
-    page.wait_for_load_state("load")
+    is_there(page)
     page.fill("#id_name", "another name")
     page.get_by_role("button", name="Generate Token").click()
     assert page.input_value("#id_name") == "another name"
@@ -133,11 +143,36 @@ def test_a_mailbox_that_is_filled_in_says_what_else_it_changes(page: Page, kind:
     page.fill("#id_username", "admin")
     page.fill("#id_password", "rehearsal")
     page.get_by_role("button", name="Sign in").click()
+    is_there(page)
     page.click(f".ucs-offers >> text={MAILBOX}")
     said = page.inner_text(".ucs-offers [role=status]")
     assert f"from billing@company.com to {MAILBOX}" in said
+    assert page.input_value("#id_password") == token_url(str(provider.pk))
+    assert page.input_value("#id_username") == MAILBOX
     page.click(f".ucs-offers button >> text={MAILBOX}")
     assert page.inner_text(".ucs-offers [role=status]") == ""
+
+
+def test_the_mailbox_of_the_address_alone_is_offered_to_a_sender(page: Page) -> None:
+    User.objects.create_superuser("admin", password="rehearsal")
+    for account in (MAILBOX, OTHER):
+        tokens = ProviderToken.objects.filter(provider=make_provider())
+        tokens.update(account=account, signed_in_at=timezone.now())
+    page.goto("/admin/login/?next=/admin/mailsenders/emailsender/add/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "rehearsal")
+    page.get_by_role("button", name="Sign in").click()
+    offers = page.locator(".ucs-offers button:visible").filter(has_text="@")
+    expect(offers).to_have_text([MAILBOX, OTHER])
+    page.fill("#id_email_address", OTHER.upper())
+    expect(offers).to_have_text([OTHER])
+    page.fill("#id_email_address", "nobody@company.com")
+    expect(offers).to_have_text([MAILBOX, OTHER])
+    page.fill("#id_email_address", OTHER)
+    offers.click()
+    provider = ProviderToken.objects.get(account=OTHER).provider_id
+    assert page.input_value("#id_password") == token_url(str(provider))
+    assert page.input_value("#id_username") == OTHER
 
 
 def test_a_step_is_ticked_by_the_keyboard_and_the_focus_stays(
@@ -175,6 +210,7 @@ def test_the_button_that_mends_is_not_under_the_bar(page: Page, height: int) -> 
     page.fill("#id_username", "admin")
     page.fill("#id_password", "rehearsal")
     page.get_by_role("button", name="Sign in").click()
+    is_there(page)
     page.get_by_role("button", name="Test connection").click()
     button = page.locator("#connection-steps .ucs-next .ucs-button-primary")
     button.wait_for()

@@ -135,6 +135,23 @@ def test_the_lines_for_powershell_hold_the_ids_of_the_app_and_nothing_that_ends_
     assert line.text == f'Add-MailboxPermission -Identity "{MAILBOX}" -User $app.Id -AccessRights FullAccess'
 
 
+@pytest.mark.parametrize(
+    ("name", "permissions"),
+    [
+        ("microsoft-delegated", "IMAP.AccessAsUser.All POP.AccessAsUser.All SMTP.Send offline_access"),
+        ("microsoft-app", "IMAP.AccessAsApp POP.AccessAsApp SMTP.SendAsApp"),
+    ],
+)
+def test_the_lists_for_microsoft_name_the_permissions(
+    admin_client: Client, name: str, permissions: str
+) -> None:
+    html = shown(admin_client, f"{LISTS}{name}/")
+    for permission in permissions.split():
+        assert f'data-copy="{permission}"' in html
+    is_clicked = name == "microsoft-delegated"  # an app signs in by itself: nobody comes back
+    assert ('data-copy="https://ucs.company.com/login/oauth2/microsoft"' in html) == is_clicked
+
+
 def test_texts_for_one_provider_do_not_stand_in_the_list_of_another() -> None:
     def said(name: str) -> str:
         return " ".join(f"{step.do} {step.trap}" for step in checklists()[name].steps)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from rehearsal.oauth import OAuthServer, Refusal
-from sso import endpoint, uses
+from sso import endpoint, tokens, uses
 from sso.models import ProviderToken, SSOProvider, TokenUse
 from tests.make import make_provider, make_signed_in_provider
 from tests.sso.conftest import MAILBOX
@@ -162,6 +162,20 @@ def test_a_provider_that_is_down_is_503_and_no_stale_token(
     response = client.get(path(provider), headers=LOCAL)
     assert response.status_code == 503
     assert ProviderToken.objects.get().access_token not in response.content.decode()
+
+
+def test_while_the_provider_is_down_ten_minutes_are_promised_or_nothing_is_given(
+    client: Client, provider: SSOProvider, oauth_server: OAuthServer
+) -> None:
+    """Our own workers need a token for seconds, and go on with the old one."""
+    oauth_server.stop()
+    for minutes, status in ((11, 200), (5, 503)):
+        ProviderToken.objects.update(expires_at=timezone.now() + timedelta(minutes=minutes))
+        response = client.get(path(provider), headers=LOCAL)
+        assert response.status_code == status
+    old = ProviderToken.objects.get().access_token
+    assert old not in response.content.decode()
+    assert tokens.access_token(provider.pk) == old
 
 
 def test_503_says_when_to_come_again(

@@ -57,12 +57,14 @@ def test_it_comes_back_to_the_page_it_was_clicked_on(admin_user: User, oauth_ser
     browser = Client(headers={"host": "ucs.company.com"})
     browser.force_login(admin_user)
     provider = provider_at(oauth_server, mailbox=MAILBOX)
-    source = make_source(password=token_url(str(provider.pk)))
+    source = make_source(password=token_url(str(provider.pk)), poll_interval=45)
+    idle = make_source(password=token_url(str(provider.pk)), is_active=False)
     started = browser.post(f"/login/oauth2/start/{provider.pk}", {"back": page_of("emailsource", source)})
     back = decide(started.headers["Location"], MAILBOX).removeprefix(BASE)
     assert browser.get(back).headers["Location"] == page_of("emailsource", source)
     said = browser.get(page_of("emailsource", source)).content.decode()
-    assert f'href="{page_of("emailsource", source)}">{source}</a> uses it: test it' in said
+    assert f'href="{page_of("emailsource", source)}">{source}</a> (first fetch within 45 s, expected' in said
+    assert f'href="{page_of("emailsource", idle)}">{idle}</a> use it: test them with' in said
     own = f"/admin/sso/ssoprovider/{provider.pk}/change/"
     card = browser.get(own).content.decode()
     assert card.count(f'name="back" value="{own}"') == 2  # of 🔑, and of what is pasted

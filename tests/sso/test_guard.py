@@ -10,6 +10,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from sso import guard
+from tests.servers.ports import free_ports
 
 WHAT = "The access token URL"
 
@@ -183,9 +184,7 @@ def test_redirects_are_not_followed(page: int) -> None:
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     with pytest.raises(guard.Unreachable, match=f"127.0.0.1:{port} did not answer"):
         guard.ask(guard.Question(f"http://127.0.0.1:{port}/", WHAT))
 
@@ -196,9 +195,9 @@ def test_a_name_that_tls_knows_no_name_for_is_no_crash(monkeypatch: pytest.Monke
         guard.ask(guard.Question(f"https://.example.com:{page}/", WHAT))
 
 
-def test_a_body_without_end_is_cut(monkeypatch: pytest.MonkeyPatch, page: int) -> None:
-    monkeypatch.setattr(guard, "LARGEST_ANSWER", 10)
-    assert guard.ask(guard.Question(f"http://127.0.0.1:{page}/long", WHAT)).body == b"GET /long "
+def test_a_body_without_end_is_cut(page: int) -> None:
+    question = guard.Question(f"http://127.0.0.1:{page}/long", WHAT, largest=10)
+    assert guard.ask(question).body == b"GET /long "
 
 
 def test_a_head_without_end_is_refused() -> None:
@@ -243,9 +242,32 @@ def test_a_server_that_talks_nonsense_is_no_crash() -> None:
         thread.join()
 
 
+def test_what_a_server_of_another_kind_says_can_be_stored() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            line, _ = listener.accept()
+            with line:
+                line.sendall(b"\x00\x00\x12\x04\x00 frames of HTTP/2\x00\r\n")
+
+        thread = Thread(target=answer)
+        thread.start()
+        with pytest.raises(guard.Unreachable, match="frames of HTTP/2") as failed:
+            guard.ask(guard.Question(f"http://127.0.0.1:{listener.getsockname()[1]}/", WHAT))
+        thread.join()
+    assert str(failed.value).isprintable()
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\nHost: x", "\0", "…"])
+def test_a_header_that_cannot_be_sent_is_refused_without_its_value(page: int, ending: str) -> None:
+    headers = {"Authorization": f"Bearer canary{ending}"}
+    with pytest.raises(guard.GuardError, match="the value of Authorization has a line break") as refused:
+        guard.ask(guard.Question(f"http://127.0.0.1:{page}/", WHAT, headers=headers))
+    assert "canary" not in str(refused.value)
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_server_that_never_ends_is_cut_off(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "LONGEST_TALK", 0.5)
+def test_a_server_that_never_ends_is_cut_off(scheme: str) -> None:
     asked, stop = Event(), Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -264,7 +286,8 @@ def test_a_server_that_never_ends_is_cut_off(scheme: str, monkeypatch: pytest.Mo
         try:
             began = time.monotonic()
             with suppress(guard.Unreachable):  # over HTTP what came so far may pass for an answer
-                guard.ask(guard.Question(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/token", WHAT))
+                address = f"{scheme}://127.0.0.1:{server.getsockname()[1]}/token"
+                guard.ask(guard.Question(address, WHAT, seconds=0.5))
             assert time.monotonic() - began < 10
             assert asked.is_set()
         finally:

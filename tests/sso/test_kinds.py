@@ -1,7 +1,10 @@
 """Microsoft and other OAuth 2.0 servers: the same button, the same broker, other shapes."""
 
+import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -16,6 +19,7 @@ from rehearsal.oauth import MAIL_SCOPE, OAuthServer
 from rehearsal.oauth.microsoft import APP_SCOPE, MAIL_SCOPES, App
 from sso import refusals, tokens
 from sso.models import ProviderToken, SSOProvider
+from sso.providers import Endpoints, endpoints, mail_server
 from sso.refusals import Cure
 from tests.make import make_provider
 from tests.servers import microsoft
@@ -177,7 +181,18 @@ def test_declined_and_forbidden_consent(browser: Client, service: Microsoft) -> 
     provider = provider_of(service, app)
     assert "choose Accept" in sign_in(browser, service, provider, decision="deny")
     app.admin_consent = False
-    assert "only an administrator" in sign_in(browser, service, provider)
+    for tries in (1, 2):
+        assert "only an administrator" in sign_in(browser, service, provider)
+        page = browser.get(f"/admin/sso/ssoprovider/{provider.pk}/change/").content.decode()
+        assert "the provider needs time" in page
+        assert re.search(r"Click 🔑 again in 1[45] min", page)
+        listed = re.search(r'<ul class="ucs-tries">.*?</ul>', page, re.DOTALL)
+        assert listed
+        assert listed[0].count("only an administrator") == tries
+    app.admin_consent = True
+    assert f"signed in as {MAILBOX}" in sign_in(browser, service, provider)
+    page = browser.get(f"/admin/sso/ssoprovider/{provider.pk}/change/").content.decode()
+    assert "Click 🔑 again" not in page
 
 
 def test_any_other_server(browser: Client, oauth_server: OAuthServer, service: Microsoft) -> None:
@@ -195,6 +210,56 @@ def test_any_other_server(browser: Client, oauth_server: OAuthServer, service: M
     back = browser.get(answer.headers["Location"].removeprefix(BASE))
     assert f"signed in as {MAILBOX}" in " ".join(str(one) for one in get_messages(back.wsgi_request))
     assert oauth_server.owner_of(tokens.access_token(provider.pk)) == MAILBOX
+
+
+def test_what_is_built_in() -> None:
+    """Nobody types these in; other tests put stand-ins in their place."""
+    google = SSOProvider(type="google")
+    assert endpoints(google) == Endpoints(
+        "https://accounts.google.com/o/oauth2/v2/auth",
+        "https://oauth2.googleapis.com/token",
+        "https://oauth2.googleapis.com/token",
+        "https://openidconnect.googleapis.com/v1/userinfo",
+    )
+    assert mail_server(google, "imap") == ("imap.gmail.com", "993")
+    assert mail_server(google, "smtp") == ("smtp.gmail.com", "587")
+    tenant = "https://login.microsoftonline.com/company.com/oauth2/v2.0"
+    firm = SSOProvider(type="microsoft", tenant="company.com")
+    assert endpoints(firm) == Endpoints(f"{tenant}/authorize", f"{tenant}/token", f"{tenant}/token", "")
+    assert mail_server(firm, "imap") == ("outlook.office365.com", "993")
+    assert mail_server(firm, "smtp") == ("smtp.office365.com", "587")
+    firm.smtp_server, firm.smtp_port = "relay.company.com", 465
+    assert mail_server(firm, "smtp") == ("relay.company.com", "465")
+
+
+@pytest.mark.parametrize("kind", ["google", "microsoft"])
+def test_the_mail_servers_of_a_type_fill_the_forms(admin_client: Client, kind: str) -> None:
+    provider = make_provider(type=kind, tenant="company.com", mailbox=MAILBOX)
+    page = admin_client.get(f"/admin/sso/ssoprovider/{provider.pk}/change/").content.decode()
+    for protocol, app in (("imap", "mailsources/emailsource"), ("smtp", "mailsenders/emailsender")):
+        host, port = mail_server(provider, protocol)
+        link = re.search(rf'href="(/admin/{app}/add/\?[^"]*)"', page)
+        assert link
+        form = admin_client.get(unescape(link[1])).content.decode()
+        assert f'value="{host}"' in form
+        assert f"service_port={port}&" in unescape(link[1])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sent"),
+    [
+        ("", ["select_account"]),
+        ("consent", ["consent"]),
+        ("select_account", ["select_account"]),
+        ("unsent", []),
+    ],
+)
+def test_the_choice_of_the_consent_page_is_sent(
+    browser: Client, service: Microsoft, prompt: str, sent: list[str]
+) -> None:
+    provider = provider_of(service, service.add_app(BACK), prompt=prompt)
+    started = browser.post(f"/login/oauth2/start/{provider.pk}").headers["Location"]
+    assert parse_qs(urlsplit(started).query).get("prompt", []) == sent
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
@@ -15,6 +14,7 @@ from django.core.wsgi import get_wsgi_application
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from audit.models import AuditRow
 from rehearsal.oauth import Client as StoredClient
 from rehearsal.oauth import OAuthServer
 from sso import oauth, signin, tokens
@@ -125,7 +125,7 @@ def test_the_whole_way(browser: Client, oauth_server: OAuthServer) -> None:
     assert token.refresh_token
     assert token.signed_in_by is not None
     assert "https://mail.google.com/" in token.granted_scope
-    assert LogEntry.objects.get().get_change_message() == f"Signed in as {MAILBOX}."
+    assert AuditRow.objects.get(act="did").note == f"Signed in as {MAILBOX}."
 
 
 def test_a_second_sign_in_replaces_the_first(browser: Client, oauth_server: OAuthServer) -> None:
@@ -328,6 +328,29 @@ def test_every_refusal_has_a_remedy(error: str, kind: type[oauth.SignInError], w
     assert "{" not in found.sentence
 
 
+def test_a_redirect_uri_mismatch_shows_both_values(browser: Client, oauth_server: OAuthServer) -> None:
+    """The name of a provider is part of its redirect URI: renamed meanwhile, the two differ."""
+    provider = provider_at(oauth_server, type="generic", name="acme")
+    state = parse_qs(urlsplit(click_key(browser, provider)).query)["state"][0]
+    page = f"/admin/sso/ssoprovider/{provider.pk}/change/"
+    SSOProvider.objects.filter(pk=provider.pk).update(name="acme-new")
+    query = urlencode({"state": state, "error": "redirect_uri_mismatch"})
+    said = come_back(browser, f"/login/oauth2/acme?{query}")
+    assert "is not registered for this client" in said
+    shown = browser.get(page).content.decode()
+    for value in (f"{BASE}/login/oauth2/acme", f"{BASE}/login/oauth2/acme-new"):
+        assert f'data-copy="{value}"' in shown
+    assert "Redirect URI that was sent" in shown
+    assert "Redirect URI to register" in shown
+    assert "They differ" in shown
+    assert "the provider needs time" in shown
+    assert "Click 🔑 again in 14 min" in shown or "Click 🔑 again in 15 min" in shown
+    listed = browser.get("/admin/sso/ssoprovider/").content.decode()
+    assert "the provider needs time" in listed
+    SSOProvider.objects.filter(pk=provider.pk).update(name="acme")
+    assert "Both are the same" in browser.get(page).content.decode()
+
+
 def paste(browser: Client, provider: SSOProvider, token: str) -> str:
     return told(browser.post(f"/login/oauth2/paste/{provider.pk}", {"refresh_token": token}))
 
@@ -367,7 +390,7 @@ def test_the_audit_log_tells_a_pasted_token_from_a_sign_in(
 ) -> None:
     provider = make_signed_in_provider(oauth_server, MAILBOX)
     paste(browser, provider, ProviderToken.objects.get(provider=provider).refresh_token)
-    assert "with a pasted refresh token" in LogEntry.objects.get().get_change_message()
+    assert "with a pasted refresh token" in AuditRow.objects.get(act="did").note
 
 
 def test_a_scope_for_all_is_answered_with_what_that_is(

@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 from sso import ladder, steps
 from sso.steps import Place, Protocol
 from tests.servers.authority import Authority
+from tests.servers.ports import free_ports
 
 GREETINGS: dict[Protocol, bytes] = {
     "IMAP": b"* OK ready\r\n",
@@ -127,9 +128,7 @@ def test_tls_at_a_port_without_it(authority: Authority) -> None:
 
 
 def test_a_closed_port_and_an_unknown_name() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     found = steps.reach(Place("127.0.0.1", port, "IMAP", "tls"))
     assert [step.name for step in found] == ["Name", "TCP"]
     assert found[-1].detail == (

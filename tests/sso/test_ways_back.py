@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.db import connection
+from django.forms import model_to_dict
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from mailsources.models import EmailSource, SourceState
-from sso import causes, foreign, retests, secrets, wayback
+from sso import causes, foreign, lasttests, retests, secrets, wayback
 from sso.connection_models import FormerSecret, Retest, TokenServer
 from sso.models import SSOProvider
 from sso.rotation import secret_columns
@@ -24,10 +25,11 @@ from sso.steps import Step
 from sso.tasks import forget_old, retest_due
 from sso.tokens import ProviderDown, SignInError
 from sso.usage import rows_with_token_of
-from tests.make import make_provider, make_source
+from tests.make import make_provider, make_sender, make_source
 
 pytestmark = pytest.mark.django_db
 
+SOURCES = "/admin/mailsources/emailsource/"
 IDENTITY = ("server_address", "service_port", "username")
 
 
@@ -111,6 +113,43 @@ def test_the_page_asks_tests_and_goes_back(admin_client: Client, monkeypatch: py
     assert [one.secret for one in FormerSecret.objects.all()] == ["new-password"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [("mailsources_emailsource", make_source), ("mailsenders_emailsender", make_sender)],
+)
+def test_from_a_password_to_a_token_and_back_and_back_again(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch, kind: str, make: Any
+) -> None:
+    """On the page of a source as on that of a sender, by the form and the button alone."""
+    provider = make_provider()
+    token, password = secrets.token_url(str(provider.pk)), "canary-password"
+    where: dict[str, Any] = {"server_address": "127.0.0.1", "service_port": 9, "username": "box@example.com"}
+    row = make(password=password, **where)
+    if isinstance(row, EmailSource):
+        where |= {"server_type": "IMAP", "queue": row.queue_id, "folder": "INBOX", "after_import": "leave"}
+    else:
+        where |= {"server_type": "STARTTLS", "email_address": row.email_address}
+    console: Any = admin.site.get_model_admin(type(row))
+    good = [Step("Login", True, "signed in", 0.1)]
+    monkeypatch.setattr(type(console), "test_connection", lambda self, obj: good)
+    change = reverse(f"admin:{kind}_change", args=[row.pk])
+    form = where | {"name": row.name, "use_ssl": "on", "is_active": "on", "password": token}
+    assert admin_client.post(change, form).status_code == 302
+    row.refresh_from_db()
+    assert row.password == token
+    described = f"box@example.com at 127.0.0.1:9, with token of provider {provider.pk}"
+    for wanted, words in ((password, "box@example.com at 127.0.0.1:9, with a password"), (token, described)):
+        (way,) = wayback.ways_back(row)
+        shown = admin_client.get(change).content.decode()
+        assert "Go back to the former sign-in (until" in shown
+        assert words in shown
+        assert password not in shown
+        done = admin_client.post(reverse(f"admin:{kind}_former", args=[row.pk, way.pk]), follow=True)
+        assert "signs in again as before" in done.content.decode()
+        row.refresh_from_db()
+        assert row.password == wanted
+
+
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
     """What the tests of sources come to, one after the other; the last one repeats."""
@@ -169,6 +208,51 @@ def test_two_workers_test_once(steps: list[Step]) -> None:
     assert len(Retest.objects.get().tries) == 2  # the first one, and one test
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_what_is_ended_while_it_is_tested_stays_so(
+    again: bool, steps: list[Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_source()
+    retest = retests.start(source, OFF, None)
+    Retest.objects.update(next_test_at=timezone.now())
+    steps[:] = [OFF]
+    note = lasttests.note
+
+    def ended(row: Any, step: Step) -> None:
+        note(row, step)
+        retests.stop(source)
+        if again:
+            retests.start(source, WRONG, None)
+
+    monkeypatch.setattr(lasttests, "note", ended)
+    retests.run(retest.pk)
+    assert [(each.state, len(each.tries)) for each in Retest.objects.all()] == [("waiting", 1)] * again
+
+
+def test_a_failed_test_goes_on_by_itself(admin_client: Client, steps: list[Step]) -> None:
+    """“Test connection” of what is stored: nobody needs to click for the next tests."""
+    source = make_source()
+    assert "the provider needs time" not in admin_client.get(SOURCES).content.decode()
+    steps[:] = [OFF]
+    url = reverse("admin:mailsources_emailsource_test", args=[source.pk])
+    names = ["server_type", "server_address", "service_port", "username", "mailbox", "folder", "after_import"]
+    same = model_to_dict(source, fields=names) | ({"use_ssl": "on"} if source.use_ssl else {})
+    told = admin_client.post(url, same).content.decode()
+    assert "The provider needs time: what was changed there" in told
+    assert 'hx-swap-oob="true"' in told
+    retest = Retest.objects.get()
+    assert (retest.cause, retest.by_person, retest.state) == ("disabled", False, "waiting")
+    listed = admin_client.get(SOURCES).content.decode()
+    assert "the provider needs time" in listed
+    assert "Tested again in" in listed
+    admin_client.post(url, same)
+    assert Retest.objects.get().started_at == retest.started_at, "it goes on, and does not begin anew"
+    steps[:] = [WRONG]
+    Retest.objects.all().delete()
+    assert "needs time" not in admin_client.post(url, same).content.decode()
+    assert not Retest.objects.exists()
+
+
 def test_the_page_offers_it_where_time_mends(admin_client: Client, steps: list[Step]) -> None:
     source = make_source()
     source.state.failed("IMAP is switched off.", cause="disabled")
@@ -177,7 +261,7 @@ def test_the_page_offers_it_where_time_mends(admin_client: Client, steps: list[S
     steps[:] = [OFF]
     url = reverse("admin:mailsources_emailsource_retest", args=[source.pk])
     begun = admin_client.post(url).content.decode()
-    assert "Next test in 4 min" in begun or "Next test in 5 min" in begun
+    assert "next test in 4 min" in begun or "next test in 5 min" in begun
     assert "IMAP is switched off." in begun
     assert 'hx-trigger="every 20s"' in begun
     admin_client.post(url, {"stop": "1"})

@@ -130,8 +130,8 @@ def writing(page: Page, alice: User) -> Iterator[Page]:
     page.keyboard.type("First half")
     eventually(lambda: Draft.objects.filter(text="First half").exists(), "the first half is saved")
     protected(alice)
+    page.keyboard.insert_text(", second half.")  # before the dialog is there, which takes the keys
     page.context.clear_cookies(name="ucs_session")
-    page.keyboard.insert_text(", second half.")
     yield page
     expect(page.locator("dialog#sign-in")).to_be_hidden()
     expect(page.locator("#reply-text")).to_have_value("First half, second half.")

@@ -43,7 +43,7 @@ def test_docker_agrees() -> None:
 
 def test_services(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    assert set(services) == {*OURS, "postgres", "redis"}
+    assert set(services) == {*OURS, "postgres", "redis", "clamav"}
     known = {
         "build", "cap_drop", "command", "depends_on", "environment", "healthcheck", "image", "init",
         "logging", "ports", "profiles", "read_only", "restart", "security_opt", "shm_size",
@@ -79,8 +79,9 @@ def test_a_mail_in_transit_is_not_cut_off(compose: dict[str, Any]) -> None:
 
 def test_every_setting_can_be_set(compose: dict[str, Any]) -> None:
     """What the settings read, compose passes on and .env.example explains."""
-    source = (PRODUCT / "ucs" / "settings.py").read_text()
-    read = set(re.findall(r'(?:env\.\w+|seconds|switch|required)\(\s*"([A-Z_]+)"', source)) - {"UCS_DATA_DIR"}
+    source = "".join((PRODUCT / "ucs" / name).read_text() for name in ("settings.py", "reads.py"))
+    readers = r'(?:env\.\w+|seconds|switch|required|one_of|megabytes|days)\(\s*"([A-Z_]+)"'
+    read = set(re.findall(readers, source)) - {"UCS_DATA_DIR"}
     assert "UCS_LEASE" in read
     for name in ("migrate", "web", "worker"):
         assert read <= set(compose["services"][name]["environment"]), name

@@ -45,7 +45,7 @@ senders:
 queues:
   - {name: Support, sender: support-out, members: [alice], skills: {billing: 2}, languages: [en, cs],
      mode: push, wait_rule: off, sla: {first_response: 4h, next_response: 90m}, hours: "Mo-Fr 08:00-18:00",
-     reply_to_closed: new, changed_subject: new, pci: off, signature: Example, acknowledgement_limit: 50}
+     reply_to_closed: new, changed_subject: new, pci: mask, signature: Example, acknowledgement_limit: 50}
 sources:
   - {name: support-in, server_type: IMAP, server_address: imap.example.com, service_port: 993, use_ssl: true,
      username: support@example.com, password: "http://127.0.0.1:8080/api/v1.0/auth/token/google-support",
@@ -80,7 +80,7 @@ def test_a_whole_file_makes_everything_and_changes_nothing_the_second_time(setti
     assert (source.import_since, source.silence_hours) == (date(2026, 1, 31), 48)
     assert (queue.first_response, queue.next_response, queue.wait_rule) == (240, 90, "off")
     assert (queue.reply_to_closed, queue.changed_subject) == ("new", "new")
-    assert queue.acknowledgement_limit == 50
+    assert (queue.acknowledgement_limit, queue.pci) == (50, "mask")
     assert queue.default_language_id == "en"
     assert list(queue.members.all()) == [alice]
     assert alice.user.check_password("long-enough-1")
@@ -138,7 +138,7 @@ def test_one_bad_line_undoes_all(settings_file: Path) -> None:
         ("queues:\n  - hello", "2: queues: give a mapping"),
         ("queues:\n  - {name: Q, colour: red}", "2: queues “Q”: colour: this key is not known here"),
         ("queues:\n  - {sender: x}", "2: queues “”: “name” is missing"),
-        ("queues:\n  - {name: Q, pci: mask}", "2: queues “Q”: pci: 'mask' is not offered by this version"),
+        ("queues:\n  - {name: Q, pci: hide}", "2: queues “Q”: pci: 'hide' is not offered by this version"),
         ("queues:\n  - {name: Q, mode: shove}", "mode: 'shove' is not offered"),
         (
             "queues:\n  - {name: Q,\n     sla: {first_response: soon}}",

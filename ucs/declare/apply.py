@@ -3,12 +3,17 @@
 from pathlib import Path
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from queues import kinds
 from ucs.declare.changes import Changes
 from ucs.declare.document import BadFile, read
 from ucs.declare.sections import ENTRIES, NAMES, apply_document
+
+FASTER = (
+    "Nothing was changed: somebody else made or changed something of it at this moment. Apply it once more; "
+    "it names what is there by then."
+)
 
 
 class _DryRun(Exception):
@@ -32,5 +37,7 @@ def apply_file(path: Path, *, dry_run: bool = False) -> Changes:
         return changes
     except ValidationError as error:
         raise BadFile(f"{path}: {' '.join(error.messages)}") from error
+    except IntegrityError as error:
+        raise BadFile(f"{path}: {FASTER}") from error
     kinds.refresh()
     return changes

@@ -9,11 +9,24 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from agents.skillwords import is_firm
+from audit.acts import Act
+from audit.log import record
+from audit.pictures import Change
 from sso import belonging, lasttests, wayback
 from sso.fields import SecretField
 from ucs.declare.document import Entry
 
 M = TypeVar("M", bound=models.Model)
+
+
+def _change(told: str) -> Change:
+    """A difference in words as the audit log has it."""
+    name, _, values = told.partition(": ")
+    old, _, new = values.rpartition(" → ")
+    if name.endswith(" (secret)"):
+        return Change(name.removesuffix(" (secret)"), "", "changed")
+    return Change(name, old if old != "none" else "", new if new != "none" else "")
 
 
 @dataclass
@@ -23,8 +36,10 @@ class Changes:
     lines: list[str] = field(default_factory=list)
     unchanged: int = 0
 
-    def note(self, what: str, differences: list[str], created: bool) -> None:
-        """Add an object to the report."""
+    def note(self, what: str, differences: list[str], created: bool, row: models.Model) -> None:
+        """Add an object to the report, and to the audit log if it is another now."""
+        if created or differences:
+            record(None, Act.INSERTED if created else Act.CHANGED, row, changes=map(_change, differences))
         if created:
             self.lines.append(f"created {what}")
         elif differences:
@@ -100,12 +115,16 @@ def set_levels(owner: models.Model, related: str, name_field: str, wanted: Mappi
     for thing, level in wanted.items():
         if thing not in there:
             rows.create(**{name_field: thing, "level": level})
-            found.append(f"{name_field} {thing}: {level}")
+            found.append(f"{name_field} {thing}: {_told(level)}")
         elif there[thing].level != level:
-            found.append(f"{name_field} {thing}: {there[thing].level} → {level}")
+            found.append(f"{name_field} {thing}: {_told(there[thing].level)} → {_told(level)}")
             there[thing].level = level
             there[thing].save(update_fields=["level"])
     return found
+
+
+def _told(level: int) -> str:
+    return "yes" if is_firm(level) else str(level)
 
 
 def set_members(manager: Any, wanted: list[Any], word: str) -> list[str]:

@@ -2,12 +2,14 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from agents.skillwords import spread
 
 # Braces mean something to YAML: while it reads, a variable stands between two private characters instead.
 WRITTEN = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -110,6 +112,21 @@ class Entry:
                 raise self.wrong(f"{name} has level {level!r}: give 1 to 5.", key)
         return {str(name): int(level) for name, level in value.items()}
 
+    def skills(self, key: str) -> dict[str, int]:
+        """Names of skills with a level of 1 to 5; HAS for what is true, or a choice."""
+        value = self.values.get(key) or {}
+        if not isinstance(value, dict):
+            raise self.wrong("give names with levels, such as {billing: 4}.", key)
+        for name, level in value.items():
+            is_firm = isinstance(level, (bool, str, list))
+            if not is_firm and level not in (1, 2, 3, 4, 5):
+                raise self.wrong(f"{name} has level {level!r}: give 1 to 5.", key)
+        found = spread({str(name): level for name, level in value.items()})
+        for name, level in found.items():
+            if type(level) is not int:
+                raise self.wrong(f"{name} has {level!r}: give a level, true, or the words of choices.", key)
+        return found
+
     def part(self, key: str) -> "Entry":
         """A mapping inside this one."""
         value = self.values.get(key) or {}
@@ -126,6 +143,8 @@ class Document:
     file: str
     sections: dict[str, list[Entry]]
     names: dict[str, list[tuple[str, int]]]
+    kinds: dict[str, Any] = field(default_factory=dict)
+    """Of a skill that is written as {name: yes_no} or {name: [choices]}: what stands behind its name."""
 
 
 class _Reader:
@@ -215,11 +234,21 @@ def _fill(document: Document, root: yaml.MappingNode, entries: set[str], names: 
             raise BadFile(f"{document.file}:{line}: {section}: give a list, each line beginning with “-”.")
         if section in names:
             document.names[section] = [
-                (str(reader.value(item)), item.start_mark.line + 1) for item in items or []
+                (_named(document, section, reader.value(item)), item.start_mark.line + 1)
+                for item in items or []
             ]
         else:
             document.sections[section] = [reader.entry(section, item) for item in items or []]
             _check_once(document.sections[section])
+
+
+def _named(document: Document, section: str, value: Any) -> str:
+    """A name; of a skill that has no levels, {name: kind}."""
+    if section == "skills" and isinstance(value, dict) and len(value) == 1:
+        ((name, kind),) = value.items()
+        document.kinds[name] = kind
+        return str(name)
+    return str(value)
 
 
 def _check_once(entries: list[Entry]) -> None:

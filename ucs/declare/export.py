@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 from django.db.models import F, QuerySet
 
+from agents import skillwords
 from agents.models import Agent, AwayReason, Calendar, Language, Skill
 from mailsenders.models import EmailSender
 from mailsources.models import EmailSource, SentFolder
@@ -14,7 +15,7 @@ from sso import serverlist
 from sso.models import SSOProvider
 from sso.secrets import is_token_url, token_provider_id
 from staff.models import SignInRules
-from ucs.declare import routed, times, written
+from ucs.declare import customers, outside, routed, ruled, times, written
 from ucs.declare.sections import LIMITS, PROVIDER_TEXTS
 
 NAME_IN_URL = re.compile(r"[^/?#\s]+")
@@ -26,7 +27,7 @@ def export() -> str:
     sections = {
         "sso_providers": [_provider(row) for row in SSOProvider.objects.order_by("id")],
         "sign_in": _sign_in(),
-        "skills": [skill.name for skill in Skill.objects.all()],
+        "skills": [_skill(row) for row in Skill.objects.filter(of=None).prefetch_related("choices")],
         "languages": [language.tag for language in Language.objects.all()],
         "away_reasons": [reason.name for reason in AwayReason.objects.all()],
         "calendars": [times.export_calendar(row) for row in Calendar.objects.prefetch_related("days")],
@@ -36,7 +37,12 @@ def export() -> str:
         "queues": [_queue(row) for row in _queues()],
         "snippets": written.export_snippets(),
         "macros": written.export_macros(),
+        "contact_fields": customers.export_fields(),
+        "crm_links": customers.export_links(),
         "sources": [_source(row) for row in _sources()],
+        "rules": ruled.export(),
+        "webhooks": outside.export_webhooks(),
+        "crm_connections": outside.export_crm(),
     }
     return HEADER + yaml.safe_dump(
         {name: rows for name, rows in sections.items() if rows},
@@ -49,6 +55,13 @@ def export() -> str:
 def _sign_in() -> dict[str, str]:
     rules = SignInRules.objects.exclude(two_factor=SignInRules.TwoFactor.NOBODY).first()
     return {"two_factor": str(rules.two_factor)} if rules else {}
+
+
+def _skill(row: Skill) -> Any:
+    """Its name, or with what makes it no matter of levels."""
+    if row.kind == Skill.Kind.LEVEL:
+        return row.name
+    return {row.name: [each.choice for each in row.choices.all()] if row.has_choices else str(row.kind)}
 
 
 def _agents() -> Any:
@@ -95,11 +108,13 @@ def _agent(row: Agent) -> dict[str, Any]:
             "name": row.user.get_full_name(),
             "email": row.user.email,
             "role": row.role,
-            "skills": {level.skill.name: level.level for level in row.skill_levels.all()},
+            "skills": skillwords.outside((each.skill.name, each.level) for each in row.skill_levels.all()),
             "languages": {level.language_id: level.level for level in row.language_levels.all()},
             "capacity": row.capacity,
             "signature": row.signature,
             "writes": row.writes if row.writes != Agent.Writes.RICH else "",
+            "interface": row.interface,
+            "follows_mentions": "" if row.follows_mentions else False,
             **times.export_shifts(row),
         }
     )
@@ -130,7 +145,7 @@ def _queue(row: EmailQueue) -> dict[str, Any]:
             "name": row.name,
             "sender": row.sender.name if row.sender else "",
             "members": [member.user.get_username() for member in row.members.all()],
-            "skills": {demand.skill.name: demand.level for demand in row.skill_demands.all()},
+            "skills": skillwords.outside((each.skill.name, each.level) for each in row.skill_demands.all()),
             "languages": languages,
             "language_level": row.language_level,
             **routed.export_rules(row),
@@ -148,6 +163,9 @@ def _queue(row: EmailQueue) -> dict[str, Any]:
                 each.language_id: each.outside_text for each in texts if each.outside_text
             },
             "acknowledgement_limit": row.acknowledgement_limit,
+            "pci": row.pci,
+            "keep_days": row.keep_days,
+            "kept_then": row.kept_then if row.keep_days else None,
         }
     )
 
@@ -161,7 +179,10 @@ def _sources() -> QuerySet[EmailSource]:
 
 def _source(row: EmailSource) -> dict[str, Any]:
     values = _forwarding(row) if row.is_forwarding else _mailbox(row)
-    values |= {"silence_hours": row.silence_hours, "queue": row.queue.name}
+    values |= {"silence_hours": row.silence_hours, "authserv_id": row.authserv_id, "queue": row.queue.name}
+    values |= {"aliases": row.aliases.split()}
+    if row.stage != EmailSource.Stage.ACTIVE:
+        return _filled(values) | {"stage": row.stage}
     return _filled(values) | ({} if row.is_active else {"active": False})
 
 
@@ -175,7 +196,7 @@ def _forwarding(row: EmailSource) -> dict[str, Any]:
 
 def _mailbox(row: EmailSource) -> dict[str, Any]:
     keys = ["name", "server_type", "server_address", "service_port", "use_ssl", "allow_clear_text"]
-    keys += ["username", "mailbox", "folder", "poll_interval", "import_since"]
+    keys += ["username", "mailbox", "folder", "poll_interval", "import_since", "public_address"]
     after = f"move:{row.move_to}" if row.after_import == EmailSource.AfterImport.MOVE else row.after_import
     values = {key: getattr(row, key) for key in keys}
     return values | {"password": _token_url(row.password), "after_import": after}

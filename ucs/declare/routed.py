@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agents.models import Skill
+from agents.skills import assignable
 from queues.models import EmailQueue
 from ucs.declare.document import Entry
 
@@ -55,7 +55,10 @@ def _steps(part: Entry) -> list[Any]:
         )
     for step in value:
         named = step.get("skills") if isinstance(step, dict) else None
-        for name in named if isinstance(named, dict) else ():
-            if not Skill.objects.filter(name=name).exists():
+        for name, level in named.items() if isinstance(named, dict) else ():
+            skill = assignable().filter(name=name).first()
+            if skill is None:
                 raise part.wrong(f"there is no skill “{name}”: add it under skills.", "steps")
+            if skill.is_firm and level != 0:
+                raise part.wrong(f"“{name}” is had or not: give 0 to demand it no longer.", "steps")
     return value

@@ -1,67 +1,32 @@
 """What each section of a settings file makes, in the order in which they need each other."""
 
-import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.db import models
 
+from agents import interface
 from agents.models import Agent, AwayReason, Language, Skill
+from agents.skills import SkillError, add_choices, drop_choices, fitting, is_used, read_choices
 from mailsenders.models import EmailSender
-from mailsources import addressing
-from mailsources.models import EmailSource, SentFolder
 from queues.models import AcknowledgementText, EmailQueue, Tag
-from sso import serverlist, tokens
+from sso import tokens
 from sso.models import SSOProvider
 from sso.providers import origins
 from staff.models import SignInRules
-from ucs.declare import routed, times, written
+from ucs.declare import customers, outside, routed, ruled, sources, times, written
 from ucs.declare.changes import Changes, set_levels, set_members, write
 from ucs.declare.document import Document, Entry
+from ucs.declare.stored import existing, find, password, secret, servers
 
-M = TypeVar("M", bound=models.Model)
-TOKEN_URL = re.compile(r"^(https?://[^/]+/api/v1\.0/auth/token/)([^/?#]+)/?$")
 ANOTHER_SERVER = "give it as client_secret, if the server that is named now is to have it."
 ROLES = Agent.Role.values
 PROVIDER_TEXTS = (
     *("client_id", "scope", "mailbox", "owner", "tenant", "authority", "authorization_url", "token_url"),
     *("refresh_url", "userinfo_url", "issuer", "allowed_domains", "smtp_server", "smtp_username"),
 )
-
-
-def find(entry: Entry, key: str, model: type[M], field: str, name: str, remedy: str) -> M:
-    """The object that the file names, or a sentence that says where it should be."""
-    row = model._default_manager.filter(**{field: name}).first()
-    if row is None:
-        what = str(model._meta.verbose_name)
-        raise entry.wrong(f"there is no {what} “{name}”: {remedy}.", key)
-    return row
-
-
-def existing(model: type[M], **lookup: Any) -> M:
-    """The stored object, or a new one that has the lookup's values."""
-    return model._default_manager.filter(**lookup).first() or model(**lookup)
-
-
-def secret(entry: Entry, key: str, stored: str) -> str:
-    """A secret of the file; an absent one keeps what is stored."""
-    return entry.text(key) if key in entry.values else stored
-
-
-def servers(entry: Entry, key: str, stored: str) -> str:
-    """A list of servers as it is stored; an absent one keeps what is there."""
-    return serverlist.in_lines(" ".join(entry.names(key))) if key in entry.values else stored
-
-
-def password(entry: Entry, stored: str) -> str:
-    """A password, where a token URL may name its provider instead of giving the id."""
-    text = secret(entry, "password", stored)
-    found = TOKEN_URL.match(text)
-    if not found or found[2].isdigit():
-        return text
-    provider = find(entry, "password", SSOProvider, "name", found[2], "add it under sso_providers")
-    return f"{found[1]}{provider.pk}"
 
 
 def sso_provider(entry: Entry, changes: Changes) -> None:
@@ -92,13 +57,13 @@ def sso_provider(entry: Entry, changes: Changes) -> None:
         )
     if found and not created:
         tokens.settings_changed(row)
-    changes.note(f"SSO provider {row.name}", found, created)
+    changes.note(f"SSO provider {row.name}", found, created, row=row)
 
 
 def agent(entry: Entry, changes: Changes) -> None:
     """agents: who can sign in, and what they can do."""
     own = {"username", "password", "email", "name", "role", "skills", "languages", "capacity"}
-    own |= {"signature", "writes"}
+    own |= {"signature", "writes", "interface", "follows_mentions"}
     entry.check_keys(own | times.SHIFT_KEYS, {"username"})
     user = existing(User, username=entry.text("username"))
     created = user.pk is None
@@ -124,19 +89,20 @@ def agent(entry: Entry, changes: Changes) -> None:
     profile = existing(Agent, user=user)
     work = {"role": role, "capacity": entry.number("capacity", 1), "signature": entry.text("signature")}
     work["writes"] = entry.choice("writes", Agent.Writes.values, Agent.Writes.RICH)
+    if "interface" in entry.values:  # left out, it stays as the agent chose
+        work["interface"] = entry.choice("interface", sorted(interface.CODES), "")
+    if "follows_mentions" in entry.values:
+        work["follows_mentions"] = entry.truth("follows_mentions", default=True)
     differs += write(entry, profile, work | times.shifts(entry))
     add = "add it under {}"
-    skills = {
-        find(entry, "skills", Skill, "name", name, add.format("skills")): level
-        for name, level in entry.levels("skills").items()
-    }
+    skills = _skills(entry)
     spoken = {
         find(entry, "languages", Language, "tag", tag, add.format("languages")): level
         for tag, level in entry.levels("languages").items()
     }
     differs += set_levels(profile, "skill_levels", "skill", skills)
     differs += set_levels(profile, "language_levels", "language", spoken)
-    changes.note(f"agent {user.username}", differs, created)
+    changes.note(f"agent {user.username}", differs, created, row=profile)
 
 
 LIMITS = {
@@ -185,7 +151,7 @@ def sender(entry: Entry, changes: Changes) -> None:
         "is_active": entry.truth("active", True),
     }
     fields |= {name: limits.number(key) for key, name in LIMITS.items()}
-    changes.note(f"email sender {row.name}", write(entry, row, fields), created)
+    changes.note(f"email sender {row.name}", write(entry, row, fields), created, row=row)
 
 
 def queue(entry: Entry, changes: Changes) -> None:
@@ -193,13 +159,20 @@ def queue(entry: Entry, changes: Changes) -> None:
     entry.check_keys(
         {
             *("name", "sender", "members", "skills", "languages", "language_level", "mode", "wait_rule"),
-            *("sla", "hours", "reply_to_closed", "changed_subject", "pci", "signature", "from_name"),
-            *("quoted", "undo", "acknowledgement", "acknowledgement_outside_hours", "acknowledgements"),
+            *("sla", "hours", "reply_to_closed", "changed_subject", "pci", "keep_days", "kept_then"),
+            *(
+                "signature",
+                "from_name",
+                "quoted",
+                "undo",
+                "acknowledgement",
+                "acknowledgement_outside_hours",
+                "acknowledgements",
+            ),
             *("acknowledgements_outside_hours", "acknowledgement_limit", "routing", *times.PROMISE_KEYS),
         },
         {"name"},
     )
-    entry.choice("pci", ["off"], "off")
     row = existing(EmailQueue, name=entry.text("name"))
     created = row.pk is None
     languages = [
@@ -222,13 +195,13 @@ def queue(entry: Entry, changes: Changes) -> None:
             "acknowledgement": entry.text("acknowledgement"),
             "acknowledgement_outside": entry.text("acknowledgement_outside_hours"),
             "acknowledgement_limit": entry.number("acknowledgement_limit", 100),
+            "keep_days": entry.number("keep_days"),
+            "kept_then": entry.choice("kept_then", EmailQueue.KeptThen.values, EmailQueue.KeptThen.ANONYMISE),
+            "pci": entry.choice("pci", EmailQueue.PaymentCards.values, "off"),
         }
     )
     differs = write(entry, row, fields)
-    skills = {
-        find(entry, "skills", Skill, "name", name, "add it under skills"): level
-        for name, level in entry.levels("skills").items()
-    }
+    skills = _skills(entry)
     members = [
         find(entry, "members", Agent, "user__username", name, "add it under agents")
         for name in entry.names("members")
@@ -238,7 +211,7 @@ def queue(entry: Entry, changes: Changes) -> None:
     differs += set_members(row.members, members, "members")
     differs += _acknowledgements(entry, row)
     differs += times.set_escalation(entry, row)
-    changes.note(f"email queue {row.name}", differs, created)
+    changes.note(f"email queue {row.name}", differs, created, row=row)
 
 
 def _acknowledgements(entry: Entry, row: EmailQueue) -> list[str]:
@@ -262,111 +235,13 @@ def _sender_of(entry: Entry) -> EmailSender | None:
     return find(entry, "sender", EmailSender, "name", name, "add it under senders") if name else None
 
 
-MAILBOX_KEYS = {
-    *("server_address", "service_port", "use_ssl", "allow_clear_text", "username", "mailbox", "password"),
-    *("folder", "after_import", "poll_interval", "import_since"),
-}
-FORWARDING_KEYS = {"public_address", "collected_by", "address"}
-
-
-def source(entry: Entry, changes: Changes) -> None:
-    """sources: the mailboxes that are read, and the addresses that mail is forwarded to."""
-    kinds = EmailSource.ServerType
-    server_type = entry.choice("server_type", kinds.values, kinds.IMAP)
-    is_forwarding = server_type == kinds.FORWARDING
-    entry.check_keys(
-        {"name", "server_type", "queue", "silence_hours", "active"}
-        | (FORWARDING_KEYS if is_forwarding else MAILBOX_KEYS),
-        {"name", "server_type", "queue"}
-        | ({"public_address"} if is_forwarding else {"server_address", "username"}),
-    )
-    row = existing(EmailSource, name=entry.text("name"))
-    created = row.pk is None
-    fields = {
-        "server_type": server_type,
-        **(_forwarding(entry) if is_forwarding else _mailbox(entry, row, server_type)),
-        "queue": find(entry, "queue", EmailQueue, "name", entry.text("queue"), "add it under queues"),
-        "silence_hours": entry.number("silence_hours"),
-        "is_active": entry.truth("active", True),
-    }
-    changes.note(f"email source {row.name}", write(entry, row, fields), created)
-
-
-def _mailbox(entry: Entry, row: EmailSource, server_type: str) -> dict[str, Any]:
-    use_ssl = entry.truth("use_ssl", True)
-    port = {("IMAP", True): 993, ("IMAP", False): 143, ("POP3", True): 995, ("POP3", False): 110}
-    after, _, move_to = entry.text("after_import", "leave").partition(":")
-    if after not in EmailSource.AfterImport.values or bool(move_to) != (after == "move"):
-        raise entry.wrong("write leave, read, move:FOLDER or delete.", "after_import")
-    return {
-        "server_address": entry.text("server_address"),
-        "service_port": entry.number("service_port", port[server_type, use_ssl]),
-        "use_ssl": use_ssl,
-        "allow_clear_text": entry.truth("allow_clear_text", False),
-        "username": entry.text("username"),
-        "mailbox": entry.text("mailbox"),
-        "password": password(entry, row.password),
-        "folder": entry.text("folder", "INBOX"),
-        "after_import": after,
-        "move_to": move_to,
-        "poll_interval": entry.number("poll_interval"),
-        "import_since": entry.day("import_since"),
-    }
-
-
-def _forwarding(entry: Entry) -> dict[str, Any]:
-    """An address that is given is kept, so that those who forward to it need not be told a new one."""
-    name = entry.text("collected_by")
-    box = (
-        find(entry, "collected_by", EmailSource, "name", name, "add it under sources, before")
-        if name
-        else None
-    )
-    fields: dict[str, Any] = {"public_address": entry.text("public_address"), "collected_by": box}
-    address = entry.text("address")
-    if address:
-        fields["forwarding_token"] = addressing.token_of(address) or addressing.token_behind_plus(address)
-        if not fields["forwarding_token"]:
-            raise entry.wrong(
-                "that is no address of a forwarding source, at UCS_INBOUND_DOMAIN or behind the plus of a "
-                "mailbox: leave it out, one is made.",
-                "address",
-            )
-    return fields
-
-
-def sent_mailbox(entry: Entry, changes: Changes) -> None:
-    """Of senders, once the sources are there: whose sign-in opens the Sent folder.
-
-    As it was when the file says nothing; "" is the IMAP source of the same address.
-    """
-    if "sent_mailbox" not in entry.values:
-        return
-    row, name = EmailSender.objects.get(name=entry.text("name")), entry.text("sent_mailbox")
-    box = (
-        find(entry, "sent_mailbox", EmailSource, "name", name, "add it under sources, with the type IMAP")
-        if name
-        else None
-    )
-    if box is not None and box.server_type != EmailSource.ServerType.IMAP:
-        raise entry.wrong(
-            f"the email source “{name}” is no IMAP mailbox: choose one that is.", "sent_mailbox"
-        )
-    folder = SentFolder.objects.filter(sender=row).first() or SentFolder(sender=row)
-    if folder.source == box:
-        return
-    folder.source, folder.next_attempt_at = box, None
-    folder.save()
-    changes.note(f"Sent folder of {row.name}", [f"mailbox: {box or 'none'}"], created=False)
-
-
 def tag(entry: Entry, changes: Changes) -> None:
     """tags: what conversations are marked with."""
     entry.check_keys({"name", "colour"}, {"name"})
     row = existing(Tag, name=entry.text("name"))
     created = row._state.adding
     fields = {"name": row.name, "colour": entry.choice("colour", Tag.Colour.values, row.colour)}
-    changes.note(f"tag {row.name}", write(entry, row, fields), created)
+    changes.note(f"tag {row.name}", write(entry, row, fields), created, row=row)
 
 
 def sign_in(entry: Entry, changes: Changes) -> None:
@@ -375,7 +250,7 @@ def sign_in(entry: Entry, changes: Changes) -> None:
     row = SignInRules.objects.first() or SignInRules()
     among, usual = SignInRules.TwoFactor.values, row.two_factor
     found = write(entry, row, {"two_factor": entry.choice("two_factor", among, usual)})
-    changes.note("sign-in rules", found, created=False)
+    changes.note("sign-in rules", found, created=False, row=row)
 
 
 ENTRIES: dict[str, Callable[[Entry, Changes], None]] = {
@@ -388,13 +263,71 @@ ENTRIES: dict[str, Callable[[Entry, Changes], None]] = {
     "queues": queue,
     "snippets": written.snippet,
     "macros": written.macro,
-    "sources": source,
+    "contact_fields": customers.contact_field,
+    "crm_links": customers.crm_link,
+    "sources": sources.source,
+    "rules": ruled.rules,
+    "webhooks": outside.webhook,
+    "crm_connections": outside.crm_connection,
 }
 NAMES: dict[str, tuple[type[models.Model], str]] = {
     "skills": (Skill, "name"),
     "languages": (Language, "tag"),
     "away_reasons": (AwayReason, "name"),
 }
+
+
+def _skills(entry: Entry) -> dict[Skill, int]:
+    """The skills that an entry names, with levels that fit them."""
+    found = {}
+    for name, level in entry.skills("skills").items():
+        skill = find(entry, "skills", Skill, "name", name, "add it under skills")
+        try:
+            found[skill] = fitting(skill, level)
+        except SkillError as error:
+            raise entry.wrong(str(error), "skills") from error
+    return found
+
+
+def _kind_of(entry: Entry, skill: Skill, written: Any) -> list[str]:
+    """Give a skill the kind that the file says, with its choices; return what has changed.
+
+    A choice that is to go stays until the rest of the file holds, which may be what takes it from people.
+    """
+    words = _choices(written)
+    kind = Skill.Kind.CHOICE if words else "level" if written is None else str(written)
+    if kind not in Skill.Kind.values or (kind == Skill.Kind.CHOICE and not words):
+        raise entry.wrong(f"{written!r} is no kind of skill: give yes_no, or a list of choices.")
+    differs = []
+    if skill.kind != kind:
+        if skill.pk and is_used(skill):
+            raise entry.wrong(f"it is used as “{skill.get_kind_display()}”: add another skill instead.")
+        skill.kind = kind
+        differs = [f"kind: {kind}"]
+    if not skill.pk or differs:
+        skill.save()
+    try:
+        return [*differs, *add_choices(skill, read_choices(" ".join(words), skill.name))]
+    except ValidationError as error:
+        raise entry.wrong(error.messages[0]) from error
+
+
+def _choices(written: Any) -> list[str]:
+    return [str(each) for each in written] if isinstance(written, list) else []
+
+
+def _without_choices(document: Document, changes: Changes) -> None:
+    """Take away the choices of skills that the file names no more, if nobody has or demands them."""
+    for name, line in document.names.get("skills", []):
+        skill = Skill.objects.get(name=name)
+        try:
+            gone = drop_choices(skill, read_choices(" ".join(_choices(document.kinds.get(name))), name))
+        except SkillError as error:
+            raise Entry(document.file, f"skills “{name}”", line, {"name": name}, {}).wrong(
+                str(error)
+            ) from error
+        if gone:
+            changes.note(f"skill {name}", gone, created=False, row=skill)
 
 
 def named(document: Document, section: str, changes: Changes) -> None:
@@ -405,7 +338,8 @@ def named(document: Document, section: str, changes: Changes) -> None:
         entry = Entry(document.file, f"{section} “{name}”", line, {field: name}, {})
         created = row._state.adding
         write(entry, row, {field: name})
-        changes.note(f"{model._meta.verbose_name} {name}", [], created)
+        differs = _kind_of(entry, row, document.kinds.get(name)) if isinstance(row, Skill) else []
+        changes.note(f"{model._meta.verbose_name} {name}", [] if created else differs, created, row=row)
 
 
 def apply_document(document: Document, changes: Changes) -> None:
@@ -415,5 +349,6 @@ def apply_document(document: Document, changes: Changes) -> None:
     for section, make in ENTRIES.items():
         for entry in document.sections.get(section, []):
             make(entry, changes)
+    _without_choices(document, changes)
     for entry in document.sections.get("senders", []):
-        sent_mailbox(entry, changes)
+        sources.sent_mailbox(entry, changes)

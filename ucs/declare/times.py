@@ -32,7 +32,7 @@ def calendar(entry: Entry, changes: Changes) -> None:
     differs += _days(entry, row)
     if differs:
         row.renew()
-    changes.note(f"calendar {row.name}", differs, created)
+    changes.note(f"calendar {row.name}", differs, created, row=row)
 
 
 def _days(entry: Entry, row: Calendar) -> list[str]:

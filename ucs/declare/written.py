@@ -30,7 +30,7 @@ def snippet(entry: Entry, changes: Changes) -> None:
         row = there.get(tag) or Snippet(name=name, language_id=tag)
         differs += [f"text {tag or ''}".strip() for _ in write(entry, row, {"html": as_html(text)})[:1]]
         differs += set_members(row.queues, queues, "queues")
-    changes.note(f"snippet {name}", differs, not there)
+    changes.note(f"snippet {name}", differs, not there, row=row)
 
 
 def macro(entry: Entry, changes: Changes) -> None:
@@ -46,7 +46,7 @@ def macro(entry: Entry, changes: Changes) -> None:
             raise entry.wrong(f"there is no tag “{name}”: add it under tags.", "tags")
     differs += set_members(row.tags, list(tags.values()), "tags")
     differs += set_members(row.queues, queues_of(entry), "queues")
-    changes.note(f"macro {row.name}", differs, created)
+    changes.note(f"macro {row.name}", differs, created, row=row)
 
 
 def _then(entry: Entry) -> dict[str, Any]:

@@ -9,6 +9,15 @@
     });
   }
 
+  // The tick that clear text is meant belongs to the one type that encrypts nothing.
+  function askForClearText(type, tick) {
+    if (!tick) return;
+    const row = tick.closest(".field-row") || tick.closest("[class*='field-']") || tick.parentElement;
+    const follow = () => { row.hidden = type.value !== "NONE"; };
+    type.addEventListener("change", follow);
+    follow();
+  }
+
   function fill(field, value) {
     field.value = value;
     field.dispatchEvent(new Event("input", { bubbles: true }));
@@ -44,6 +53,20 @@
     });
     place.append(told);
     password.parentElement.append(place);
+    followAddress(form.email_address, accounts, place.querySelectorAll("button"));
+  }
+
+  // Once the address is known, the mailboxes of that address alone are offered, if one of them is signed in.
+  function followAddress(address, accounts, buttons) {
+    const follow = () => {
+      const wanted = address.value.trim().toLowerCase();
+      const isThere = accounts.some((account) => account.toLowerCase() === wanted);
+      buttons.forEach((button, at) => {
+        button.style.display = isThere && accounts[at].toLowerCase() !== wanted ? "none" : "";
+      });
+    };
+    address.addEventListener("input", follow);
+    follow();
   }
 
   function budgetOf(host, budgets) {
@@ -95,6 +118,7 @@
     const form = document.getElementById("emailsender_form");
     if (!form || !form.server_type) return;
     followType(form.server_type, form.service_port);
+    askForClearText(form.server_type, form.clear_text_confirmed);
     offerMailboxes(form, form.password);
     offerBudget(form, form.server_address);
   });

@@ -40,10 +40,10 @@
 
   const OF_MAILBOXES = [
     "server_address", "service_port", "use_ssl", "username", "password", "folder", "after_import",
-    "import_since", "poll_interval", "mailbox",
+    "import_since", "poll_interval", "mailbox", "aliases",
   ];
 
-  const OF_FORWARDING = ["public_address", "collected_by"];
+  const OF_FORWARDING = ["collected_by"];
 
   // A forwarding source has no mailbox to look into: only the address that forwards to it.
   function showOnlyItsFields(form) {

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from audit.actors import Actor, acting
 from ucs.declare.apply import apply_file
 from ucs.declare.document import BadFile
 
@@ -14,6 +15,7 @@ class Command(BaseCommand):
     """Create or update settings by name; all or nothing."""
 
     help = "Create or update settings as a YAML file says: all of it, or nothing when a line is bad."
+    requires_system_checks = []  # they load the pages, and nobody sees those here
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
@@ -23,7 +25,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            changes = apply_file(options["file"], dry_run=options["dry_run"])
+            with acting(Actor.command(f"apply {options['file'].name}")):
+                changes = apply_file(options["file"], dry_run=options["dry_run"])
         except BadFile as error:
             raise CommandError(f"{error}\nNothing was changed.") from error
         for line in changes.lines:

@@ -27,7 +27,7 @@ HEAD = """# What goes wrong, and what to click
 ladder: name, port, TLS, token, login, folder or MAIL FROM, rights, and what is known of the provider. The
 first rung that breaks is shown with the server's own words, what they mean, and a link to the field that
 mends it. These are the answers that are recognised; any other is shown as it is. ⏳ marks what needs time at
-the provider after it was mended: such a trouble can be tested again by itself.
+the provider after it was mended: such a trouble is tested again by itself.
 
 This page is made by `manage.py causes --write` out of `sso/causes/*.toml` and `sso/refusals.toml`.
 """

@@ -15,6 +15,7 @@ from django.db import connection
 from mailsenders import check as senders
 from mailsenders.models import EmailSender
 from mailsources import check as sources
+from mailsources.lifecycle import stage_in_words
 from mailsources.models import EmailSource
 from sso import check as providers
 from sso import lasttests
@@ -67,6 +68,7 @@ class Command(BaseCommand):
     """Test providers, sources and senders as the button “Test connection” does; exit 1 if one is ill."""
 
     help = "Test every SSO provider, email source and email sender, and say which step fails and why."
+    requires_system_checks = []  # they load the pages, and nobody sees those here
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -107,7 +109,7 @@ class Command(BaseCommand):
         return ill
 
     def _show(self, found: Finding) -> bool:
-        self.stdout.write(f"{found.patient._meta.verbose_name} {found.patient.name}")
+        self.stdout.write(f"{found.patient._meta.verbose_name} {found.patient.name}{_stage(found.patient)}")
         for step in found.steps:
             line = f"  {'ok  ' if step.ok else 'FAIL'} {step.name:10} {step.seconds:5.1f} s  {step.detail}"
             self.stdout.write(line if step.ok else self.style.ERROR(line))
@@ -137,6 +139,13 @@ def _wanted(options: dict[str, Any]) -> Iterator[Patient]:
     if missing:
         raise CommandError(f"There is no {', no '.join(missing)}: see manage.py status for the names.")
     yield from (row for _, row in found)
+
+
+def _stage(patient: Patient) -> str:
+    """A source that is named though it takes no mail: what it is."""
+    if isinstance(patient, EmailSource) and not patient.is_active:
+        return f" ({stage_in_words(patient)})"
+    return ""
 
 
 def everybody() -> Iterator[Patient]:

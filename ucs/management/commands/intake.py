@@ -13,6 +13,7 @@ class Command(BaseCommand):
     """Runs until SIGTERM or Ctrl-C; mails that are being handed over then get their answer first."""
 
     help = "Take forwarded mail over SMTP and LMTP where UCS_INTAKE_BIND says (not for the open internet)."
+    requires_system_checks = []  # they load the pages, and nobody sees those here
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Until a signal comes."""

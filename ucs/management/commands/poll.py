@@ -15,6 +15,7 @@ class Command(BaseCommand):
     """Poll one source, or all that are active, and say what each gave."""
 
     help = "Fetch the mail of one source, or of all active ones, now."
+    requires_system_checks = []  # they load the pages, and nobody sees those here
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -28,6 +29,11 @@ class Command(BaseCommand):
             sources = mailboxes.filter(name=options["source"])
             if not sources and EmailSource.objects.filter(name=options["source"]):
                 raise CommandError(f"{options['source']} is forwarded to us: there is nothing to fetch.")
+            if sources and sources[0].stage != EmailSource.Stage.ACTIVE:
+                raise CommandError(
+                    f"{options['source']} is {sources[0].stage}: switch it on first, on its page under "
+                    "Messaging → Email sources."
+                )
             if not sources:
                 raise CommandError(
                     f"There is no email source “{options['source']}”: see `manage.py export` for the names."

@@ -7,6 +7,9 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
+from audit.actors import Actor
+from audit.acts import Act
+from audit.log import record
 from staff import second_factor
 
 logger = logging.getLogger(__name__)
@@ -28,5 +31,6 @@ class Command(BaseCommand):
             )
         if not second_factor.remove(user):
             raise CommandError(f"{user.get_username()} has no second factor; nothing was changed.")
+        record(Actor.command("reset-second-factor"), Act.SECOND_FACTOR, user, note="Taken away.")
         logger.warning("Second factor of user %s reset by command", user.pk)
         self.stdout.write(f"{user.get_username()} now signs in with the password alone.")

@@ -4,6 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from audit.actors import Actor
+from audit.acts import Act
+from audit.log import Subject, record
 from sso.rotation import NAMED, rotate
 
 
@@ -17,6 +20,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         done = rotate()
+        told = f"{done.written} rows were encrypted anew."
+        record(Actor.command("rotate-keys"), Act.DID, Subject("settings", "secrets"), note=told)
         self.stdout.write(f"{done.written} rows were encrypted anew.")
         for sentence in done.unreadable[:NAMED]:
             self.stderr.write(sentence)

@@ -14,7 +14,8 @@ from api.status import report
 class Command(BaseCommand):
     """Print the status; the exit code is 1 if a person should look."""
 
-    help = "Say how sources, senders, providers, queues and workers are doing; exit 1 if something is wrong."
+    help = "Say how everything is doing, from sources to webhooks; exit 1 if something is wrong."
+    requires_system_checks = []  # they load the pages, and nobody sees those here
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -32,7 +33,7 @@ class Command(BaseCommand):
 
     def show(self, found: dict[str, Any]) -> None:
         """A line for each object, then what is wrong."""
-        kinds = ("sources", "senders", "providers", "queues", "workers")
+        kinds = ("sources", "senders", "providers", "queues", "workers", "webhooks")
         rows = [(kind[:-1], row.get("name") or row["queue"], row) for kind in kinds for row in found[kind]]
         width = max((len(name) for _, name, _ in rows), default=0)
         for kind, name, row in rows:

@@ -1,0 +1,121 @@
+"""Sentences that stand in English in the code and in the database, told in the reader's language.
+
+History, refusals and the like are written once and read by many: in the log and by programs in English, on
+pages in the language of whoever reads them. So what is written is English, with the values in it, and a page
+looks up which saying it is: `%(agent)s closed it.` was written as “Alice closed it.”, and is told again as
+the catalogue (`locale/`) has it. A sentence that is no saying stays as it is.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+from django.utils import translation
+from django.utils.dates import MONTHS_3
+from django.utils.translation import gettext
+
+ENGLISH = "en"
+PLACE = re.compile(r"%\((\w+)\)s")
+SPOKEN = frozenset(("told", "where", "why", "ended", "what", "priority", "said", "state", "presence", "when"))
+"""Places whose value is a saying, too."""
+
+TIMES = frozenset(("time", "new", "old"))
+"""Places whose value has the English name of a month."""
+
+MONTH = re.compile(r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b")
+NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
+NUMBERS = {name: number for number, name in enumerate(NAMES.split(), 1)}
+LISTED = "contents"
+"""A place whose value is several sayings with commas between them."""
+
+KEPT = 4096
+
+
+class Counted(NamedTuple):
+    """A saying with a number, `%(count)s` in it, by which its words change."""
+
+    one: str
+    many: str
+    told: Callable[[int], str]
+
+
+class _Pattern(NamedTuple):
+    """How a saying looks when it is written."""
+
+    pattern: re.Pattern[str]
+    saying: str | Counted
+
+
+def in_english() -> AbstractContextManager[None]:
+    """What is written down, not told, is English: for a `with` around it."""
+    return translation.override(ENGLISH)
+
+
+class Sayings:
+    """What may be told again; where several fit, the one with more words of its own."""
+
+    def __init__(self, *sayings: str | Counted) -> None:
+        self.sayings = sayings
+        self.exact = frozenset(each for each in sayings if isinstance(each, str) and not PLACE.search(each))
+        self._remembered = lru_cache(KEPT)(self._told)
+
+    def told(self, sentence: str) -> str:
+        """The same in the language that is active now."""
+        language = translation.get_language() or ENGLISH
+        if not sentence or language.split("-")[0] == ENGLISH:
+            return sentence
+        return self._remembered(sentence, language)
+
+    def _told(self, sentence: str, language: str) -> str:
+        if sentence in self.exact:
+            return gettext(sentence)
+        for each in self._patterns:
+            found = each.pattern.fullmatch(sentence)
+            if found is not None:
+                return self._filled(each.saying, found.groupdict(), language)
+        return sentence
+
+    @cached_property
+    def _patterns(self) -> Sequence[_Pattern]:
+        found = [
+            _Pattern(_pattern(text), each)
+            for each in self.sayings
+            for text in ((each.one, each.many) if isinstance(each, Counted) else (each,))
+            if PLACE.search(text)
+        ]
+        return sorted(found, key=lambda each: -len(PLACE.sub("", each.pattern.pattern)))
+
+    def _filled(self, saying: str | Counted, values: dict[str, str], language: str) -> str:
+        if isinstance(saying, Counted):
+            return saying.told(int(values["count"].replace(",", ""))) % values
+        filled = {name: self._value(name, value, language) for name, value in values.items()}
+        text = gettext(saying)
+        for name, value in filled.items():
+            if value.endswith("."):  # “27 Min.”: the full stop of an abbreviation ends the sentence, too
+                text = text.replace(f"%({name})s.", f"%({name})s")
+        return text % filled
+
+    def _value(self, name: str, value: str, language: str) -> str:
+        if name == LISTED:
+            return ", ".join(self._told(part, language) for part in value.split(", "))
+        if name in TIMES:
+            return MONTH.sub(lambda found: str(MONTHS_3[NUMBERS[found[0]]]), value)
+        return self._told(value, language) if name in SPOKEN else value
+
+
+def _pattern(saying: str) -> re.Pattern[str]:
+    return re.compile("".join(_parts(saying)), re.DOTALL)
+
+
+def _parts(saying: str) -> Iterator[str]:
+    seen: set[str] = set()
+    for at, part in enumerate(PLACE.split(saying)):
+        if at % 2 == 0:
+            yield re.escape(part.replace("%%", "%"))
+        elif part in seen:
+            yield f"(?P={part})"
+        else:
+            seen.add(part)
+            yield rf"(?P<{part}>[\d,]+)" if part == "count" else f"(?P<{part}>.+?)"

@@ -1,0 +1,207 @@
+// Selecting conversations in the list, and doing one thing with all of them.
+//
+// What is selected is kept by id, so live updates, sorting and "Show more" change nothing of it. All of a list
+// ("all 340 found") is selected by its question: the server looks then which those are.
+import { fill, gettext, ngettext } from "../words.js";
+import { addActs } from "./page.js";
+import { ask } from "./session.js";
+import { setSnoozeTimes } from "./snooze.js";
+import { toast } from "./toasts.js";
+
+const MOST = 500;
+let chosen = new Set();
+let isAll = false; // all of the list, shown or not
+let scope = "";
+let token = "";
+let isAsked = false;
+let latest = null; // the row that was ticked last, for Shift and click
+
+const bar = () => document.getElementById("bulk");
+const rows = () => [...document.querySelectorAll("#rows > [id^='row-']")];
+const idOf = (row) => row?.closest("li")?.id.slice(4);
+const list = () => new URLSearchParams(new FormData(document.querySelector("#list .search"))).toString();
+
+/** Whether anything is selected. */
+export const isSelecting = () => isAll || chosen.size > 0;
+
+/** Select a row, or no longer. */
+export function toggle(row) {
+  const id = idOf(row);
+  if (!id) return;
+  if (isAll) leaveAll();
+  if (!chosen.delete(id)) chosen.add(id);
+  latest = id;
+  show();
+}
+
+/** Select from one row on to the next. */
+export function extend(from, to) {
+  if (isAll) leaveAll();
+  for (const id of [idOf(from), idOf(to)]) if (id) chosen.add(id);
+  latest = idOf(to) ?? latest;
+  show();
+}
+
+/** Select all rows that are shown. */
+export function selectShown() {
+  for (const row of rows()) chosen.add(idOf(row));
+  show();
+}
+
+/** Select nothing. */
+export function clearSelection() {
+  chosen.clear();
+  isAll = false;
+  show();
+}
+
+function leaveAll() {
+  isAll = false;
+  for (const row of rows()) chosen.add(idOf(row));
+}
+
+function selectTo(id) {
+  const ids = rows().map(idOf);
+  const [from, to] = [ids.indexOf(latest), ids.indexOf(id)].sort((one, other) => one - other);
+  if (from < 0) return chosen.add(id);
+  for (const each of ids.slice(from, to + 1)) chosen.add(each);
+}
+
+function paint() {
+  for (const row of rows()) {
+    const is = isAll || chosen.has(idOf(row));
+    row.classList.toggle("picked", is);
+    const box = row.querySelector(".pick input");
+    if (box) box.checked = is;
+  }
+  document.getElementById("list")?.classList.toggle("picking", isSelecting());
+}
+
+function show() {
+  token = "";
+  paint();
+  const element = bar();
+  if (!element) return;
+  element.hidden = !isSelecting();
+  if (!isSelecting()) return;
+  if (element.dataset.scope !== scopeNow()) load();
+  count();
+}
+
+const scopeNow = () => document.getElementById("rows")?.dataset.scope ?? "";
+
+async function load() {
+  const element = bar();
+  element.dataset.scope = scopeNow();
+  const answer = await ask(`/bulk?${list()}`).catch(() => null);
+  if (!answer?.ok || element !== bar()) return delete element.dataset.scope;
+  element.innerHTML = await answer.text();
+  htmx.process(element);
+  setSnoozeTimes(element);
+  count();
+}
+
+/** All of the list is shown, and selected. */
+function isWhole() {
+  return !document.getElementById("more") && rows().every((row) => chosen.has(idOf(row)));
+}
+
+function count() {
+  const words = bar().querySelector("[data-bulk-count]");
+  if (!words) return;
+  const found = bar().querySelector("[data-act=bulk-all]");
+  const all = found?.dataset.found;
+  words.textContent = isAll
+    ? all ? fill(gettext("All %(count)s are selected"), { count: all }) : gettext("All that are found are selected")
+    : fill(ngettext("%(count)s selected", "%(count)s selected", chosen.size), { count: chosen.size });
+  if (found) found.hidden = isAll || isWhole();
+}
+
+/** Do it with what is selected, if anything is; whether that was so. */
+export function actOnSelected(verb) {
+  if (!isSelecting()) return false;
+  const button = bar().querySelector(`[data-verb="${verb}"]`);
+  if (button) button.click();
+  else if (bar().childElementCount) toast(gettext("That can’t be done with what is selected."));
+  else setTimeout(() => actOnSelected(verb), 100); // the buttons are on their way
+  return true;
+}
+
+const newToken = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (each) => each.toString(16).padStart(2, "0")).join("");
+
+async function act(button) {
+  if (isAsked) return;
+  if (!isAll && chosen.size > MOST) return toast(fill(gettext("Select at most %(most)s one by one, or all of the list."), { most: MOST }), { error: true });
+  const form = button.closest("form");
+  if (form && !form.reportValidity()) return;
+  const body = new URLSearchParams(form ? new FormData(form) : undefined);
+  if (button.name) body.set(button.name, button.value);
+  if (body.get("local")) body.set("until", new Date(body.get("local")).toISOString());
+  token ||= newToken();
+  body.set("verb", button.dataset.verb);
+  body.set("token", token);
+  if (isAll) body.set("all", "1");
+  else for (const id of chosen) body.append("id", id);
+  isAsked = true;
+  for (const menu of bar().querySelectorAll("details[open]")) menu.open = false;
+  try {
+    const answer = await ask(`/bulk?${list()}`, { method: "POST", body });
+    const text = await answer.text();
+    if (answer.status === 409) return toast(text, { error: true });
+    if (!answer.ok) throw new Error(String(answer.status));
+    const place = document.getElementById("bulk-state");
+    place.innerHTML = text;
+    htmx.process(place);
+    clearSelection();
+    htmx.trigger("#refresh", "desk:list");
+    const open = document.getElementById("refresh-conversation");
+    if (open) htmx.trigger(open, "desk:conversation");
+  } catch {
+    toast(gettext("The server can’t be reached. Nothing is lost: try again in a moment."), { error: true }); // with the same token
+  } finally {
+    isAsked = false;
+  }
+}
+
+addActs({
+  "bulk-all": () => {
+    isAll = true;
+    show();
+  },
+  "bulk-none": clearSelection,
+  "bulk-dismiss": (button) => button.closest(".bulk-state").remove(),
+});
+
+document.addEventListener("click", (event) => {
+  const box = event.target.closest?.("#rows .pick");
+  if (box) {
+    const id = idOf(box);
+    if (event.shiftKey && latest && latest !== id) {
+      event.preventDefault();
+      selectTo(id);
+      return show();
+    }
+    if (!event.target.matches("input")) return; // the label's click comes as the box's
+    toggle(box);
+  }
+  if (event.target.closest?.("#pick-all")) document.getElementById("pick-all").checked ? selectShown() : clearSelection();
+  const button = event.target.closest?.("#bulk [data-verb]");
+  if (button) act(button);
+});
+document.body.addEventListener("submit", (event) => {
+  const button = event.target.closest("#bulk")?.querySelector("[data-verb]"); // the board has a bar of its own
+  if (!button) return;
+  event.preventDefault();
+  act(event.target.querySelector("[data-verb]") ?? button);
+});
+
+// Another list has another selection; the same one, patched, keeps it.
+document.body.addEventListener("htmx:afterSwap", () => {
+  if (scope && scope !== scopeNow()) {
+    chosen = new Set();
+    isAll = false;
+  }
+  scope = scopeNow();
+  show();
+});
+scope = scopeNow();

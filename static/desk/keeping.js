@@ -1,0 +1,38 @@
+// What is typed and not yet with the server is kept in this browser, until somebody signs out.
+import { user } from "./session.js";
+
+export const ON_THE_WAY = 60_000; // a page that was asked for before a save may come after it, and not know of it
+const KEYS = "ucs:draft:";
+let isOver = false; // signed out: nothing of anybody's words stays in this browser
+
+export const keyOf = (kind, conversation) => `${KEYS}${user}:${conversation}:${kind}`;
+const keys = () => Object.keys(localStorage).filter((key) => key.startsWith(KEYS));
+
+/** What was typed into a form and has not reached the server, or has so lately that a page may be older. */
+export const unsaved = (kind, conversation) => keptAs(keyOf(kind, conversation));
+
+export function keptAs(key) {
+  try {
+    const kept = JSON.parse(localStorage.getItem(key));
+    if (!kept?.savedAt || Date.now() - kept.savedAt < ON_THE_WAY) return kept;
+    throwAway(key);
+  } catch {
+    throwAway(key); // nothing that we wrote
+  }
+  return null;
+}
+
+export function keep(key, words) {
+  if (!isOver) localStorage.setItem(key, JSON.stringify(words));
+}
+
+export const throwAway = (key) => localStorage.removeItem(key);
+
+/** Throw away what was saved long ago, of whatever conversation. */
+export const tidy = () => keys().forEach(keptAs);
+
+/** Keep nothing more in this browser, as somebody else may sit down at it. */
+export function forgetAll() {
+  isOver = true;
+  keys().forEach(throwAway);
+}

@@ -1,0 +1,189 @@
+// Everything by name: what can be done here, where one can go, conversations by number, contacts, snippets, macros.
+import { gettext } from "../words.js";
+import { isSelecting } from "./bulk.js";
+import { command, open } from "./keys.js";
+import { score } from "./picker.js";
+import { ask } from "./session.js";
+
+const MOST = 12;
+const PAUSE = 150;
+const dialog = document.getElementById("palette");
+const field = document.getElementById("palette-field");
+const list = document.getElementById("palette-list");
+const none = document.getElementById("palette-none");
+let here = []; // what this page has
+let pages = null; // what the server knows by itself, asked for once
+let found = []; // what it found for what was typed
+let shown = [];
+let at = 0;
+let timer = 0;
+let back = null; // where the focus was
+
+const words = (element) => element.textContent.replace(/\s+/g, " ").trim();
+const click = (element) => () => {
+  const current = element.id ? document.getElementById(element.id) : element;
+  (current ?? element).click();
+};
+
+function withSelected() {
+  if (!isSelecting()) return [];
+  const says = gettext("selected");
+  const buttons = [...document.querySelectorAll("#bulk .bulk-buttons > [data-verb]")];
+  const menus = [...document.querySelectorAll("#bulk .bulk-buttons > details")];
+  return [
+    ...buttons.map((button) => ({ name: words(button), says, act: () => button.click() })),
+    ...menus.map((menu) => ({ name: words(menu.querySelector("summary")), says, act: () => openMenu(menu) })),
+  ];
+}
+
+function openMenu(menu) {
+  menu.open = true;
+  menu.querySelector(".menu-panel :is(button, input, select, textarea)")?.focus();
+}
+
+/** Other words for what a key does, which name its button as well. */
+function alsoOf(key) {
+  const lines = [...document.querySelectorAll("#keys [data-also]")];
+  return lines.find((line) => line.dataset.keys.split("|").includes(key))?.dataset.also;
+}
+
+function ofConversation() {
+  const says = gettext("this conversation");
+  return [...document.querySelectorAll(".tools > *")]
+    .filter((tool) => !tool.matches('[aria-disabled="true"]') && !tool.querySelector('[aria-disabled="true"]'))
+    .map((tool) => (tool.matches("details") ? { name: words(tool.querySelector("summary")), says, act: () => openMenu(document.getElementById(tool.id)) } : { name: words(tool), says, keys: tool.dataset.key, also: alsoOf(tool.dataset.key), act: click(tool) }));
+}
+
+function commands() {
+  return [...document.querySelectorAll("#keys [data-palette]")]
+    .filter((line) => !line.dataset.command.startsWith("view-"))
+    .map((line) => ({ name: words(line), says: "", keys: line.dataset.keys.split("|")[0], also: line.dataset.also, act: () => command(line.dataset.command) }));
+}
+
+function places() {
+  const says = gettext("go to");
+  const keys = new Map([...document.querySelectorAll('#keys [data-command^="view-"]')].map((line) => [line.dataset.command, line.dataset.keys]));
+  return [...document.querySelectorAll("#nav-views .nav-link")].map((link) => ({ name: words(link.querySelector(".clip")), says, keys: keys.get(link.id), act: click(link) }));
+}
+
+async function texts() {
+  const pk = document.querySelector("article[data-conversation]")?.dataset.conversation;
+  if (!pk) return [];
+  const answer = await ask(`/snippets?conversation=${pk}&macros=1`).catch(() => null);
+  if (!answer?.ok) return [];
+  const { snippets } = await answer.json();
+  const insert = ({ name }) => () => open('[data-key="r"]', `/${name}`);
+  const run = (macro) => () => (macro.writes ? insert(macro)() : htmx.ajax("GET", `/conversations/${pk}/macros/${macro.id}`, { target: "#act-body", swap: "innerHTML" }));
+  // One name in several languages is one line: the editor's list, which it opens, has them all.
+  const once = snippets.filter((each, at) => each.macro || at === snippets.findIndex((other) => !other.macro && other.name === each.name));
+  return once.map((each) => ({ name: each.name, says: each.macro ? gettext("macro") : gettext("snippet"), act: each.macro ? run(each) : insert(each) }));
+}
+
+const served = (items) => items.map((item) => ({ ...item, act: () => go(item) }));
+
+function go({ url, is_here: isHere, is_desk: isDesk }) {
+  if (!isHere && !isDesk) return location.assign(url);
+  const target = isHere ? "#conversation" : "#desk";
+  htmx.ajax("GET", url, { target, swap: "patch" }).then(() => history.pushState({ htmx: true }, "", url));
+}
+
+async function ofServer(asked) {
+  const answer = await ask(`/palette?q=${encodeURIComponent(asked)}`).catch(() => null);
+  return answer?.ok ? served((await answer.json()).items) : [];
+}
+
+/** Open it, with what can be done at this moment first. */
+export function openPalette() {
+  if (!dialog || dialog.open || document.querySelector("dialog[open]")) return;
+  back = document.activeElement;
+  here = [...withSelected(), ...ofConversation(), ...commands(), ...places()];
+  const named = new Set();
+  here = here.filter((item) => !named.has(`${item.name.toLowerCase()}|${item.says}`) && named.add(`${item.name.toLowerCase()}|${item.says}`));
+  found = [];
+  field.value = "";
+  dialog.showModal();
+  paint();
+  pages ??= ofServer("");
+  const base = here;
+  Promise.all([pages, texts()]).then(([settings, more]) => {
+    if (here !== base) return;
+    here = [...base, ...more, ...settings];
+    paint(true);
+  });
+}
+
+function look() {
+  const asked = field.value.trim();
+  clearTimeout(timer);
+  found = [];
+  if (asked) {
+    timer = setTimeout(async () => {
+      const items = await ofServer(asked);
+      if (field.value.trim() !== asked) return;
+      found = items;
+      paint(true);
+    }, PAUSE);
+  }
+  paint();
+}
+
+function paint(isMore = false) {
+  const asked = field.value.trim();
+  const kept = isMore ? shown[at]?.name : null;
+  const ranked = here.map((item, order) => ({ item, order, rank: asked ? score(asked, item) : 1 })).filter(({ rank }) => rank > 0);
+  ranked.sort((one, other) => other.rank - one.rank || one.order - other.order);
+  shown = [...found, ...ranked.map(({ item }) => item)].slice(0, MOST);
+  at = Math.max(0, shown.findIndex((item) => item.name === kept));
+  list.replaceChildren(...shown.map(line));
+  none.hidden = shown.length > 0;
+  mark();
+}
+
+function line(item, number) {
+  const element = document.createElement("li");
+  element.id = `palette-${number}`;
+  element.setAttribute("role", "option");
+  const name = Object.assign(document.createElement("b"), { className: "clip", textContent: item.name });
+  const says = Object.assign(document.createElement("span"), { className: "clip muted", textContent: item.says });
+  element.append(name, says);
+  if (item.keys) {
+    const keys = document.createElement("small");
+    keys.append(...item.keys.split(" ").map((key) => Object.assign(document.createElement("kbd"), { textContent: key })));
+    element.append(keys);
+  }
+  return element;
+}
+
+function mark() {
+  for (const [number, element] of [...list.children].entries()) element.setAttribute("aria-selected", String(number === at));
+  list.children[at]?.scrollIntoView({ block: "nearest" });
+  if (shown.length) field.setAttribute("aria-activedescendant", `palette-${at}`);
+  else field.removeAttribute("aria-activedescendant");
+}
+
+function run(item) {
+  if (!item) return;
+  back = null; // the browser gives the focus back at once; from there on it is the act's
+  dialog.close();
+  item.act();
+}
+
+const STEPS = { ArrowDown: 1, ArrowUp: -1 };
+dialog?.addEventListener("keydown", (event) => {
+  if (event.isComposing) return;
+  if (STEPS[event.key] && shown.length) at = (at + STEPS[event.key] + shown.length) % shown.length;
+  else if (event.key === "Enter") run(shown[at]);
+  else if (!(event.key === "k" && (event.ctrlKey || event.metaKey))) return;
+  else dialog.close();
+  event.preventDefault();
+  event.stopPropagation();
+  if (dialog.open) mark();
+});
+field?.addEventListener("input", look);
+list?.addEventListener("click", (event) => run(shown[[...list.children].indexOf(event.target.closest("li"))]));
+dialog?.addEventListener("click", (event) => {
+  if (event.target === dialog) dialog.close();
+});
+dialog?.addEventListener("close", () => {
+  if (back?.isConnected) back.focus({ preventScroll: true });
+});

@@ -1,0 +1,40 @@
+// Keys and buttons pressed before a page's own scripts have run: kept, and pressed again once those listen.
+//
+// Who knows the page is faster than one that has just been painted. Of the keys only letters and signs are kept,
+// outside of fields: what a browser does by itself (Tab, Enter, Space, links, menus) it goes on doing.
+(function () {
+  const kept = [];
+  const BUTTON = "button:is([type=button], [hx-get], [hx-post], [hx-delete]), [aria-disabled=true], [data-act]";
+  const isTyping = (element) => element?.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]");
+
+  function keep(event) {
+    const isText = event.key?.length === 1 && (event.key !== " " || kept.length); // a blank among words is one of them
+    const isPlain = isText && !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (!isPlain || isTyping(event.target)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation(); // some scripts may listen already
+    kept.push(() => press(event.key));
+  }
+  // Only a script knows what most buttons do; a form sent by the browser itself would end up in the address.
+  function hold(event) {
+    const { target, submitter } = event;
+    const button = event.type === "click" && target.closest?.(BUTTON);
+    if (event.type === "click" ? !button : target.matches("[method], [action]")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    kept.push(() => (button ? button.click() : target.requestSubmit(submitter)));
+  }
+  function press(key) {
+    const element = document.activeElement ?? document.body;
+    if (isTyping(element)) document.execCommand("insertText", false, key); // the key before it has opened a field
+    else element.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  }
+
+  const early = [["keydown", keep], ["click", hold], ["submit", hold]];
+  early.forEach(([name, act]) => addEventListener(name, act, true));
+  // At the window: after everybody who waits for this event at the document.
+  addEventListener("DOMContentLoaded", () => {
+    early.forEach(([name, act]) => removeEventListener(name, act, true));
+    kept.forEach((act) => act());
+  }, { once: true });
+})();

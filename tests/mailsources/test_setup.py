@@ -1,0 +1,167 @@
+"""“+ add mailbox”: from the address to the round trip, left and resumed on the way."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from mailsenders import check as sender_check
+from mailsenders.models import EmailSender
+from mailsources import check, guessing, setup
+from mailsources import tasks as tasks_module
+from mailsources.lifecycle import By
+from mailsources.models import EmailSource, MailboxSetup, RoundTrip
+from mailsources.setup import SetupRefused
+from queues.models import EmailQueue
+from sso.models import ProviderToken, SSOProvider
+from sso.steps import Place, Step
+from tests.make import make_administrator, make_provider, make_queue, make_sender, make_supervisor
+
+pytestmark = pytest.mark.django_db
+
+BEGIN = reverse("admin:mailsources_emailsource_setup_begin")
+LIST = reverse("admin:mailsources_emailsource_changelist")
+GOOD, BAD = Step("Login", True, "signed in", 0.1), Step("Login", False, "It says no.", 0.1)
+SERVERS = {
+    "server_type": "IMAP", "server_address": "imap.example.com", "service_port": "993", "use_ssl": "on",
+    "out_type": "STARTTLS", "out_address": "smtp.example.com", "out_port": "587",
+}  # fmt: skip
+
+
+@pytest.fixture
+def client(client: Client) -> Client:
+    client.force_login(make_administrator())
+    return client
+
+
+@pytest.fixture(autouse=True)
+def net(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Which usual names answer, and what connection tests come to."""
+    told: dict[str, Any] = {"answers": set(), "in": GOOD, "out": GOOD}
+
+    def reach(place: Place) -> list[Step]:
+        is_there = str(place) in told["answers"]
+        return [Step("Name", is_there, "" if is_there else f"{place.host} is unknown.", 0.1)]
+
+    monkeypatch.setattr(guessing, "reach", reach)
+    monkeypatch.setattr(guessing, "_canonical", lambda name: told.get(name, ""))
+    monkeypatch.setattr(check, "test_connection", lambda source: [told["in"]])
+    monkeypatch.setattr(sender_check, "test_connection", lambda sender: [told["out"]])
+    monkeypatch.setattr(tasks_module, "announce", lambda task, **kwargs: None)
+    return told
+
+
+def test_servers_are_guessed(net: dict[str, Any]) -> None:
+    google = guessing.guess("box@gmail.com")
+    assert (google.kind, google.imap.host, google.smtp.port) == ("google", "imap.gmail.com", 587)
+    net["autodiscover.company.example"] = "autodiscover.outlook.com"
+    tenant = guessing.guess("box@company.example")
+    assert (tenant.kind, tenant.imap.host) == ("microsoft", "outlook.office365.com")
+    net["answers"] = {"mail.shop.example:993", "mail.shop.example:465", "smtp.shop.example:587"}
+    own = guessing.guess("box@shop.example")
+    assert (own.imap, own.kind) == (guessing.Server("mail.shop.example", 993, "SSL"), "")
+    assert own.smtp == guessing.Server("smtp.shop.example", 587, "STARTTLS")
+    nobody = guessing.guess("box@nowhere.example")
+    assert nobody.imap.host == ""
+    assert "imap.nowhere.example is unknown" in nobody.found
+
+
+def answer(client: Client, step: str, **values: Any) -> str:
+    row = MailboxSetup.objects.get()
+    url = reverse("admin:mailsources_emailsource_setup", args=[row.pk])
+    sent = {"step": step, "version": row.version} | values
+    return client.post(url, sent, follow=True).content.decode()
+
+
+def test_one_page_makes_all_of_it_and_can_be_left(client: Client, net: dict[str, Any]) -> None:
+    assert "+ add mailbox" in client.get(LIST).content.decode()
+    said = client.post(BEGIN, {"address": "support@example.com"}, follow=True).content.decode()
+    assert "no incoming server was found by the usual names" in said
+    assert "With None, mail and password travel" in answer(
+        client, "servers", **SERVERS | {"out_type": "NONE"}
+    )
+    answer(client, "servers", **SERVERS)
+    left = client.get(LIST).content.decode()
+    assert "Half set up: <a" in left
+    client.post(BEGIN, {"address": "Support@example.com"})  # the same one is gone on with
+    assert setup.step_of(MailboxSetup.objects.get()) == "signin"
+    wrong = answer(client, "signin", username="support@example.com", way="password")
+    assert "Type the password of the mailbox in." in wrong
+    said = answer(client, "signin", username="support@example.com", way="password", password="geheim-1")
+    assert "geheim-1" not in said
+    answer(client, "queue", name="Support")
+    net["out"] = BAD
+    tested = answer(client, "test")
+    assert "The connection works." in tested
+    assert "It stops at “Login”." in tested
+    source, sender = EmailSource.objects.get(), EmailSender.objects.get()
+    assert (source.stage, source.public_address, source.password) == (
+        "draft",
+        "support@example.com",
+        "geheim-1",
+    )
+    assert (sender.is_active, sender.server_address, sender.password) == (
+        False,
+        "smtp.example.com",
+        "geheim-1",
+    )
+    assert "was not tested with good result" in answer(client, "activate")
+    assert not EmailSource.objects.get().is_active
+    net["out"] = GOOD
+    answer(client, "servers", **(SERVERS | {"out_address": "mail.example.com"}))
+    answer(client, "test")
+    done = answer(client, "activate")
+    assert "first fetch within 60 s" in done
+    source, sender, row = EmailSource.objects.get(), EmailSender.objects.get(), MailboxSetup.objects.get()
+    assert (source.is_active, sender.is_active, sender.server_address) == (True, True, "mail.example.com")
+    assert EmailQueue.objects.get().sender == sender
+    assert RoundTrip.objects.get() == row.trip
+    assert (row.password, row.finished_at is None) == ("", False)
+    assert "being sent" in done
+    assert "Half set up" not in client.get(LIST).content.decode()
+
+
+def test_a_provider_of_its_own_shares_the_client_of_another(client: Client) -> None:
+    other = make_provider(type="google", client_id="id-1", client_secret="secret-1", name="first")
+    client.post(BEGIN, {"address": "box@gmail.com"})
+    said = answer(client, "signin", username="box@gmail.com", way="new", kind="google", shared=other.pk)
+    own = SSOProvider.objects.get(name="box@gmail.com")
+    assert (own.client_id, own.client_secret, own.mailbox) == ("id-1", "secret-1", "box@gmail.com")
+    assert f'action="/sso/{own.pk}' in said or f"/{own.pk}/" in said
+    assert "Sign in as box@gmail.com" in said
+    assert "secret-1" not in said
+    row = MailboxSetup.objects.get()
+    assert setup.step_of(row) == "signin"
+    ProviderToken.objects.filter(provider=own).update(signed_in_at=row.created_at, account="box@gmail.com")
+    row = MailboxSetup.objects.get()
+    assert setup.step_of(row) == "queue"
+    answer(client, "queue", queue=make_queue(sender=make_sender()).pk)
+    answer(client, "test")
+    assert EmailSource.objects.get().password.endswith(f"/api/v1.0/auth/token/{own.pk}")
+
+
+def test_of_two_people_the_second_hears_of_the_first(client: Client) -> None:
+    row = setup.begin("box@gmail.com", By())
+    setup.answer(row, row.version, {"username": "box"})
+    with pytest.raises(SetupRefused, match="Somebody else went on"):
+        setup.answer(row, 1, {"username": "other"})
+    assert MailboxSetup.objects.get().username == "box"
+    url = reverse("admin:mailsources_emailsource_setup", args=[row.pk])
+    queues = EmailQueue.objects.count()
+    client.post(url, {"step": "queue", "version": 1, "queue": "", "name": "Made twice"})
+    assert EmailQueue.objects.count() == queues, "a click that comes late makes no queue that nobody uses"
+    late = client.post(url, SERVERS | {"step": "servers", "version": 1}, follow=True).content.decode()
+    assert "Somebody else went on" in late
+    client.post(url, {"step": "discard"})
+    assert not MailboxSetup.objects.exists()
+
+
+def test_who_may_not_add_sources_sets_nothing_up(client: Client) -> None:
+    user = make_supervisor("carol").user
+    user.is_staff = True
+    user.save()
+    client.force_login(user)
+    assert client.get(BEGIN).status_code == 403
+    assert client.post(BEGIN, {"address": "box@gmail.com"}).status_code == 403
+    assert not MailboxSetup.objects.exists()

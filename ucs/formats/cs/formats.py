@@ -1,0 +1,11 @@
+"""Czech."""
+
+DAY = "j. E Y"
+DAY_AND_TIME = "j. n. H:i"
+WEEKDAY = "l j. E"
+WEEKDAY_AND_TIME = "D j. n. H:i"
+MONTH_AND_TIME = "j. E H:i"
+SHORT_DAY = "j. n."
+SHORT_DAY_AND_YEAR = "j. n. Y"
+CLOCK = "j. n. Y H:i"
+WEEKDAY_AND_YEAR = "l j. E Y"

@@ -1,0 +1,11 @@
+"""German."""
+
+DAY = "j. F Y"
+DAY_AND_TIME = "j. n. H:i"
+WEEKDAY = "l, j. F"
+WEEKDAY_AND_TIME = "D j. n. H:i"
+MONTH_AND_TIME = "j. F H:i"
+SHORT_DAY = "j. M"
+SHORT_DAY_AND_YEAR = "j. M Y"
+CLOCK = "j. M Y, H:i"
+WEEKDAY_AND_YEAR = "l, j. F Y"

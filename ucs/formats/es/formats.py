@@ -1,0 +1,11 @@
+"""Spanish."""
+
+DAY = "j \\d\\e F \\d\\e Y"
+DAY_AND_TIME = "j b H:i"
+WEEKDAY = "l j \\d\\e F"
+WEEKDAY_AND_TIME = "D j b H:i"
+MONTH_AND_TIME = "j \\d\\e F H:i"
+SHORT_DAY = "j b"
+SHORT_DAY_AND_YEAR = "j b Y"
+CLOCK = "j b Y, H:i"
+WEEKDAY_AND_YEAR = "l j \\d\\e F \\d\\e Y"
