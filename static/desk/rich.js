@@ -77,6 +77,21 @@ function numbered({ OrderedList, wrappingInputRule }) {
   });
 }
 
+/** The editor has the focus as soon as it is asked to: Tiptap gives it one frame later, when another key may have been
+ *  pressed, or the field left again. */
+function focusAtOnce({ Extension, pm }) {
+  return Extension.create({
+    name: "focusAtOnce",
+    addCommands: () => ({
+      focus: (position = null) => ({ tr, view, dispatch }) => {
+        if (dispatch && position === "end") tr.setSelection(pm.state.Selection.atEnd(tr.doc));
+        if (dispatch) view.focus();
+        return true;
+      },
+    }),
+  });
+}
+
 function extensions(tiptap, { address, askLink }) {
   const bold = tiptap.Bold.extend({
     parseHTML: () => [
@@ -96,7 +111,7 @@ function extensions(tiptap, { address, askLink }) {
   const { Document, Paragraph, Text, Underline, Strike, Code, CodeBlock, BulletList, ListItem, Blockquote, HorizontalRule, History, Dropcursor } = tiptap;
   const plain = [Document, Paragraph, Text, Strike, Code, CodeBlock, BulletList, ListItem, Blockquote, HorizontalRule, History, Dropcursor];
   const underline = Underline.extend({ parseHTML: () => [{ tag: "u" }] });
-  return [...plain, numbered(tiptap), underline, bold, italic, hardBreak, link, picture(tiptap, address), places(tiptap)];
+  return [...plain, numbered(tiptap), underline, bold, italic, hardBreak, link, picture(tiptap, address), places(tiptap), focusAtOnce(tiptap)];
 }
 
 /** A field that gets the focus back has its cursor at the beginning. ProseMirror would put it right 20 ms later, over

@@ -144,7 +144,7 @@ export class Writing {
 
   focus(typed = "") {
     if (this.rich) {
-      this.rich.commands.focus("end", { scrollIntoView: false });
+      this.rich.commands.focus("end");
       if (typed) this.rich.commands.insertContent(paragraphs(typed));
       return;
     }

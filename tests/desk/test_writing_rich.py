@@ -132,6 +132,22 @@ def test_a_slow_server_takes_no_key_from_what_was_asked_for(sign_in: SignIn, ord
     assert row.state == row.State.WAITING
 
 
+def test_the_focus_waits_for_no_frame(sign_in: SignIn, orders: EmailQueue) -> None:
+    row = receive(orders).conversation
+    page = sign_in("alice", f"/conversations/{row.pk}/")
+    page.evaluate("window.requestAnimationFrame = () => 0")  # as in a browser that has too much to do
+    page.keyboard.press("r")
+    expect(field(page)).to_be_focused()
+    page.keyboard.type("Dear ")
+    page.get_by_role("button", name="Bold").click()
+    page.keyboard.type("Charlie")
+    expect(field(page).locator("strong")).to_have_text("Charlie")
+    page.keyboard.press("Escape")
+    expect(field(page)).not_to_be_focused()
+    page.keyboard.press("n")
+    expect(page.locator("#note-text")).to_be_focused()
+
+
 def test_formatting_waits_for_its_time_and_is_changed(page: Page) -> None:
     write_formatted(page)
     page.get_by_label("Send later").click()
