@@ -1,26 +1,28 @@
-"""The servers of an address: of a well-known provider, or by names that servers usually have, tried out.
+"""The servers of an address: of a well-known provider, or those that DNS and usage name, tried out.
 
-    address ─▶ well-known domain? ─▶ domain of a well-known provider's customer? ─▶ usual names, connected to
+    address ─▶ well-known domain? ─▶ ask DNS ─▶ customer of a well-known provider? ─▶ servers, connected to
 
-A domain whose autodiscover name leads to a provider is that provider's customer. The usual names are those
-that people and RFC 6186 use; the first that takes a connection with TLS is taken.
+A domain is a provider's customer if it names the provider's servers (SRV), lets the provider take its mail
+(MX), or has an autodiscover name that leads there. Of all others these are connected to: what the domain
+names, the names that servers usually have, what takes its mail; the first that answers with TLS is taken.
 """
 
-import socket
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from mailsources import records
+from mailsources.records import Records
 from sso import serverlist
 from sso.providers import preset
 from sso.steps import Place, reach
 
 DATA = Path(__file__).with_name("mail_providers.toml")
 AT_ONCE = 12
-PROBED = ("autodiscover", "mail")
+MOST_EXCHANGERS = 2
 SECURITY = {"tls": "SSL", "starttls": "STARTTLS"}
 
 
@@ -65,34 +67,53 @@ def guess(address: str) -> Guess:
     for known in _table():
         if _is_in(domain, known.domains):
             return _of(known, f"{domain} is {known.name}.")
-    for known, name in _customers(domain):
-        return _of(known, f"{name} leads to {known.name}, so its mail is probably there.")
-    return _tried(domain)
+    said = records.look_up(domain)
+    for known, why in _providers(domain, said):
+        return _of(known, f"{why}, so its mail is probably at {known.name}.")
+    return _tried(domain, said)
 
 
-def candidates(domain: str) -> tuple[list[Place], list[Place]]:
-    """Where the servers of a domain usually are, the likeliest first."""
+def candidates(domain: str, said: Records) -> tuple[list[Place], list[Place]]:
+    """Where the servers of a domain may be, the likeliest first: IMAP, SMTP."""
     imap = [Place(f"{name}{domain}", 993, "IMAP", "tls") for name in ("imap.", "mail.", "")]
     imap += [Place(f"{name}{domain}", 143, "IMAP", "starttls") for name in ("imap.", "mail.")]
+    imap += [Place(host, 993, "IMAP", "tls") for host in said.exchangers[:MOST_EXCHANGERS]]
     smtp = [Place(f"{name}{domain}", 587, "SMTP", "starttls") for name in ("smtp.", "mail.", "")]
     smtp += [Place(f"{name}{domain}", 465, "SMTP", "tls") for name in ("smtp.", "mail.")]
-    return imap, smtp
+    smtp += [Place(host, 587, "SMTP", "starttls") for host in said.exchangers[:MOST_EXCHANGERS]]
+    named = [[each for each in said.named if each.protocol == protocol] for protocol in ("IMAP", "SMTP")]
+    return list(dict.fromkeys(named[0] + imap)), list(dict.fromkeys(named[1] + smtp))
 
 
-def _tried(domain: str) -> Guess:
-    imap, smtp = candidates(domain)
+def _tried(domain: str, said: Records) -> Guess:
+    imap, smtp = candidates(domain, said)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = dict(zip([*imap, *smtp], pool.map(reach, [*imap, *smtp]), strict=True))
     works = {place for place, steps in answers.items() if steps[-1].ok}
     found_in, found_out = _first(imap, works), _first(smtp, works)
-    words = [f"{place} answers" for place in (found_in, found_out) if place]
+    words = [
+        f"{place} answers{f', which {domain} names in its DNS' if place in said.named else ''}"
+        for place in (found_in, found_out)
+        if place
+    ]
     for what, place, places in (("incoming", found_in, imap), ("outgoing", found_out, smtp)):
         if place is None:
             words.append(
-                f"no {what} server was found by the usual names, such as {places[0]}: "
+                f"no {what} server was found by DNS and the usual names, such as {places[0]}: "
                 f"{answers[places[0]][-1].detail.rstrip('.')}. Ask its provider, and type it in"
             )
-    return Guess(_server(found_in), _server(found_out), "", "; ".join(words) + ".")
+    if said.trouble and not (found_in and found_out):
+        words.append(f"{said.trouble}, so what it would tell is missing")
+    note = _elsewhere(domain, {place.host for place in (found_in, found_out) if place})
+    return Guess(_server(found_in), _server(found_out), "", "; ".join(words) + ".", note)
+
+
+def _elsewhere(domain: str, hosts: set[str]) -> str:
+    """A warning of servers outside of the domain: who controls its DNS gets the password (RFC 6186 6)."""
+    foreign = sorted(host for host in hosts if not _is_in(host, [domain]))
+    if not foreign:
+        return ""
+    return f"Go on only if you know {' and '.join(foreign)}: the password goes outside of {domain}."
 
 
 def _first(places: Sequence[Place], works: set[Place]) -> Place | None:
@@ -103,21 +124,15 @@ def _server(place: Place | None) -> Server:
     return Server(place.host, place.port, SECURITY[place.mode]) if place else Server()
 
 
-def _customers(domain: str) -> list[tuple[_Known, str]]:
-    """Well-known providers that a name of the domain is another name for."""
-    found = []
-    for name in (f"{prefix}.{domain}" for prefix in PROBED):
-        real = _canonical(name)
-        found += [(known, name) for known in _table() if real and _is_in(real, known.canonical)]
-    return found
-
-
-def _canonical(name: str) -> str:
-    try:
-        (first, *_) = socket.getaddrinfo(name, 443, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
-    except (OSError, UnicodeError):
-        return ""
-    return serverlist.plain(first[3])
+def _providers(domain: str, said: Records) -> Iterator[tuple[_Known, str]]:
+    """Well-known providers that DNS leads to, and how: servers before mail, mail before names."""
+    leads = [(place.host, f"{domain} names {place.host} in its DNS") for place in said.named]
+    leads += [(host, f"{host} takes the mail of {domain}") for host in said.exchangers]
+    leads += [(other, f"{name} leads to {other}") for name, other in said.others]
+    for host, why in leads:
+        for known in _table():
+            if _is_in(host, (*known.domains, *known.canonical)):
+                yield known, why
 
 
 def _is_in(name: str, domains: Sequence[str]) -> bool:

@@ -13,9 +13,11 @@ import pytest
 from django.db import connection, connections
 from django.test import TransactionTestCase
 from django.utils import timezone, translation
+from dns.resolver import NoResolverConfiguration, Resolver
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
+from mailsources import records
 from mailstore import announce, hints
 from staff import rules
 from tests import emptying
@@ -76,7 +78,13 @@ def no_name_is_asked_for_outside() -> Iterator[None]:
     """Without a network a question for a name lasts until a time-out, and some networks answer any name."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", partial(_known_here, socket.getaddrinfo))
+        patch.setattr(records, "resolver", no_resolver)
         yield
+
+
+def no_resolver() -> Resolver:
+    """As on a machine without DNS."""
+    raise NoResolverConfiguration
 
 
 def _known_here(ask: Callable[..., Any], host: str | bytes | None, *more: Any, **named: Any) -> Any:

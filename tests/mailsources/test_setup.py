@@ -1,5 +1,6 @@
 """“+ add mailbox”: from the address to the round trip, left and resumed on the way."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from django.urls import reverse
 
 from mailsenders import check as sender_check
 from mailsenders.models import EmailSender
-from mailsources import check, guessing, setup
+from mailsources import check, guessing, records, setup
 from mailsources import tasks as tasks_module
 from mailsources.lifecycle import By
 from mailsources.models import EmailSource, MailboxSetup, RoundTrip
@@ -16,7 +17,9 @@ from mailsources.setup import SetupRefused
 from queues.models import EmailQueue
 from sso.models import ProviderToken, SSOProvider
 from sso.steps import Place, Step
+from tests.conftest import no_resolver
 from tests.make import make_administrator, make_provider, make_queue, make_sender, make_supervisor
+from tests.servers.dns import NameServer, name_server
 
 pytestmark = pytest.mark.django_db
 
@@ -35,9 +38,15 @@ def client(client: Client) -> Client:
     return client
 
 
+@pytest.fixture(scope="module")
+def dns() -> Iterator[NameServer]:
+    with name_server({}) as server:
+        yield server
+
+
 @pytest.fixture(autouse=True)
-def net(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Which usual names answer, and what connection tests come to."""
+def net(monkeypatch: pytest.MonkeyPatch, dns: NameServer) -> dict[str, Any]:
+    """Which servers answer, and what connection tests come to; DNS knows nothing yet."""
     told: dict[str, Any] = {"answers": set(), "in": GOOD, "out": GOOD}
 
     def reach(place: Place) -> list[Step]:
@@ -45,7 +54,8 @@ def net(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return [Step("Name", is_there, "" if is_there else f"{place.host} is unknown.", 0.1)]
 
     monkeypatch.setattr(guessing, "reach", reach)
-    monkeypatch.setattr(guessing, "_canonical", lambda name: told.get(name, ""))
+    dns.zone, dns.rcode = {}, ""
+    monkeypatch.setattr(records, "resolver", dns.resolver)
     monkeypatch.setattr(check, "test_connection", lambda source: [told["in"]])
     monkeypatch.setattr(sender_check, "test_connection", lambda sender: [told["out"]])
     monkeypatch.setattr(tasks_module, "announce", lambda task, **kwargs: None)
@@ -55,16 +65,97 @@ def net(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_servers_are_guessed(net: dict[str, Any]) -> None:
     google = guessing.guess("box@gmail.com")
     assert (google.kind, google.imap.host, google.smtp.port) == ("google", "imap.gmail.com", 587)
-    net["autodiscover.company.example"] = "autodiscover.outlook.com"
-    tenant = guessing.guess("box@company.example")
-    assert (tenant.kind, tenant.imap.host) == ("microsoft", "outlook.office365.com")
     net["answers"] = {"mail.shop.example:993", "mail.shop.example:465", "smtp.shop.example:587"}
     own = guessing.guess("box@shop.example")
-    assert (own.imap, own.kind) == (guessing.Server("mail.shop.example", 993, "SSL"), "")
+    assert (own.imap, own.kind, own.note) == (guessing.Server("mail.shop.example", 993, "SSL"), "", "")
     assert own.smtp == guessing.Server("smtp.shop.example", 587, "STARTTLS")
     nobody = guessing.guess("box@nowhere.example")
     assert nobody.imap.host == ""
     assert "imap.nowhere.example is unknown" in nobody.found
+
+
+@pytest.mark.parametrize(
+    ("zone", "kind", "imap", "why"),
+    [
+        (
+            {("company.example", "MX"): ["10 company-example.mail.protection.outlook.com."]},
+            "microsoft", "outlook.office365.com", "takes the mail of company.example, so",
+        ),
+        (
+            {("company.example", "MX"): ["10 filter.guard.example.", "5 aspmx.l.google.com."]},
+            "google", "imap.gmail.com", "aspmx.l.google.com takes the mail",
+        ),
+        (
+            {
+                ("company.example", "MX"): ["10 filter.guard.example."],
+                ("autodiscover.company.example", "CNAME"): ["auto.guard.example."],
+                ("auto.guard.example", "CNAME"): ["autodiscover.outlook.com."],
+            },
+            "microsoft", "outlook.office365.com", "autodiscover.company.example leads to",
+        ),
+        (
+            {
+                ("company.example", "MX"): ["10 aspmx.l.google.com."],
+                ("_imaps._tcp.company.example", "SRV"): ["0 1 993 imap.fastmail.com."],
+            },
+            "", "imap.fastmail.com", "company.example names imap.fastmail.com in its DNS",
+        ),
+        (
+            {("company.example", "MX"): ["10 mx00.ionos.de."]},
+            "", "imap.ionos.de", "mx00.ionos.de takes the mail",
+        ),
+    ],
+)  # fmt: skip
+def test_dns_leads_to_a_provider(
+    dns: NameServer, zone: dict[tuple[str, str], Sequence[str]], kind: str, imap: str, why: str
+) -> None:
+    dns.zone = zone
+    found = guessing.guess("box@company.example")
+    assert (found.kind, found.imap.host) == (kind, imap)
+    assert why in found.found
+
+
+def test_a_domain_names_its_servers(net: dict[str, Any], dns: NameServer) -> None:
+    dns.zone = {
+        ("_imaps._tcp.shop.example", "SRV"): [
+            "20 1 993 late.hoster.example.",
+            "10 1 9993 box.hoster.example.",
+        ],
+        ("_imap._tcp.shop.example", "SRV"): ["0 0 0 ."],
+        ("_submissions._tcp.shop.example", "SRV"): ["0 1 465 down.shop.example."],
+        ("_submission._tcp.shop.example", "SRV"): ["0 1 587 out.shop.example."],
+        ("shop.example", "MX"): ["10 mx.hoster.example."],
+    }
+    net["answers"] = {
+        "box.hoster.example:9993", "late.hoster.example:993", "imap.shop.example:993",
+        "mx.hoster.example:993", "out.shop.example:587", "smtp.shop.example:587",
+    }  # fmt: skip
+    found = guessing.guess("box@Shop.example")
+    assert found.imap == guessing.Server("box.hoster.example", 9993, "SSL")
+    assert found.smtp == guessing.Server("out.shop.example", 587, "STARTTLS")
+    assert "box.hoster.example:9993 answers, which shop.example names in its DNS" in found.found
+    assert "Go on only if you know box.hoster.example:" in found.note
+    net["answers"] = {"mx.hoster.example:993", "mx.hoster.example:587"}  # a small one has all at one place
+    assert guessing.guess("box@shop.example").imap.host == "mx.hoster.example"
+    assert "know mx.hoster.example:" in guessing.guess("box@shop.example").note
+
+
+def test_dns_that_tells_nothing_is_no_obstacle(
+    net: dict[str, Any], dns: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dns.zone = {("shop.example", "MX"): ["0 ."]}  # takes no mail (RFC 7505)
+    assert (
+        guessing.candidates("shop.example", records.look_up("shop.example"))[0][-1].host
+        == "mail.shop.example"
+    )
+    dns.rcode = "SERVFAIL"
+    net["answers"] = {"imap.shop.example:993"}
+    found = guessing.guess("box@shop.example")
+    assert found.imap.host == "imap.shop.example"
+    assert "DNS could not be asked" in found.found
+    monkeypatch.setattr(records, "resolver", no_resolver)
+    assert "this machine knows no DNS server" in guessing.guess("box@shop.example").found
+    assert "no incoming server was found" in guessing.guess(f"box@{'long' * 20}.example").found
 
 
 def answer(client: Client, step: str, **values: Any) -> str:
@@ -77,7 +168,7 @@ def answer(client: Client, step: str, **values: Any) -> str:
 def test_one_page_makes_all_of_it_and_can_be_left(client: Client, net: dict[str, Any]) -> None:
     assert "+ add mailbox" in client.get(LIST).content.decode()
     said = client.post(BEGIN, {"address": "support@example.com"}, follow=True).content.decode()
-    assert "no incoming server was found by the usual names" in said
+    assert "no incoming server was found by DNS and the usual names" in said
     assert "With None, mail and password travel" in answer(
         client, "servers", **SERVERS | {"out_type": "NONE"}
     )
