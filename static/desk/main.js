@@ -1,7 +1,7 @@
 // The desk: wires the parts together. Pages and fragments come from the server, by htmx.
 import "./patch.js";
 import "./dialogs.js";
-import { changeFormat, choosePeople, dropMacro, keepSnippet, removeFile, saveAll, settleAll, shut, startEditors } from "./editor.js";
+import { saveAll, settleAll, startEditors } from "./editor.js";
 import { within } from "./dom.js";
 import { askFor } from "./find.js";
 import { openFound, paintFound, paintFrame } from "./found.js";
@@ -21,6 +21,7 @@ import { tellTimes } from "./times.js";
 import "./mentions.js";
 import { toast } from "./toasts.js";
 import { hearTold } from "./told.js";
+import { changeFormat, choosePeople, dropMacro, keepSnippet, removeFile, shut } from "./toolbar.js";
 import { hearWatched } from "./watching.js";
 import { fill, gettext } from "../words.js";
 

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from queues.models import Conversation, EmailQueue, Message
+from tests.browser import come, held_back
 from tests.desk.conftest import SignIn
-from tests.desk.test_desk import eventually_held
 from tests.make import make_agent, make_mail, make_queue, make_snippet, receive
 from tests.product import eventually
 
@@ -190,35 +190,26 @@ def test_a_day(sign_in: SignIn, orders: EmailQueue) -> None:
 def test_keys_and_clicks_before_the_scripts_have_run(sign_in: SignIn, orders: EmailQueue) -> None:
     row = receive(orders, make_mail("Where is it?", Subject="Parcel 17")).conversation
     page = sign_in("alice")
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route(re.compile("/(desk|reports)/main"), hold)
+    held = held_back(page, re.compile("/(desk|reports)/main"))
     page.goto(f"/conversations/{row.pk}/", wait_until="commit")
     expect(page.locator("#open-reply")).to_be_visible()
     press(page, "n")
-    eventually_held(page, held)
-    held.pop().continue_()
+    come(page, held).continue_()
     expect(page.locator("form[data-editor=note]")).to_be_visible()
     page.goto(f"/conversations/{row.pk}/", wait_until="commit")
     page.locator("#tool-take").click()
-    eventually_held(page, held)
-    held.pop().continue_()
+    come(page, held).continue_()
     expect(page.locator("#head .pill").first).to_have_text("Assigned")
 
     page.goto(f"/contacts/{row.contact_id}/", wait_until="commit")
     expect(page.locator("#trail-rows")).to_be_visible()
     press(page, "/", "P", " ", "a")
-    eventually_held(page, held)
-    held.pop().continue_()
+    come(page, held).continue_()
     field = page.get_by_label("Search in subjects and first lines")
     expect(field).to_be_focused()
     expect(field).to_have_value("P a")
     page.goto(f"/contacts/{row.contact_id}/", wait_until="commit")
     page.locator("#add-note").fill("Likes tea")
     page.get_by_role("button", name="Add the note").click()
-    eventually_held(page, held)
-    held.pop().continue_()
+    come(page, held).continue_()
     expect(page.locator("#contact-notes")).to_contain_text("Likes tea")

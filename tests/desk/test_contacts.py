@@ -12,13 +12,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from crm import contacts, importing, organisations
 from crm.models import Contact, ContactImport, ContactMerge, CrmLink, Organisation
 from queues import contact_merging, contact_urls
 from queues.models import Conversation, EmailQueue
 from tests.accessible import violations
+from tests.browser import come, held_back
 from tests.desk.conftest import SignIn
 from tests.desk.test_pages import HTMX, signed_in
 from tests.make import (
@@ -129,17 +130,12 @@ def test_a_contact_by_keyboard(sign_in: SignIn, orders: EmailQueue) -> None:
     expect(page.locator(".person")).to_have_count(2)
     assert violations(page) == []
     shoot(page, "contacts")
-    held: list[Route] = []  # what was found comes when somebody is among the lines already
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/contacts/?*", hold)
-    with page.expect_request("**/contacts/?*"):
-        page.keyboard.type(" ")
+    held = held_back(page, "**/contacts/?*")  # what was found comes when somebody is among the lines already
+    page.keyboard.type(" ")
+    asked = come(page, held)
     page.locator(".person").first.focus()
     page.locator(".person").first.evaluate("line => { line.dataset.former = '' }")
-    held[0].continue_()
+    asked.continue_()
     expect(page.locator(".person[data-former]")).to_have_count(0)
     expect(page.locator(".person").first).to_be_focused()
     page.unroute("**/contacts/?*")

@@ -1,6 +1,5 @@
 """The desk in a real browser: what agents do all day, on the real web process."""
 
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +9,8 @@ from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
 from queues.models import Conversation, Draft, EmailQueue, Message
-from tests.desk.conftest import DEADLINE, SignIn
+from tests.browser import come, held_back, intercept
+from tests.desk.conftest import SignIn
 from tests.desk.world import hostile, letter, rich, take_in
 from tests.make import make_agent, make_mail, make_queue, make_sender, make_supervisor, receive
 from tests.product import eventually
@@ -89,29 +89,16 @@ def test_a_late_refresh_leaves_the_editor_that_undo_opened(sign_in: SignIn, orde
     page.get_by_role("button", name="Send", exact=True).click()
     undo = page.locator("#toasts").get_by_role("button", name="Undo")
     expect(undo).to_be_visible()
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/parts*", hold)
+    held = held_back(page, "**/parts*")
     page.evaluate("htmx.trigger('#refresh-conversation', 'desk:conversation')")
-    eventually_held(page, held)
+    parts = come(page, held)
     undo.click()
     expect(page.locator("#reply-text")).to_have_value("Almost right.")
     page.evaluate(SEE_PARTS)
-    held[0].continue_()
+    parts.continue_()
     while not page.evaluate("window.swapped"):
         page.wait_for_timeout(20)
     expect(page.locator("#reply-text")).to_have_value("Almost right.")
-
-
-def eventually_held(page: Page, held: list[Route]) -> None:
-    """Let the browser go on until the request is held."""
-    end = time.monotonic() + DEADLINE
-    while not held:
-        assert time.monotonic() < end, "nothing was asked for"
-        page.wait_for_timeout(20)
 
 
 def test_a_note_stays_in_the_house(sign_in: SignIn, orders: EmailQueue) -> None:
@@ -176,7 +163,7 @@ def test_a_mail_that_comes_while_the_editor_loads_holds_it(sign_in: SignIn, orde
         receive(orders, make_mail("One more thing.", In_Reply_To=f"<{first.message_id}>"))
         route.continue_()
 
-    page.route("**/reply?*", late)
+    intercept(page, "**/reply?*", late)
     page.keyboard.press("r")
     page.locator("#reply-text").fill("I am looking")
     page.get_by_role("button", name="Send", exact=True).click()
@@ -251,16 +238,11 @@ def test_text_survives_the_end_of_the_session(sign_in: SignIn, orders: EmailQueu
     page.keyboard.press("r")
     page.keyboard.type("First half")
     expect(page.locator("[data-saved]")).to_contain_text("Saved")
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/draft", hold)
+    held = held_back(page, "**/draft")
     page.keyboard.insert_text(", second half.")  # before the dialog is there, which takes the keys
-    eventually_held(page, held)
+    save = come(page, held)
     Session.objects.all().delete()
-    held.pop().continue_()
+    save.continue_()
     page.unroute("**/draft")
     dialog = page.get_by_role("dialog", name="You were signed out")
     dialog.get_by_label("User name").fill("alice")

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from agents.models import Agent
 from queues import actions
 from queues.models import Conversation, EmailQueue
+from tests.browser import come, held_back
 from tests.desk.conftest import SignIn
-from tests.desk.test_desk import eventually_held
 from tests.desk.test_pages import HTMX, signed_in
 from tests.make import make_agent, make_conversation, make_mail, make_queue, make_supervisor, receive
 
@@ -153,19 +153,14 @@ class TestInABrowser:
         page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
         expect(page.locator(".siblings")).to_contain_text("The same mail is also in Billing: #")
         shoot(page, f"phone-{theme}")
-        held: list[Route] = []
-
-        def hold(route: Route) -> None:
-            held.append(route)
-
-        page.route("**/merge?*find=*", hold)
+        held = held_back(page, "**/merge?*find=*")
         page.locator("#tool-merge").click()
         page.locator("#act-find").fill("parcel")
-        eventually_held(page, held)
+        search = come(page, held)
         page.locator("#act .choice").first.click()
         expect(page.locator("#act-foreseen")).to_contain_text("then has 2 mails")
         with page.expect_response("**/merge?*find=*"):
-            held.pop().continue_()
+            search.continue_()
         page.evaluate("fetch('/login/').then((answer) => answer.text())")  # by now it has been read
         expect(page.locator("#act-choices :checked")).to_have_count(1)  # late, it takes nothing away
         shoot(page, f"phone-merge-{theme}")

@@ -9,6 +9,7 @@ from playwright.sync_api import APIResponse, Page, Route, expect
 from agents.models import Agent
 from queues.actions import take
 from queues.models import Draft, EmailQueue, Message
+from tests.browser import come, held_back, intercept
 from tests.desk.conftest import SignIn
 from tests.make import make_agent, make_mail, make_queue, receive
 from tests.product import eventually
@@ -51,28 +52,6 @@ def written(page: Page, text: str) -> None:
     expect(page.locator("[data-saved]")).to_contain_text("Saved")
 
 
-def held_back(page: Page, address: str) -> list[Route]:
-    """The requests there, as they come: each waits until the test answers it."""
-    found: list[Route] = []
-
-    def hold(route: Route) -> None:
-        found.append(route)
-
-    page.route(address, hold)
-    return found
-
-
-def come(page: Page, held: list[Route], number: int) -> Route:
-    """The request with this number, which comes here a moment after the page has sent it."""
-
-    def is_here() -> bool:
-        page.evaluate("() => 0")
-        return len(held) >= number
-
-    eventually(is_here, f"request {number} is here")
-    return held[number - 1]
-
-
 def lose_the_answer(route: Route) -> None:
     """The server gets the request, and the page never hears of it."""
     route.fetch()
@@ -82,14 +61,14 @@ def lose_the_answer(route: Route) -> None:
 def test_an_answer_whose_receipt_was_lost_is_not_sent_again(sign_in: SignIn, orders: EmailQueue) -> None:
     row = receive(orders).conversation
     page = sign_in("alice", f"/conversations/{row.pk}/")
-    page.route("**/live/token", lambda route: route.abort())  # else the page hears of it by itself
+    intercept(page, "**/live/token", lambda route: route.abort())  # else the page hears of it by itself
     page.goto(f"/conversations/{row.pk}/")
     written(page, "It is on its way.")
-    page.route("**/reply", lose_the_answer)
+    intercept(page, "**/reply", lose_the_answer)
     page.keyboard.press("Control+Enter")
     expect(page.locator("#toasts .error")).to_contain_text("can’t be reached")
     page.unroute("**/reply")
-    page.route("**/draft", lambda route: route.abort())
+    intercept(page, "**/draft", lambda route: route.abort())
     page.goto(f"/conversations/{row.pk}/")
     expect(page.locator("#reply-text")).to_have_value("It is on its way.")
     expect(page.locator("#reply-text")).not_to_be_focused()  # nobody asked for it: keys are keys
@@ -101,7 +80,7 @@ def test_an_answer_whose_receipt_was_lost_is_not_sent_again(sign_in: SignIn, ord
     row = receive(orders).conversation
     page.goto(f"/conversations/{row.pk}/")
     written(page, "It has arrived.")
-    page.route("**/reply", lose_the_answer)
+    intercept(page, "**/reply", lose_the_answer)
     page.keyboard.press("Control+Enter")
     expect(page.locator("#toasts .error")).to_contain_text("can’t be reached")
     page.unroute("**/reply")
@@ -116,7 +95,7 @@ def test_the_keys_try_again_what_a_click_could_not_do(sign_in: SignIn, orders: E
     row = receive(orders).conversation
     page = sign_in("alice", f"/conversations/{row.pk}/")
     written(page, "It is on its way.")
-    page.route("**/reply", lambda route: route.abort(), times=1)
+    intercept(page, "**/reply", lambda route: route.abort(), times=1)
     page.locator("#reply-form .editor-foot .primary").click()
     expect(page.locator("#toasts .error")).to_contain_text("can’t be reached")
     page.keyboard.press("Control+Enter")
@@ -173,17 +152,12 @@ def test_a_refusal_is_read_though_its_button_has_gone(sign_in: SignIn) -> None:
     alice, bob = make_agent("alice"), make_agent("bob")
     row = receive(make_queue([alice, bob], name="Orders")).conversation
     page = sign_in("alice", f"/conversations/{row.pk}/")
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/take*", hold)
-    with page.expect_request("**/take*"):
-        page.keyboard.press("t")
+    held = held_back(page, "**/take*")
+    page.keyboard.press("t")
+    asked = come(page, held)
     take(bob.user, row)
     expect(page.locator("#tool-take")).to_have_count(0)
-    held.pop().continue_()
+    asked.continue_()
     expect(page.locator("#toasts .error")).to_contain_text("Bob")
 
 
@@ -219,7 +193,7 @@ def test_a_page_that_was_asked_for_before_the_last_save_has_its_text(
         eventually(lambda: Draft.objects.get().text == "One two", "the page that goes has saved")
         route.fulfill(response=answer)
 
-    page.route(f"**/conversations/{row.pk}/", come_late)
+    intercept(page, f"**/conversations/{row.pk}/", come_late)
     page.evaluate(SAVED_LONG_AGO)
     page.reload()
     expect(page.locator("#reply-text")).to_have_value("One two")
@@ -247,16 +221,16 @@ def test_a_save_that_is_answered_late_leaves_what_was_typed_since(
     page.locator("#reply-text").press("Control+End")
     page.keyboard.type(" two")
     with page.expect_response("**/draft"):
-        come(page, saves, 1).fulfill(json={"version": 1})
+        come(page, saves).fulfill(json={"version": 1})
     page.evaluate(ANSWERED_LATER)
     assert page.evaluate(TEXT_KEPT) == "One two"
 
     page.evaluate(f"() => {{ window.signedOut = ({SIGN_OUT})().then(() => (window.isOut = true)); }}")
     page.keyboard.type(" three")  # while a save is under way
     with page.expect_request("**/draft") as last:
-        come(page, saves, 2).fulfill(json={"version": 2})
+        come(page, saves).fulfill(json={"version": 2})
     assert parse_qs(last.value.post_data or "")["text"] == ["One two three"]
-    last_save = come(page, saves, 3)
+    last_save = come(page, saves)
     assert page.evaluate("() => window.isOut") is None, "nobody is signed out before all is saved"
     last_save.fulfill(json={"version": 3})
     page.evaluate("() => window.signedOut")
@@ -270,7 +244,7 @@ def test_a_tab_that_took_a_text_over_does_not_overwrite_the_one_it_came_from(
     row = receive(orders).conversation
     one = sign_in("alice", f"/conversations/{row.pk}/")
     written(one, "One")
-    one.route("**/draft", lambda route: route.abort())
+    intercept(one, "**/draft", lambda route: route.abort())
     one.locator("#reply-text").press("Control+End")
     one.keyboard.type(" two")
     expect(one.locator("[data-saved]")).to_contain_text("Not saved")
@@ -282,7 +256,7 @@ def test_a_tab_that_took_a_text_over_does_not_overwrite_the_one_it_came_from(
     one.unroute("**/draft")
     one.keyboard.type(" three")
     eventually(lambda: Draft.objects.get().text == "One two three", "the first tab goes on")
-    come(two, saves, 1).continue_()
+    come(two, saves).continue_()
     expect(two.locator("#reply-form .warning")).to_contain_text("One two three")
     assert Draft.objects.get().text == "One two three"
 
@@ -290,28 +264,23 @@ def test_a_tab_that_took_a_text_over_does_not_overwrite_the_one_it_came_from(
 def test_a_refusal_from_before_the_sign_in_asks_nobody_again(sign_in: SignIn, orders: EmailQueue) -> None:
     row = receive(orders).conversation
     page = sign_in("alice", f"/conversations/{row.pk}/")
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/follow*", hold)
-    with page.expect_request("**/follow*"):
-        page.keyboard.press("f")
-    page.route("**/login/", lambda route: route.abort(), times=1)  # nor does the form come at once
+    held = held_back(page, "**/follow*")
+    page.keyboard.press("f")
+    follow = come(page, held)
+    intercept(page, "**/login/", lambda route: route.abort(), times=1)  # nor does the form come at once
     Session.objects.all().delete()
     page.keyboard.press("r")
     dialog = page.get_by_role("dialog", name="You were signed out")
     dialog.get_by_label("User name").fill("alice")
     dialog.get_by_label("Password").fill("alice")
-    page.route("**/login/", lambda route: route.abort(), times=1)
+    intercept(page, "**/login/", lambda route: route.abort(), times=1)
     page.keyboard.press("Enter")
     told = page.locator("#toasts .error")
     expect(told).to_contain_text("can’t be reached")
     expect(page.locator("#toasts:popover-open")).to_be_visible()  # above the dialog
     page.keyboard.press("Enter")
     expect(dialog).to_be_hidden()
-    held.pop().fulfill(status=401, body="Sign in first.")
+    follow.fulfill(status=401, body="Sign in first.")
     expect(told.last).to_contain_text("try again")
     expect(dialog).to_be_hidden()
 
@@ -327,7 +296,7 @@ def test_a_note_begun_while_an_answer_leaves_stays_open(sign_in: SignIn, orders:
         replies.append(route.fetch())
         held.append(route)
 
-    page.route("**/reply", leave_late)
+    intercept(page, "**/reply", leave_late)
     with page.expect_request("**/reply"):
         page.keyboard.press("Control+Enter")
     expect(page.locator("#items .out")).to_contain_text("It is on its way.")  # by a live update
@@ -336,7 +305,7 @@ def test_a_note_begun_while_an_answer_leaves_stays_open(sign_in: SignIn, orders:
     expect(page.locator("#note-text")).to_be_focused()
     page.keyboard.type("For colleagues.")
     with page.expect_response("**/reply"):
-        held.pop().fulfill(response=replies.pop())
+        come(page, held).fulfill(response=replies.pop())
     expect(page.locator("#toasts")).to_contain_text("Undo")
     expect(page.locator("#note-text")).to_have_value("For colleagues.")
     expect(page.locator("#note-text")).to_be_focused()
@@ -349,7 +318,7 @@ def test_words_typed_before_the_scripts_run_are_kept(sign_in: SignIn, orders: Em
     scripts = held_back(page, "**/desk/main*.js")
     page.goto(page.url, wait_until="commit")
     page.locator("#reply-text").press_sequentially("Early ")
-    scripts.pop().continue_()
+    come(page, scripts).continue_()
     expect(page.locator("[data-saved]")).to_contain_text("Saved")
     assert Draft.objects.get().text == "Early One two"
 
@@ -360,13 +329,13 @@ def test_words_typed_before_the_scripts_run_stand_beside_newer_ones(
     row = receive(orders).conversation
     page = sign_in("alice", f"/conversations/{row.pk}/")
     written(page, "One")
-    page.route("**/draft", lambda route: route.abort())
+    intercept(page, "**/draft", lambda route: route.abort())
     page.keyboard.type(" two")
     scripts = held_back(page, "**/desk/main*.js")
     page.goto(page.url, wait_until="commit")
     page.locator("#reply-text").press_sequentially("Early ")
     page.unroute("**/draft")
-    scripts.pop().continue_()
+    come(page, scripts).continue_()
     panel = page.locator("[data-conflict]")
     expect(panel).to_contain_text("One two")
     expect(page.locator("#reply-text")).to_have_value("Early One")

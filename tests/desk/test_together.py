@@ -10,8 +10,8 @@ from playwright.sync_api import TimeoutError as NotInTime
 from queues import actions
 from queues.models import Conversation, Draft, EmailQueue, Message, Note
 from tests.accessible import violations
+from tests.browser import come, intercept
 from tests.desk.conftest import SignIn
-from tests.desk.test_desk import eventually_held
 from tests.make import make_agent, make_mail, make_queue, make_sender, make_supervisor, receive
 from tests.product import eventually
 
@@ -222,15 +222,15 @@ def test_two_windows_of_one_person_lose_nothing(sign_in: SignIn, orders: EmailQu
         answers.append(route.fetch())
         held.append(route)
 
-    two.route("**/draft", come_late)
+    intercept(two, "**/draft", come_late)
     panel.get_by_role("button", name="Keep what is here").press("Enter")
-    eventually_held(two, held)
+    late = come(two, held)
     assert Draft.objects.get().text == "From the second window"  # what was chosen is saved
 
     one.context.set_offline(True)
     one.locator("#reply-text").press_sequentially(", offline")
     expect(one.locator("[data-saved]")).to_contain_text("Not saved")
-    held.pop().fulfill(response=answers.pop())
+    late.fulfill(response=answers.pop())
     saved(two)
     two.unroute("**/draft")
     one.context.set_offline(False)

@@ -4,13 +4,13 @@ import email
 from email import policy
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from agents.models import Agent
 from mailsenders.models import OutgoingMail
 from queues.models import Draft, EmailQueue, FirstDraft, Message
+from tests.browser import come, held_back, intercept
 from tests.desk.conftest import SignIn
-from tests.desk.test_desk import eventually_held
 from tests.desk.test_writing import PASTE_PICTURE
 from tests.desk.world import picture
 from tests.make import make_agent, make_queue, make_sender, receive
@@ -106,27 +106,21 @@ def test_an_answer_keeps_its_formatting_all_the_way(page: Page) -> None:
 def test_a_slow_server_takes_no_key_from_what_was_asked_for(sign_in: SignIn, orders: EmailQueue) -> None:
     row = receive(orders).conversation
     page = sign_in("alice", f"/conversations/{row.pk}/")
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/django_prose_editor/**", hold)
-    page.route("**/bar", hold)
+    held = held_back(page, "**/django_prose_editor/**", "**/bar")
     now = page.evaluate("Date.now() / 1000")
     page.clock.set_fixed_time(now)
     page.keyboard.press("r")
-    eventually_held(page, held)
+    asked = come(page, held)
     page.clock.set_fixed_time(now + 5)
     page.keyboard.type("even so")  # e would close it
-    held.pop().continue_()
+    asked.continue_()
     expect(field(page)).to_have_text("even so")
     page.keyboard.press("Escape")
     page.keyboard.press("n")
-    eventually_held(page, held)
+    asked = come(page, held)
     page.clock.set_fixed_time(now + 10)
     page.keyboard.type("even late")
-    held.pop().continue_()
+    asked.continue_()
     expect(page.locator("#note-text")).to_have_value("even late")
     row.refresh_from_db()
     assert row.state == row.State.WAITING
@@ -157,7 +151,7 @@ def test_formatting_waits_for_its_time_and_is_changed(page: Page) -> None:
 
 
 def test_what_was_not_saved_comes_back_from_the_browser(page: Page) -> None:
-    page.route("**/draft", lambda route: None)  # the server answers nothing
+    intercept(page, "**/draft", lambda route: None)  # the server answers nothing
     write_formatted(page)
     page.unroute("**/draft")
     page.reload()

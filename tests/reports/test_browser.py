@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from agents.models import Agent, AwayReason, Language, Skill
 from queues import actions, kinds, live
 from queues.models import Conversation, EmailQueue
 from tests.accessible import violations
+from tests.browser import come, held_back
 from tests.desk.conftest import SignIn
 from tests.make import make_agent, make_conversation, make_queue, make_supervisor
 from tests.product import eventually
@@ -151,12 +152,7 @@ def test_what_is_offered_is_opened_by_a_key(sign_in: SignIn, orders: EmailQueue)
     expect(page.locator("#head")).to_contain_text("Parcel 17")
     expect(page.locator("#offer-cards li")).to_have_count(0)
 
-    beats: list[Route] = []
-
-    def hold(route: Route) -> None:
-        beats.append(route)
-
-    page.route("**/presence/seen", hold)
+    beats = held_back(page, "**/presence/seen")
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     press(page, "p")
     expect(page.locator("#today-told")).to_contain_text("nothing answered yet")
@@ -164,7 +160,7 @@ def test_what_is_offered_is_opened_by_a_key(sign_in: SignIn, orders: EmailQueue)
     expect(page.locator("#presence-label")).to_have_text("Away: Lunch")
     alice.refresh_from_db()
     assert (alice.presence, alice.away_reason) == ("away", "Lunch")
-    beats.pop().fulfill(body="available|Available")  # asked before it was chosen, and late
+    come(page, beats).fulfill(body="available|Available")  # asked before it was chosen, and late
     page.evaluate("fetch('/login/').then((answer) => answer.text())")
     expect(page.locator("#presence-label")).to_have_text("Away: Lunch")
     press(page, "Escape")

@@ -14,6 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 from rehearsal.oauth import OAuthServer
 from sso.models import ChecklistTick, ProviderToken
 from sso.secrets import token_url
+from tests.browser import intercept
 from tests.make import make_provider, make_sender, make_source
 from tests.servers.ports import free_ports
 from tests.sso.conftest import MAILBOX, OTHER
@@ -112,7 +113,7 @@ def test_a_sign_in_asks_before_it_drops_what_is_typed_in(page: Page) -> None:
     page.fill("#id_username", "admin")
     page.fill("#id_password", "rehearsal")
     page.get_by_role("button", name="Sign in").click()
-    page.route("**/login/oauth2/start/**", lambda route: route.fulfill(body="gone to sign in"))
+    intercept(page, "**/login/oauth2/start/**", lambda route: route.fulfill(body="gone to sign in"))
     said: list[str] = []
 
     def stay(dialog: Dialog) -> None:

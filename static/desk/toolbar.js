@@ -1,0 +1,46 @@
+// The buttons around a text that is being written.
+import { editorOf } from "./editor.js";
+import { setMacro } from "./picker.js";
+import { setPeople } from "./recipients.js";
+import { saveSnippet } from "./saving.js";
+import { ask } from "./session.js";
+import { weigh } from "./uploads.js";
+
+/** Put other people into To and Cc, as the button says. */
+export function choosePeople(button) {
+  const form = button.closest("form[data-editor]");
+  setPeople(form.querySelector("[name=to]"), button.dataset.to);
+  setPeople(form.querySelector("[name=cc]"), button.dataset.copies);
+  form.querySelector("[data-cc]").hidden = !button.dataset.copies;
+  for (const each of form.querySelectorAll("[data-act=people]")) each.setAttribute("aria-pressed", String(each === button));
+}
+
+/** Take a file out of the draft, and out of the text if it is a picture there. */
+export async function removeFile(button) {
+  const answer = await ask(button.dataset.url, { method: "DELETE" });
+  if (!answer.ok) return;
+  const line = button.closest("li"), form = line.closest("form");
+  editorOf(form).writing.removePicture(line);
+  line.remove();
+  editorOf(form).changed();
+  weigh(form);
+}
+
+/** With formatting, or without. */
+export const changeFormat = (button) => editorOf(button).writing.toggle();
+
+/** Send the answer without what the macro does. */
+export const dropMacro = (button) => setMacro(button.closest("form[data-editor]"), null);
+
+/** Keep what is marked as a snippet. */
+export const keepSnippet = (button) => saveSnippet(editorOf(button).writing);
+
+/** Close the editor; an answer is kept as a draft. */
+export async function shut(button) {
+  const form = button.closest("form[data-editor]");
+  const editor = editorOf(form);
+  if (editor.dirtySince) await editor.save();
+  if (["note", "whisper"].includes(editor.kind) && !editor.text.value.trim()) editor.forget();
+  clearTimeout(editor.timer);
+  if (form.dataset.bar) htmx.ajax("GET", form.dataset.bar, { target: "#composer", swap: "innerHTML" });
+}
