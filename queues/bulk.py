@@ -243,14 +243,14 @@ def _collect_page(act: BulkAct) -> None:
 
 
 def _chunk(act: BulkAct, end: float) -> bool:
-    """Do the next few; whether there were any."""
+    """Do the next few; whether there may be more."""
     waiting = act.items.filter(state=ItemState.WAITING).values_list("pk", flat=True)
     found = list(waiting.order_by("pk")[:CHUNK])
-    for pk in found:
+    for number, pk in enumerate(found, 1):
         _one_safely(act, pk)
         if time.monotonic() > end:
-            break
-    return bool(found)
+            return number < len(found) or len(found) == CHUNK
+    return len(found) == CHUNK
 
 
 def _one_safely(act: BulkAct, item_id: int) -> None:

@@ -3,9 +3,10 @@ import { user } from "./session.js";
 
 export const ON_THE_WAY = 60_000; // a page that was asked for before a save may come after it, and not know of it
 const KEYS = "ucs:draft:";
+const MINE = `${KEYS}${user}:`;
 let isOver = false; // signed out: nothing of anybody's words stays in this browser
 
-export const keyOf = (kind, conversation) => `${KEYS}${user}:${conversation}:${kind}`;
+export const keyOf = (kind, conversation) => `${MINE}${conversation}:${kind}`;
 const keys = () => Object.keys(localStorage).filter((key) => key.startsWith(KEYS));
 
 /** What was typed into a form and has not reached the server, or has so lately that a page may be older. */
@@ -30,6 +31,15 @@ export const throwAway = (key) => localStorage.removeItem(key);
 
 /** Throw away what was saved long ago, of whatever conversation. */
 export const tidy = () => keys().forEach(keptAs);
+
+/** The conversations with words of whoever signs out that are nowhere but in this browser. */
+export function nowhereElse() {
+  const lost = keys().filter((key) => {
+    const kept = key.startsWith(MINE) && keptAs(key);
+    return kept && !kept.savedAt && (kept.html || kept.text?.trim());
+  });
+  return [...new Set(lost.map((key) => key.slice(MINE.length).split(":")[0]))];
+}
 
 /** Keep nothing more in this browser, as somebody else may sit down at it. */
 export function forgetAll() {

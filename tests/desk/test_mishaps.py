@@ -1,5 +1,6 @@
 """What goes wrong while somebody writes: a lost answer, a session that is over, one click too many."""
 
+import re
 from urllib.parse import parse_qs
 
 import pytest
@@ -342,3 +343,18 @@ def test_words_typed_before_the_scripts_run_stand_beside_newer_ones(
     panel.locator("[data-kept=mine]").click()
     expect(page.locator("[data-saved]")).to_contain_text("Saved")
     assert Draft.objects.get().text == "Early One"
+
+
+def test_a_note_that_signing_out_would_lose_is_told_first(sign_in: SignIn, orders: EmailQueue) -> None:
+    row = receive(orders).conversation
+    page = sign_in("alice", f"/conversations/{row.pk}/")
+    page.keyboard.press("n")
+    page.locator("#note-text").fill("Call him back.")
+    page.goto("/?view=all")
+    sign_out = page.locator("#logout")
+    sign_out.evaluate("form => form.requestSubmit()")
+    told = page.locator("#toasts .error")
+    expect(told).to_contain_text(f"what you wrote in #{row.pk} is in this browser alone")
+    sign_out.evaluate("form => form.requestSubmit()")
+    expect(page).to_have_url(re.compile("/login/"))
+    assert page.evaluate(KEPT) == 0
