@@ -8,8 +8,8 @@ import { openFound, paintFound, paintFrame } from "./found.js";
 import { preview, step } from "./preview.js";
 import { fitFrames, showPictures } from "./frames.js";
 import "./badge.js";
-import { forgetAll, nowhereElse } from "./keeping.js";
 import { onKey } from "./keys.js";
+import { beforeLeaving } from "./leaving.js";
 import { hearOffer } from "./offers.js";
 import { startLive, throttled } from "./live.js";
 import { startPage } from "./page.js";
@@ -199,21 +199,6 @@ document.body.addEventListener("htmx:beforeRequest", (event) => {
   event.detail.elt.closest?.(".tools")?.querySelector("details.menu[open]")?.removeAttribute("open");
   if (document.activeElement?.closest(".tools")) document.activeElement.blur();
 });
-let isWarned = false; // of words that signing out would lose
-document.addEventListener("input", () => (isWarned = false));
-document.body.addEventListener("submit", async (event) => {
-  if (event.target.id !== "logout") return;
-  event.preventDefault();
-  await settleAll();
-  const lost = nowhereElse();
-  if (lost.length && !isWarned) {
-    isWarned = true;
-    const where = lost.map((each) => (each === "new" ? gettext("a new conversation") : `#${each}`)).join(", ");
-    return toast(fill(gettext("You are still signed in: what you wrote in %(where)s is in this browser alone. Send it or add it as a note, or sign out again to lose it."), { where }), { error: true });
-  }
-  forgetAll();
-  event.target.submit();
-});
 document.addEventListener("keydown", onKey);
 
 remember(document.body);
@@ -221,5 +206,6 @@ markOpened();
 arrive();
 paintFound();
 startPage(ACTS);
+beforeLeaving(settleAll);
 startLive(onChange);
 startPresence();

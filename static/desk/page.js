@@ -1,4 +1,5 @@
-// What every page around a desk shares: the theme, the menus, the key help, and how failures are told.
+// What every page around a desk shares: the theme, the menus, the key help, how failures are told, and signing out.
+import "./leaving.js";
 import { toast } from "./toasts.js";
 import { gettext } from "../words.js";
 

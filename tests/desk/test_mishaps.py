@@ -350,7 +350,7 @@ def test_a_note_that_signing_out_would_lose_is_told_first(sign_in: SignIn, order
     page = sign_in("alice", f"/conversations/{row.pk}/")
     page.keyboard.press("n")
     page.locator("#note-text").fill("Call him back.")
-    page.goto("/?view=all")
+    page.goto("/contacts/")
     sign_out = page.locator("#logout")
     sign_out.evaluate("form => form.requestSubmit()")
     told = page.locator("#toasts .error")
