@@ -121,6 +121,12 @@ def test(setup: MailboxSetup, by: By) -> tuple[list[Step], list[Step]]:
     return incoming, outgoing
 
 
+def may_send(sender: EmailSender) -> bool:
+    """Whether it is on, or its last test was good."""
+    last = None if sender.is_active else sender.last_tests.first()
+    return sender.is_active or bool(last and last.is_good)
+
+
 def switch_on(setup: MailboxSetup, by: By, *, anyway: bool) -> None:
     """Source and sender on, the queue answers with the sender, and a marked mail goes round.
 
@@ -129,8 +135,7 @@ def switch_on(setup: MailboxSetup, by: By, *, anyway: bool) -> None:
     source, sender = setup.source, setup.sender
     if source is None or sender is None:
         raise SetupRefused("Test both directions first: that makes the source and the sender.")
-    last = sender.last_tests.first() if not sender.is_active else None
-    if not anyway and not sender.is_active and not (last and last.is_good):
+    if not anyway and not may_send(sender):
         raise SetupRefused(f"The email sender {sender} was not tested with good result: test it again.")
     try:
         if not source.is_active:
@@ -227,7 +232,10 @@ def _check(row: EmailSource | EmailSender | SSOProvider) -> None:
 
 
 def _guessed(found: guessing.Guess) -> dict[str, Any]:
-    values: dict[str, Any] = {"found": found.found, "note": found.note}
+    said = found.found
+    if not found.imap.host:  # else it begins with the name of a server
+        said = said[:1].upper() + said[1:]
+    values: dict[str, Any] = {"found": said, "note": found.note}
     if found.imap.host:
         values |= {
             "server_address": found.imap.host,

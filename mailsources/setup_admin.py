@@ -26,7 +26,7 @@ from mailsources.setup_forms import AddressForm, QueueForm, ServersForm, SignInF
 from mailsources.setup_models import MailboxSetup
 from mailsources.tasks import look_soon
 from queues.models import EmailQueue
-from sso.clicks import next_click
+from sso.clicks import PROVIDER, Click, next_click
 from sso.generate import allow_sign_in
 from sso.steps import Step
 
@@ -34,6 +34,13 @@ NEEDED = (
     "mailsources.add_emailsource", "mailsenders.add_emailsender", "queues.add_emailqueue",
     "queues.change_emailqueue", "sso.add_ssoprovider",
 )  # fmt: skip
+
+STEP_NAMES = {"servers": "2 Servers", "signin": "3 Sign-in"}
+#: The field that mends a failed test, and the step that asks for it.
+STEP_OF = {
+    **dict.fromkeys(("server_type", "server_address", "service_port", "use_ssl", "security"), "servers"),
+    **dict.fromkeys(("username", "password", "email_address"), "signin"),
+}
 
 
 class SetupPages:
@@ -102,6 +109,8 @@ class SetupPages:
         self, request: HttpRequest, row: MailboxSetup | None, more: dict[str, Any]
     ) -> TemplateResponse:
         trip = row.trip if row else None
+        source, sender = (row.source, row.sender) if row else (None, None)
+        summary = stage_cells.summary_of(source, sender) if source else None
         context = {
             **self.admin_site.each_context(request),  # type: ignore[attr-defined]
             "opts": self.opts,  # type: ignore[attr-defined]
@@ -110,7 +119,8 @@ class SetupPages:
             "done": setup.step_of(row) if row else "",
             "has_sign_in": setup.has_sign_in(row) if row else False,
             "trip": trip_card(trip) if trip else None,
-            "summary": stage_cells.summary_of(row.source) if row and row.source else None,
+            "summary": summary,
+            "is_tested": bool(summary and summary.test and sender and setup.may_send(sender)),
             **more,
         }
         return TemplateResponse(request, "mailsources/setup.html", context)
@@ -204,8 +214,8 @@ class _Answer:
         incoming, outgoing = setup.test(self.row, _by(self.request))
         source, sender = self.row.source, self.row.sender
         self.tested = [
-            ("In", incoming, _click(incoming, source)),
-            ("Out", outgoing, _click(outgoing, sender)),
+            ("In", incoming, _click(incoming, source, self.row)),
+            ("Out", outgoing, _click(outgoing, sender, self.row)),
         ]
         return False
 
@@ -226,8 +236,15 @@ class _Answer:
         return True
 
 
-def _click(steps: list[Step], row: Any) -> Any:
-    return None if steps[-1].ok else next_click(steps[-1].cause, row)
+def _click(steps: list[Step], row: Any, setup_row: MailboxSetup) -> Click | None:
+    """What is off is written anew from the answers, so it is mended here and not on its own page."""
+    if steps[-1].ok:
+        return None
+    field = steps[-1].cause.field
+    step = STEP_OF.get(field) or ("signin" if field.startswith(PROVIDER) and not setup_row.provider else "")
+    if step and not row.is_active:
+        return Click(f"Go back to {STEP_NAMES[step]}", f"?step={step}")
+    return next_click(steps[-1].cause, row)
 
 
 def _by(request: HttpRequest) -> By:

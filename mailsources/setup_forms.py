@@ -93,6 +93,8 @@ class SignInForm(forms.Form):
         self.setup = setup
         kwargs.setdefault("initial", _first_choice(setup))
         super().__init__(*args, **kwargs)
+        if setup.password:
+            self.fields["password"].widget.attrs["placeholder"] = "kept; type a new one to change it"
         every = SSOProvider.objects.exclude(scope="").select_related("token").order_by("name")
         self.fields["provider"].queryset = every  # type: ignore[attr-defined]
         self.fields["shared"].queryset = every.exclude(client_id="")  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from agents.opening import duration
 from agents.skillwords import level_words
+from mailsenders.models import EmailSender
 from mailsources import twins
 from mailsources.lifecycle import first_fetch, good_test, stage_in_words
 from mailsources.models import EmailSource
@@ -65,8 +66,11 @@ def confirmation(source: EmailSource, queue_url: str) -> SafeString:
     )
 
 
-def summary_of(source: EmailSource) -> Summary:
-    """The queue of a source with its routing profile, and what it lacks."""
+def summary_of(source: EmailSource, sender: EmailSender | None = None) -> Summary:
+    """The queue of a source with its routing profile, and what it lacks.
+
+    :param sender: is switched on with the source, for a queue that has none.
+    """
     queue = (
         EmailQueue.objects.select_related("sender", "calendar", "default_language")
         .prefetch_related("skill_demands__skill", "languages", "members__user")
@@ -85,20 +89,23 @@ def summary_of(source: EmailSource) -> Summary:
         ("Languages", ", ".join(str(one) for one in queue.languages.all()) or "any"),
         ("Hours", str(queue.calendar or "") or queue.hours or "always open"),
         ("SLA", _targets(queue)),
-        ("Sender", str(queue.sender or "none")),
+        ("Sender", str(queue.sender or sender or "none")),
         ("Members", _some(members) or "none"),
         ("After import", source.get_after_import_display()),
         ("Payment cards", queue.get_pci_display()),
     ]
-    return Summary(rows, _warnings(source, queue, members), good_test(source))
+    return Summary(rows, _warnings(source, queue, members, sender), good_test(source))
 
 
-def _warnings(source: EmailSource, queue: EmailQueue, members: list[str]) -> list[str]:
+def _warnings(
+    source: EmailSource, queue: EmailQueue, members: list[str], sender: EmailSender | None
+) -> list[str]:
     found = []
-    if queue.sender is None:
+    answers = queue.sender or sender
+    if answers is None:
         found.append(f"{queue} has no email sender, so nobody can answer: choose one in the queue.")
-    elif not queue.sender.is_active:
-        found.append(f"The email sender {queue.sender} is switched off, so answers wait.")
+    elif not answers.is_active and answers != sender:
+        found.append(f"The email sender {answers} is switched off, so answers wait.")
     if not members:
         found.append(f"{queue} has no members, so only supervisors see its conversations.")
     if source.after_import == EmailSource.AfterImport.DELETE:

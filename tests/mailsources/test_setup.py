@@ -15,6 +15,7 @@ from mailsources.lifecycle import By
 from mailsources.models import EmailSource, MailboxSetup, RoundTrip
 from mailsources.setup import SetupRefused
 from queues.models import EmailQueue
+from sso.causes import Cause
 from sso.models import ProviderToken, SSOProvider
 from sso.steps import Place, Step
 from tests.conftest import no_resolver
@@ -25,7 +26,10 @@ pytestmark = pytest.mark.django_db
 
 BEGIN = reverse("admin:mailsources_emailsource_setup_begin")
 LIST = reverse("admin:mailsources_emailsource_changelist")
-GOOD, BAD = Step("Login", True, "signed in", 0.1), Step("Login", False, "It says no.", 0.1)
+GOOD, BAD = (
+    Step("Login", True, "signed in", 0.1),
+    Step("Login", False, "It says no.", 0.1, Cause("", "password")),
+)
 SERVERS = {
     "server_type": "IMAP", "server_address": "imap.example.com", "service_port": "993", "use_ssl": "on",
     "out_type": "STARTTLS", "out_address": "smtp.example.com", "out_port": "587",
@@ -168,7 +172,7 @@ def answer(client: Client, step: str, **values: Any) -> str:
 def test_one_page_makes_all_of_it_and_can_be_left(client: Client, net: dict[str, Any]) -> None:
     assert "+ add mailbox" in client.get(LIST).content.decode()
     said = client.post(BEGIN, {"address": "support@example.com"}, follow=True).content.decode()
-    assert "no incoming server was found by DNS and the usual names" in said
+    assert "No incoming server was found by DNS and the usual names" in said
     assert "With None, mail and password travel" in answer(
         client, "servers", **SERVERS | {"out_type": "NONE"}
     )
@@ -186,6 +190,8 @@ def test_one_page_makes_all_of_it_and_can_be_left(client: Client, net: dict[str,
     tested = answer(client, "test")
     assert "The connection works." in tested
     assert "It stops at “Login”." in tested
+    assert 'href="?step=signin">Go back to 3 Sign-in</a>' in tested, "its own page would be written over"
+    assert "has no email sender" not in tested, "the queue gets it when both are switched on"
     source, sender = EmailSource.objects.get(), EmailSender.objects.get()
     assert (source.stage, source.public_address, source.password) == (
         "draft",
