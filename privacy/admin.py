@@ -38,7 +38,7 @@ class ErasureAdmin(ProductAdmin):
     list_display_links = None
     list_select_related = ("asked_by",)
     actions = None
-    change_list_template = "privacy/erasures.html"
+    list_before_template = "privacy/erasures.html"
     empty_sentence = "Nobody was erased yet. Open a contact, and choose “Erase or export”."
 
     def get_urls(self) -> list[URLPattern]:

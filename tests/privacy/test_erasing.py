@@ -348,7 +348,7 @@ def test_what_she_writes_meanwhile_is_not_erased(
     ("change", "why"), [({"state": "pending"}, "is open by now"), ({"legal_hold": True}, "is on legal hold")]
 )
 def test_what_is_needed_again_is_not_emptied(
-    alice: Agent, root: User, change: dict[str, object], why: str
+    alice: Agent, client: Client, root: User, change: dict[str, object], why: str
 ) -> None:
     came(make_source(queue=make_queue([alice])), FROM_HER)
     close_all()
@@ -357,6 +357,9 @@ def test_what_is_needed_again_is_not_emptied(
     tasks.work(erasure_id=row.pk)
     row.refresh_from_db()
     assert (row.state, why in row.error) == ("failed", True)
+    listed = client.get("/admin/privacy/erasure/").content.decode()
+    assert f'action="/admin/privacy/erasure/{row.pk}/again/"' in listed
+    assert 'href="/admin/privacy/erasure/retention/"' in listed
     assert "canarybody" in Message.objects.get(direction="in").text
     Conversation.objects.update(legal_hold=False)
     close_all()
