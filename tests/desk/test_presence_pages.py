@@ -65,3 +65,11 @@ def test_my_day_is_told(alice: Agent) -> None:
     told = client.get("/today").content.decode()
     assert '<b class="num">1</b> answered' in told
     assert "100 %" in told
+
+
+def test_who_has_no_queue_is_told_whom_to_ask_and_offered_nothing(alice: Agent) -> None:
+    make_agent("nora")
+    page = signed_in("nora").get("/").content.decode()
+    assert "You are a member of no queue" in page
+    assert 'id="nothing"' not in page
+    assert 'id="nothing"' in signed_in("alice").get("/").content.decode()
