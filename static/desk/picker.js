@@ -165,7 +165,7 @@ export function setMacro(form, macro) {
   const line = form.querySelector("[data-macro]");
   line.hidden = !macro;
   line.querySelector("b").textContent = macro?.name ?? "";
-  line.querySelector("span").textContent = macro ? `: ${told(macro)}` : "";
+  line.querySelector("b + span").textContent = macro ? `: ${told(macro)}` : "";
   form.elements.text.dispatchEvent(new Event("desk:macro"));
 }
 
