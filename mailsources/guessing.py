@@ -91,21 +91,26 @@ def _tried(domain: str, said: Records) -> Guess:
         answers = dict(zip([*imap, *smtp], pool.map(reach, [*imap, *smtp]), strict=True))
     works = {place for place, steps in answers.items() if steps[-1].ok}
     found_in, found_out = _first(imap, works), _first(smtp, works)
-    words = [
+    told = [
         f"{place} answers{f', which {domain} names in its DNS' if place in said.named else ''}"
         for place in (found_in, found_out)
         if place
     ]
-    for what, place, places in (("incoming", found_in, imap), ("outgoing", found_out, smtp)):
-        if place is None:
-            words.append(
-                f"no {what} server was found by DNS and the usual names, such as {places[0]}: "
-                f"{answers[places[0]][-1].detail.rstrip('.')}. Ask its provider, and type it in"
-            )
-    if said.trouble and not (found_in and found_out):
-        words.append(f"{said.trouble}, so what it would tell is missing")
+    missing = [
+        (what, places[0])
+        for what, place, places in (("incoming ", found_in, imap), ("outgoing ", found_out, smtp))
+        if place is None
+    ]
+    if missing:
+        what, tried = missing[0] if len(missing) == 1 else ("", missing[0][1])
+        told += [
+            f"No {what}server was found by DNS and the usual names, such as {tried}: "
+            f"{answers[tried][-1].detail.rstrip('.')}",
+            "Ask who has the mailbox for its servers, and type them in",
+        ]
+        told += [f"{said.trouble}, so what it would tell is missing"] if said.trouble else []
     note = _elsewhere(domain, {place.host for place in (found_in, found_out) if place})
-    return Guess(_server(found_in), _server(found_out), "", "; ".join(words) + ".", note)
+    return Guess(_server(found_in), _server(found_out), "", ". ".join(told) + ".", note)
 
 
 def _elsewhere(domain: str, hosts: set[str]) -> str:

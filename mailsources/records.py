@@ -53,7 +53,7 @@ def look_up(domain: str) -> Records:
     try:
         asked = _Asked(resolver())
     except NoResolverConfiguration:
-        return Records(trouble="this machine knows no DNS server")
+        return Records(trouble="This machine knows no DNS server")
     aliases = [f"{prefix}.{domain}" for prefix in ALIASES]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         servers = pool.map(lambda service: asked.records(f"{service[0]}._tcp.{domain}", "SRV"), SERVICES)

@@ -232,10 +232,7 @@ def _check(row: EmailSource | EmailSender | SSOProvider) -> None:
 
 
 def _guessed(found: guessing.Guess) -> dict[str, Any]:
-    said = found.found
-    if not found.imap.host:  # else it begins with the name of a server
-        said = said[:1].upper() + said[1:]
-    values: dict[str, Any] = {"found": said, "note": found.note}
+    values: dict[str, Any] = {"found": found.found, "note": found.note}
     if found.imap.host:
         values |= {
             "server_address": found.imap.host,
