@@ -22,7 +22,7 @@ from sso.steps import Place, reach
 
 DATA = Path(__file__).with_name("mail_providers.toml")
 AT_ONCE = 12
-MOST_EXCHANGERS = 2
+MOST = 3  # records of a kind that are tried: whoever has a domain may name a hundred
 SECURITY = {"tls": "SSL", "starttls": "STARTTLS"}
 
 
@@ -77,11 +77,13 @@ def candidates(domain: str, said: Records) -> tuple[list[Place], list[Place]]:
     """Where the servers of a domain may be, the likeliest first: IMAP, SMTP."""
     imap = [Place(f"{name}{domain}", 993, "IMAP", "tls") for name in ("imap.", "mail.", "")]
     imap += [Place(f"{name}{domain}", 143, "IMAP", "starttls") for name in ("imap.", "mail.")]
-    imap += [Place(host, 993, "IMAP", "tls") for host in said.exchangers[:MOST_EXCHANGERS]]
+    imap += [Place(host, 993, "IMAP", "tls") for host in said.exchangers[:MOST]]
     smtp = [Place(f"{name}{domain}", 587, "SMTP", "starttls") for name in ("smtp.", "mail.", "")]
     smtp += [Place(f"{name}{domain}", 465, "SMTP", "tls") for name in ("smtp.", "mail.")]
-    smtp += [Place(host, 587, "SMTP", "starttls") for host in said.exchangers[:MOST_EXCHANGERS]]
-    named = [[each for each in said.named if each.protocol == protocol] for protocol in ("IMAP", "SMTP")]
+    smtp += [Place(host, 587, "SMTP", "starttls") for host in said.exchangers[:MOST]]
+    named = [
+        [each for each in said.named if each.protocol == protocol][:MOST] for protocol in ("IMAP", "SMTP")
+    ]
     return list(dict.fromkeys(named[0] + imap)), list(dict.fromkeys(named[1] + smtp))
 
 
