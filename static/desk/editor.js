@@ -29,6 +29,7 @@ class Editor {
   constructor(form) {
     this.form = form;
     this.kind = form.dataset.editor;
+    this.number = form.closest("article")?.dataset.number ?? "";
     this.key = keyOf(this.kind, form.dataset.conversation);
     this.text = form.elements.text;
     this.status = form.querySelector("[data-saved]");
@@ -146,7 +147,7 @@ class Editor {
   }
 
   keep(more = {}) {
-    keep(this.key, { ...this.values(), version: this.version, window: this.window, saves: this.saves, token: this.form.elements.token?.value, ...more });
+    keep(this.key, { ...this.values(), number: this.number, version: this.version, window: this.window, saves: this.saves, token: this.form.elements.token?.value, ...more });
   }
 
   plan(wait) {
@@ -300,7 +301,7 @@ function askForGone(place, conversation, kind, says, forget) {
     note: async () => {
       const words = kept?.html ? await plainText(kept.html) : text;
       drop();
-      keep(keyOf("note", conversation), { text: words });
+      keep(keyOf("note", conversation), { text: words, number: kept?.number });
       htmx.ajax("GET", `/conversations/${conversation}/notes`, { target: "#composer", swap: "innerHTML" });
     },
   };

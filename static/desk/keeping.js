@@ -32,13 +32,11 @@ export const throwAway = (key) => localStorage.removeItem(key);
 /** Throw away what was saved long ago, of whatever conversation. */
 export const tidy = () => keys().forEach(keptAs);
 
-/** The conversations with words of whoever signs out that are nowhere but in this browser. */
+/** The numbers of the conversations with words that are nowhere but in this browser; "" is for a new one. */
 export function nowhereElse() {
-  const lost = keys().filter((key) => {
-    const kept = key.startsWith(MINE) && keptAs(key);
-    return kept && !kept.savedAt && (kept.html || kept.text?.trim());
-  });
-  return [...new Set(lost.map((key) => key.slice(MINE.length).split(":")[0]))];
+  const mine = keys().filter((key) => key.startsWith(MINE)).map(keptAs);
+  const lost = mine.filter((kept) => kept && !kept.savedAt && (kept.html || kept.text?.trim()));
+  return [...new Set(lost.map((kept) => kept.number ?? ""))];
 }
 
 /** Keep nothing more in this browser, as somebody else may sit down at it. */

@@ -19,7 +19,7 @@ document.body.addEventListener("submit", async (event) => {
   const lost = nowhereElse();
   if (lost.length && !isWarned) {
     isWarned = true;
-    const where = lost.map((each) => (each === "new" ? gettext("a new conversation") : `#${each}`)).join(", ");
+    const where = lost.map((number) => (number ? `#${number}` : gettext("a new conversation"))).join(", ");
     return toast(fill(gettext("You are still signed in: what you wrote in %(where)s is in this browser alone. Send it or add it as a note, or sign out again to lose it."), { where }), { error: true });
   }
   forgetAll();

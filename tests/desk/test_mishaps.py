@@ -354,7 +354,7 @@ def test_a_note_that_signing_out_would_lose_is_told_first(sign_in: SignIn, order
     sign_out = page.locator("#logout")
     sign_out.evaluate("form => form.requestSubmit()")
     told = page.locator("#toasts .error")
-    expect(told).to_contain_text(f"what you wrote in #{row.pk} is in this browser alone")
+    expect(told).to_contain_text(f"what you wrote in #{row.number} is in this browser alone")
     sign_out.evaluate("form => form.requestSubmit()")
     expect(page).to_have_url(re.compile("/login/"))
     assert page.evaluate(KEPT) == 0
