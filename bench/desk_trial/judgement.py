@@ -13,6 +13,7 @@ from tests.servers.smtp_faults import TakenMail
 
 OPEN = ("held", "queued", "sending", "retry")
 PATIENCE = 120.0
+STAFF = "@company.example"
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ def _judge_draft(ledger: Ledger, answer: Answer, drafts: list[str]) -> None:
 
 def _judge_mail(ledger: Ledger, mail: Left) -> None:
     answer = ledger.answers.get(mail.mark)
+    if answer is None and all(each.endswith(STAFF) for each in mail.recipients):
+        return  # what the product tells agents
     if answer is None:
         ledger.fault(f"a mail to {mail.recipients} that nobody wrote: {mail.subject}")
         return

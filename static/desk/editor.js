@@ -40,6 +40,7 @@ class Editor {
     this.hasFailed = false;
     this.sending = false;
     this.isDisputed = false; // until a person has said which of two texts stays
+    this.other = null; // the one of them that is in this browser alone and not in the field
     this.window = crypto.randomUUID();
     this.before = ""; // the window whose text this one has taken
     this.version = Number(form.dataset.version ?? 0);
@@ -67,8 +68,13 @@ class Editor {
 
   restore() {
     const kept = unsaved(this.kind, this.form.dataset.conversation);
-    const isSame = (name) => (kept[name] ?? "") === (this.form.elements[name]?.value ?? "");
     if (!kept) return;
+    this.goOn(kept);
+    if (kept.other && !this.isDisputed) this.ask(kept.other);
+  }
+
+  goOn(kept) {
+    const isSame = (name) => (kept[name] ?? "") === (this.form.elements[name]?.value ?? "");
     const isBehind = kept.version > this.version && (!this.version || kept.token === this.form.elements.token?.value);
     if (kept.savedAt && !isBehind) return throwAway(this.key);
     if (isBehind) this.version = kept.version;
@@ -87,16 +93,19 @@ class Editor {
   /** Another window has saved something since this browser kept its text. */
   ask(kept) {
     this.isDisputed = true;
+    this.other = kept;
+    const settle = () => Object.assign(this, { isDisputed: false, other: null });
     const acts = {
       other: () => {
-        this.isDisputed = false;
+        settle();
         this.take(kept);
         this.writing.restart();
+        if (kept.other) this.ask(kept.other);
       },
       mine: () => {
-        this.isDisputed = false;
+        settle();
         throwAway(this.key);
-        if (!this.isTypedIn()) return;
+        if (!this.isTypedIn() && !this.taken) return;
         this.succeed(kept); // a save that it had under way is what was thrown away
         this.changed();
       },
@@ -147,7 +156,7 @@ class Editor {
   }
 
   keep(more = {}) {
-    keep(this.key, { ...this.values(), number: this.number, version: this.version, window: this.window, saves: this.saves, token: this.form.elements.token?.value, ...more });
+    keep(this.key, { ...this.values(), number: this.number, version: this.version, window: this.window, saves: this.saves, token: this.form.elements.token?.value, other: this.other ?? undefined, ...more });
   }
 
   plan(wait) {

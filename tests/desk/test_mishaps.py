@@ -358,3 +358,27 @@ def test_a_note_that_signing_out_would_lose_is_told_first(sign_in: SignIn, order
     sign_out.evaluate("form => form.requestSubmit()")
     expect(page).to_have_url(re.compile("/login/"))
     assert page.evaluate(KEPT) == 0
+
+
+def test_a_text_that_is_asked_about_outlives_what_is_typed_beside_it(
+    sign_in: SignIn, orders: EmailQueue
+) -> None:
+    row = receive(orders).conversation
+    page = sign_in("alice", f"/conversations/{row.pk}/")
+    written(page, "From the server")
+    page.evaluate(
+        'key => localStorage.setItem(key, \'{"text": "Never saved", "version": 0, "window": "gone"}\')',
+        f"ucs:draft:{page.evaluate('document.body.dataset.user')}:{row.pk}:reply",
+    )
+    page.reload()
+    panel = page.locator("[data-conflict]")
+    expect(panel).to_contain_text("Never saved")
+    page.locator("#reply-text").press("Control+End")
+    page.keyboard.type(", and more")
+    page.reload()
+    expect(panel).to_contain_text("Never saved")
+    expect(page.locator("#reply-text")).to_have_value("From the server, and more")
+    panel.locator("[data-kept=other]").click()
+    expect(page.locator("#reply-text")).to_have_value("Never saved")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    assert (Draft.objects.get().text, page.evaluate(KEPT)) == ("Never saved", 0)
