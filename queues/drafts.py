@@ -15,6 +15,7 @@ from mailcore.clean import clean_file_name, clean_text
 from mailcore.compose import OutFile
 from mailcore.parse import PartNotFound, part_bytes
 from mailcore.pictures import picture_type
+from mailcore.text import html_to_text
 from queues import cards, offers
 from queues.capacity import MOST_FILES, room
 from queues.models import Conversation, Draft, DraftFile, Macro, Message
@@ -89,6 +90,7 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
     """
     row = lock_for(actor, conversation)  # a late save must not bring back what was sent a moment ago
     agent, mark = profile(actor), _token(token)
+    _check_not_sent(row, mark, text or html_to_text(html))
     before = _begun(row, agent, mark, is_outside=is_outside)
     if len(text) > LONGEST_TEXT:
         raise ActionRefused(f"The text is too long: at most {LONGEST_TEXT:,} characters.")
@@ -129,13 +131,18 @@ def _kept(row: Conversation, text: str, html: str, to: Sequence[str], cc: Sequen
 
 def _begun(row: Conversation, agent: Agent, mark: uuid.UUID, *, is_outside: bool) -> Draft | None:
     """The draft that the agent goes on with; whoever writes has opened what was offered."""
-    if row.messages.filter(compose_token=str(mark)).exists():
-        raise AnswerSent
     offers.accept(row, agent)
     before = row.drafts.filter(agent=agent, is_outside=is_outside).first()
     _check_not_timed(before)
     _check_still_mine(row, agent, mark)
     return before
+
+
+def _check_not_sent(row: Conversation, mark: uuid.UUID, typed: str) -> None:
+    """Somebody else may have sent it, with fewer words than stand in the window that saves now."""
+    sent = row.messages.filter(compose_token=str(mark)).values_list("text", flat=True).first()
+    if sent is not None:
+        raise AnswerSent(has_all=" ".join(typed.split()) in " ".join(sent.split()))
 
 
 def _check_still_mine(row: Conversation, agent: Agent, mark: uuid.UUID) -> None:

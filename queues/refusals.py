@@ -50,10 +50,14 @@ def _sentence(message: Message | None, note: Note | None) -> str:
 
 
 class AnswerSent(ActionRefused):
-    """What is to be saved has left already, as an answer: it is no draft any more."""
+    """What is to be saved has left already, as an answer: it is no draft any more.
 
-    def __init__(self) -> None:
+    :param has_all: whether all that is to be saved stood in it.
+    """
+
+    def __init__(self, *, has_all: bool) -> None:
         super().__init__(_("This answer was sent already."))
+        self.has_all = has_all
 
 
 class DraftGone(ActionRefused):

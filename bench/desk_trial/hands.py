@@ -104,6 +104,8 @@ class Hands(threading.Thread):
         if answer.words and answer.state == State.SENT:
             self.ledger.fault(f"{answer} is in the editor, though it was sent")
             return
+        if answer.words:
+            answer.goes_on(self.name)
         for _ in range(self.luck.randint(2, 5)):
             self.type(editor, answer)
             left = self.disturbance(editor, answer)

@@ -51,7 +51,7 @@ def judge(office: Office, ledger: Ledger, kept_here: list[str]) -> Counter[str]:
     outbox = _outbox(office)
     sent = Counter(each.mark for each in left)
     for answer in ledger.answers.values():
-        _judge_answer(ledger, answer, sent[answer.mark], drafts, outbox.get(answer.mark, []))
+        _judge_answer(office, ledger, answer, sent[answer.mark], drafts, outbox.get(answer.mark, []))
     for mail in left:
         _judge_mail(ledger, mail)
     _judge_notes(office, ledger, left)
@@ -73,7 +73,9 @@ def _outbox(office: Office) -> dict[str, list[str]]:
     return found
 
 
-def _judge_answer(ledger: Ledger, answer: Answer, mails: int, drafts: list[str], states: list[str]) -> None:
+def _judge_answer(  # all that is known of an answer
+    office: Office, ledger: Ledger, answer: Answer, mails: int, drafts: list[str], states: list[str]
+) -> None:
     is_open = any(state in ("uncertain", "failed") for state in states)
     most = 0 if answer.state in (State.TYPING, State.LEFT, State.UNDONE) else 1
     if mails > most:
@@ -81,13 +83,27 @@ def _judge_answer(ledger: Ledger, answer: Answer, mails: int, drafts: list[str],
     elif mails == 0 and answer.state == State.SENT and not is_open:
         ledger.fault(f"{answer}: no mail has left; the outbox says {states}")
     if mails == 0 and answer.state != State.SENT:
-        _judge_draft(ledger, answer, drafts)
+        _judge_draft(office, ledger, answer, drafts)
 
 
-def _judge_draft(ledger: Ledger, answer: Answer, drafts: list[str]) -> None:
+def _judge_draft(office: Office, ledger: Ledger, answer: Answer, drafts: list[str]) -> None:
     kept = max((words_of(answer.mark, each) for each in drafts), default=-1)
     if kept < answer.kept:
-        ledger.fault(f"{answer}: {kept} of {answer.kept} words are in a draft")
+        ledger.fault(f"{answer}: {kept} of {answer.kept} words are in a draft; {_history(office, answer)}")
+
+
+def _history(office: Office, answer: Answer) -> str:
+    """What the product knows of its conversation, to find out where words went."""
+    events = office.database.ask(
+        "SELECT kind, sentence, at FROM queues_event WHERE conversation_id = %s ORDER BY id",
+        answer.conversation,
+    )
+    drafts = office.database.ask(
+        "SELECT agent_id, version, window_saves, saved_at, text, html FROM queues_draft "
+        "WHERE conversation_id = %s",
+        answer.conversation,
+    )
+    return "; ".join(map(str, [*drafts, *events]))
 
 
 def _judge_mail(ledger: Ledger, mail: Left) -> None:

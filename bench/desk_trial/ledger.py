@@ -63,6 +63,10 @@ class Answer:
         self.state = state
         self.story.append(f"{state}{f' ({words})' if words else ''}")
 
+    def goes_on(self, agent: str) -> None:
+        """Somebody opened it again."""
+        self.story.append(f"{agent} goes on at {self.words}")
+
     def __str__(self) -> str:
         return f"{self.mark} in conversation {self.conversation}: {', '.join(self.story) or 'typing'}"
 

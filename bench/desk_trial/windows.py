@@ -148,8 +148,11 @@ class Window:
     async def note(self) -> None:
         """With its secret; Ctrl+Enter twice, as people do."""
         text = self.ledger.secret(self.name)
-        await self.page.keyboard.press("n")
-        await self.page.wait_for_selector("#note-text")
+        for _ in range(TRIES):  # a server that goes away in this moment answers never
+            await self.page.keyboard.press("n")
+            with suppress(TooLong):
+                await self.page.wait_for_selector("#note-text", timeout=8000)
+                break
         await self.page.keyboard.type(text)
         for _ in range(TRIES):
             for _ in range(2):
@@ -188,6 +191,7 @@ class Window:
         if not answer.words:
             await self.page.keyboard.type(answer.mark)
         else:
+            answer.goes_on(self.name)
             answer.words = max(words_of(answer.mark, text), 0)
         for _ in range(self.luck.randint(2, 4)):
             await self.type(answer)

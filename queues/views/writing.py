@@ -194,8 +194,10 @@ def draft(request: DeskRequest, pk: int) -> HttpResponse:
     except DraftConflict as conflict:
         told = {"sentence": conflict.sentence, "text": conflict.text, "version": conflict.version}
         return JsonResponse(told, status=409)
-    except (AnswerSent, DraftGone) as gone:
-        return JsonResponse({"sentence": gone.sentence, "sent": isinstance(gone, AnswerSent)}, status=409)
+    except AnswerSent as sent:
+        return JsonResponse({"sentence": sent.sentence, "sent": True, "all": sent.has_all}, status=409)
+    except DraftGone as gone:
+        return JsonResponse({"sentence": gone.sentence}, status=409)
     return JsonResponse({"saved_at": saved.saved_at, "version": saved.version})
 
 

@@ -8,9 +8,10 @@ import { Picker, setMacro } from "./picker.js";
 import { tellPlaces } from "./places.js";
 import { makeChips } from "./recipients.js";
 import { ask } from "./session.js";
+import { askForStranded } from "./stranded.js";
 import { toast } from "./toasts.js";
 import { attach, enclose, weigh } from "./uploads.js";
-import { plainText, Writing } from "./writing.js";
+import { Writing } from "./writing.js";
 import { fill, gettext, locale } from "../words.js";
 
 const PAUSE = 1200; // after the last key
@@ -201,7 +202,7 @@ class Editor {
   }
 
   async saved(answer, sent) {
-    if (answer.status === 409) return this.refused(await answer.text());
+    if (answer.status === 409) return this.refused(await answer.text(), sent);
     if (!answer.ok) return this.failed();
     this.version = (await answer.json()).version ?? this.version;
     this.heirOf = "";
@@ -217,15 +218,16 @@ class Editor {
   }
 
   /** The sentence why it was not saved; as JSON with what else there is. */
-  refused(body) {
+  refused(body, asked) {
     if (!body.startsWith("{")) return this.say(body, true);
-    const { sentence, text, version, sent } = JSON.parse(body);
-    if (sent) return this.wasSent(sentence);
+    const { sentence, text, version, sent, all } = JSON.parse(body);
+    if (all && JSON.stringify(this.values()) === JSON.stringify(asked)) return this.wasSent(sentence);
     const place = this.form.querySelector("[data-conflict]");
     const { conversation } = this.form.dataset;
     this.isDisputed = true;
     this.say("");
-    if (version === undefined) return askForGone(place, conversation, this.kind, sentence, () => this.forget());
+    if (sent) return askForStranded(place, "sent", { conversation, kind: this.kind, forget: () => this.forget(), anew: () => this.anew() });
+    if (version === undefined) return askForStranded(place, "gone", { conversation, kind: this.kind, says: sentence, forget: () => this.forget() });
     const acts = {
       mine: () => {
         Object.assign(this, { isDisputed: false, version });
@@ -239,12 +241,18 @@ class Editor {
     showKept(place, "conflict", { says: sentence, other: text, acts });
   }
 
-  /** Nothing is lost when the text came out of this browser and was not touched since; else it stays. */
+  /** Nothing is lost: all that stands here has left. */
   wasSent(sentence) {
-    if (JSON.stringify(this.values()) !== this.taken) return this.say(sentence, true);
     this.forget();
     toast(sentence);
     htmx.ajax("GET", this.form.dataset.bar, { target: "#composer", swap: "innerHTML" });
+  }
+
+  /** Go on with what stands here as an answer of its own. */
+  anew() {
+    Object.assign(this, { isDisputed: false, version: 0, heirOf: "" });
+    this.form.elements.token.value = crypto.randomUUID();
+    this.changed();
   }
 
   failed() {
@@ -290,31 +298,8 @@ export function startEditors(root) {
     }
     const place = document.createElement("div");
     button.closest(".composer-bar").before(place);
-    askForGone(place, conversation, kind, "", () => place.remove());
+    askForStranded(place, "gone", { conversation, kind, forget: () => place.remove() });
   }
-}
-
-/** What was written here belongs to a conversation that is a colleague's by now. */
-function askForGone(place, conversation, kind, says, forget) {
-  const kept = unsaved(kind, conversation);
-  const text = kept?.html ? kept.html : kept?.text ?? "";
-  const drop = () => {
-    forget();
-    throwAway(keyOf(kind, conversation));
-  };
-  const acts = {
-    drop: () => {
-      drop();
-      htmx.ajax("GET", `/conversations/${conversation}/bar`, { target: "#composer", swap: "innerHTML" });
-    },
-    note: async () => {
-      const words = kept?.html ? await plainText(kept.html) : text;
-      drop();
-      keep(keyOf("note", conversation), { text: words, number: kept?.number });
-      htmx.ajax("GET", `/conversations/${conversation}/notes`, { target: "#composer", swap: "innerHTML" });
-    },
-  };
-  showKept(place, "gone", { says, other: text, acts });
 }
 
 addEventListener("beforeunload", () => (leftAt = Date.now()));

@@ -1,0 +1,102 @@
+"""Words that only this browser has, while a colleague sends the draft that they belong to."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from agents.models import Agent
+from queues.actions import reply, take
+from queues.letters import Reply
+from queues.models import Conversation, Draft, Message, Note
+from tests.browser import intercept
+from tests.desk.conftest import SignIn
+from tests.make import make_agent, make_queue, receive
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def bob() -> Agent:
+    return make_agent("bob", capacity=5)
+
+
+@pytest.fixture
+def row(bob: Agent) -> Conversation:
+    alice = make_agent("alice", capacity=5)
+    row = receive(make_queue([alice, bob], name="Orders")).conversation
+    take(alice.user, row)
+    return row
+
+
+def sent_by_a_colleague(page: Page, row: Conversation, bob: Agent) -> None:
+    """Alice has typed more than was saved, and her tab is gone; Bob sends what was saved."""
+    page.keyboard.press("r")
+    page.locator("#reply-text").fill("It is on its way.")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    intercept(page, "**/draft", lambda route: route.abort())
+    page.locator("#reply-text").press("Control+End")
+    page.keyboard.type(" It comes on Friday.")
+    expect(page.locator("[data-saved]")).to_contain_text("Not saved")
+    page.goto("about:blank")
+    page.unroute("**/draft")
+    take(bob.user, row, take_over=True)
+    draft = Draft.objects.get()
+    reply(bob.user, row, Reply(text=draft.text, token=str(draft.token)))
+
+
+class TestSentByAColleague:
+    """Nothing of it is thrown away unasked."""
+
+    @pytest.fixture
+    def page(self, sign_in: SignIn, row: Conversation, bob: Agent) -> Page:
+        page = sign_in("alice", f"/conversations/{row.pk}/?view=all")
+        sent_by_a_colleague(page, row, bob)
+        Conversation.objects.filter(pk=row.pk).update(agent=None, state="waiting")
+        page.goto(f"/conversations/{row.pk}/?view=all")
+        panel = page.locator("[data-conflict]")
+        expect(panel).to_contain_text("was sent already")
+        expect(panel.locator("[data-other]")).to_have_text("It is on its way. It comes on Friday.")
+        expect(page.locator("#reply-text")).to_have_value("It is on its way. It comes on Friday.")
+        return page
+
+    def test_it_becomes_an_answer_of_its_own(self, page: Page) -> None:
+        page.locator("[data-kept=anew]").click()
+        expect(page.locator("[data-saved]")).to_contain_text("Saved")
+        page.locator("#reply-text").press("Control+Enter")
+        expect(page.locator("#open-reply")).to_be_visible()
+        texts = Message.objects.filter(direction="out").order_by("pk").values_list("text", flat=True)
+        first, second = (text.partition("\n")[0] for text in texts)
+        assert (first, second) == ("It is on its way.", "It is on its way. It comes on Friday.")
+
+    def test_it_becomes_a_note_with_what_was_typed_since(self, page: Page) -> None:
+        page.locator("#reply-text").press("Control+End")
+        page.keyboard.type(" Or on Monday.")
+        page.locator("[data-kept=note]").click()
+        expect(page.locator("#note-text")).to_have_value(
+            "It is on its way. It comes on Friday. Or on Monday."
+        )
+        page.locator("#note-text").press("Control+Enter")
+        expect(page.locator("#open-reply")).to_be_visible()
+        assert Note.objects.get().text.endswith("Or on Monday.")
+        assert Message.objects.filter(direction="out").count() == 1
+
+    def test_it_is_asked_again_until_somebody_says(self, page: Page) -> None:
+        page.reload()
+        expect(page.locator("[data-conflict]")).to_contain_text("was sent already")
+        page.locator("[data-kept=drop]").click()
+        expect(page.locator("#open-reply")).to_be_visible()
+        page.reload()
+        expect(page.locator("#open-reply")).to_be_visible()
+        assert not Draft.objects.exists()
+
+
+def test_what_has_left_in_full_is_not_asked_about(sign_in: SignIn, row: Conversation, bob: Agent) -> None:
+    page = sign_in("alice", f"/conversations/{row.pk}/?view=all")
+    page.keyboard.press("r")
+    page.locator("#reply-text").fill("It is on its way.")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    take(bob.user, row, take_over=True)
+    draft = Draft.objects.get()
+    reply(bob.user, row, Reply(text=f"{draft.text}\n\nIt comes on Friday.", token=str(draft.token)))
+    page.locator("#reply-text").dispatch_event("input")
+    expect(page.locator("#toasts")).to_contain_text("This answer was sent already.")
+    expect(page.locator("#reply-form")).to_have_count(0)
