@@ -7,7 +7,7 @@ import { typedAhead } from "./keys.js";
 import { Picker, setMacro } from "./picker.js";
 import { tellPlaces } from "./places.js";
 import { makeChips } from "./recipients.js";
-import { ask } from "./session.js";
+import { ask, isTaken } from "./session.js";
 import { askForStranded } from "./stranded.js";
 import { toast } from "./toasts.js";
 import { attach, enclose, weigh } from "./uploads.js";
@@ -361,10 +361,10 @@ document.body.addEventListener("htmx:confirm", async (event) => {
 
 document.body.addEventListener("htmx:afterRequest", (event) => {
   const { elt } = event.detail.requestConfig; // the event itself comes from what is still on the page
-  if (elt === unasked && !event.detail.successful) unasked = null;
+  if (elt === unasked && !isTaken(event.detail)) unasked = null;
   const editor = editorOf(elt);
   if (!editor || (elt !== editor.form && !("discard" in elt.dataset))) return; // what is asked beside it changes nothing
-  const isDone = event.detail.successful && (elt === editor.form || "discard" in elt.dataset);
+  const isDone = isTaken(event.detail) && (elt === editor.form || "discard" in elt.dataset);
   if (isDone) editor.forget();
   else {
     editor.sending = false;

@@ -4,6 +4,7 @@ import { gettext } from "../words.js";
 import { actOnSelected, clearSelection, extend, isSelecting, selectShown, toggle } from "./bulk.js";
 import { openPalette } from "./palette.js";
 import { openPresence } from "./presence.js";
+import { isTaken } from "./session.js";
 import { toast } from "./toasts.js";
 import { openTold } from "./told.js";
 
@@ -15,7 +16,7 @@ const COMING = "body.htmx-request, #composer .htmx-request, #composer form[data-
 let firstOfPair = { key: "", at: 0 };
 let ahead = null; // keys pressed after "reply" and before the editor is there
 document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (!detail.successful && detail.xhr.status !== 401 && !detail.requestConfig.elt.id.startsWith("refresh")) ahead = null; // nothing comes
+  if (!isTaken(detail) && detail.xhr.status !== 401 && !detail.requestConfig.elt.id.startsWith("refresh")) ahead = null; // nothing comes
 });
 
 /** What was typed while an editor or a dialog was being opened; from now on keys are keys again. */
@@ -188,7 +189,7 @@ function takeNextAfter(form) {
   const go = ({ detail }) => {
     if (detail.requestConfig.elt !== form) return;
     document.body.removeEventListener("htmx:afterRequest", go);
-    if (detail.successful && !form.isConnected) press("#take-next");
+    if (isTaken(detail) && !form.isConnected) press("#take-next");
   };
   document.body.addEventListener("htmx:afterRequest", go);
 }

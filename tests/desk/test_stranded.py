@@ -10,6 +10,7 @@ from queues.models import Conversation, Draft, Message, Note
 from tests.browser import intercept
 from tests.desk.conftest import SignIn
 from tests.make import make_agent, make_queue, receive
+from tests.product import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,3 +101,40 @@ def test_what_has_left_in_full_is_not_asked_about(sign_in: SignIn, row: Conversa
     page.locator("#reply-text").dispatch_event("input")
     expect(page.locator("#toasts")).to_contain_text("This answer was sent already.")
     expect(page.locator("#reply-form")).to_have_count(0)
+
+
+class TestRefused:
+    """An answer that was refused is a draft like any other: nothing of it is lost with the page."""
+
+    @pytest.fixture
+    def page(self, sign_in: SignIn, bob: Agent) -> Page:
+        self.row = receive(make_queue([make_agent("alice", capacity=5), bob], name="Orders")).conversation
+        take(bob.user, self.row)
+        page = sign_in("alice", f"/conversations/{self.row.pk}/?view=all")
+        page.keyboard.press("r")
+        page.locator("#reply-text").fill("One")
+        expect(page.locator("[data-saved]")).to_contain_text("Saved")
+        page.locator("#reply-text").press("Control+End")
+        page.keyboard.type(" two")
+        page.keyboard.press("Control+Enter")
+        expect(page.locator("#toasts")).to_contain_text("is with Bob")
+        return page
+
+    def test_it_is_saved_when_the_page_goes(self, page: Page) -> None:
+        page.goto("/")
+        eventually(lambda: Draft.objects.get().text == "One two", "the last word is saved")
+
+    def test_what_could_not_be_saved_stays_in_the_browser(self, page: Page) -> None:
+        intercept(page, "**/draft", lambda route: route.abort())
+        page.locator("#reply-text").press("Control+End")
+        page.keyboard.type(" three")
+        page.goto("about:blank")
+        page.unroute("**/draft")
+        page.goto(f"/conversations/{self.row.pk}/?view=all")
+        expect(page.locator("#reply-text")).to_have_value("One two three")
+
+    def test_what_is_typed_after_it_is_saved(self, page: Page) -> None:
+        page.locator("#reply-text").press("Control+End")
+        page.keyboard.type(" three")
+        expect(page.locator("[data-saved]")).to_contain_text("Saved")
+        assert Draft.objects.get().text == "One two three"
