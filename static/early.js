@@ -1,4 +1,5 @@
 // Keys and buttons pressed before a page's own scripts have run: kept, and pressed again once those listen.
+// A page whose scripts didn't all come: loaded again.
 //
 // Who knows the page is faster than one that has just been painted. Of the keys only letters and signs are kept,
 // outside of fields: what a browser does by itself (Tab, Enter, Space, links, menus) it goes on doing.
@@ -37,4 +38,44 @@
     early.forEach(([name, act]) => removeEventListener(name, act, true));
     kept.forEach((act) => act());
   }, { once: true });
+})();
+
+// Such a page looks alive, and keeps nothing of what is typed.
+(function () {
+  const MOST = 5; // times in a row; somebody may block a script for good
+  const COUNT = "ucs:unfinished";
+  const TYPED = "ucs:typed";
+  const PAUSE = 1000;
+  let isWhole = true;
+
+  async function again(address) {
+    const isThere = await fetch(address, { cache: "no-store" }).then((answer) => answer.status < 500, () => false);
+    if (!isThere) return void setTimeout(again, PAUSE, address);
+    const typed = [...document.querySelectorAll("textarea[id]")].filter((field) => field.value !== field.defaultValue);
+    sessionStorage.setItem(TYPED, JSON.stringify(typed.map(({ id, value }) => [id, value])));
+    location.reload();
+  }
+
+  function putBack() {
+    const typed = JSON.parse(sessionStorage.getItem(TYPED) ?? "[]");
+    sessionStorage.removeItem(TYPED);
+    for (const [id, value] of typed) if (document.getElementById(id)) document.getElementById(id).value = value;
+  }
+
+  function tell() {
+    document.getElementById("unfinished").hidden = false;
+    document.getElementById("desk").inert = true;
+  }
+
+  addEventListener("error", ({ target }) => {
+    if (target.tagName !== "SCRIPT" || !isWhole) return;
+    isWhole = false;
+    const times = Number(sessionStorage.getItem(COUNT)) + 1;
+    sessionStorage.setItem(COUNT, times);
+    if (times <= MOST) again(target.src);
+    if (document.readyState === "loading") addEventListener("DOMContentLoaded", tell);
+    else tell();
+  }, true);
+  document.addEventListener("readystatechange", putBack, { once: true }); // before any module runs
+  addEventListener("load", () => isWhole && sessionStorage.removeItem(COUNT));
 })();

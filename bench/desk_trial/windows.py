@@ -23,6 +23,10 @@ READY = "() => { const f = document.getElementById('reply-text'); return f && !f
 TURN = "() => new Promise((done) => setTimeout(done, 100))"  # of the scripts
 KEPT = """() => Object.entries(localStorage).filter(([key]) => key.startsWith('ucs:draft:'))
   .map(([, kept]) => JSON.parse(kept)).map(({text, html}) => `${text} ${html}`)"""
+HISTORY = """() => JSON.stringify({...document.getElementById('reply-form')?.dataset, kept: {...localStorage},
+  says: document.querySelector('[data-saved]')?.textContent,
+  asks: document.querySelector('[data-conflict]')?.innerText,
+  was: document.querySelector('#reply-form textarea')?.defaultValue})"""
 DISMISS = "() => document.querySelectorAll('#toasts [data-act=dismiss]').forEach((each) => each.click())"
 OUTCOME = """() => {
   if (document.querySelector('#reply-form.htmx-request')) return null;
@@ -304,7 +308,10 @@ class Window:
         text = str(await self.page.evaluate(READ)).rstrip()
         found = words_of(answer.mark, text)
         if found < (answer.words or -1):
-            self.ledger.fault(f"{answer}: {found} of {answer.words} words came back in a browser: {text!r}")
+            known = await self.page.evaluate(HISTORY)
+            self.ledger.fault(
+                f"{answer}: {found} of {answer.words} words came back in a browser: {text!r}; {known}"
+            )
         answer.words, answer.kept = max(found, 0), found
         for _ in range(
             len(text) if found < 0 else len(text) - text.rfind(answer.text()) - len(answer.text())
