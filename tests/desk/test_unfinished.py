@@ -36,13 +36,12 @@ def test_a_page_without_its_scripts_is_loaded_again(sign_in: SignIn, orders: Ema
     written(page, "One")
     intercept(page, "**/draft", lambda route: route.abort())
     page.keyboard.type(" two")
-    scripts = held_back(page, "**/desk/rich*.js")
-    page.goto(page.url, wait_until="commit")
-    come(page, scripts).abort()
-    expect(page.locator("#unfinished")).to_contain_text("nothing that you type would be kept")
-    come(page, scripts).abort()  # it asks whether the server is there again
+    intercept(page, "**/desk/*.js", lambda route: route.abort())
+    page.goto(page.url)
+    expect(page.locator("#unfinished")).to_be_visible()
+    expect(page.locator("#desk")).to_have_attribute("inert", "")
     page.unroute("**/draft")
-    page.unroute("**/desk/rich*.js")
+    page.unroute("**/desk/*.js")  # it asks again and again whether the server is there
     expect(page.locator("#unfinished")).to_be_hidden()
     expect(page.locator("#reply-text")).to_have_value("One two")
     expect(page.locator("[data-saved]")).to_contain_text("Saved")
