@@ -20,6 +20,7 @@ READ = (
     "() => { const f = document.getElementById('reply-text'); return f ? (f.value ?? f.innerText) : null; }"
 )
 READY = "() => { const f = document.getElementById('reply-text'); return f && !f.hidden; }"
+WHOLE = "() => document.readyState === 'complete' && document.getElementById('unfinished')?.hidden !== false"
 TURN = "() => new Promise((done) => setTimeout(done, 100))"  # of the scripts
 KEPT = """() => Object.entries(localStorage).filter(([key]) => key.startsWith('ucs:draft:'))
   .map(([, kept]) => JSON.parse(kept)).map(({text, html}) => `${text} ${html}`)"""
@@ -101,6 +102,7 @@ class Window:
         for _ in range(TRIES):
             with suppress(Error):
                 answer = await self.page.goto(path)
+                await self.page.wait_for_function(WHOLE)  # what a killed server kept back is loaded again
                 if answer is not None and answer.status < 500:
                     return
             await asyncio.sleep(1)
