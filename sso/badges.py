@@ -15,6 +15,10 @@ Tone = Literal["good", "bad", "warn", "calm"]
 LONGEST_ERROR = 500
 
 
+NOTHING = SafeString('<span class="ucs-none">–</span>')
+"""Of a cell that has nothing to say; on a phone it is left out."""
+
+
 def badge(tone: Tone, text: str, more: str = "") -> SafeString:
     """A coloured word, with a sentence below it if there is one."""
     below = more if len(more) <= LONGEST_ERROR else more[:LONGEST_ERROR].rstrip() + "…"
@@ -59,10 +63,10 @@ def moment(at: datetime | None, now: datetime | None = None) -> str:
     return f"in {words}" if distance > timedelta(0) else f"{words} ago"
 
 
-def when(at: datetime | None) -> SafeString | str:
+def when(at: datetime | None) -> SafeString:
     """The same with the exact time in its tooltip."""
     if at is None:
-        return "–"
+        return NOTHING
     exact = timezone.localtime(at).strftime("%Y-%m-%d %H:%M:%S %Z")
     return format_html(
         '<time class="ucs-firm" datetime="{}" title="{}">{}</time>', at.isoformat(), exact, moment(at)
