@@ -31,7 +31,7 @@ from mailsources.source_page import lag_cell, proof_cell, source_badge, standing
 from mailsources.stage_admin import StagePages
 from mailsources.tasks import look_soon
 from sso.admin import ConnectionTest, HealthColumns, badge, when
-from sso.badges import NOTHING, breakable, moment
+from sso.badges import breakable, moment
 from sso.generate import may_sign_in
 from sso.lasttests import tested_badge
 from sso.steps import Step
@@ -134,7 +134,7 @@ class SourceAdmin(SetupPages, StagePages, MailboxPage, ConnectionTest, HealthCol
         return source_badge(obj, may_sign_in=obj.may_sign_in) + tested_badge(obj, obj.state)
 
     @display(description="Server = ours")
-    def ledger(self, obj: EmailSource) -> SafeString:
+    def ledger(self, obj: EmailSource) -> SafeString | str:
         return proof_cell(obj)
 
     @display(description="Last good", ordering="state__last_success_at")
@@ -144,21 +144,21 @@ class SourceAdmin(SetupPages, StagePages, MailboxPage, ConnectionTest, HealthCol
         return _lines(when(obj.state.last_success_at), below)
 
     @display(description="Lag")
-    def lag(self, obj: Any) -> SafeString:
+    def lag(self, obj: Any) -> SafeString | str:
         """The age of the oldest mail that is not taken yet."""
         return lag_cell(obj, obj.oldest_waiting)
 
     @display(description="Backlog")
-    def backlog(self, obj: Any) -> SafeString:
+    def backlog(self, obj: Any) -> SafeString | str:
         """Mails that wait to be delivered, and those in quarantine."""
         waiting = _counted(obj, obj.in_waiting, State.WAITING, "waiting")
         quarantined = _counted(obj, obj.in_quarantine, State.FAILED, "failed")
-        return waiting + quarantined or NOTHING
+        return waiting + quarantined or "–"
 
     @display(description="Poll")
-    def poll(self, obj: EmailSource) -> SafeString:
+    def poll(self, obj: EmailSource) -> SafeString | str:
         if not obj.is_active or obj.is_forwarding:
-            return NOTHING
+            return "–"
         # A button of the list's own form: a form inside it would not be valid HTML.
         return format_html(
             '<button type="submit" class="ucs-button ucs-copy-button" formaction="{}" formmethod="post" '

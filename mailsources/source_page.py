@@ -12,7 +12,7 @@ from mailsources import standing, watched
 from mailsources.models import EmailSource, FetchedMail, SourceState
 from mailsources.standing import Progress
 from sso import causes
-from sso.badges import NOTHING, badge, health_badge, moment
+from sso.badges import badge, health_badge, moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,14 @@ def _key(source: EmailSource) -> SafeString:
     return format_html('<a class="ucs-link ucs-key-link" href="{}#key">🔑 Sign in again</a>', page)
 
 
-def lag_cell(source: EmailSource, oldest: datetime | None) -> SafeString:
+def lag_cell(source: EmailSource, oldest: datetime | None) -> SafeString | str:
     """How far behind we are: the age of the oldest mail not delivered, or since when nobody could look.
 
     :param oldest: when that mail came, None when none waits.
     """
     found = standing.lag(source, oldest, timezone.now())
     if not found.words:
-        return NOTHING
+        return "–"
     tone = " ucs-bad" if found.is_bad else ""
     return format_html(
         '<span class="ucs-cell{}"><span class="ucs-firm">{}</span><span class="ucs-below">{}</span></span>',
@@ -92,7 +92,7 @@ def lag_cell(source: EmailSource, oldest: datetime | None) -> SafeString:
     )
 
 
-def proof_cell(source: EmailSource) -> SafeString:
+def proof_cell(source: EmailSource) -> SafeString | str:
     """The comparison, for the list: the last proof, or how far the first import is."""
     progress = standing.progress(source, timezone.now())
     if progress:
@@ -100,7 +100,7 @@ def proof_cell(source: EmailSource) -> SafeString:
     state: SourceState = source.state
     words = standing.in_words(state)
     if not words:
-        return NOTHING
+        return "–"
     tone = "ucs-bad" if state.proof.get("missing") else ""
     return format_html(
         '<span class="ucs-cell {}"><span class="ucs-firm">{}</span>'

@@ -15,10 +15,6 @@ Tone = Literal["good", "bad", "warn", "calm"]
 LONGEST_ERROR = 500
 
 
-NOTHING = SafeString('<span class="ucs-none">–</span>')
-"""Of a cell that has nothing to say; on a phone it is left out."""
-
-
 def badge(tone: Tone, text: str, more: str = "") -> SafeString:
     """A coloured word, with a sentence below it if there is one."""
     below = more if len(more) <= LONGEST_ERROR else more[:LONGEST_ERROR].rstrip() + "…"
@@ -63,10 +59,10 @@ def moment(at: datetime | None, now: datetime | None = None) -> str:
     return f"in {words}" if distance > timedelta(0) else f"{words} ago"
 
 
-def when(at: datetime | None) -> SafeString:
+def when(at: datetime | None) -> SafeString | str:
     """The same with the exact time in its tooltip."""
     if at is None:
-        return NOTHING
+        return "–"
     exact = timezone.localtime(at).strftime("%Y-%m-%d %H:%M:%S %Z")
     return format_html(
         '<time class="ucs-firm" datetime="{}" title="{}">{}</time>', at.isoformat(), exact, moment(at)

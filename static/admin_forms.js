@@ -136,8 +136,11 @@
   document.addEventListener("DOMContentLoaded", () => {
     document.getElementById("main")?.setAttribute("role", "main"); // where readers of screens jump to
     nameBoxes();
-    // Labels of cells on a phone: names of fields begin with a small letter.
-    for (const cell of document.querySelectorAll("#result_list [data-label]")) cell.dataset.label = cell.dataset.label.replace(/^./, (first) => first.toUpperCase());
+    // Cells on a phone: names of fields begin with a small letter, and a dash says nothing.
+    for (const cell of document.querySelectorAll("#result_list [data-label]")) {
+      cell.dataset.label = cell.dataset.label.replace(/^./, (first) => first.toUpperCase());
+      cell.classList.toggle("ucs-nothing", /^[–-]$/.test(cell.textContent.trim()));
+    }
     const isBox = (node) => node.classList?.contains("select2-container");
     new MutationObserver((changes) => {
       if (changes.some((each) => [...each.addedNodes].some(isBox))) nameBoxes();
