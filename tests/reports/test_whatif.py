@@ -178,6 +178,7 @@ def test_a_silent_worker_is_told_of_though_nobody_sweeps(worked: Client) -> None
     WhatIf.objects.update(lease_until=timezone.now())
     fragment = worked.get(address, headers={"hx-request": "true"}).content.decode()
     assert "the worker that played it went away" in fragment
+    assert "Played in" not in fragment
     assert f"{address}again" in fragment, "it can be played again without loading the page anew"
     assert "stopped: worker went away" in worked.get("/board/what-if/").content.decode()
 
