@@ -180,7 +180,7 @@ def test_a_silent_worker_is_told_of_though_nobody_sweeps(worked: Client) -> None
     assert "the worker that played it went away" in fragment
     assert "Played in" not in fragment
     assert f"{address}again" in fragment, "it can be played again without loading the page anew"
-    assert "stopped: worker went away" in worked.get("/board/what-if/").content.decode()
+    assert "Stopped: worker went away" in worked.get("/board/what-if/").content.decode()
 
 
 def test_who_plays_says_so_and_is_left_alone(worked: Client) -> None:
