@@ -50,7 +50,7 @@ class SourceForm(SecretsForm):
         self.fields[
             "service_port"
         ].help_text = "993 or 143 for IMAP, 995 or 110 for POP3, with or without SSL."
-        self.fields["use_ssl"].help_text = "Off: STARTTLS is used and must be offered."
+        self.fields["use_ssl"].help_text = "Without it STARTTLS is used and must be offered."
         self.fields["allow_clear_text"].help_text = (
             "Without SSL, sign in even if the server offers no STARTTLS: whoever listens on the way can read "
             "the password."

@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.contrib.admin import display
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -21,6 +22,9 @@ from mailsources.rule_words import actions, conditions
 from mailsources.rule_writing import BadRule, action_of, write_parts
 from mailsources.rulebook import with_rules
 from sso.admin import ProductAdmin, SecretsForm, badge, when
+
+MAILS_A_PAGE = 25
+"""Of a trial."""
 
 
 class RuleListForm(SecretsForm):
@@ -177,7 +181,7 @@ class RuleListAdmin(ProductAdmin):
             "differs": rule_lists.differs(obj) if obj.draft_of_id else False,
             "most_days": rule_lab.MOST_DAYS,
             "most_mails": rule_lab.MOST_MAILS,
-            **_trial(obj),
+            **_trial(request, obj),
         }
 
     def trial_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -187,7 +191,7 @@ class RuleListAdmin(ProductAdmin):
         obj = RuleList.objects.filter(pk=pk).first()
         if obj is None:
             raise Http404
-        return render(request, "admin/rule_trial.html", {"card": _trial(obj)})
+        return render(request, "admin/rule_trial.html", {"card": _trial(request, obj)})
 
     def try_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The button “Try”."""
@@ -274,18 +278,21 @@ def from_when(rules: RuleList) -> str:
     return "It holds from the next mail on."
 
 
-def _trial(obj: RuleList) -> dict[str, Any]:
+def _trial(request: HttpRequest, obj: RuleList) -> dict[str, Any]:
     trial = RuleTrial.objects.filter(list=obj).order_by("-id").first()
     if trial is None:
         return {"trial": None, "days": rule_lab.USUAL_DAYS, "most": rule_lab.USUAL_MAILS}
+    rules = trial.result.get("rules", [])
     return {
         "trial": trial,
         "days": trial.days,
         "most": trial.most,
         "result": trial.result,
-        "mails": rule_lab.mails(trial),
+        "mails": Paginator(rule_lab.mails(trial), MAILS_A_PAGE).get_page(request.GET.get("mails")),
         "is_running": trial.state in (RuleTrial.State.WAITING, RuleTrial.State.RUNNING),
-        "never": [each for each in trial.result.get("rules", []) if not each["hits"] and each["is_active"]],
+        "most_listed": rule_lab.SHOWN,
+        "matched": [each for each in rules if each["hits"]],
+        "never": [each for each in rules if not each["hits"] and each["is_active"]],
     }
 
 

@@ -19,7 +19,7 @@ from audit.log import record
 from mailsenders import check as sender_check
 from mailsenders.models import EmailSender
 from mailsenders.provider_budgets import budget_of
-from mailsources import check, guessing, lifecycle, roundtrip
+from mailsources import check, guessing, lifecycle, roundtrip, twins
 from mailsources.forms import free_name
 from mailsources.lifecycle import By, LifeCycleRefused
 from mailsources.models import EmailSource
@@ -46,6 +46,12 @@ def begin(address: str, by: By) -> MailboxSetup:
     return MailboxSetup.objects.create(
         address=address, username=address, begun_by=str(by), kind=found.kind, **_guessed(found)
     )
+
+
+def twin_of(address: str, own: EmailSource | None = None) -> EmailSource | None:
+    """Another source that has the mail of this address already: the set-up would be refused at its end."""
+    rows = EmailSource.objects.select_related("queue").defer("password")
+    return twins.of_address(address, rows.exclude(pk=own.pk) if own else rows)
 
 
 def step_of(setup: MailboxSetup) -> str:

@@ -22,12 +22,14 @@ from mailsources.lifecycle import By
 from mailsources.models import EmailSource
 from mailsources.sender_admin import trip_card
 from mailsources.setup import SetupRefused
-from mailsources.setup_forms import AddressForm, QueueForm, ServersForm, SignInForm
+from mailsources.setup_forms import KINDS, AddressForm, QueueForm, ServersForm, SignInForm
 from mailsources.setup_models import MailboxSetup
 from mailsources.tasks import look_soon
 from queues.models import EmailQueue
+from sso.admin import console
 from sso.clicks import PROVIDER, Click, next_click
 from sso.generate import allow_sign_in
+from sso.models import SSOProvider
 from sso.steps import Step
 
 NEEDED = (
@@ -70,11 +72,16 @@ class SetupPages:
         if not _may(request):
             raise PermissionDenied
         form = AddressForm(request.POST or None)
+        twin = None
         if request.method == "POST" and form.is_valid():
-            row = setup.begin(form.cleaned_data["address"], _by(request))
-            return redirect(self.url("setup", row.pk))  # type: ignore[attr-defined]
+            address = form.cleaned_data["address"]
+            twin = setup.twin_of(address)
+            if twin is None or (not twin.is_active and "moved" in request.POST):
+                row = setup.begin(address, _by(request))
+                return redirect(self.url("setup", row.pk))  # type: ignore[attr-defined]
         half = MailboxSetup.objects.filter(finished_at=None).defer("password")
-        return self._setup_page(request, None, {"form": form, "half_set_up": half, "step": "address"})
+        more = {"form": form, "half_set_up": half, "step": "address", "twin": twin}
+        return self._setup_page(request, None, more)
 
     def setup_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The page of a mailbox that is being set up; a POST answers the step that it names."""
@@ -120,6 +127,8 @@ class SetupPages:
             "has_sign_in": setup.has_sign_in(row) if row else False,
             "trip": trip_card(trip) if trip else None,
             "summary": summary,
+            "twin": setup.twin_of(row.address, source) if row and not row.finished_at else None,
+            "consoles": [console(SSOProvider(type=kind)) for kind in KINDS],
             "is_tested": bool(summary and summary.test and sender and setup.may_send(sender)),
             **more,
         }

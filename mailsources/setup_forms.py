@@ -12,6 +12,7 @@ from sso.models import SSOProvider
 from sso.providers import preset
 
 FIELD = {"class": "ucs-try-field"}
+KINDS = (SSOProvider.Type.GOOGLE, SSOProvider.Type.MICROSOFT)
 
 
 class AddressForm(forms.Form):
@@ -98,8 +99,7 @@ class SignInForm(forms.Form):
         every = SSOProvider.objects.exclude(scope="").select_related("token").order_by("name")
         self.fields["provider"].queryset = every  # type: ignore[attr-defined]
         self.fields["shared"].queryset = every.exclude(client_id="")  # type: ignore[attr-defined]
-        kinds = [SSOProvider.Type.GOOGLE, SSOProvider.Type.MICROSOFT]
-        self.fields["kind"].choices = [(kind.value, kind.label) for kind in kinds]  # type: ignore[attr-defined]
+        self.fields["kind"].choices = [(kind.value, kind.label) for kind in KINDS]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -111,6 +111,13 @@ class SignInForm(forms.Form):
         own = cleaned.get("client_id") and cleaned.get("client_secret")
         if way == "new" and not cleaned.get("shared") and not own:
             self.add_error("client_id", "Give the client ID and secret of the provider's console.")
+        shared = cleaned.get("shared")
+        if way == "new" and shared and shared.type != cleaned.get("kind"):
+            kind = SSOProvider.Type(cleaned["kind"]).label if cleaned.get("kind") else "another type"
+            own = shared.get_type_display()
+            self.add_error(
+                "shared", f"“{shared.name}” is a client of {own}, not of {kind}: choose another one."
+            )
         return cleaned
 
     def client(self) -> tuple[str, str]:

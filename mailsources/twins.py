@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 if TYPE_CHECKING:
     from mailsources.models import EmailSource
@@ -25,6 +25,15 @@ def addresses(source: "EmailSource") -> list[str]:
     """What customers write to so that it comes in here: the address, then its aliases; lower case."""
     first = source.public_address or source.mailbox or source.username
     return [each.lower() for each in (first, *source.aliases.split()) if "@" in each]
+
+
+def of_address(address: str, others: "QuerySet[EmailSource]") -> "EmailSource | None":
+    """The source by which the mail of an address comes in, one that is on before one that is paused."""
+    found = others.filter(stage="active").order_by("-is_active", "name")
+    own = Q(public_address__iexact=address) | Q(mailbox__iexact=address)
+    return found.filter(own | Q(username__iexact=address, mailbox="")).first() or _owner(
+        address.lower(), found
+    )
 
 
 def _check_mailbox(source: "EmailSource", others: "QuerySet[EmailSource]") -> None:

@@ -29,6 +29,7 @@ class Rival:
     name: str
     cells: tuple[str, ...]
     chosen: bool
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,7 @@ def _in_line(values: list[Any], place: int, data: Mapping[str, Any], numbers: Ma
             duration(round(_effective(head))),
         ),
         chosen=place == 0,
+        url=f"/conversations/{head['conversation']}/" if number and place else "",
     )
 
 

@@ -23,12 +23,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext as _
 
 from agents.opening import duration
 from queues import policy
 from queues.policy import Free, Head, Knobs
+
+SPANISH = "es"
+"""Writes names of languages small within a sentence; Django's catalogue has them as they stand alone."""
 
 HEADS_KEPT = 4
 FREE_KEPT = 6
@@ -213,9 +216,12 @@ def due_in(left: float) -> str:
 def kind_words(words: str) -> str:
     """What a kind demands, such as "billing in Czech", with the language by its name here."""
     what, between, language = words.rpartition(" in ")
-    if not between or gettext(language) == language:
+    name = gettext(language)
+    if not between or name == language:
         return words
-    return _("%(what)s in %(language)s") % {"what": what, "language": gettext(language)}
+    if get_language() == SPANISH:
+        name = name.lower()
+    return _("%(what)s in %(language)s") % {"what": what, "language": name}
 
 
 def _fit(data: dict[str, Any], to_agent: bool) -> str:
@@ -290,6 +296,8 @@ def _team(data: dict[str, Any]) -> str:
         return ""
     people = ngettext("%(count)s person can do it", "%(count)s people can do it", able["people"])
     free = ngettext("%(count)s was free", "%(count)s were free", able["free"])
+    if not able["free"]:
+        free = _("nobody was free")
     words = f"{people % {'count': able['people']}}, {free % {'count': able['free']}}"
     busy = []
     if able["better_full"]:

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from agents.models import Agent
 from mailcore.folding import new_text
 from queues import scanning
 from queues.at_names import with_names
@@ -22,6 +23,7 @@ from queues.happenings import NO_LINKS, Happening, Links, happening, sentence_of
 from queues.models import Event, Message, Note, Picture
 from queues.pictures import Album, album
 from queues.presentation import Person, age, clock, person
+from queues.reasons import explain
 from queues.subjects import base_subject
 from queues.timeline import SILENT, Entry
 
@@ -173,9 +175,15 @@ def _is_told(entry: Entry) -> bool:
     return not isinstance(item, Event) or (item.kind not in SILENT and bool(item.sentence))
 
 
-def why(event: Event | None) -> str:
-    """Why the conversation went to whom it went last, by the event of that."""
-    return "" if event is None else sentence_of(event)
+def why(event: Event | None, agent: Agent | None) -> str:
+    """Why the conversation went to whom it went last, by the event of that.
+
+    :param agent: the reader, who is spoken to if it was them.
+    """
+    if event is None:
+        return ""
+    is_mine = agent is not None and event.data.get("agent") == agent.pk
+    return explain(event.data, to_agent=is_mine) or sentence_of(event)
 
 
 def _heard(entries: list[Entry]) -> dict[str, datetime]:

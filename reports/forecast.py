@@ -241,4 +241,4 @@ def _wanted(team: Team, language: str) -> str:
     parts = [demand_words(skill, level) for skill, level in demand.skills]
     if language:
         parts.append(f"{name_of(language)} ≥ {demand.language_level}")
-    return f"No {' with '.join(parts)}" if parts else "Nobody"
+    return _("No %(what)s") % {"what": _(" with ").join(parts)} if parts else _("Nobody")

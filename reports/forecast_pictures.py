@@ -1,14 +1,16 @@
 """A forecast as rows to show: a day each, with its hours as a picture and as numbers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import groupby, islice
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from queues import hours
 from reports.forecast import Forecast, Line
+from reports.forecast_gaps import LEAST_MAILS
 from reports.forecast_law import DAY_LONG, Band
 
 WIDTH, HEIGHT = 240, 40
@@ -24,9 +26,12 @@ class Hour:
     band: str
     is_open: bool
     planned: int | None
+    mean: float
+    is_gap: bool = False
+    """Of a time in which mail is expected, but nobody able has a shift."""
 
     @property
-    def is_gap(self) -> bool:
+    def is_uncovered(self) -> bool:
         """Open, and nobody able has a shift."""
         return self.is_open and self.planned == 0
 
@@ -40,7 +45,7 @@ class Hour:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day: `area` and `line` draw band and expectation, `gaps` are (from, width) without people."""
+    """One day: `area` and `line` draw band and expectation, `gaps` are (from, width) without anybody."""
 
     day: date
     expected: int
@@ -56,12 +61,25 @@ def days(forecast: Forecast, line: Line) -> list[Day]:
     """The next days of one line, all drawn to one scale."""
     bands = {day: [line.band(day, hour) for hour in range(24)] for day in forecast.days}
     top = max((band.high for found in bands.values() for band in found), default=0) or 1
-    return [_day(forecast, line, day, found, top) for day, found in bands.items()]
+    hours_ = [
+        _hour(forecast, line, day, hour, band)
+        for day, found in bands.items()
+        for hour, band in enumerate(found)
+    ]
+    told = iter(_with_gaps(hours_))
+    return [_day(line, day, found, top, list(islice(told, len(found)))) for day, found in bands.items()]
 
 
-def _day(forecast: Forecast, line: Line, day: date, bands: Sequence[Band], top: int) -> Day:
+def _with_gaps(found: Sequence[Hour]) -> Iterator[Hour]:
+    """Hours in a row without anybody are a gap where they bring as much as the list of gaps wants."""
+    for is_uncovered, group in groupby(found, key=lambda hour: hour.is_uncovered):
+        row = list(group)
+        is_gap = is_uncovered and sum(hour.mean for hour in row) >= LEAST_MAILS
+        yield from (replace(hour, is_gap=is_gap) for hour in row)
+
+
+def _day(line: Line, day: date, bands: Sequence[Band], top: int, found: list[Hour]) -> Day:
     whole = line.band(day, DAY_LONG)
-    found = [_hour(forecast, line, day, hour, band) for hour, band in enumerate(bands)]
     upper = [(hour, band.high) for hour, band in enumerate(bands)]
     lower = [(hour, band.low) for hour, band in enumerate(bands)]
     forth = [point for hour, count in upper for point in _step(hour, count, top)]
@@ -89,6 +107,7 @@ def _hour(forecast: Forecast, line: Line, day: date, hour: int, band: Band) -> H
         f"{band.low}–{band.high}",
         is_open,
         forecast.planned(line.queue, line.language, start, end) if is_open else None,
+        band.mean,
     )
 
 

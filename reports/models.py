@@ -20,6 +20,9 @@ LIMIT = timedelta(minutes=2)
 LEASE = timedelta(minutes=1)
 """So long may a worker say nothing while it plays; it says something every half second but when it reads."""
 
+ODD = timedelta(seconds=15)
+"""From so long a silence on, whoever waits is told of it."""
+
 
 class WhatIf(models.Model):
     """A question: the last days of these queues, changed in this way."""
@@ -70,6 +73,14 @@ class WhatIf(models.Model):
     def is_open(self) -> bool:
         """Something may still come."""
         return self.state in (self.State.WAITING, self.State.RUNNING)
+
+    @property
+    def silence(self) -> int:
+        """Seconds without a sign of a worker, where that is odd, else 0."""
+        is_waiting = self.state == self.State.WAITING
+        since = self.created_at if is_waiting else self.lease_until and self.lease_until - LEASE
+        silent = timezone.now() - since if self.is_open and since else timedelta(0)
+        return int(silent.total_seconds()) if silent > ODD else 0
 
     @property
     def seconds(self) -> float | None:

@@ -41,6 +41,7 @@ SHIFTS = (
     _("Done"),
     _("Failed"),
     _("Cancelled"),
+    _("Stopped: worker went away"),
 )
 """Absences, states of a question."""
 

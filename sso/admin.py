@@ -297,13 +297,13 @@ def provider_badge(provider: SSOProvider) -> SafeString:
 def card(provider: SSOProvider) -> dict[str, Any]:
     """What to copy into the provider's console, and the token URL once there is an ID."""
     if not provider.pk:
-        return {"provider": None, "consoles": [_console(SSOProvider(type=kind)) for kind in SSOProvider.Type]}
+        return {"provider": None, "consoles": [console(SSOProvider(type=kind)) for kind in SSOProvider.Type]}
     found = uses.summary(provider.pk)
     known = checklist_page.of_provider(provider)
     standing = checklist_page.progress(checklist_page.chosen(provider, known.ticked), known)
     return {
         "provider": provider,
-        "consoles": [_console(provider)],
+        "consoles": [console(provider)],
         "token_url": secrets.token_url(str(provider.pk)),
         "badge": provider_badge(provider),
         "progress": standing,
@@ -316,7 +316,7 @@ def card(provider: SSOProvider) -> dict[str, Any]:
     }
 
 
-def _console(provider: SSOProvider) -> dict[str, Any]:
+def console(provider: SSOProvider) -> dict[str, Any]:
     """The values for the console where a provider's client is registered."""
     titles = {"google": "For the Google Cloud Console", "microsoft": "For the Microsoft Entra admin center"}
     is_google = provider.type == SSOProvider.Type.GOOGLE

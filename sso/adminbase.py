@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.admin import display
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
@@ -15,7 +16,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
+from django.utils.translation import gettext as words_of_django
+from unfold.admin import ModelAdmin, checkbox
 
 from audit.acts import Act
 from audit.log import record
@@ -75,10 +77,11 @@ class ProductAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     @display(description=ModelAdmin.action_checkbox.short_description)
     def action_checkbox(self, obj: Model) -> SafeString:
         # Each row has this column, so it carries the mark; the style sheet colours the row.
-        checkbox: SafeString = super().action_checkbox(obj)
+        label = words_of_django("Select this object for an action - {}").format(obj)
+        box: SafeString = checkbox.render(ACTION_CHECKBOX_NAME, str(obj.pk), {"aria-label": label})
         if getattr(obj, "is_marked", False):
-            checkbox += SafeString('<span class="ucs-marked" title="Just changed"></span>')
-        return checkbox
+            box += SafeString('<span class="ucs-marked" title="Just changed"></span>')
+        return box
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         request.marked_row = marked(request, self.model)  # type: ignore[attr-defined]

@@ -19,6 +19,21 @@
     if (button) copy(button);
   });
 
+  // A file that is saved changes nothing on the page: it is said here.
+  function tellExport(place) {
+    const told = document.createElement("p");
+    Object.assign(told, { className: "ucs-exported", role: "status" });
+    if (place.nextElementSibling?.matches(".ucs-exported")) place.nextElementSibling.remove();
+    place.after(told);
+    told.textContent = "Your browser saves the file among its downloads, which may take a while. The audit log notes who made it.";
+  }
+  for (const [name, wanted] of [["submit", "form[data-exports]"], ["click", "a[data-exports]"]]) {
+    document.addEventListener(name, (event) => {
+      const place = event.target.closest(wanted);
+      if (place) tellExport(place.closest("p") ?? place);
+    });
+  }
+
   function watch(note) {
     const field = document.getElementById(note.dataset.describes);
     let timer = 0;
@@ -121,6 +136,11 @@
   document.addEventListener("DOMContentLoaded", () => {
     document.getElementById("main")?.setAttribute("role", "main"); // where readers of screens jump to
     nameBoxes();
+    // Cells on a phone: names of fields begin with a small letter, and a dash says nothing.
+    for (const cell of document.querySelectorAll("#result_list [data-label]")) {
+      cell.dataset.label = cell.dataset.label.replace(/^./, (first) => first.toUpperCase());
+      cell.classList.toggle("ucs-nothing", /^[–-]$/.test(cell.textContent.trim()));
+    }
     const isBox = (node) => node.classList?.contains("select2-container");
     new MutationObserver((changes) => {
       if (changes.some((each) => [...each.addedNodes].some(isBox))) nameBoxes();

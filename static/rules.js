@@ -47,7 +47,8 @@
   async function follow(place) {
     while (place.querySelector("[data-running]")) {
       await new Promise((done) => { setTimeout(done, PAUSE); });
-      const answer = await fetch(place.dataset.trial);
+      const answer = await fetch(place.dataset.trial).catch(() => null); // the server may start anew meanwhile
+      if (!answer) continue;
       if (!answer.ok) return;
       place.innerHTML = await answer.text();
     }

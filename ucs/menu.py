@@ -98,7 +98,9 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [file("admin_look.css")],
     "SCRIPTS": [file("admin_theme.js"), file("admin_forms.js")],
     "SIDEBAR": {"navigation": "ucs.sidebar.sidebar", "show_search": False, "show_all_applications": False},
-    "ACCOUNT": {"navigation": [{"title": "Agent desk", "link": "/"}]},
+    "ACCOUNT": {
+        "navigation": [{"title": "Agent desk", "link": "/"}, {"title": "Account", "link": "/account/"}]
+    },
     "COLORS": {
         "base": {
             "50": "#f6f7f9",

@@ -19,6 +19,7 @@ def forecast(request: DeskRequest) -> HttpResponse:
     found = Forecast(supervised(request.user), timezone.now())
     line = _line(found, request.GET.get("line", ""))
     is_possible = line is not None and found.is_possible(line.queue)
+    shown = days(found, line) if line and is_possible else []
     context = frame(request, "forecast") | {
         "lines": [(_key(each), _name(each)) for each in found.lines.values()],
         "chosen": _key(line) if line else "",
@@ -27,7 +28,8 @@ def forecast(request: DeskRequest) -> HttpResponse:
         "weeks": line.series.weeks if line else 0,
         "is_possible": is_possible,
         "missing": found.missing(),
-        "days": days(found, line) if line and is_possible else [],
+        "days": shown,
+        "has_gaps": any(day.gaps for day in shown),
     }
     return render(request, "reports/forecast.html", context)
 

@@ -24,6 +24,7 @@ SHOWN = 12
 @supervisors
 def what_if(request: DeskRequest) -> HttpResponse:
     """The question; asked, it leads to where its answer will stand."""
+    whatif.stop_lost()
     queues = supervised(request.user).order_by("name")
     form = WhatIfForm(request.POST or None, queues=queues, initial={"queues": list(queues)})
     if request.method == "POST" and form.is_valid():
@@ -51,6 +52,7 @@ def example(request: DeskRequest) -> HttpResponse:
 @supervisors
 def answer(request: DeskRequest, pk: int) -> HttpResponse:
     """The answer, or how far it is."""
+    whatif.stop_lost()  # the sweeper may be as dead as the worker that played it
     row = _row(request, pk)
     context = frame(request, "what-if") | {"row": row, "queues": row.queues.all(), "error": told(row.error)}
     if row.state == WhatIf.State.DONE:

@@ -1,8 +1,8 @@
 // What is typed and not yet with the server is kept in this browser, until somebody signs out.
-import { user } from "./session.js";
 
 export const ON_THE_WAY = 60_000; // a page that was asked for before a save may come after it, and not know of it
 const KEYS = "ucs:draft:";
+const { user } = document.querySelector("[data-user]").dataset; // of a desk, or of a page where one signs out
 const MINE = `${KEYS}${user}:`;
 let isOver = false; // signed out: nothing of anybody's words stays in this browser
 

@@ -1,9 +1,11 @@
 // What every page around a desk shares: the theme, the menus, the key help, how failures are told, and signing out.
-import "./leaving.js";
+import { tellLeavers } from "./leaving.js";
 import { toast } from "./toasts.js";
 import { gettext } from "../words.js";
 
 const desk = document.getElementById("desk");
+
+tellLeavers((words) => toast(words, { error: true }));
 
 document.body.addEventListener("htmx:sendError", (event) => {
   if (event.detail.elt.id.startsWith("refresh")) return;
@@ -21,6 +23,7 @@ const ACTS = {
   keys: () => document.getElementById("keys").showModal(),
   nav: () => (desk.dataset.nav = "open"),
   dismiss: (button) => button.closest(".toast").remove(),
+  exported: () => toast(gettext("Your browser saves the table among its downloads. The audit log notes who exported it.")),
   leave: (button) => button.closest("dialog").close(),
 };
 

@@ -17,9 +17,10 @@ from mailsenders.models import EmailSender
 from mailsources import check, fetch, guessing
 from mailsources.deliver import deliver_many
 from mailsources.models import EmailSource, FetchedMail, ForwardingTest
+from privacy.models import Erasure
 from sso.steps import Place, Step
 from tests.mailsources.test_roundtrip import Relay
-from tests.make import make_queue
+from tests.make import make_queue, make_source
 from tests.servers.authority import Authority
 from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.ports import free_ports
@@ -185,3 +186,36 @@ def test_adding_a_forwarding_source(page: Page, settings: Settings, monkeypatch:
     page.wait_for_selector("text=The test mail goes to info@example.com.")
     ForwardingTest.objects.update(arrived_at=timezone.now())
     page.wait_for_selector("text=it works")  # the page looks again by itself
+
+
+def test_the_list_is_short_on_a_phone_and_switches_are_seen_in_forced_colours(page: Page) -> None:
+    User.objects.create_superuser("admin", password="rehearsal")
+    source = make_source(name="Shop")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/admin/login/?next=/admin/mailsources/emailsource/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "rehearsal")
+    page.get_by_role("button", name="Sign in").click()
+    row = page.locator("#result_list .data-row")
+    expect(row).to_be_visible()
+    expect(row.locator("[data-label=Backlog]")).to_be_hidden()
+    box = row.bounding_box()
+    assert box is not None
+    assert box["height"] < 260, "it was a line for each of its eight cells"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(row.get_by_role("button", name="Poll now: Shop")).to_be_visible()
+
+    Erasure.objects.create(contact_id=5)
+    page.goto("/admin/privacy/erasure/")
+    first = page.locator("#result_list .data-row td").first
+    label = first.evaluate("one => getComputedStyle(one, '::before').content")
+    assert (first.inner_text(), label) == ("contact 5", "none"), "there is nothing to select"
+
+    page.emulate_media(forced_colors="active")
+    page.goto(f"/admin/mailsources/emailsource/{source.pk}/change/")
+    switch = page.locator("#id_use_ssl")
+    colours = set()
+    for is_on in (True, False):
+        switch.set_checked(is_on)
+        colours.add(switch.evaluate("one => getComputedStyle(one).backgroundColor"))
+    assert len(colours) == 2, "on and off look alike"

@@ -84,6 +84,25 @@ def test_a_sample_is_said(source: EmailSource) -> None:
     assert sample(range(10), 3) == [0, 3, 6]
 
 
+def test_a_trial_is_paged_and_names_each_rule_once(client: Client, source: EmailSource) -> None:
+    make_rule({"what": "subject", "how": "contains", "value": "mail"}, {"tag": "all"}, name="Rule of all")
+    make_rule({"what": "subject", "how": "is", "value": "?"}, {"tag": "none"}, name="Rule of none")
+    RuleList.objects.update(mode="all")
+    come(source, *(f"mail {number:02}" for number in range(27)))
+    rules = RuleList.objects.get()
+    tried(rules)
+    client.force_login(make_administrator())
+    url = f"/admin/mailsources/rulelist/{rules.pk}/"
+    lab = client.get(f"{url}change/").content.decode().partition('id="lab"')[2]
+    assert (lab.count('th scope="row">Rule of all'), lab.count("Rule of none")) == (1, 1)
+    assert "1 rule never matched" in lab
+    assert "1–25 of 27" in lab
+    assert ("mail 24" in lab, "mail 25" in lab) == (True, False)
+    second = client.get(f"{url}trial/?mails=2").content.decode()
+    assert "26–27 of 27" in second
+    assert ("mail 24" in second, "mail 26" in second) == (False, True)
+
+
 def test_answers_and_discarded_mails_are_seen_as_they_were(source: EmailSource) -> None:
     make_rule({"what": "subject", "how": "is", "value": "junk"}, {"discard": ""}, name="Junk")
     [first] = come(source, "hello", "junk")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from mailsenders import check as sender_check
 from mailsenders.models import EmailSender
@@ -19,7 +20,14 @@ from sso.causes import Cause
 from sso.models import ProviderToken, SSOProvider
 from sso.steps import Place, Step
 from tests.conftest import no_resolver
-from tests.make import make_administrator, make_provider, make_queue, make_sender, make_supervisor
+from tests.make import (
+    make_administrator,
+    make_provider,
+    make_queue,
+    make_sender,
+    make_source,
+    make_supervisor,
+)
 from tests.servers.dns import NameServer, name_server
 
 pytestmark = pytest.mark.django_db
@@ -218,6 +226,36 @@ def test_one_page_makes_all_of_it_and_can_be_left(client: Client, net: dict[str,
     assert (row.password, row.finished_at is None) == ("", False)
     assert "being sent" in done
     assert "Half set up" not in client.get(LIST).content.decode()
+
+
+def test_an_address_that_comes_in_already_is_told_at_once(client: Client) -> None:
+    queue = make_queue(name="Sales")
+    there = make_source(name="Shop", queue=queue, username="box@shop.example", aliases="info@shop.example")
+    page = reverse("admin:mailsources_emailsource_change", args=[there.pk])
+    link = f'<a class="ucs-link" href="{page}">Shop'
+    for address in ("Box@shop.example", "info@shop.example"):
+        said = client.post(BEGIN, {"address": address, "moved": "1"}).content.decode()
+        assert f"The mail of {address} comes in already: by the email source {link}</a>, queue Sales" in said
+    assert not MailboxSetup.objects.exists()
+    EmailSource.objects.update(is_active=False)
+    said = client.post(BEGIN, {"address": "box@shop.example"}).content.decode()
+    assert "which is paused" in said
+    said = client.post(BEGIN, {"address": "box@shop.example", "moved": "1"}, follow=True).content.decode()
+    assert link in said, "it stays in sight until the set-up is over"
+    assert MailboxSetup.objects.get().address == "box@shop.example"
+
+
+def test_a_new_client_finds_what_to_enter_in_its_console(client: Client, settings: Settings) -> None:
+    settings.BASE_URL = "https://ucs.example"
+    client.post(BEGIN, {"address": "box@gmail.com"})
+    page = client.get(reverse("admin:mailsources_emailsource_setup", args=[MailboxSetup.objects.get().pk]))
+    said = page.content.decode()
+    for value in ("https://ucs.example/login/oauth2/google", "https://ucs.example/login/oauth2/microsoft"):
+        assert f'data-copy="{value}"' in said
+    other = make_provider(type="microsoft", client_id="id-1", client_secret="secret-1", name="Entra")
+    said = answer(client, "signin", username="box@gmail.com", way="new", kind="google", shared=other.pk)
+    assert "is a client of Microsoft, not of Google" in said
+    assert SSOProvider.objects.count() == 1
 
 
 def test_a_provider_of_its_own_shares_the_client_of_another(client: Client) -> None:

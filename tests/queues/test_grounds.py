@@ -40,6 +40,7 @@ def test_everything_that_was_stored_is_laid_out() -> None:
     counted = [each.cells[-1] for each in told.line]
     assert counted == ["1 h 4 min", "2 h 19 min"]  # the example of docs/routing.md
     assert [each.chosen for each in told.line] == [True, False]
+    assert [each.url for each in told.line] == ["", "/conversations/12/"]
     assert [each.name for each in told.people] == ["Alice", "Bob"]
     assert told.sentence.startswith("Alice got it")
 
@@ -48,6 +49,7 @@ def test_what_the_reader_may_not_see_has_no_name() -> None:
     told = grounds(decided(), {11: 1011}, {}, to_agent=True)
     assert told is not None
     assert told.line[1].name.startswith("in another queue")
+    assert told.line[1].url == ""
     assert told.people[1].name == "an agent"
     assert told.sentence.startswith("You got it")
 

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -13,7 +14,7 @@ from agents.models import Agent
 from queues import inbox, kinds, lines, routing
 from queues.inbox import BadCursor, Listing, View
 from queues.models import Conversation, EmailQueue
-from tests.make import make_agent, make_mail, make_queue, receive
+from tests.make import make_administrator, make_agent, make_mail, make_queue, receive
 
 pytestmark = pytest.mark.django_db
 
@@ -78,6 +79,20 @@ def test_the_first_row_is_what_next_gives(alice: Agent) -> None:
     got = routing.next_for(alice, queues)
     assert got is not None
     assert got.pk == first
+
+
+def test_who_got_it_is_spoken_to_and_others_are_told_of_them(alice: Agent) -> None:
+    queues = list(alice.queues.values_list("pk", flat=True))
+    got = routing.next_for(alice, queues)
+    assert got is not None
+    make_administrator()
+    for name, why, told in (("alice", "Why me?", "You got it: "), ("root", "Why Alice?", "Alice got it: ")):
+        client = Client()
+        assert client.login(username=name, password=name)
+        page = client.get(f"/conversations/{got.pk}/").content.decode()
+        head = page.partition('id="why"')[2].partition("</details>")[0]
+        assert why in head
+        assert f"<p>{told}" in head
 
 
 def test_why_in_few_words(alice: Agent) -> None:

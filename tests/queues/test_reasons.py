@@ -65,6 +65,15 @@ def test_late_and_who_was_busy() -> None:
     assert "9 people can do it, 2 were free; of those who fit better, 1 full and 3 away." in told
 
 
+def test_nobody_was_free_and_languages_are_written_as_each_one_does() -> None:
+    data = reason(line(1, 35, words="billing in Czech"), rank=Rank(people=2)).data()
+    assert "2 people can do it, nobody was free." in explain(data)
+    with translation.override("es"):
+        assert "billing en checo" in explain(data)
+    with translation.override("de"):
+        assert "billing auf Tschechisch" in explain(data)
+
+
 def test_another_rule_is_neither_told_nor_replayed() -> None:
     assert explain({"rule": "due-first-1"}) == ""
     with pytest.raises(ValueError, match="due-first-1"):

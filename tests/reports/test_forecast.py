@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.translation import override
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -192,6 +193,9 @@ def test_what_no_member_can_do_is_told_once(orders: EmailQueue) -> None:
     [gap] = [each for each in Forecast(EmailQueue.objects.all(), NOW).missing() if each.language == "sk"]
     assert gap.sentence.startswith("No Slovak ≥ 3: ")
     assert gap.sentence.endswith("no member has it.")
+    with override("de"):
+        told = [each.sentence for each in Forecast(EmailQueue.objects.all(), NOW).missing()]
+    assert any(each.startswith("Es fehlt Slowakisch ≥ 3: ") for each in told)
 
 
 @pytest.mark.django_db
@@ -245,7 +249,8 @@ def test_the_page_shows_gaps_days_and_hours(orders: EmailQueue) -> None:
     with patch.object(timezone, "now", return_value=NOW):
         page = client.get(f"/board/forecast/?line={orders.pk}-cs").content.decode()
     for words in ("No Czech ≥ 3 from 12:00", "Orders, Czech: the next seven days", "From 8 weeks", "<polygon",
-                  "Hours, 6 without anybody", 'class="gap-row"'):  # fmt: skip
+                  "Hours, 6 without anybody", 'class="gap-row"',
+                  "mail is expected, but nobody able has a shift"):  # fmt: skip
         assert words in page
     assert "Elsewhere" not in page
     with patch.object(timezone, "now", return_value=NOW - timedelta(days=40)):

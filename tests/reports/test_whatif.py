@@ -15,7 +15,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from queues.models import EmailQueue
 from reports import tasks, whatif
-from reports.models import LEASE, LIMIT, WhatIf
+from reports.models import LEASE, LIMIT, ODD, WhatIf
 from reports.whatif import Question, ask, ask_again, cancel, play, visible
 from simulation import example
 from simulation.changes import Change
@@ -164,6 +164,23 @@ def test_a_worker_that_died_is_told_and_it_can_be_played_again(worked: Client, h
     whatif._end(row.pk, WhatIf.State.DONE, result={})  # the worker was only slow
     row.refresh_from_db()
     assert row.state == WhatIf.State.STOPPED
+
+
+def test_a_silent_worker_is_told_of_though_nobody_sweeps(worked: Client) -> None:
+    row = asked(worked)
+    address = f"/board/what-if/{row.pk}/"
+    late = timezone.now() - ODD - timedelta(seconds=1)
+    assert "No worker has taken it" not in worked.get(address).content.decode()
+    WhatIf.objects.update(created_at=late)
+    assert "No worker has taken it for 16 s" in worked.get(address).content.decode()
+    WhatIf.objects.update(state="running", started_at=late, lease_until=late + LEASE)
+    assert "No word of its worker for 16 s" in worked.get(address).content.decode()
+    WhatIf.objects.update(lease_until=timezone.now())
+    fragment = worked.get(address, headers={"hx-request": "true"}).content.decode()
+    assert "the worker that played it went away" in fragment
+    assert "Played in" not in fragment
+    assert f"{address}again" in fragment, "it can be played again without loading the page anew"
+    assert "Stopped: worker went away" in worked.get("/board/what-if/").content.decode()
 
 
 def test_who_plays_says_so_and_is_left_alone(worked: Client) -> None:

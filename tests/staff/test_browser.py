@@ -18,7 +18,7 @@ from staff.models import SecondFactor, SignInRules
 from tests.make import make_administrator, make_agent, make_people_provider, make_queue, receive
 from tests.product import eventually
 from tests.staff.conftest import ALICE
-from tests.staff.test_second_factor import code_of, protected
+from tests.staff.test_second_factor import code_of, demand, protected
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -161,3 +161,19 @@ def test_the_dialog_waits_for_a_provider_in_another_tab(
         dialog.get_by_role("link", name="Sign in with Google").click()
     choose_at_provider(opened.value)
     expect(dialog).to_be_hidden()
+
+
+def test_who_must_set_up_a_second_factor_is_asked_before_signing_out(page: Page, alice: User) -> None:
+    demand("everybody")
+    page.goto("/login/")
+    type_password(page)
+    expect(page.get_by_role("heading", name="Set up two-factor sign-in")).to_be_visible()
+    page.wait_for_load_state()  # its modules have run
+    kept = f"ucs:draft:{alice.pk}:1:note"
+    page.evaluate("key => localStorage.setItem(key, JSON.stringify({ text: 'Call him.', number: 17 }))", kept)
+    sign_out = page.get_by_role("button", name="Sign out")
+    sign_out.click()
+    expect(page.get_by_role("alert")).to_contain_text("what you wrote in #17 is in this browser alone")
+    sign_out.click()
+    expect(page).to_have_url(re.compile("/login/"))
+    assert page.evaluate("key => localStorage.getItem(key)", kept) is None

@@ -8,7 +8,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from mailsources.rule_models import MailRule
-from tests.make import make_administrator
+from tests.make import make_administrator, make_source
 from ucs.menu import MENU
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +40,14 @@ def test_each_entry_stands_below_its_own_sign(client: Client) -> None:
         assert title not in groups["☰ System"]
     assert "SSO providers" in groups["☰ System"]
     assert "SSO providers" not in groups["☰ Messaging"]
+
+
+def test_the_box_of_each_row_names_it_in_the_language_of_the_page(client: Client) -> None:
+    make_source(name="Shop")
+    url = reverse("admin:mailsources_emailsource_changelist")
+    for language, label in (("en", "Select this object for an action"), ("de", "Aktion")):
+        said = client.get(url, headers={"accept-language": language}).content.decode()
+        assert re.search(rf'aria-label="[^"]*{label}[^"]* Shop"', said), language
 
 
 def test_each_new_form_is_reached_by_its_words_and_says_insert(client: Client) -> None:
