@@ -2,17 +2,16 @@
 // in the page lists them, and this reads it.
 import { gettext } from "../words.js";
 import { actOnSelected, clearSelection, extend, isSelecting, selectShown, toggle } from "./bulk.js";
+import { takeFirst, wait } from "./pairs.js";
 import { openPalette } from "./palette.js";
 import { openPresence } from "./presence.js";
 import { toast } from "./toasts.js";
 import { openTold } from "./told.js";
 
-const PAIR = 1200;
 const OPENING = 3000;
 const CHANGING = 20_000; // one editor is put away before the next can come, and an answer leaves first
 // What is asked for, and what is being made ready: until then keys are for what comes.
 const COMING = "body.htmx-request, #composer .htmx-request, #composer form[data-starting], .tools .htmx-request";
-let firstOfPair = { key: "", at: 0 };
 let ahead = null; // keys pressed after "reply" and before the editor is there
 document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (!detail.successful && detail.xhr.status !== 401 && !detail.requestConfig.elt.id.startsWith("refresh")) ahead = null; // nothing comes
@@ -141,10 +140,20 @@ export function command(name) {
   else toast(gettext("There is nothing in this list."));
 }
 
-const bound = new Map();
+const bound = new Map(), told = new Map();
 for (const line of document.querySelectorAll("#keys [data-command]")) {
-  for (const keys of line.dataset.keys.split("|")) bound.set(keys, line.dataset.command);
+  for (const keys of line.dataset.keys.split("|")) {
+    bound.set(keys, line.dataset.command);
+    told.set(keys, line.textContent);
+  }
 }
+
+/** The keys that may come after this one: those that lead to something now. */
+function following(first) {
+  const pairs = [...bound].filter(([keys, name]) => keys.startsWith(`${first} `) && document.getElementById(name));
+  return pairs.map(([keys]) => [keys.slice(first.length + 1), told.get(keys)]);
+}
+
 const ARROWS = { ArrowDown: "↓", ArrowUp: "↑" };
 
 function pressed(event) {
@@ -155,7 +164,7 @@ function pressed(event) {
 
 /** Handle a key pressed in the page or inside a mail. */
 export function onKey(event) {
-  if (event.key === "Escape") return leave(event);
+  if (event.key === "Escape") return takeFirst() || leave(event);
   const isControl = event.ctrlKey || event.metaKey;
   if (event.key === "Enter" && isControl) return send(event);
   if (event.key === "k" && isControl && !event.target.closest?.("[contenteditable], dialog")) {
@@ -165,14 +174,12 @@ export function onKey(event) {
   if (isControl || event.altKey || isTyping(event.target)) return;
   if (document.querySelector("dialog[open]") || isAhead(event)) return;
   const key = pressed(event);
-  const isSecond = Date.now() - firstOfPair.at < PAIR;
-  const wanted = (isSecond && bound.get(`${firstOfPair.key} ${key}`)) || bound.get(key);
-  firstOfPair = { key: "", at: 0 };
+  const wanted = bound.get(`${takeFirst()} ${key}`) || bound.get(key);
   if (wanted && wanted !== "open") {
     event.preventDefault();
     command(wanted);
   } else if (wanted && key !== "Enter") command(wanted); // Enter follows the link by itself
-  else if (key === "g") firstOfPair = { key, at: Date.now() };
+  else if (key === "g") wait(key, () => following(key));
 }
 
 function send(event) {
