@@ -1,6 +1,6 @@
 // Writing: an answer is saved to the server while it is typed, and kept in this browser until the server has it.
 // A note is kept in this browser until it is added.
-import { within } from "./dom.js";
+import { isDone, within } from "./dom.js";
 import { keep, keptAs, keyOf, ON_THE_WAY, throwAway, tidy, unsaved } from "./keeping.js";
 import { showKept } from "./kept.js";
 import { typedAhead } from "./keys.js";
@@ -226,7 +226,7 @@ class Editor {
     const { conversation } = this.form.dataset;
     this.isDisputed = true;
     this.say("");
-    if (sent) return askForStranded(place, "sent", { conversation, kind: this.kind, forget: () => this.forget(), anew: () => this.anew() });
+    if (sent) return this.stranded();
     if (version === undefined) return askForStranded(place, "gone", { conversation, kind: this.kind, says: sentence, forget: () => this.forget() });
     const acts = {
       mine: () => {
@@ -239,6 +239,13 @@ class Editor {
       },
     };
     showKept(place, "conflict", { says: sentence, other: text, acts });
+  }
+
+  /** The draft has left, and not with these words. */
+  stranded() {
+    this.isDisputed = true;
+    this.keep();
+    askForStranded(this.form.querySelector("[data-conflict]"), "sent", { conversation: this.form.dataset.conversation, kind: this.kind, forget: () => this.forget(), anew: () => this.anew() });
   }
 
   /** Nothing is lost: all that stands here has left. */
@@ -359,13 +366,14 @@ document.body.addEventListener("htmx:confirm", async (event) => {
   event.detail.issueRequest();
 });
 
+document.body.addEventListener("desk:sent", ({ target }) => editorOf(target)?.stranded());
+
 document.body.addEventListener("htmx:afterRequest", (event) => {
   const { elt } = event.detail.requestConfig; // the event itself comes from what is still on the page
-  if (elt === unasked && !event.detail.successful) unasked = null;
+  if (elt === unasked && !isDone(event.detail)) unasked = null;
   const editor = editorOf(elt);
   if (!editor || (elt !== editor.form && !("discard" in elt.dataset))) return; // what is asked beside it changes nothing
-  const isDone = event.detail.successful && (elt === editor.form || "discard" in elt.dataset);
-  if (isDone) editor.forget();
+  if (isDone(event.detail)) editor.forget();
   else {
     editor.sending = false;
     editor.changed();

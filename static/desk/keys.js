@@ -2,6 +2,7 @@
 // in the page lists them, and this reads it.
 import { gettext } from "../words.js";
 import { actOnSelected, clearSelection, extend, isSelecting, selectShown, toggle } from "./bulk.js";
+import { isDone } from "./dom.js";
 import { takeFirst, wait } from "./pairs.js";
 import { openPalette } from "./palette.js";
 import { openPresence } from "./presence.js";
@@ -14,7 +15,7 @@ const CHANGING = 20_000; // one editor is put away before the next can come, and
 const COMING = "body.htmx-request, #composer .htmx-request, #composer form[data-starting], .tools .htmx-request";
 let ahead = null; // keys pressed after "reply" and before the editor is there
 document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (!detail.successful && detail.xhr.status !== 401 && !detail.requestConfig.elt.id.startsWith("refresh")) ahead = null; // nothing comes
+  if (!isDone(detail) && detail.xhr.status !== 401 && !detail.requestConfig.elt.id.startsWith("refresh")) ahead = null; // nothing comes
 });
 
 /** What was typed while an editor or a dialog was being opened; from now on keys are keys again. */
@@ -195,7 +196,7 @@ function takeNextAfter(form) {
   const go = ({ detail }) => {
     if (detail.requestConfig.elt !== form) return;
     document.body.removeEventListener("htmx:afterRequest", go);
-    if (detail.successful && !form.isConnected) press("#take-next");
+    if (isDone(detail) && !form.isConnected) press("#take-next");
   };
   document.body.addEventListener("htmx:afterRequest", go);
 }

@@ -100,3 +100,21 @@ def test_what_has_left_in_full_is_not_asked_about(sign_in: SignIn, row: Conversa
     page.locator("#reply-text").dispatch_event("input")
     expect(page.locator("#toasts")).to_contain_text("This answer was sent already.")
     expect(page.locator("#reply-form")).to_have_count(0)
+
+
+def test_sending_what_has_left_with_other_words_asks_what_becomes_of_it(
+    sign_in: SignIn, row: Conversation, bob: Agent
+) -> None:
+    page = sign_in("alice", f"/conversations/{row.pk}/?view=all")
+    page.keyboard.press("r")
+    page.locator("#reply-text").fill("It is on its way.")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    take(bob.user, row, take_over=True)
+    reply(bob.user, row, Reply(text="It is lost.", token=str(Draft.objects.get().token)))
+    page.locator("#reply-text").press("Control+Enter")
+    panel = page.locator("[data-conflict]")
+    expect(panel).to_contain_text("was sent already")
+    expect(panel.locator("[data-other]")).to_have_text("It is on its way.")
+    expect(page.locator("#toasts .toast")).to_have_count(0)
+    page.reload()  # the words are kept until somebody has said
+    expect(page.locator(".composer")).to_contain_text("It is on its way.")
