@@ -133,6 +133,25 @@ const COMMANDS = {
 /** What there is to do, by name. */
 export const known = Object.keys(COMMANDS);
 
+// What a command needs on the page; others can be done at any time.
+const NEEDS = {
+  take: '[data-key="t"]',
+  close: '[data-key="e"]',
+  follow: '[data-key="f"]',
+  contact: '[data-key="v"]',
+  merge: '[data-key="m"]',
+  reply: "#composer",
+  note: "#composer",
+  snippet: "#composer",
+  whisper: "#composer",
+  compose: "#compose",
+  offer: "#offer-cards [data-accept]",
+  "take-next": "#take-next",
+};
+
+/** Whether it would do anything now. */
+export const isPossible = (name) => !NEEDS[name] || Boolean(document.querySelector(NEEDS[name]));
+
 /** Do what a line of the help says; "view-…" leads to that list. */
 export function command(name) {
   if (COMMANDS[name]) return COMMANDS[name]();

@@ -147,6 +147,9 @@ def test_the_palette_leads_everywhere(sign_in: SignIn, orders: EmailQueue) -> No
     page.keyboard.press("Enter")
     expect(page.locator("#head h1")).to_have_text("Parcel 001")
     press(page, "Control+k")
+    page.keyboard.type("merge")
+    expect(page.locator("#palette-list li", has_text="erge")).to_have_count(1)  # not its key once more
+    page.locator("#palette-field").press("ControlOrMeta+a")
     page.keyboard.type("whisper")
     expect(page.locator("#palette-none")).to_be_visible()  # it is for supervisors
     page.locator("#palette-field").press("ControlOrMeta+a")
