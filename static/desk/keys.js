@@ -171,7 +171,8 @@ for (const line of document.querySelectorAll("#keys [data-command]")) {
 /** The keys that may come after this one: those that lead to something now. */
 function following(first) {
   const pairs = [...bound].filter(([keys, name]) => keys.startsWith(`${first} `) && document.getElementById(name));
-  return pairs.map(([keys]) => [keys.slice(first.length + 1), told.get(keys)]);
+  const named = (name) => document.querySelector(`#${name} > .clip`)?.textContent; // as the list itself is called
+  return pairs.map(([keys, name]) => [keys.slice(first.length + 1), named(name) ?? told.get(keys)]);
 }
 
 const ARROWS = { ArrowDown: "↓", ArrowUp: "↑" };

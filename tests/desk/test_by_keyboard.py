@@ -220,8 +220,8 @@ def test_slow_hands_find_the_second_key(sign_in: SignIn, orders: EmailQueue) -> 
     hint = page.locator("#pending-key")
     page.clock.install()
     press(page, "g")
-    expect(hint).to_contain_text("mine")
-    expect(hint).not_to_contain_text("held")  # nothing is
+    expect(hint).to_contain_text("Mine")
+    expect(hint).not_to_contain_text("Held")  # nothing is
     page.clock.fast_forward(2000)
     press(page, "m")
     expect(page.locator("#list-name")).to_have_text("Mine")

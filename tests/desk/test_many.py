@@ -105,6 +105,7 @@ def test_a_view_is_saved_shared_and_opened_first(sign_in: SignIn, orders: EmailQ
     page.keyboard.press("Shift+A")
     expect(page.locator("[data-bulk-count]")).to_have_text("1 selected")
     expect(page.locator("[data-act=bulk-all]")).to_be_hidden()  # these are all
+    expect(page.locator("#pick-all")).to_be_checked()
     page.keyboard.press("Escape")
     page.keyboard.press("l")
     dialog = page.locator("#act")
