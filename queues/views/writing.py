@@ -61,7 +61,7 @@ def reply(request: DeskRequest, pk: int) -> HttpResponse:
             message = actions.reply(request.user, row, answer)
     except SomethingNew as news:
         return _news(request, news, form.cleaned_data)
-    except SentOtherwise:  # the editor asks what becomes of the words
+    except SentOtherwise:  # the editor asks what becomes of the words, if they are not in it
         return with_event(HttpResponse(status=409), "desk:sent", {})
     return sent(request, message)
 

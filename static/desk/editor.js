@@ -366,7 +366,11 @@ document.body.addEventListener("htmx:confirm", async (event) => {
   event.detail.issueRequest();
 });
 
-document.body.addEventListener("desk:sent", ({ target }) => editorOf(target)?.stranded());
+// Another answer has left with this one's mark: whether anything here was not in it, the draft is told.
+document.body.addEventListener("desk:sent", ({ target }) => {
+  const editor = editorOf(target);
+  if (editor) editor.saving = editor.store(false);
+});
 
 document.body.addEventListener("htmx:afterRequest", (event) => {
   const { elt } = event.detail.requestConfig; // the event itself comes from what is still on the page
