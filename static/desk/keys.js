@@ -35,11 +35,24 @@ export function open(selector, text = "") {
 
 /** Go on writing where one was; `text` comes in as if typed, apart from the word before it. */
 function resume(form, text) {
+  if ("starting" in form.dataset) { // its formatting is on the way: what is typed meanwhile is no key
+    ahead = { text, until: Date.now() + OPENING };
+    return form.addEventListener("desk:ready", () => atEnd(form, typedAhead()), { once: true });
+  }
   const field = form.querySelector("[contenteditable=true], textarea:not([hidden])");
   field?.focus();
   const { anchorNode, anchorOffset } = getSelection();
   const before = field?.value ? field.value[field.selectionStart - 1] : anchorNode?.textContent[anchorOffset - 1];
   if (text) document.execCommand("insertText", false, /\S/.test(before ?? "") ? ` ${text}` : text);
+}
+
+/** Go on behind what stands in an editor that has just come. */
+function atEnd(form, text) {
+  const field = form.querySelector("[contenteditable=true]");
+  field?.focus();
+  if (field) getSelection().selectAllChildren(field.lastElementChild ?? field);
+  if (field) getSelection().collapseToEnd();
+  resume(form, text);
 }
 
 /** Write an answer or a note: go back to its editor if it is open, and put away another one (it keeps its text). */
