@@ -18,7 +18,7 @@ from crm.models import Contact
 from privacy import erasing, exporting, retention
 from privacy.erasing import NotErased
 from privacy.models import Erasure
-from privacy.person import counts, person_of, why_not
+from privacy.person import counted, counts, person_of, why_not
 from queues.models import Conversation, EmailQueue
 from sso.admin import ProductAdmin, badge, is_administrator, when
 from sso.badges import Tone
@@ -82,7 +82,7 @@ class ErasureAdmin(ProductAdmin):
             "title": f"Erase or export {contact}",
             "contact": contact,
             "emails": person.words.emails,
-            "counts": counts(person),
+            "counts": counted(counts(person)),
             "why_not": why_not(contact, person),
             "wanted": wanted,
             "wrong": wrong,
@@ -172,7 +172,7 @@ class ErasureAdmin(ProductAdmin):
 
     @display(description="There was")
     def had(self, obj: Erasure) -> str:
-        return ", ".join(f"{number} {name}" for name, number in obj.counts.items() if number) or "–"
+        return ", ".join(f"{number} {words}" for number, words in counted(obj.counts) if number) or "–"
 
     @display(description="Asked", ordering="asked_at")
     def asked(self, obj: Erasure) -> SafeString | str:

@@ -62,7 +62,7 @@ def begin(actor: User, contact: Contact, reason: str) -> Erasure:
     """
     person = person_of(contact)
     if found := why_not(contact, person):
-        raise NotErased(" ".join(found))
+        raise NotErased(" ".join(map(str, found)))
     try:
         with transaction.atomic():
             row = Erasure.objects.create(

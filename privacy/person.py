@@ -1,12 +1,16 @@
 """Who is to be erased or told, and what there is of them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.db.models.lookups import In
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import ngettext
 
 from crm.models import Communication, Contact, ContactAddress, ContactNote
 from mailsenders.models import OutgoingMail
@@ -17,6 +21,7 @@ from privacy.words import Words
 from queues.models import Attachment, Conversation, Draft, Message, Note
 
 MOST_NAMED = 5
+LINK = '<a class="ucs-link" href="{}">#{}</a>'
 
 
 @dataclass(frozen=True)
@@ -108,18 +113,59 @@ def counts(person: Person) -> dict[str, int]:
     }
 
 
-def why_not(contact: Contact, person: Person) -> list[str]:
-    """What has to be done before the person can be erased, a sentence each."""
+def counted(counts: dict[str, int]) -> list[tuple[int, str]]:
+    """The same in their order and the reader's language, each word as its number bends it."""
+    told: dict[str, Callable[[int], str]] = {
+        "conversations": lambda n: ngettext("conversation", "conversations", n),
+        "mails": lambda n: ngettext("mail", "mails", n),
+        "files in mails": lambda n: ngettext("file in mails", "files in mails", n),
+        "mails in mailboxes' ledgers": lambda n: ngettext(
+            "mail in mailboxes’ ledgers", "mails in mailboxes’ ledgers", n
+        ),
+        "outgoing mails": lambda n: ngettext("outgoing mail", "outgoing mails", n),
+        "notes of colleagues": lambda n: ngettext("note of colleagues", "notes of colleagues", n),
+        "drafts": lambda n: ngettext("draft", "drafts", n),
+        "records of communication": lambda n: ngettext(
+            "record of communication", "records of communication", n
+        ),
+        "notes about the contact": lambda n: ngettext("note about the contact", "notes about the contact", n),
+        "addresses": lambda n: ngettext("address", "addresses", n),
+    }
+    return [(counts[name], words(counts[name])) for name, words in told.items() if name in counts]
+
+
+@dataclass(frozen=True)
+class Hindrance:
+    """What has to be done first: a sentence, with a place for the conversation that it is about."""
+
+    saying: str
+    conversation: Conversation | None = None
+
+    def __str__(self) -> str:
+        return self.saying.format(f"#{self.conversation.number}" if self.conversation else "")
+
+    @property
+    def shown(self) -> SafeString:
+        """The same with a link to the conversation."""
+        if self.conversation is None:
+            return format_html("{}", self.saying)
+        url = reverse("conversation", args=[self.conversation.pk])
+        return format_html(self.saying, format_html(LINK, url, self.conversation.number))
+
+
+def why_not(contact: Contact, person: Person) -> list[Hindrance]:
+    """What has to be done before the person can be erased."""
     if contact.external_id == NOBODY or not contact.addresses.exclude(email="").exists():
-        return ["This contact has no address: there is nobody to erase."]
+        return [Hindrance("This contact has no address: there is nobody to erase.")]
     found = []
     held = person.conversations.filter(legal_hold=True)
     still = person.conversations.exclude(state=Conversation.State.CLOSED).filter(legal_hold=False)
     for rows, words in ((held, "is on legal hold: lift that first"), (still, "is open: close it first")):
-        found += [f"Conversation #{row.number} {words}." for row in rows[:MOST_NAMED]]
+        found += [Hindrance(f"Conversation {{}} {words}.", row) for row in rows[:MOST_NAMED]]
         if (more := rows.count() - MOST_NAMED) > 0:
-            found.append(f"{more} more are, too.")
+            found.append(Hindrance("One more is, too." if more == 1 else f"{more} more are, too."))
     waiting = person.mails.filter(outgoing__state__in=UNSENT).count()
     if waiting:
-        found.append(f"Of {waiting} answers it is not known yet whether they were sent: wait until it is.")
+        answers, they = ("1 answer", "it was") if waiting == 1 else (f"{waiting} answers", "they were")
+        found.append(Hindrance(f"Of {answers} it is not known yet whether {they} sent: wait until it is."))
     return found

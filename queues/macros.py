@@ -62,9 +62,13 @@ def prepare(actor: User, conversation: Conversation, pk: int) -> Prepared:
     return Prepared(macro, snippets.filled(macro.html, values), tuple(steps(macro)))
 
 
-def steps(macro: Macro) -> list[str]:
-    """What happens besides the answer, in its order."""
-    found = [_("note “%(note)s”") % {"note": _short(macro.note)}] if macro.note else []
+def steps(macro: Macro, *, is_whole: bool = False) -> list[str]:
+    """What happens besides the answer, in its order.
+
+    :param is_whole: with all of the note.
+    """
+    note = macro.note.strip() if is_whole else _short(macro.note)
+    found = [_("note “%(note)s”") % {"note": note}] if macro.note else []
     found += [_("tag “%(tag)s”") % {"tag": each.name} for each in macro.tags.all()]
     where = {
         Then.CLOSE: _("close it"),
@@ -99,8 +103,8 @@ def answer(actor: User, conversation: Conversation, pk: int, reply: Reply) -> Me
 
 
 @whole
-def run(actor: User, conversation: Conversation, pk: int) -> None:
-    """Do all that a macro without an answer says.
+def run(actor: User, conversation: Conversation, pk: int) -> Macro:
+    """Do all that a macro without an answer says, and return it.
 
     Raises:
         ActionRefused: it has an answer, or a step may not be done, so none is.
@@ -110,6 +114,7 @@ def run(actor: User, conversation: Conversation, pk: int) -> None:
     if macro.html:
         raise ActionRefused(f"“{macro.name}” writes an answer: run it in the editor.")
     _run(actor, row, macro, None)
+    return macro
 
 
 def _run(actor: User, row: Conversation, macro: Macro, message: Message | None) -> None:

@@ -60,6 +60,10 @@ class AnswerSent(ActionRefused):
         self.has_all = has_all
 
 
+class SentOtherwise(ActionRefused):
+    """An answer with this token has left, with other words than these."""
+
+
 class DraftGone(ActionRefused):
     """The draft is a colleague's now, who has the conversation."""
 

@@ -38,7 +38,7 @@ from queues.ownership import (
     profile,
 )
 from queues.posting import Posting, crm_reference, post, sender_of
-from queues.refusals import ActionRefused, NewMailArrived, SomethingNew
+from queues.refusals import ActionRefused, NewMailArrived, SentOtherwise, SomethingNew
 from queues.repeats import asked, difference
 from queues.siblings import tell_siblings, tell_siblings_undone
 from queues.summary import SUMMED_UP, kept, sum_up
@@ -117,7 +117,7 @@ def _repeated(sent: Message, answer: Reply, subject: str = "") -> Message:
         )
     what = _difference(sent, answer, subject)
     if what:
-        raise ActionRefused(
+        raise SentOtherwise(
             f"An answer with {what} was sent from another window already, or with the same key; "
             "this one was not sent. Copy its text, load the page again and paste it into a new answer, "
             "or use a new key."

@@ -18,7 +18,7 @@ from crm.refusals import AddressTaken, ContactRefused
 from queues import contact_merging
 from queues import contacts as seen
 from queues.contact_merging import Foreseen
-from queues.presentation import contact_name, person
+from queues.presentation import contact_name, language_name, person
 from queues.views.contact_gate import contact_page, for_supervisors, frame, gone_to, number
 from queues.views.contacts import shown
 from queues.views.gate import DeskRequest
@@ -150,6 +150,8 @@ def _dropped(found: Foreseen) -> list[tuple[str, str, str]]:
 def _worded(name: str, value: Any) -> str:
     if name == "organisation":
         return Organisation.objects.filter(pk=value).values_list("name", flat=True).first() or ""
+    if name == "language":
+        return language_name(str(value))
     return wording.value_of(name, value)
 
 

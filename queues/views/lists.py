@@ -109,10 +109,11 @@ def rows(request: DeskRequest) -> HttpResponse:
 def frame(request: DeskRequest, where: Place) -> dict[str, Any]:
     """What stands around the list."""
     agent = agent_of(request.user)
-    may_work = agent is not None or is_administrator(request.user)
+    nav = navigation(request, where)
+    may_work = bool(nav["queues"]) and (agent is not None or is_administrator(request.user))
     name, value = where.parameter
     return {
-        "nav": navigation(request, where),
+        "nav": nav,
         "me": person(request.user.get_full_name() or request.user.get_username()),
         "agent": agent,
         "is_administrator": is_administrator(request.user),

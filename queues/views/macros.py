@@ -2,6 +2,7 @@
 
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from queues import inbox, macros
@@ -24,7 +25,9 @@ def run(request: DeskRequest, pk: int, macro: int) -> HttpResponse:
     """The dialog that tells what a macro without an answer will do; does it."""
     row = inbox.conversation(request.user, pk)
     if request.method == "GET":
-        found = macros.prepare(request.user, row, macro)
-        return render(request, "desk/macro.html", {"conversation": row, "prepared": found})
-    macros.run(request.user, row, macro)
-    return with_event(retold(request, pk), "desk:acted", {})
+        asked = macros.find(row, macro)
+        context = {"conversation": row, "macro": asked, "steps": macros.steps(asked, is_whole=True)}
+        return render(request, "desk/macro.html", context)
+    done = macros.run(request.user, row, macro)
+    toast = {"text": _("The macro “%(name)s” was run.") % {"name": done.name}, "seconds": 5}
+    return with_event(retold(request, pk, toast=toast), "desk:acted", {})

@@ -15,12 +15,14 @@ from queues.views.places import ICONS, LABELS, Place
 
 
 def navigation(request: DeskRequest, where: Place) -> dict[str, Any]:
-    """The links on the left with their numbers."""
+    """The links on the left with their numbers; without a queue there is no list that could hold anything."""
     counts = inbox.counts(request.user)
+    queues = [_queue_link(queue, counts, where) for queue in inbox.queues_for(request.user)]
+    views = [view for view in LABELS if _is_linked(view, counts, where)] if queues else []
     return {
-        "views": [_view_link(view, counts, where) for view in LABELS if _is_linked(view, counts, where)],
+        "views": [_view_link(view, counts, where) for view in views],
         "saved": [_saved_link(view, number, where) for view, number in saved_counts(request.user)],
-        "queues": [_queue_link(queue, counts, where) for queue in inbox.queues_for(request.user)],
+        "queues": queues,
         "team": is_supervisor(request.user),
     }
 

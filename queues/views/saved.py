@@ -1,18 +1,20 @@
 """Saved views: keeping the list that is open, and putting one's views in order."""
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from agents.rights import is_supervisor
+from agents.rights import is_administrator, is_supervisor
 from queues import inbox, saved
 from queues.models import EmailQueue, SavedView
 from queues.refusals import ActionRefused
 from queues.saved import Kept
 from queues.sayings import told
 from queues.views.gate import DeskRequest, signed_in
-from queues.views.lists import LABELS, place
+from queues.views.lists import LABELS, navigation, place
 
 
 @require_http_methods(["GET", "POST"])
@@ -34,7 +36,7 @@ def views(request: DeskRequest) -> HttpResponse:
         try:
             found = saved.save(request.user, kept)
         except ActionRefused as refusal:
-            return _dialog(request, told(refusal.sentence))
+            return _dialog(request, told(refusal.sentence), name=kept.name)
         if asked.get("start"):
             saved.begin_with(request.user, found)
         return _done(
@@ -51,11 +53,16 @@ def view(request: DeskRequest, pk: int) -> HttpResponse:
     asked = request.POST.get("act", "")
     try:
         if asked == "delete":
+            name, is_open = found.name, place(request).saved == found
             saved.delete(request.user, found)
+            if is_open:
+                return _done(request, _("The view “%(name)s” was deleted.") % {"name": name}, "")
         elif asked in ("up", "down"):
             saved.move(request.user, found, -1 if asked == "up" else 1)
         elif asked == "start":
-            saved.begin_with(request.user, found)
+            begun = saved.start(request.user)
+            is_begun = begun is not None and begun.saved_id == found.pk
+            saved.begin_with(request.user, None if is_begun else found)
         else:
             _rename(request, found)
     except ActionRefused as refusal:
@@ -92,15 +99,15 @@ def _team(request: DeskRequest) -> EmailQueue | None:
     return get_object_or_404(inbox.queues_for(request.user), pk=number)
 
 
-def _dialog(request: DeskRequest, refusal: str = "") -> HttpResponse:
+def _dialog(request: DeskRequest, refusal: str = "", name: str = "") -> HttpResponse:
     where = place(request)
     found = list(saved.visible(request.user))
     begun, own = saved.start(request.user), saved.changeable_of(request.user, found)
-    context = {
+    context: dict[str, Any] = {
         "query": where.query,
         "title": where.title,
         "text": where.text,
-        "name": request.POST.get("name", ""),
+        "name": name,
         "refusal": refusal,
         "icons": SavedView.Icon.choices,
         "teams": list(inbox.queues_for(request.user)) if is_supervisor(request.user) else [],
@@ -108,6 +115,8 @@ def _dialog(request: DeskRequest, refusal: str = "") -> HttpResponse:
         "start": begun,
         "plain": [(view.value, str(label)) for view, label in LABELS.items()],
     }
+    if request.method == "POST":  # the links on the left say it, too
+        context |= {"nav": navigation(request, where), "is_administrator": is_administrator(request.user)}
     return render(request, "desk/views.html", context)
 
 

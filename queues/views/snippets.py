@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from queues import inbox, macros, snippets
@@ -35,7 +36,7 @@ def listed(request: DeskRequest) -> HttpResponse:
 
 
 def _macro(row: Macro) -> dict[str, Any]:
-    says = ", ".join([*(["answer"] if row.html else []), *macros.steps(row)])
+    says = ", ".join([*([_("answer")] if row.html else []), *macros.steps(row)])
     return {"id": row.pk, "name": row.name, "language": "", "says": says, "own": False, "macro": True} | {
         "writes": bool(row.html)
     }

@@ -20,11 +20,11 @@ from queues.drafts import Window
 from queues.forms import DraftForm, NoteForm, ReplyForm
 from queues.models import Conversation, Draft, Message, Note
 from queues.presentation import contact_name, person
-from queues.refusals import ActionRefused, AnswerSent, DraftConflict, DraftGone
+from queues.refusals import ActionRefused, AnswerSent, DraftConflict, DraftGone, SentOtherwise
 from queues.thread import letter, remark
 from queues.views.conversations import retold
 from queues.views.editor import Shown, editor, file_row
-from queues.views.gate import DeskRequest, signed_in
+from queues.views.gate import DeskRequest, signed_in, with_event
 from queues.views.lists import place
 
 LONGEST_ID = 19  # digits
@@ -61,6 +61,8 @@ def reply(request: DeskRequest, pk: int) -> HttpResponse:
             message = actions.reply(request.user, row, answer)
     except SomethingNew as news:
         return _news(request, news, form.cleaned_data)
+    except SentOtherwise:  # the editor asks what becomes of the words, if they are not in it
+        return with_event(HttpResponse(status=409), "desk:sent", {})
     return sent(request, message)
 
 

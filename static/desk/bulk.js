@@ -75,6 +75,10 @@ function paint() {
     if (box) box.checked = is;
   }
   document.getElementById("list")?.classList.toggle("picking", isSelecting());
+  const all = document.getElementById("pick-all");
+  if (!all) return;
+  all.checked = rows().length > 0 && document.querySelectorAll("#rows > .picked").length === rows().length;
+  all.indeterminate = isSelecting() && !all.checked;
 }
 
 function show() {

@@ -13,7 +13,10 @@ document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
   find.dispatchEvent(new Event("input", { bubbles: true }));
 });
 document.body.addEventListener("desk:acted", () => dialog.close());
-dialog.addEventListener("close", () => body.replaceChildren());
+dialog.addEventListener("close", () => {
+  body.replaceChildren();
+  if (document.activeElement === document.body) document.getElementById("conversation")?.focus({ preventScroll: true }); // what had it is gone
+});
 dialog.addEventListener("click", (event) => {
   if (event.target === dialog) dialog.close(); // beside it
 });

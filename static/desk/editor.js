@@ -1,13 +1,13 @@
 // Writing: an answer is saved to the server while it is typed, and kept in this browser until the server has it.
 // A note is kept in this browser until it is added.
-import { within } from "./dom.js";
+import { isDone, within } from "./dom.js";
 import { keep, keptAs, keyOf, ON_THE_WAY, throwAway, tidy, unsaved } from "./keeping.js";
 import { showKept } from "./kept.js";
 import { typedAhead } from "./keys.js";
 import { Picker, setMacro } from "./picker.js";
 import { tellPlaces } from "./places.js";
 import { makeChips } from "./recipients.js";
-import { ask, isTaken } from "./session.js";
+import { ask } from "./session.js";
 import { askForStranded } from "./stranded.js";
 import { toast } from "./toasts.js";
 import { attach, enclose, weigh } from "./uploads.js";
@@ -226,7 +226,7 @@ class Editor {
     const { conversation } = this.form.dataset;
     this.isDisputed = true;
     this.say("");
-    if (sent) return askForStranded(place, "sent", { conversation, kind: this.kind, forget: () => this.forget(), anew: () => this.anew() });
+    if (sent) return this.stranded();
     if (version === undefined) return askForStranded(place, "gone", { conversation, kind: this.kind, says: sentence, forget: () => this.forget() });
     const acts = {
       mine: () => {
@@ -239,6 +239,13 @@ class Editor {
       },
     };
     showKept(place, "conflict", { says: sentence, other: text, acts });
+  }
+
+  /** The draft has left, and not with these words. */
+  stranded() {
+    this.isDisputed = true;
+    this.keep();
+    askForStranded(this.form.querySelector("[data-conflict]"), "sent", { conversation: this.form.dataset.conversation, kind: this.kind, forget: () => this.forget(), anew: () => this.anew() });
   }
 
   /** Nothing is lost: all that stands here has left. */
@@ -359,13 +366,18 @@ document.body.addEventListener("htmx:confirm", async (event) => {
   event.detail.issueRequest();
 });
 
+// Another answer has left with this one's mark: whether anything here was not in it, the draft is told.
+document.body.addEventListener("desk:sent", ({ target }) => {
+  const editor = editorOf(target);
+  if (editor) editor.saving = editor.store(false);
+});
+
 document.body.addEventListener("htmx:afterRequest", (event) => {
   const { elt } = event.detail.requestConfig; // the event itself comes from what is still on the page
-  if (elt === unasked && !isTaken(event.detail)) unasked = null;
+  if (elt === unasked && !isDone(event.detail)) unasked = null;
   const editor = editorOf(elt);
   if (!editor || (elt !== editor.form && !("discard" in elt.dataset))) return; // what is asked beside it changes nothing
-  const isDone = isTaken(event.detail) && (elt === editor.form || "discard" in elt.dataset);
-  if (isDone) editor.forget();
+  if (isDone(event.detail)) editor.forget();
   else {
     editor.sending = false;
     editor.changed();

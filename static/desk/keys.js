@@ -2,21 +2,20 @@
 // in the page lists them, and this reads it.
 import { gettext } from "../words.js";
 import { actOnSelected, clearSelection, extend, isSelecting, selectShown, toggle } from "./bulk.js";
+import { isDone } from "./dom.js";
+import { takeFirst, wait } from "./pairs.js";
 import { openPalette } from "./palette.js";
 import { openPresence } from "./presence.js";
-import { isTaken } from "./session.js";
 import { toast } from "./toasts.js";
 import { openTold } from "./told.js";
 
-const PAIR = 1200;
 const OPENING = 3000;
 const CHANGING = 20_000; // one editor is put away before the next can come, and an answer leaves first
 // What is asked for, and what is being made ready: until then keys are for what comes.
 const COMING = "body.htmx-request, #composer .htmx-request, #composer form[data-starting], .tools .htmx-request";
-let firstOfPair = { key: "", at: 0 };
 let ahead = null; // keys pressed after "reply" and before the editor is there
 document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (!isTaken(detail) && detail.xhr.status !== 401 && !detail.requestConfig.elt.id.startsWith("refresh")) ahead = null; // nothing comes
+  if (!isDone(detail) && detail.xhr.status !== 401 && !detail.requestConfig.elt.id.startsWith("refresh")) ahead = null; // nothing comes
 });
 
 /** What was typed while an editor or a dialog was being opened; from now on keys are keys again. */
@@ -36,11 +35,24 @@ export function open(selector, text = "") {
 
 /** Go on writing where one was; `text` comes in as if typed, apart from the word before it. */
 function resume(form, text) {
+  if ("starting" in form.dataset) { // its formatting is on the way: what is typed meanwhile is no key
+    ahead = { text, until: Date.now() + OPENING };
+    return form.addEventListener("desk:ready", () => atEnd(form, typedAhead()), { once: true });
+  }
   const field = form.querySelector("[contenteditable=true], textarea:not([hidden])");
   field?.focus();
   const { anchorNode, anchorOffset } = getSelection();
   const before = field?.value ? field.value[field.selectionStart - 1] : anchorNode?.textContent[anchorOffset - 1];
   if (text) document.execCommand("insertText", false, /\S/.test(before ?? "") ? ` ${text}` : text);
+}
+
+/** Go on behind what stands in an editor that has just come. */
+function atEnd(form, text) {
+  const field = form.querySelector("[contenteditable=true]");
+  field?.focus();
+  if (field) getSelection().selectAllChildren(field.lastElementChild ?? field);
+  if (field) getSelection().collapseToEnd();
+  resume(form, text);
 }
 
 /** Write an answer or a note: go back to its editor if it is open, and put away another one (it keeps its text). */
@@ -134,6 +146,25 @@ const COMMANDS = {
 /** What there is to do, by name. */
 export const known = Object.keys(COMMANDS);
 
+// What a command needs on the page; others can be done at any time.
+const NEEDS = {
+  take: '[data-key="t"]',
+  close: '[data-key="e"]',
+  follow: '[data-key="f"]',
+  contact: '[data-key="v"]',
+  merge: '[data-key="m"]',
+  reply: "#composer",
+  note: "#composer",
+  snippet: "#composer",
+  whisper: "#composer",
+  compose: "#compose",
+  offer: "#offer-cards [data-accept]",
+  "take-next": "#take-next",
+};
+
+/** Whether it would do anything now. */
+export const isPossible = (name) => !NEEDS[name] || Boolean(document.querySelector(NEEDS[name]));
+
 /** Do what a line of the help says; "view-…" leads to that list. */
 export function command(name) {
   if (COMMANDS[name]) return COMMANDS[name]();
@@ -142,10 +173,21 @@ export function command(name) {
   else toast(gettext("There is nothing in this list."));
 }
 
-const bound = new Map();
+const bound = new Map(), told = new Map();
 for (const line of document.querySelectorAll("#keys [data-command]")) {
-  for (const keys of line.dataset.keys.split("|")) bound.set(keys, line.dataset.command);
+  for (const keys of line.dataset.keys.split("|")) {
+    bound.set(keys, line.dataset.command);
+    told.set(keys, line.textContent);
+  }
 }
+
+/** The keys that may come after this one: those that lead to something now. */
+function following(first) {
+  const pairs = [...bound].filter(([keys, name]) => keys.startsWith(`${first} `) && document.getElementById(name));
+  const named = (name) => document.querySelector(`#${name} > .clip`)?.textContent; // as the list itself is called
+  return pairs.map(([keys, name]) => [keys.slice(first.length + 1), named(name) ?? told.get(keys)]);
+}
+
 const ARROWS = { ArrowDown: "↓", ArrowUp: "↑" };
 
 function pressed(event) {
@@ -156,7 +198,7 @@ function pressed(event) {
 
 /** Handle a key pressed in the page or inside a mail. */
 export function onKey(event) {
-  if (event.key === "Escape") return leave(event);
+  if (event.key === "Escape") return takeFirst() || leave(event);
   const isControl = event.ctrlKey || event.metaKey;
   if (event.key === "Enter" && isControl) return send(event);
   if (event.key === "k" && isControl && !event.target.closest?.("[contenteditable], dialog")) {
@@ -166,14 +208,12 @@ export function onKey(event) {
   if (isControl || event.altKey || isTyping(event.target)) return;
   if (document.querySelector("dialog[open]") || isAhead(event)) return;
   const key = pressed(event);
-  const isSecond = Date.now() - firstOfPair.at < PAIR;
-  const wanted = (isSecond && bound.get(`${firstOfPair.key} ${key}`)) || bound.get(key);
-  firstOfPair = { key: "", at: 0 };
+  const wanted = bound.get(`${takeFirst()} ${key}`) || bound.get(key);
   if (wanted && wanted !== "open") {
     event.preventDefault();
     command(wanted);
   } else if (wanted && key !== "Enter") command(wanted); // Enter follows the link by itself
-  else if (key === "g") firstOfPair = { key, at: Date.now() };
+  else if (key === "g") wait(key, () => following(key));
 }
 
 function send(event) {
@@ -189,7 +229,7 @@ function takeNextAfter(form) {
   const go = ({ detail }) => {
     if (detail.requestConfig.elt !== form) return;
     document.body.removeEventListener("htmx:afterRequest", go);
-    if (isTaken(detail) && !form.isConnected) press("#take-next");
+    if (isDone(detail) && !form.isConnected) press("#take-next");
   };
   document.body.addEventListener("htmx:afterRequest", go);
 }

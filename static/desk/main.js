@@ -26,6 +26,7 @@ import { hearWatched } from "./watching.js";
 import { fill, gettext } from "../words.js";
 
 const THROTTLE = 500;
+const LEGIBLE = 200; // in less height nobody reads a mail
 const NEAR = 160; // this close to the end, a reader wants to see what comes
 const desk = document.getElementById("desk");
 const opened = () => document.querySelector("article[data-conversation]")?.dataset.conversation;
@@ -191,7 +192,11 @@ const ACTS = {
     }
   },
   look(button) {
-    document.getElementById(button.dataset.at)?.scrollIntoView({ block: "start" });
+    const shown = document.getElementById(button.dataset.at);
+    if (shown?.matches("details")) shown.open = true;
+    shown?.scrollIntoView({ block: "start" });
+    const isLow = document.getElementById("timeline").clientHeight < LEGIBLE;
+    if (isLow) shut(button); // the answer is kept, and comes back with its key
   },
 };
 

@@ -1,7 +1,7 @@
 // Everything by name: what can be done here, where one can go, conversations by number, contacts, snippets, macros.
 import { gettext } from "../words.js";
 import { isSelecting } from "./bulk.js";
-import { command, open } from "./keys.js";
+import { command, isPossible, open } from "./keys.js";
 import { score } from "./picker.js";
 import { ask } from "./session.js";
 
@@ -54,9 +54,11 @@ function ofConversation() {
     .map((tool) => (tool.matches("details") ? { name: words(tool.querySelector("summary")), says, act: () => openMenu(document.getElementById(tool.id)) } : { name: words(tool), says, keys: tool.dataset.key, also: alsoOf(tool.dataset.key), act: click(tool) }));
 }
 
-function commands() {
+/** What the keys do, without what a button of the conversation does, which is there already, and what does nothing now. */
+function commands(tools) {
+  const there = new Set(tools.map(({ keys }) => keys));
   return [...document.querySelectorAll("#keys [data-palette]")]
-    .filter((line) => !line.dataset.command.startsWith("view-"))
+    .filter(({ dataset: { command: name, keys } }) => !name.startsWith("view-") && !there.has(keys) && isPossible(name))
     .map((line) => ({ name: words(line), says: "", keys: line.dataset.keys.split("|")[0], also: line.dataset.also, act: () => command(line.dataset.command) }));
 }
 
@@ -96,7 +98,8 @@ async function ofServer(asked) {
 export function openPalette() {
   if (!dialog || dialog.open || document.querySelector("dialog[open]")) return;
   back = document.activeElement;
-  here = [...withSelected(), ...ofConversation(), ...commands(), ...places()];
+  const tools = ofConversation();
+  here = [...withSelected(), ...tools, ...commands(tools), ...places()];
   const named = new Set();
   here = here.filter((item) => !named.has(`${item.name.toLowerCase()}|${item.says}`) && named.add(`${item.name.toLowerCase()}|${item.says}`));
   found = [];

@@ -137,6 +137,8 @@ export class Picker {
     const url = `/conversations/${this.conversation}/macros/${id}`;
     if (!writes) {
       this.writing.replaceBefore(count, { html: "", text: "" });
+      const isEmpty = !this.writing.words().trim() && !this.form.querySelector("[data-list] > *");
+      if (isEmpty) this.form.querySelector("[data-discard]")?.click(); // it was opened for the macro alone
       return void htmx.ajax("GET", url, { target: "#act-body", swap: "innerHTML" });
     }
     const answer = await ask(`${url}/prepare`).catch(() => null);

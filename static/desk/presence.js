@@ -48,8 +48,8 @@ function show(presence, label) {
   dot.className = `dot ${presence}`;
   document.body.dataset.presence = presence;
   document.getElementById("presence-label").textContent = label;
-  const chosen = label.includes(": ") ? label.split(": ")[1] : presence;
-  for (const choice of document.querySelectorAll("#presence button")) choice.setAttribute("aria-pressed", String(choice.value === chosen));
+  const reason = label.split(": ")[1]; // as it is told, in the reader's language
+  for (const choice of document.querySelectorAll("#presence button")) choice.setAttribute("aria-pressed", String(reason ? choice.textContent.trim() === reason : choice.value === presence));
 }
 
 document.body.addEventListener("desk:presence", (event) => {

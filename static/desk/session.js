@@ -26,9 +26,6 @@ export function asking() {
   };
 }
 
-/** Whether the server did what htmx asked it to do; to htmx itself a refusal that is shown is a success, too. */
-export const isTaken = ({ successful, xhr }) => successful && xhr.status < 300;
-
 /** A request that, when the session is over, waits until somebody signs in again. */
 export async function ask(url, options = {}) {
   for (;;) {

@@ -98,8 +98,9 @@ document.addEventListener("input", (event) => {
 document.addEventListener("visibilitychange", () => (document.hidden ? leave() : beat()));
 addEventListener("pagehide", leave);
 document.body.addEventListener("htmx:afterSwap", () => {
-  if (opened() !== watched) beat();
-  else show();
+  if (opened() !== watched) return void beat();
+  show();
+  if (told && told !== doing()) soon(); // the editor is gone: nobody writes any more
 });
 setInterval(show, 1000); // whoever went without a word is gone when their time is over
 beat();

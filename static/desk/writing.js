@@ -56,6 +56,7 @@ export class Writing {
     this.form.dataset.starting = ""; // the formatting may take its time to come (keys.js)
     await this.enrich(this.html.value);
     delete this.form.dataset.starting;
+    this.form.dispatchEvent(new Event("desk:ready"));
   }
 
   async enrich(content) {

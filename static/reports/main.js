@@ -2,6 +2,7 @@
 import "../desk/patch.js";
 import "../desk/dialogs.js";
 import { startPage } from "../desk/page.js";
+import { takeFirst, wait } from "../desk/pairs.js";
 import { remember } from "../desk/patch.js";
 import "../desk/offers.js";
 import { openPresence, startPresence } from "../desk/presence.js";
@@ -9,8 +10,6 @@ import "../desk/session.js";
 import { tellTimes } from "../desk/times.js";
 import { openTold } from "../desk/told.js";
 
-const PAIR = 1200;
-let gPressedAt = 0;
 const keys = new Map();
 export const isTyping = (target) => target.closest?.("input, textarea, select, [contenteditable]");
 
@@ -29,15 +28,12 @@ function leave(event) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") return leave(event);
+  if (event.key === "Escape") return takeFirst() || leave(event);
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || event.defaultPrevented) return;
   if (document.querySelector("dialog[open]")) return;
-  if (Date.now() - gPressedAt < PAIR) {
-    gPressedAt = 0;
-    const goal = document.querySelector(`#page-keys [data-go="${CSS.escape(event.key)}"]`);
-    if (goal) return location.assign(goal.dataset.url);
-  }
-  if (event.key === "g") gPressedAt = Date.now();
+  const goal = takeFirst() === "g" && document.querySelector(`#page-keys [data-go="${CSS.escape(event.key)}"]`);
+  if (goal) return location.assign(goal.dataset.url);
+  if (event.key === "g") wait("g", () => [...document.querySelectorAll("#page-keys i")].map((each) => [each.dataset.go, each.textContent]));
   else if (event.key === "?") document.getElementById("keys").showModal();
   else if (keys.has(event.key)) {
     event.preventDefault();

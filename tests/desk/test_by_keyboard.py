@@ -213,3 +213,27 @@ def test_keys_and_clicks_before_the_scripts_have_run(sign_in: SignIn, orders: Em
     page.get_by_role("button", name="Add the note").click()
     come(page, held).continue_()
     expect(page.locator("#contact-notes")).to_contain_text("Likes tea")
+
+
+def test_slow_hands_find_the_second_key(sign_in: SignIn, orders: EmailQueue) -> None:
+    page = sign_in("alice", "/?view=all")
+    hint = page.locator("#pending-key")
+    page.clock.install()
+    press(page, "g")
+    expect(hint).to_contain_text("Mine")
+    expect(hint).not_to_contain_text("Held")  # nothing is
+    page.clock.fast_forward(2000)
+    press(page, "m")
+    expect(page.locator("#list-name")).to_have_text("Mine")
+    expect(hint).to_be_hidden()
+    press(page, "g")
+    expect(hint).to_be_visible()
+    page.clock.fast_forward(3000)
+    expect(hint).to_be_hidden()
+    press(page, "a")  # alone, it is another key
+    expect(page.locator("#list-name")).to_have_text("Mine")
+    press(page, "g")
+    expect(hint).to_be_visible()
+    press(page, "Escape", "a")
+    expect(hint).to_be_hidden()
+    expect(page.locator("#list-name")).to_have_text("Mine")

@@ -151,7 +151,16 @@ def test_new_mail_appears_by_itself(sign_in: SignIn, orders: EmailQueue) -> None
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.locator("#warning")).to_contain_text("One more thing.")
     assert not Message.objects.filter(direction="out").exists()
-    page.get_by_role("button", name="Send all the same").click()
+    page.locator("#reply-text").press("End")
+    page.keyboard.type(" into it")  # it is held, and saved as any other
+    eventually(lambda: Draft.objects.get().text == "I am looking into it", "it is saved")
+    page.set_viewport_size({"width": 390, "height": 700})
+    page.get_by_role("button", name="Read it first").click()  # which needs room
+    expect(page.locator("#reply-form")).to_have_count(0)
+    expect(page.locator("#items .mail-text", has_text="One more thing.")).to_be_in_viewport()
+    page.locator("#open-reply").click()
+    expect(page.locator("#reply-text")).to_have_value("I am looking into it")
+    page.get_by_role("button", name="Send", exact=True).click()  # it was read
     expect(page.locator("#items .out")).to_have_count(1)
 
 

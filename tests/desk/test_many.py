@@ -105,6 +105,7 @@ def test_a_view_is_saved_shared_and_opened_first(sign_in: SignIn, orders: EmailQ
     page.keyboard.press("Shift+A")
     expect(page.locator("[data-bulk-count]")).to_have_text("1 selected")
     expect(page.locator("[data-act=bulk-all]")).to_be_hidden()  # these are all
+    expect(page.locator("#pick-all")).to_be_checked()
     page.keyboard.press("Escape")
     page.keyboard.press("l")
     dialog = page.locator("#act")
@@ -147,6 +148,9 @@ def test_the_palette_leads_everywhere(sign_in: SignIn, orders: EmailQueue) -> No
     page.keyboard.press("Enter")
     expect(page.locator("#head h1")).to_have_text("Parcel 001")
     press(page, "Control+k")
+    page.keyboard.type("merge")
+    expect(page.locator("#palette-list li", has_text="erge")).to_have_count(1)  # not its key once more
+    page.locator("#palette-field").press("ControlOrMeta+a")
     page.keyboard.type("whisper")
     expect(page.locator("#palette-none")).to_be_visible()  # it is for supervisors
     page.locator("#palette-field").press("ControlOrMeta+a")

@@ -138,3 +138,37 @@ class TestRefused:
         page.keyboard.type(" three")
         expect(page.locator("[data-saved]")).to_contain_text("Saved")
         assert Draft.objects.get().text == "One two three"
+
+
+def test_sending_what_has_left_with_other_words_asks_what_becomes_of_it(
+    sign_in: SignIn, row: Conversation, bob: Agent
+) -> None:
+    page = sign_in("alice", f"/conversations/{row.pk}/?view=all")
+    page.keyboard.press("r")
+    page.locator("#reply-text").fill("It is on its way.")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    take(bob.user, row, take_over=True)
+    reply(bob.user, row, Reply(text="It is lost.", token=str(Draft.objects.get().token)))
+    page.locator("#reply-text").press("Control+Enter")
+    panel = page.locator("[data-conflict]")
+    expect(panel).to_contain_text("was sent already")
+    expect(panel.locator("[data-other]")).to_have_text("It is on its way.")
+    expect(page.locator("#toasts .toast")).to_have_count(0)
+    page.locator("[data-kept=note]").click()
+    expect(page.locator("#note-text")).to_have_value("It is on its way.")
+
+
+def test_sending_what_stands_in_what_has_left_asks_nothing(
+    sign_in: SignIn, row: Conversation, bob: Agent
+) -> None:
+    page = sign_in("alice", f"/conversations/{row.pk}/?view=all")
+    page.keyboard.press("r")
+    page.locator("#reply-text").fill("It is on its way.")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    take(bob.user, row, take_over=True)
+    draft = Draft.objects.get()
+    reply(bob.user, row, Reply(text=f"{draft.text} It comes on Friday.", token=str(draft.token)))
+    page.locator("#reply-text").press("Control+Enter")
+    expect(page.locator("#toasts")).to_contain_text("This answer was sent already.")
+    expect(page.locator("#reply-form")).to_have_count(0)
+    assert Message.objects.filter(direction="out").count() == 1

@@ -248,6 +248,6 @@ def test_two_windows_of_one_person_lose_nothing(sign_in: SignIn, orders: EmailQu
     expect(two.locator("#items .out")).to_have_count(1)
     expect(one.locator("#items .out")).to_have_count(1)
     one.locator("#reply-text").press("Control+Enter")
-    expect(one.locator("#toasts")).to_contain_text("was sent from another window already")
+    expect(one.locator("[data-conflict]")).to_contain_text("was sent already, from another window")
     expect(one.locator("#reply-text")).to_have_value("From the first window, offline")
     assert Message.objects.filter(direction="out").count() == 1

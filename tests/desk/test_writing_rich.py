@@ -271,3 +271,16 @@ def test_a_first_mail_is_written_with_formatting(sign_in: SignIn, orders: EmailQ
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.locator("#items .out")).to_be_visible()
     assert "<strong>ready</strong>" in parts_of(OutgoingMail.objects.get())[1]
+
+
+def test_what_is_typed_while_the_formatting_of_a_draft_comes_is_no_key(page: Page) -> None:
+    page.keyboard.type("Dear")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    held = held_back(page, "**/django_prose_editor/editor.js*")
+    page.reload()
+    expect(page.locator("#reply-form[data-starting]")).to_be_visible()
+    page.keyboard.press("r")
+    page.keyboard.type("customer")  # which would close, take, reply and more
+    come(page, held).continue_()
+    expect(field(page)).to_have_text("Dear customer")
+    expect(field(page)).to_be_focused()

@@ -94,7 +94,8 @@ def test_a_text_is_kept_as_a_snippet_and_thrown_away(sign_in: SignIn, orders: Em
 
 def test_a_macro_is_told_sent_and_taken_back(sign_in: SignIn, orders: EmailQueue) -> None:
     macro = Macro.objects.create(name="Close it off", html="<p>All is done.</p>", note="Paid.", then="close")
-    Macro.objects.create(name="Leave a note", note="Called.")
+    note = f"Called. {'They call again. ' * 5}Tomorrow."
+    Macro.objects.create(name="Leave a note", note=note)
     page = open_reply(sign_in, orders)
     page.keyboard.type("/close")
     options = page.get_by_role("listbox", name="Snippets").get_by_role("option")
@@ -124,7 +125,9 @@ def test_a_macro_is_told_sent_and_taken_back(sign_in: SignIn, orders: EmailQueue
     expect(options).to_have_count(1)
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog", name="Leave a note")
-    expect(dialog).to_contain_text("note “Called.”")
+    expect(dialog).to_contain_text(f"note “{note}”")  # all that will be done is told before
     page.keyboard.press("Enter")
     expect(page.locator("#items")).to_contain_text("Called.")
     expect(dialog).to_be_hidden()
+    expect(page.locator("#toasts")).to_contain_text("“Leave a note” was run.")
+    expect(page.locator("#open-reply")).to_be_visible()  # the editor was opened for it alone

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 from django.http import Http404
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -169,6 +170,15 @@ class TestMerging:
     @pytest.fixture(autouse=True)
     def redis(self, clean_redis: None) -> None:
         """Announcements of these tests are nobody's business."""
+
+    def test_languages_are_told_by_name(self, client: Client, orders: EmailQueue) -> None:
+        gone = receive(orders, make_mail(From=DORA)).conversation.contact_id
+        stays = receive(orders).conversation.contact_id
+        for pk, language in ((gone, "de"), (stays, "cs")):
+            Contact.objects.filter(pk=pk).update(language=language)
+        client.force_login(user("bob").user)
+        page = client.get(f"/contacts/{gone}/merge", {"into": stays}).content.decode()
+        assert "<b>Czech</b>, <s>German</s>" in page
 
     def test_everything_goes_along_and_new_mail_of_either_comes_to_the_one(self, orders: EmailQueue) -> None:
         bob = user("bob").user

@@ -148,6 +148,24 @@ def test_what_somebody_has_deleted_meanwhile_stays_deleted(alice: Agent, queue: 
     assert names(alice) == []
 
 
+def test_the_dialog_changes_one_view_and_tells_the_links_beside_it(alice: Agent, queue: EmailQueue) -> None:
+    view, other = (saved.save(alice.user, Kept(name=name)) for name in ("Old", "Other"))
+    client = Client()
+    client.force_login(alice.user)
+    page = client.post(f"/views/{view.pk}", {"name": "New"}).content.decode()
+    links = page[page.index('<div id="nav-views" hx-swap-oob') :]
+    assert 'title="New">' in links
+    assert page.count('value="New"') == 1, "it is not what the next view would be called"
+    for is_begun in (True, False):
+        client.post(f"/views/{view.pk}", {"act": "start"})
+        assert (saved.start(alice.user) is not None) == is_begun
+    answer = client.post(f"/views/{view.pk}?saved={other.pk}", {"act": "delete"})
+    assert "Other" in answer.content.decode()
+    answer = client.post(f"/views/{other.pk}?saved={other.pk}", {"act": "delete"})  # the list that is open
+    assert answer["HX-Trigger"] == "desk:acted"
+    assert 'hx-get="/"' in answer.content.decode()
+
+
 def test_the_dialog_costs_as_much_for_thirty_as_for_three(bob: Agent, queue: EmailQueue) -> None:
     client, costs = Client(), []
     client.force_login(bob.user)

@@ -165,3 +165,12 @@ def test_what_is_offered_is_opened_by_a_key(sign_in: SignIn, orders: EmailQueue)
     expect(page.locator("#presence-label")).to_have_text("Away: Lunch")
     press(page, "Escape")
     expect(page.locator("#user-menu")).not_to_have_attribute("open", "")
+
+
+def test_where_the_second_key_leads_is_told(sign_in: SignIn, orders: EmailQueue) -> None:
+    page = sign_in("bob", "/board/")
+    press(page, "g")
+    expect(page.locator("#pending-key")).to_contain_text("Desk")
+    assert violations(page) == []
+    press(page, "d")
+    expect(page.locator("#list-name")).to_have_text("Mine")
