@@ -18,6 +18,9 @@ function say(conversation, what, keepalive = false) {
   return ask(`/conversations/${conversation}/watch`, { method: "POST", body, keepalive });
 }
 
+/** What the server says; null if it goes away, be it in the midst of it. */
+const heard = (asked) => asked.then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
+
 async function beat() {
   clearTimeout(timer);
   timer = setTimeout(beat, BEAT);
@@ -28,13 +31,13 @@ async function beat() {
   isAsking = true;
   watched = conversation;
   told = doing();
-  const answer = await say(conversation, told).catch(() => null);
+  const there = await heard(say(conversation, told));
   isAsking = false;
   if (isWanted) soon();
   isWanted = false;
-  if (!answer?.ok || conversation !== opened()) return;
+  if (!there || conversation !== opened()) return;
   const now = Date.now();
-  people = (await answer.json()).people.map((each) => ({ ...each, until: now + each.left * 1000 }));
+  people = there.people.map((each) => ({ ...each, until: now + each.left * 1000 }));
   show();
 }
 
