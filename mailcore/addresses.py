@@ -12,7 +12,7 @@ _LONGEST = 320  # 64 + @ + 255 (RFC 5321 4.5.3.1)
 _TOKEN = re.compile(
     r'"((?:[^"\\]|\\.)*)"|\(([^()]*)\)|<([^<>]*)>|([,;:])|([^",;:()<>\s]+)|(\s+)|.', re.DOTALL
 )
-_CLOSED_QUOTES = re.compile(r'(?:[^"]++|"(?:[^"\\]|\\.)*+")*+', re.DOTALL)
+_CLOSED_QUOTES = re.compile(r'(?:[^"]++|"(?:[^"\\]|\\.)*")*', re.DOTALL)
 _BACKSLASH = re.compile(r"\\(.)", re.DOTALL)
 _EMAIL = re.compile(r"[^\s<>()\",;:]{1,320}@[^\s<>()\",;:@]{1,320}")
 

@@ -14,7 +14,7 @@ _END = {
     b"SIGNED MESSAGE": re.compile(rb"^-----END PGP SIGNATURE-----[ \t]*\r?(?:\n|\Z)", re.MULTILINE),
     b"MESSAGE": re.compile(rb"^-----END PGP MESSAGE-----[ \t]*\r?(?:\n|\Z)", re.MULTILINE),
 }
-_ARMOUR_HEADERS = re.compile(rb"(?:[A-Za-z][\w-]{0,30}: [^\r\n]*\r?\n)*+[ \t]*\r?\n")
+_ARMOUR_HEADERS = re.compile(rb"(?:[A-Za-z][\w-]{0,30}: [^\r\n]*\r?\n)*[ \t]*\r?\n")
 _DASHED = re.compile(rb"^- ", re.MULTILINE)
 
 

@@ -25,9 +25,9 @@ _VOID = {"br", "hr", "img", "col", "wbr"}
 _TOKEN = re.compile(
     r"<(?P<comment>!--)|<[!?][^<>]*>?"
     r"|<(?P<end>/?)(?P<name>[a-zA-Z][^\s/<>]*)"
-    # Possessive: what was read as attributes is never read again, or a tag that does not end would
-    # cost n squared.
-    r"(?P<attributes>(?:[\s/]*[a-zA-Z][\w:.-]*(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'=<>`]+))?)*+)"
+    # What follows always matches, so what was read as attributes is never read again: a tag that does
+    # not end would cost n squared.
+    r"(?P<attributes>(?:[\s/]*[a-zA-Z][\w:.-]*(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'=<>`]+))?)*)"
     r"(?:[\s/]*(?P<whole>>)|[^<>]*>?)"
     r"|(?P<stray><)"
 )

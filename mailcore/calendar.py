@@ -23,8 +23,8 @@ _LONGEST = 4000  # characters of a description
 _MOST_LINES = 20_000
 
 _FOLD = re.compile(r"\r*\n[ \t]")
-_VALUE = r"(?:\"[^\"]*+\"|[^\":;]++)*+"
-_LINE = re.compile(rf"([A-Za-z0-9-]{{1,60}})((?:;[A-Za-z0-9-]{{1,60}}={_VALUE})*+):(.*)", re.DOTALL)
+_VALUE = r"(?:\"[^\"]*+\"|[^\":;]++)*"
+_LINE = re.compile(rf"([A-Za-z0-9-]{{1,60}})((?:;[A-Za-z0-9-]{{1,60}}={_VALUE})*):(.*)", re.DOTALL)
 _PARAMETER = re.compile(rf";([A-Za-z0-9-]{{1,60}})=({_VALUE})")
 _ESCAPED = re.compile(r"\\([\\;,nN])")
 _DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:T(\d\d):?(\d\d):?(\d\d)?(Z)?)?\Z")

@@ -15,7 +15,7 @@ from mailcore.text import lines_of_sanitised
 
 _VOID = frozenset({"br", "hr", "img", "col", "wbr"})
 # Between two pieces: the ends of the one above, and empty lines.
-_ENDS = re.compile(r"(?:</[a-z0-9]+>|\s+|<br ?/?>|&nbsp;|\xa0)*+")
+_ENDS = re.compile(r"(?:</[a-z0-9]+>|\s+|<br ?/?>|&nbsp;|\xa0)*")
 
 
 def cut(html: str, sender: Address | None) -> tuple[Piece, ...]:

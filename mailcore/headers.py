@@ -22,7 +22,7 @@ SYNTHETIC_DOMAIN = "ucs.invalid"
 """Of the ids that we give to mails without one (RFC 2606: never anybody's)."""
 _LONGEST_ID = 1000  # octets, since it must fit into an index
 
-FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\n]*)(?:\n[ \t][^\n]*)*+)\n?")
+FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\n]*)(?:\n[ \t][^\n]*)*)\n?")
 _STRAY_LINE = re.compile(
     rb"[ \t]*[^\s][^\n]{0,998}\n(?:[ \t][^\n]{0,998}\n){0,5}(?=(?:from|to|cc|subject|date|message-id|"
     rb"mime-version|content-type|content-transfer-encoding|received|return-path|reply-to)[ \t]{0,9}:)",

@@ -41,7 +41,7 @@ _CLEANER = nh3.Cleaner(
 )
 
 # A tag as nh3 writes it: every value in double quotes, every < of the text escaped.
-CLEAN_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)((?:\s[a-z-]+="[^"]*")*+)\s?/?>')
+CLEAN_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)((?:\s[a-z-]+="[^"]*")*)\s?/?>')
 _CLEAN_ATTRIBUTE = re.compile(r'\s([a-z-]+)="([^"]*)"')
 _RASTER = re.compile(r"data:image/(?:png|gif|jpe?g|webp|bmp);base64,[A-Za-z0-9+/=\s]*\Z", re.IGNORECASE)
 _REMOTE = "data-remote-src"

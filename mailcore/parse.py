@@ -25,7 +25,7 @@ from mailcore.parsed import Address, Automatic, Bounce, Forwarded, ParsedMail
 from mailcore.quoting import quote_at
 from mailcore.signature import signature_at
 
-_MBOX_LINE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*+\r*+\n)*+(?:>?From [^\r\n]*\r*\n)?")
+_MBOX_LINE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*+\r*+\n)*(?:>?From [^\r\n]*\r*\n)?")
 
 NO_SENDER = "The mail has no From; the sender is unknown."
 NO_ID = "The mail has no Message-ID; one was made from its content."

@@ -14,7 +14,7 @@ _LOOSE_Q_WORD = re.compile(r"=\?([^?\s*]{1,60})\?([qQ])\?((?:[^?\s]|\?(?!=))*)\?
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 # A quote in the middle of a word does not end the value: filename="the "old" price.pdf".
 _PARAMETER = re.compile(
-    r";\s*([^\s=;\"]+)\s*=\s*(?:\"((?:[^\"\\]|\\.|\"(?!\s{0,9}(?:;|\Z)|\s{1,9}[\w*-]{1,40}=))*+)\"?|([^;]*))",
+    r";\s*([^\s=;\"]+)\s*=\s*(?:\"((?:[^\"\\]|\\.|\"(?!\s{0,9}(?:;|\Z)|\s{1,9}[\w*-]{1,40}=))*)\"?|([^;]*))",
     re.DOTALL,
 )
 _CONTINUED = re.compile(r"([^*]+)\*(?:(\d{1,3})(\*)?)?\Z")
