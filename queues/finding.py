@@ -43,9 +43,11 @@ LIMIT %s
 WITHIN = "{rows} ORDER BY at DESC, pk DESC, kind DESC LIMIT %s"
 ROWS = """
 SELECT created_at AS at, id AS pk, '{kind}' AS kind, conversation_id FROM {table}
-WHERE search @@ replace(%s, '~', {code})::tsquery AND created_at >= %s
-AND (created_at, id, '{kind}') < (%s, %s, %s){more}
+WHERE search @@ replace(%s, '~', {code})::tsquery AND {at} >= %s
+AND ({at}, id, '{kind}') < (%s, %s, %s){more}
 """
+AT = "created_at + interval '0'"
+"""Computed: a span holds few rows, and with the index by date all that is older would be read."""
 NEWER = """
 SELECT conversation_id, id, '{kind}' FROM {table}
 WHERE conversation_id = ANY(%s) AND search @@ replace(%s, '~', {code})::tsquery
@@ -165,7 +167,7 @@ class _Walk:
 def _page(walk: _Walk, start: Place, limit: int) -> Found:
     """The next `limit` conversations after `start`."""
     found, end, last = Found(), time.monotonic() + PATIENCE, start
-    for batch, place in _batches(walk, start):
+    for batch, place in _batches(walk, start, end):
         for hit in _kept(walk, batch, start):
             if len(found.hits) == limit:
                 found.next = found.hits[-1].place.mark if found.hits else last.mark
@@ -178,8 +180,12 @@ def _page(walk: _Walk, start: Place, limit: int) -> Found:
     return found
 
 
-def _batches(walk: _Walk, start: Place) -> Iterator[tuple[list[Hit], Place]]:
-    """Hits in order, with the place up to which all have been seen."""
+def _batches(walk: _Walk, start: Place, end: float) -> Iterator[tuple[list[Hit], Place]]:
+    """Hits in order, with the place up to which all have been seen.
+
+    :param end: by which moment the page should be there: of large batches only as much is read as there is
+        time for, by the pace of the one before, as mails that lie on a cold disk take long.
+    """
     if walk.few is not None:
         hits = _within(walk, start, walk.few)
         for at in range(0, len(hits), BATCHES[1]):
@@ -188,13 +194,16 @@ def _batches(walk: _Walk, start: Place) -> Iterator[tuple[list[Hit], Place]]:
     newest = start.at if start.pk else start.at - timedelta(microseconds=1)  # nothing is at the end of a span
     first = span_number(min(newest, walk.until, timezone.now() + SPAN))
     last = max(span_number(walk.since), _oldest())
-    step = 0
+    step, pace = 0, float("inf")
     while first >= last:
+        began = time.monotonic()
         spans, most = SPANS[min(step, len(SPANS) - 1)], BATCHES[min(step, len(BATCHES) - 1)]
         most = min(most, PHRASES) if walk.query.phrases else most
+        most = int(min(most, max(BATCHES[0], pace * max(end - began, 0))))
         codes = [f"{each:04x}" for each in range(first, max(first - spans, last - 1), -1)]
         hits = _walked(walk, start, codes, most)
         step += 1
+        pace = len(hits) / max(time.monotonic() - began, 1e-6) if hits else pace
         if len(hits) == most:
             start = hits[-1].place
             first = span_number(start.at)
@@ -219,7 +228,9 @@ def _rows(walk: _Walk, start: Place, code: str, few: list[int] | None = None) ->
     before = min(start, Place(walk.until, 0, ""))
     kinds = KINDS if walk.query.has_notes else {"m": KINDS["m"]}
     more = "" if few is None else " AND conversation_id = ANY(%s)"
-    parts = [ROWS.format(kind=kind, table=table, code=code, more=more) for kind, table in kinds.items()]
+    parts = [
+        ROWS.format(kind=kind, table=table, code=code, at=AT, more=more) for kind, table in kinds.items()
+    ]
     own: list[Any] = [walk.query.lexemes, walk.since, before.at, before.pk, before.kind]
     own += [] if few is None else [few]
     return " UNION ALL ".join(parts), own * len(kinds)
