@@ -140,9 +140,10 @@ def _begun(row: Conversation, agent: Agent, mark: uuid.UUID, *, is_outside: bool
 
 def _check_not_sent(row: Conversation, mark: uuid.UUID, typed: str) -> None:
     """Somebody else may have sent it, with fewer words than stand in the window that saves now."""
-    sent = row.messages.filter(compose_token=str(mark)).values_list("text", flat=True).first()
+    sent = row.messages.filter(compose_token=str(mark)).values_list("text", "quote_at").first()
     if sent is not None:
-        raise AnswerSent(has_all=" ".join(typed.split()) in " ".join(sent.split()))
+        text, quote_at = sent  # what is quoted below it is the customer's
+        raise AnswerSent(has_all=" ".join(typed.split()) in " ".join(text[: quote_at or None].split()))
 
 
 def _check_still_mine(row: Conversation, agent: Agent, mark: uuid.UUID) -> None:

@@ -15,7 +15,7 @@ from queues.at_names import named, with_names
 from queues.drafts import Window
 from queues.inbox import Listing, View
 from queues.models import Conversation, Draft, EmailQueue, Follower, Mention, Message, Note, Notice
-from queues.refusals import DraftConflict, NewMailArrived
+from queues.refusals import AnswerSent, DraftConflict, NewMailArrived
 from tests.make import make_agent, make_mail, make_queue, make_sender, make_supervisor, receive
 
 pytestmark = pytest.mark.django_db
@@ -207,6 +207,22 @@ class TestHandingOver:
         with pytest.raises(ActionRefused, match="Dora has this conversation now"):
             actions.save_draft(team.alice.user, team.row, "Dear Charlie, and", token=draft.token)
         assert Draft.objects.get().text == "Dear Charlie,"
+
+    def test_words_of_the_customer_are_not_taken_for_those_that_have_left(self, team: Team) -> None:
+        draft = actions.save_draft(team.alice.user, team.row, "It is on its way.")
+        actions.take(team.dora.user, team.row, take_over=True)
+        actions.reply(team.dora.user, team.row, Reply(text="It is lost.", token=str(draft.token)))
+        sent = team.row.messages.get(direction="out")
+        quoted = team.row.messages.get(direction="in").text
+        assert quoted in sent.text.replace("> ", "")
+        for words, has_all in (
+            ("It is lost.", True),
+            ("It is on its way.", False),
+            (quoted.split()[0], False),
+        ):
+            with pytest.raises(AnswerSent) as told:
+                actions.save_draft(team.alice.user, team.row, words, token=draft.token)
+            assert told.value.has_all is has_all, words
 
     def test_a_file_of_the_old_window_makes_no_second_draft(self, team: Team) -> None:
         draft = actions.save_draft(team.alice.user, team.row, "Dear Charlie,")
