@@ -160,6 +160,18 @@ def shown(field: ContactField, value: Any) -> str:
     return str(value)
 
 
+def told(values: Mapping[str, Any], defined: Sequence[ContactField]) -> list[dict[str, Any]]:
+    """What a page says of own fields, in their order: of those with a value, or a required one missing."""
+    found = []
+    for each in defined:
+        value = values.get(each.key)
+        text = shown(each, value)
+        if text or each.is_required:
+            href = value if each.kind == Kind.URL else ""
+            found.append({"label": each.label, "text": text, "href": href, "missing": not text})
+    return found
+
+
 def plain(value: Any) -> str:
     """A stored value for a program, such that `value_of` takes it back."""
     if isinstance(value, bool):

@@ -16,11 +16,13 @@
     event.stopImmediatePropagation(); // some scripts may listen already
     kept.push(() => press(event.key));
   }
-  // Only a script knows what most buttons do; a form sent by the browser itself would end up in the address.
+  // Only a script knows what most buttons do; a form sent by the browser itself would end up in the address, and one
+  // that signs out would not ask whether words are lost.
+  const BROWSERS = ":is([method], [action]):not([data-leaving])";
   function hold(event) {
     const { target, submitter } = event;
     const button = event.type === "click" && target.closest?.(BUTTON);
-    if (event.type === "click" ? !button : target.matches("[method], [action]")) return;
+    if (event.type === "click" ? !button : target.matches(BROWSERS)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     kept.push(() => (button ? button.click() : target.requestSubmit(submitter)));

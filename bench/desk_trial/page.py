@@ -112,6 +112,7 @@ class Page:
         self.local: dict[int, dict[str, str]] = {}
         self.is_offline = False
         self.errors: list[str] = []
+        self.heard_at = 0.0  # when the server was last there: patience counts from then
 
     # Requests.
 
@@ -166,14 +167,17 @@ class Page:
         return self._patiently(lambda: self.ask(method, path, data, **more))
 
     def _patiently(self, ask: Callable[[], requests.Response]) -> requests.Response:
-        until = time.monotonic() + PATIENCE
+        self.heard_at = time.monotonic()
         while True:
             try:
-                return ask()
+                answer = ask()
             except requests.RequestException as error:
-                if time.monotonic() > until:
+                if time.monotonic() > self.heard_at + PATIENCE:
                     raise GaveUp(str(error)) from error
                 time.sleep(AGAIN)
+            else:
+                self.heard_at = time.monotonic()
+                return answer
 
     # What an agent does.
 

@@ -1,10 +1,11 @@
 """Template tags of the desk."""
 
+import re
 from functools import cache
 
 from django import template
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 register = template.Library()
@@ -17,3 +18,9 @@ def icon(name: str) -> SafeString:
     return format_html(
         '<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("desk/icons.svg"), name
     )
+
+
+@register.filter
+def breakable(address: str) -> SafeString:
+    """A mail or web address that a narrow column breaks behind "@" or a dot, not within a word."""
+    return format_html_join("", "{}<wbr>", ((part,) for part in re.split(r"(?<=[@.])", address)))

@@ -134,12 +134,7 @@ def _facts(row: Contact, defined: list[ContactField], now: datetime) -> list[dic
     ]
     if row.priority != Contact.Priority.NONE:
         known.append({"label": _("New mail is"), "text": row.get_priority_display()})
-    for each in defined:
-        value = row.fields.get(each.key)
-        url = value if each.kind == ContactField.Kind.URL else ""
-        known.append(
-            {"label": each.label, "text": fields.shown(each, value), "href": url, "missing": each.is_required}
-        )
+    known += fields.told(row.fields, defined)
     known.append({"label": _("First seen"), "text": clock(row.created_at), "iso": _iso(row.created_at)})
     return [each for each in known if each["text"] or each.get("missing")]
 

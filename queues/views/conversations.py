@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from agents.rights import agent_of, is_supervisor
+from crm import fields
 from crm.links import links
 from crm.models import Communication, Contact
 from mailcore.freemail import FREE_MAIL
@@ -358,6 +359,8 @@ def _contact(request: DeskRequest, row: Conversation, now: datetime) -> dict[str
         "notes": list(contact.notes.select_related("user")[:NOTES]),
         "language": language_name(contact.language),
         "remark": contact.remark,
+        "external_id": contact.external_id,
+        "own": fields.told(contact.fields, fields.definitions()),
         "since": clock(contact.created_at),
         "since_iso": contact.created_at.isoformat(timespec="seconds"),
         "conversations": [_other(each, now) for each in others if each.pk != row.pk][:OTHERS],

@@ -83,15 +83,11 @@ def organisation(request: DeskRequest, pk: int) -> HttpResponse:
 def _parts(request: DeskRequest, row: Organisation) -> dict[str, Any]:
     defined = fields.definitions(ContactField.Of.ORGANISATION)
     now = timezone.now()
-    known = [{"label": _("Id in the CRM"), "text": row.external_id}]
-    for each in defined:
-        value = row.fields.get(each.key)
-        url = value if each.kind == ContactField.Kind.URL else ""
-        known.append({"label": each.label, "text": fields.shown(each, value), "href": url or ""})
+    known = [{"label": _("Id in the CRM"), "text": row.external_id}] if row.external_id else []
     changes = row.changes.select_related("user")[:MOST_CHANGES]
     return {
         "organisation": row,
-        "facts": [each for each in known if each["text"]],
+        "facts": known + fields.told(row.fields, defined),
         "domains": list(row.domains.all()),
         "changes": told_changes(changes, defined, now),
         "may_change": is_supervisor(request.user),

@@ -148,16 +148,16 @@ class Editor {
 
   changed() {
     if (this.isDisputed && !this.form.querySelector("[data-conflict]").firstElementChild) this.isDisputed = false;
-    this.keep();
+    const isKept = this.keep();
     tellPlaces(this.form, this.writing);
+    if (!this.form.dataset.draft) return this.say(isKept ? "" : gettext("This browser has no room to keep it: don’t leave before it is added."), !isKept);
     this.say("");
-    if (!this.form.dataset.draft) return;
     this.dirtySince ||= Date.now();
     this.plan(Math.max(0, Math.min(PAUSE, LONGEST - (Date.now() - this.dirtySince))));
   }
 
   keep(more = {}) {
-    keep(this.key, { ...this.values(), number: this.number, version: this.version, window: this.window, saves: this.saves, token: this.form.elements.token?.value, other: this.other ?? undefined, ...more });
+    return keep(this.key, { ...this.values(), number: this.number, version: this.version, window: this.window, saves: this.saves, token: this.form.elements.token?.value, other: this.other ?? undefined, ...more });
   }
 
   plan(wait) {
@@ -293,6 +293,7 @@ export function startEditors(root) {
     // What came with its conversation was not asked for: keys stay keys, and don't end in a mail.
     if (!article && !unasked && form.querySelector("[data-focus]")) editor.ready.then(() => form.isConnected && editor.writing.focus(typedAhead()));
     unasked = null;
+    if (form.dataset.editor === "compose") form.querySelector("[data-chips] input:not([type=hidden])").focus({ preventScroll: true });
   }
   if (!article || article.querySelector("form[data-editor]")) return;
   const { conversation } = article.dataset;

@@ -23,8 +23,15 @@ export function keptAs(key) {
   return null;
 }
 
+/** Returns false if this browser has no room left for it. */
 export function keep(key, words) {
-  if (!isOver) localStorage.setItem(key, JSON.stringify(words));
+  try {
+    if (!isOver) localStorage.setItem(key, JSON.stringify(words));
+  } catch (error) {
+    if (error.name !== "QuotaExceededError") throw error;
+    return false;
+  }
+  return true;
 }
 
 export const throwAway = (key) => localStorage.removeItem(key);

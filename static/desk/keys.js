@@ -1,6 +1,7 @@
 // Keys without modifiers, never while typing. Which key is for what is said in queues/keyboard.py alone: the help
 // in the page lists them, and this reads it.
 import { gettext } from "../words.js";
+import { forgetKeys, onArrival, waits } from "./ahead.js";
 import { actOnSelected, clearSelection, extend, isSelecting, selectShown, toggle } from "./bulk.js";
 import { isDone } from "./dom.js";
 import { takeFirst, wait } from "./pairs.js";
@@ -74,9 +75,13 @@ function write(kind, text = "") {
 function isAhead(event) {
   if (!ahead || (Date.now() > ahead.until && !document.querySelector(COMING))) return false;
   event.preventDefault();
-  if (event.key.length === 1) ahead.text += event.key;
-  if (event.key === "Enter") ahead.text += "\n";
+  addAhead(event.key);
   return true;
+}
+
+function addAhead(key) {
+  if (key.length === 1) ahead.text += key;
+  if (key === "Enter") ahead.text += "\n";
 }
 
 const isTyping = (target) => target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]");
@@ -209,12 +214,25 @@ export function onKey(event) {
   if (document.querySelector("dialog[open]") || isAhead(event)) return;
   const key = pressed(event);
   const wanted = bound.get(`${takeFirst()} ${key}`) || bound.get(key);
-  if (wanted && wanted !== "open") {
-    event.preventDefault();
-    command(wanted);
-  } else if (wanted && key !== "Enter") command(wanted); // Enter follows the link by itself
+  const isLater = waits(key, isSelecting() ? "" : wanted);
+  if (isLater || (wanted && key !== "Enter")) event.preventDefault(); // Enter follows the link by itself
+  if (!isLater && key !== "Enter") act(key, wanted);
+}
+
+function act(key, wanted) {
+  if (wanted) command(wanted);
   else if (key === "g") wait(key, () => following(key));
 }
+
+// What has waited for a conversation: for the field that stands in it by now, for the editor that comes, or a command.
+onArrival((key) => {
+  const focused = document.activeElement;
+  if (isTyping(focused)) return key.length === 1 && document.execCommand("insertText", false, key);
+  if (ahead) return addAhead(key);
+  const wanted = bound.get(`${takeFirst()} ${key}`) || bound.get(key);
+  if (wanted === "open" && focused.matches("a, button")) focused.click();
+  else act(key, wanted);
+});
 
 function send(event) {
   const form = event.target.closest?.("form[data-editor]");
@@ -235,6 +253,7 @@ function takeNextAfter(form) {
 }
 
 function leave(event) {
+  forgetKeys();
   const menu = document.querySelector("details:is(.menu, .why)[open]");
   if (menu) {
     menu.open = false;

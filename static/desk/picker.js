@@ -4,6 +4,8 @@ import { toast } from "./toasts.js";
 import { fill, gettext } from "../words.js";
 
 const MOST = 8;
+const GAP = 6; // pixels between the cursor and the list
+const EDGE = 8; // and between the list and the end of the window
 const QUERY = /(?:^|[\s\u00a0])\/([^\s/][^\n/]{0,39}|)$/;
 let boxes = 0;
 
@@ -48,6 +50,7 @@ export class Picker {
       if (event.target.closest("button")) this.forget(this.shown[index]);
       else if (index >= 0) this.take(this.shown[index]);
     });
+    for (const each of [form, form.closest(".timeline")]) each?.addEventListener("scroll", () => this.place(), { capture: true });
     form.addEventListener("focusout", () => setTimeout(() => !form.contains(document.activeElement) && this.close()));
   }
 
@@ -85,7 +88,20 @@ export class Picker {
     if (!shown.length && query) return this.close();
     this.box.replaceChildren(...(isNothing ? [line({ name: gettext("No snippets yet"), says: gettext("Write a text, mark it, and choose “Save as a snippet”.") }, this.box.id, 0)] : shown.map((each, index) => line(each, this.box.id, index))));
     this.box.hidden = false;
+    this.place();
     this.mark();
+  }
+
+  /** Under the cursor, or over it where there is more room; below the text where the field doesn't tell where that is. */
+  place() {
+    const cursor = this.box.hidden ? null : this.writing.cursor();
+    this.box.classList.toggle("floating", Boolean(cursor));
+    if (!cursor) return;
+    const { offsetWidth: width, offsetHeight: height } = this.box;
+    const isUnder = innerHeight - cursor.bottom >= Math.min(height + GAP + EDGE, cursor.top);
+    const left = Math.max(EDGE, Math.min(cursor.left, innerWidth - width - EDGE));
+    const top = isUnder ? cursor.bottom + GAP : cursor.top - GAP - height;
+    Object.assign(this.box.style, { left: `${left}px`, top: `${top}px` });
   }
 
   mark() {

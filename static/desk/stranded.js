@@ -22,8 +22,9 @@ export function askForStranded(place, name, { conversation, kind, says, forget, 
     note: async () => {
       const kept = words(); // now: there may be more of them than when it was asked
       const text = kept?.html ? await plainText(kept.html) : kept?.text ?? "";
+      const begun = unsaved("note", conversation)?.text.trim();
       drop();
-      keep(keyOf("note", conversation), { text, number: kept?.number });
+      keep(keyOf("note", conversation), { text: begun ? `${begun}\n\n${text}` : text, number: kept?.number });
       show("notes");
     },
   };

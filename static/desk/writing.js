@@ -201,6 +201,11 @@ export class Writing {
     return empty ? $from.parent.textBetween(0, $from.parentOffset, "\n", "\ufffc") : "";
   }
 
+  /** Where the cursor is in the window; null where only the browser knows. */
+  cursor() {
+    return this.rich?.view.coordsAtPos(this.rich.state.selection.from) ?? null;
+  }
+
   /** Put a text in place of the last `count` characters; its first open place is marked then. */
   replaceBefore(count, { html, text }) {
     const first = openPlaces(text)[0];

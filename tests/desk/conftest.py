@@ -60,6 +60,13 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
     raise TimeoutError("the web process doesn't listen")
 
 
+def written(page: Page, text: str) -> None:
+    """Begin an answer to the conversation that is open; it is saved."""
+    page.keyboard.press("r")
+    page.locator("#reply-text").fill(text)
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+
+
 class Watched:
     """What a page must not do: complain in the console, or ask anybody but us."""
 

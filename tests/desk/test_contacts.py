@@ -251,6 +251,22 @@ class TestWithoutABrowser:
         assert (answer.status_code, answer["Location"]) == (302, f"/contacts/{stays.pk}/")
         assert contact_merging.merges_of(bob, stays)[0]["name"] == "Charlie Stone"
 
+    def test_what_is_known_of_a_customer_stands_beside_the_conversation(self, orders: EmailQueue) -> None:
+        make_contact_field("tier", "choice", choices=["gold", "silver"])
+        make_contact_field("shop", "url")
+        make_contact_field("since", "date", is_required=True)
+        make_contact_field("nothing")
+        row = receive(orders).conversation
+        known = {"tier": "gold", "shop": "https://shop.example/p/17"}
+        Contact.objects.filter(pk=row.contact_id).update(fields=known, external_id="C-20391")
+        said = signed_in("alice").get(f"/conversations/{row.pk}/").content.decode()
+        side = said[said.index('id="side"') : said.index("</aside>")]
+        assert "<dt>Id in the CRM</dt><dd>C-20391</dd>" in side
+        assert "<dt>Tier</dt><dd>gold</dd>" in side
+        assert '<dt>Shop</dt><dd><a href="https://shop.example/p/17" target="_blank"' in side
+        assert re.search(r"<dt>Since</dt><dd><a [^>]*>missing</a></dd>", side)
+        assert "Nothing" not in side
+
     def test_the_same_number_of_queries_for_more_of_everything(self, orders: EmailQueue) -> None:
         client, row = signed_in("bob"), receive(orders).conversation.contact
         paths = ("/contacts/", f"/contacts/{row.pk}/", f"/contacts/{row.pk}/trail?text=a", "/organisations/")

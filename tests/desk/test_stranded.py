@@ -8,7 +8,7 @@ from queues.actions import reply, take
 from queues.letters import Reply
 from queues.models import Conversation, Draft, Message, Note
 from tests.browser import intercept
-from tests.desk.conftest import SignIn
+from tests.desk.conftest import SignIn, written
 from tests.make import make_agent, make_queue, receive
 from tests.product import eventually
 
@@ -30,9 +30,7 @@ def row(bob: Agent) -> Conversation:
 
 def sent_by_a_colleague(page: Page, row: Conversation, bob: Agent) -> None:
     """Alice has typed more than was saved, and her tab is gone; Bob sends what was saved."""
-    page.keyboard.press("r")
-    page.locator("#reply-text").fill("It is on its way.")
-    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    written(page, "It is on its way.")
     intercept(page, "**/draft", lambda route: route.abort())
     page.locator("#reply-text").press("Control+End")
     page.keyboard.type(" It comes on Friday.")
@@ -80,6 +78,17 @@ class TestSentByAColleague:
         assert Note.objects.get().text.endswith("Or on Monday.")
         assert Message.objects.filter(direction="out").count() == 1
 
+    def test_a_note_that_was_begun_is_not_written_over(self, page: Page) -> None:
+        page.locator("[data-act=shut]").click()
+        page.locator("#open-note").click()
+        page.locator("#note-text").fill("She called.")
+        page.locator("[data-act=shut]").click()
+        page.locator("#open-reply").click()
+        page.locator("[data-kept=note]").click()
+        expect(page.locator("#note-text")).to_have_value(
+            "She called.\n\nIt is on its way. It comes on Friday."
+        )
+
     def test_it_is_asked_again_until_somebody_says(self, page: Page) -> None:
         page.reload()
         expect(page.locator("[data-conflict]")).to_contain_text("was sent already")
@@ -92,9 +101,7 @@ class TestSentByAColleague:
 
 def test_what_has_left_in_full_is_not_asked_about(sign_in: SignIn, row: Conversation, bob: Agent) -> None:
     page = sign_in("alice", f"/conversations/{row.pk}/?view=all")
-    page.keyboard.press("r")
-    page.locator("#reply-text").fill("It is on its way.")
-    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    written(page, "It is on its way.")
     take(bob.user, row, take_over=True)
     draft = Draft.objects.get()
     reply(bob.user, row, Reply(text=f"{draft.text}\n\nIt comes on Friday.", token=str(draft.token)))
@@ -111,9 +118,7 @@ class TestRefused:
         self.row = receive(make_queue([make_agent("alice", capacity=5), bob], name="Orders")).conversation
         take(bob.user, self.row)
         page = sign_in("alice", f"/conversations/{self.row.pk}/?view=all")
-        page.keyboard.press("r")
-        page.locator("#reply-text").fill("One")
-        expect(page.locator("[data-saved]")).to_contain_text("Saved")
+        written(page, "One")
         page.locator("#reply-text").press("Control+End")
         page.keyboard.type(" two")
         page.keyboard.press("Control+Enter")
@@ -144,9 +149,7 @@ def test_sending_what_has_left_with_other_words_asks_what_becomes_of_it(
     sign_in: SignIn, row: Conversation, bob: Agent
 ) -> None:
     page = sign_in("alice", f"/conversations/{row.pk}/?view=all")
-    page.keyboard.press("r")
-    page.locator("#reply-text").fill("It is on its way.")
-    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    written(page, "It is on its way.")
     take(bob.user, row, take_over=True)
     reply(bob.user, row, Reply(text="It is lost.", token=str(Draft.objects.get().token)))
     page.locator("#reply-text").press("Control+Enter")
@@ -162,9 +165,7 @@ def test_sending_what_stands_in_what_has_left_asks_nothing(
     sign_in: SignIn, row: Conversation, bob: Agent
 ) -> None:
     page = sign_in("alice", f"/conversations/{row.pk}/?view=all")
-    page.keyboard.press("r")
-    page.locator("#reply-text").fill("It is on its way.")
-    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    written(page, "It is on its way.")
     take(bob.user, row, take_over=True)
     draft = Draft.objects.get()
     reply(bob.user, row, Reply(text=f"{draft.text} It comes on Friday.", token=str(draft.token)))

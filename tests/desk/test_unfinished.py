@@ -1,11 +1,11 @@
 """A page of which a script did not come: the server went away just then."""
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Route, expect
 
 from queues.models import Draft, EmailQueue
 from tests.browser import come, held_back, intercept
-from tests.desk.conftest import SignIn
+from tests.desk.conftest import SignIn, written
 from tests.make import make_agent, make_queue, receive
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,12 +22,6 @@ def only_to_a_script(route: Route) -> None:
         route.abort()
     else:
         route.continue_()
-
-
-def written(page: Page, text: str) -> None:
-    page.keyboard.press("r")
-    page.locator("#reply-text").fill(text)
-    expect(page.locator("[data-saved]")).to_contain_text("Saved")
 
 
 def test_a_page_without_its_scripts_is_loaded_again(sign_in: SignIn, orders: EmailQueue) -> None:
@@ -77,4 +71,4 @@ def test_a_page_whose_script_never_comes_is_not_loaded_for_ever(sign_in: SignIn,
     page.unroute("**/desk/main*.js")
     page.locator("#unfinished a").click()
     expect(page.locator("#unfinished")).to_be_hidden()
-    assert page.evaluate("sessionStorage.getItem('ucs:unfinished')") is None
+    page.wait_for_function("() => sessionStorage.getItem('ucs:unfinished') === null")

@@ -1,0 +1,41 @@
+// Another conversation, or another list, comes a moment after it was asked for: keys that are meant for it wait, and
+// don't act on what it takes the place of.
+import { isDone } from "./dom.js";
+
+const PANES = new Set(["conversation", "desk"]);
+const ABOUT_ONE = new Set(["reply", "note", "snippet", "take", "close", "transfer", "follow", "whisper", "contact", "merge"]);
+const UNDER_WAY = new Set([XMLHttpRequest.OPENED, XMLHttpRequest.HEADERS_RECEIVED, XMLHttpRequest.LOADING]);
+const MEANT = /^(.|Enter|Shift .)$/u;
+let coming = null; // the request for it, of which nothing is heard if it fails and what asked has left the page
+let isAnother = false; // so that every key is meant for it: a list, or an empty mail
+let keys = [];
+let play = () => {};
+
+/** Have `act` press the keys that have waited, one after the other. */
+export const onArrival = (act) => (play = act);
+
+/** Nothing is meant for it any more. */
+export const forgetKeys = () => (keys = []);
+
+/** Whether a key, which does `name`, has to wait; what comes after one that waits does so, too. */
+export function waits(key, name) {
+  const isUnderWay = coming && UNDER_WAY.has(coming.readyState);
+  if (!isUnderWay || !MEANT.test(key) || !(keys.length || isAnother || ABOUT_ONE.has(name))) return false;
+  keys.push(key);
+  return true;
+}
+
+document.body.addEventListener("htmx:beforeRequest", ({ detail: { elt, target, xhr } }) => {
+  const isOpening = elt.matches("a, #take-next, #compose") || target.id === "desk";
+  if (!PANES.has(target.id) || !isOpening) return;
+  coming = xhr;
+  isAnother = target.id === "desk" || elt.id === "compose";
+  forgetKeys();
+});
+document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.xhr !== coming) return;
+  const meant = isDone(detail) ? keys : [];
+  coming = null;
+  forgetKeys();
+  meant.forEach(play);
+});

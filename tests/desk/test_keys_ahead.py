@@ -1,0 +1,103 @@
+"""Keys pressed before what they are meant for is on the screen."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from queues.actions import take
+from queues.models import Conversation, Draft, EmailQueue, Note
+from tests.browser import come, held_back
+from tests.desk.conftest import SignIn
+from tests.make import make_agent, make_mail, make_queue, receive
+from tests.product import eventually
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def orders() -> EmailQueue:
+    return make_queue([make_agent("alice", capacity=5)], name="Orders")
+
+
+@pytest.fixture
+def first(orders: EmailQueue) -> Conversation:
+    row = receive(orders, make_mail(Subject="The first")).conversation
+    return take(orders.members.get().user, row)
+
+
+@pytest.fixture
+def second(orders: EmailQueue, first: Conversation) -> Conversation:
+    return receive(orders, make_mail(Subject="The second")).conversation
+
+
+def opening(page: Page, row: Conversation) -> list[Route]:
+    """Open it from the list, while the server takes its time."""
+    held = held_back(page, re.compile(rf"/conversations/{row.pk}/\?view=all$"))
+    page.locator(f"#row-{row.pk} .row").focus()
+    page.keyboard.press("Enter")
+    return held
+
+
+def test_an_answer_is_to_the_one_that_comes(
+    sign_in: SignIn, first: Conversation, second: Conversation
+) -> None:
+    page = sign_in("alice", f"/conversations/{first.pk}/?view=all")
+    held = opening(page, second)
+    page.keyboard.press("r")
+    page.keyboard.type("dear customer, ")
+    page.keyboard.press("Enter")
+    page.keyboard.type("it left today")
+    expect(page.locator("#reply-form")).to_have_count(0)
+    come(page, held).continue_()
+    expect(page.locator("#reply-text")).to_have_value("dear customer, \nit left today")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    assert Draft.objects.get().conversation == second
+
+
+def test_nothing_happens_to_the_one_that_goes(
+    sign_in: SignIn, first: Conversation, second: Conversation
+) -> None:
+    page = sign_in("alice", f"/conversations/{first.pk}/?view=all")
+    held = opening(page, second)
+    page.keyboard.press("e")
+    come(page, held).continue_()
+    eventually(lambda: Conversation.objects.get(pk=second.pk).state == "closed", "what was opened is closed")
+    assert Conversation.objects.get(pk=first.pk).state != "closed"
+
+
+def test_what_cannot_come_takes_no_keys_along(
+    sign_in: SignIn, first: Conversation, second: Conversation
+) -> None:
+    page = sign_in("alice", f"/conversations/{first.pk}/?view=all")
+    held = opening(page, second)
+    page.keyboard.press("e")
+    come(page, held).abort()
+    expect(page.locator("#toasts .error")).to_contain_text("can’t be reached")
+    page.keyboard.press("n")
+    page.locator("#note-text").fill("Here")
+    page.keyboard.press("Control+Enter")
+    eventually(Note.objects.exists, "keys are for what is open again")
+    assert Note.objects.get().conversation == first
+    assert not Conversation.objects.filter(state="closed").exists()
+
+
+def test_the_list_that_comes_is_moved_in(sign_in: SignIn, first: Conversation, second: Conversation) -> None:
+    page = sign_in("alice", "/?view=all")
+    held = held_back(page, re.compile(r":\d+/\?view=mine"))
+    page.keyboard.press("g")
+    page.keyboard.press("m")
+    answer = come(page, held)
+    page.keyboard.press("j")
+    page.keyboard.press("o")
+    answer.continue_()
+    expect(page.locator(f"article[data-conversation='{first.pk}']")).to_be_visible()
+
+
+def test_an_empty_mail_takes_what_is_typed_at_once(sign_in: SignIn, first: Conversation) -> None:
+    page = sign_in("alice", f"/conversations/{first.pk}/?view=all")
+    held = held_back(page, re.compile(r"/compose\?"))
+    page.keyboard.press("c")
+    page.keyboard.type("bob@shop.example")
+    come(page, held).continue_()
+    expect(page.locator("#compose-form [data-chips] input:focus")).to_have_value("bob@shop.example")
