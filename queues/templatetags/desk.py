@@ -22,5 +22,5 @@ def icon(name: str) -> SafeString:
 
 @register.filter
 def breakable(address: str) -> SafeString:
-    """A mail or web address that a narrow column breaks behind "@" or a dot, not within a word."""
-    return format_html_join("", "{}<wbr>", ((part,) for part in re.split(r"(?<=[@.])", address)))
+    """A mail or web address that a narrow column breaks between its words."""
+    return format_html_join("", "{}<wbr>", ((part,) for part in re.split(r"(?<=[@./])", address)))

@@ -40,7 +40,7 @@ export class Picker {
   constructor(form, writing) {
     Object.assign(this, { form, writing, conversation: form.dataset.conversation, known: null, shown: [], at: 0, dismissed: null });
     this.box = document.createElement("ul");
-    Object.assign(this.box, { id: `snippets-${++boxes}`, className: "snippets", hidden: true });
+    Object.assign(this.box, { id: `snippets-${++boxes}`, className: "snippets floating", hidden: true });
     this.box.setAttribute("role", "listbox");
     this.box.setAttribute("aria-label", gettext("Snippets"));
     form.querySelector("[data-list], [data-full]").before(this.box);
@@ -92,11 +92,10 @@ export class Picker {
     this.mark();
   }
 
-  /** Under the cursor, or over it where there is more room; below the text where the field doesn't tell where that is. */
+  /** Under the cursor, or over it where there is more room. */
   place() {
-    const cursor = this.box.hidden ? null : this.writing.cursor();
-    this.box.classList.toggle("floating", Boolean(cursor));
-    if (!cursor) return;
+    if (this.box.hidden) return;
+    const cursor = this.writing.cursor();
     const { offsetWidth: width, offsetHeight: height } = this.box;
     const isUnder = innerHeight - cursor.bottom >= Math.min(height + GAP + EDGE, cursor.top);
     const left = Math.max(EDGE, Math.min(cursor.left, innerWidth - width - EDGE));

@@ -1,4 +1,5 @@
 // The field that an answer is written in: plain text, or with formatting. The form sends `text` or `html`.
+import { cursorIn } from "./caret.js";
 import { isFiles, load, makeRich, markedHtml, paragraphs } from "./rich.js";
 import { openPlaces } from "./places.js";
 import { ask } from "./session.js";
@@ -201,9 +202,9 @@ export class Writing {
     return empty ? $from.parent.textBetween(0, $from.parentOffset, "\n", "\ufffc") : "";
   }
 
-  /** Where the cursor is in the window; null where only the browser knows. */
+  /** Where the cursor is in the window. */
   cursor() {
-    return this.rich?.view.coordsAtPos(this.rich.state.selection.from) ?? null;
+    return this.rich ? this.rich.view.coordsAtPos(this.rich.state.selection.from) : cursorIn(this.text);
   }
 
   /** Put a text in place of the last `count` characters; its first open place is marked then. */
