@@ -120,10 +120,10 @@ def _changed(request: HttpRequest, row: Contact, payload: ContactIn) -> Contact:
     wanted = _given(payload, {"emails", "version", "organisation", "priority"})
     if payload.priority is not None:
         wanted["priority"] = PRIORITIES.get(payload.priority, payload.priority)
-    if payload.organisation is not None:
-        name = payload.organisation.strip()
-        wanted["organisation"] = organisations.make(user, name).pk if name else None
     with changing.together():
+        if payload.organisation is not None:
+            firm = seen.organisation_named(user, payload.organisation)
+            wanted["organisation"] = firm.pk if firm else None
         changing.change(user, row.pk, wanted, version=payload.version)
         if payload.emails is not None:
             addresses.keep_only(user, row.pk, payload.emails)

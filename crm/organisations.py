@@ -33,6 +33,15 @@ WHERE organisation_id IS NULL AND merged_into_id IS NULL
 """
 
 
+def named(name: str) -> Organisation | None:
+    """The one that has this name, in whatever letters."""
+    return Organisation.objects.filter(name__iexact=_clean(name)).first()
+
+
+def _clean(name: str) -> str:
+    return " ".join(name.replace("\x00", "").split())[:200]
+
+
 @transaction.atomic
 def make(user: User | None, name: str) -> Organisation:
     """Make an organisation, or return the one that has the name.
@@ -40,11 +49,10 @@ def make(user: User | None, name: str) -> Organisation:
     Raises:
         ContactRefused: no name.
     """
-    clean = " ".join(name.replace("\x00", "").split())[:200]
+    clean = _clean(name)
     if not clean:
         raise ContactRefused(_("Give the organisation a name."), "name")
-    there = Organisation.objects.filter(name__iexact=clean).first()
-    if there is not None:
+    if there := named(clean):
         return there
     row, made = Organisation.objects.get_or_create(name=clean)
     if made:

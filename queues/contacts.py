@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from agents.rights import Person, is_administrator, is_supervisor
+from crm import organisations
 from crm.models import Communication, Contact, ContactAddress, ContactMerge, Organisation
 from crm.names import named
+from crm.refusals import ContactRefused
 from queues.access import conversations_for, one, queues_for
 from queues.models import Conversation
 
@@ -60,6 +64,21 @@ def organisations_for(user: Person) -> QuerySet[Organisation]:
     if is_supervisor(user):
         return Organisation.objects.all()
     return Organisation.objects.filter(Exists(contacts_for(user).filter(organisation=OuterRef("pk"))))
+
+
+def organisation_named(user: User, name: str) -> Organisation | None:
+    """The organisation of this name for a contact, made if there is none; None without a name.
+
+    Raises:
+        ContactRefused: it is one that the user doesn't see, and would see with the contact in it.
+    """
+    if not name.strip():
+        return None
+    there = organisations.named(name)
+    if there and not organisations_for(user).filter(pk=there.pk).exists():
+        said = _("%(name)s is there already, and not yours to see: ask a supervisor to put the contact there.")
+        raise ContactRefused(said % {"name": there.name}, "organisation")
+    return there or organisations.make(user, name)
 
 
 def found(user: Person, text: str, after: int = 0, limit: int = PAGE) -> tuple[list[Contact], int]:

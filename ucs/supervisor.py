@@ -22,7 +22,7 @@ from ucs.relay import Relay, Say
 
 STOP_SECONDS = 7.0
 LONGEST_PAUSE = 30.0
-CALM_SECONDS = 60.0  # having run that long, a process begins with the shortest pause again
+CALM_SECONDS = 15.0  # having run that long, a process begins with the shortest pause again
 TICK_SECONDS = 0.1
 
 

@@ -16,7 +16,7 @@ from agents.rights import is_supervisor
 from audit.acts import Act
 from audit.log import Subject, record
 from crm import contacts as changing
-from crm import duplicates, exporting, facts, fields, organisations, wording
+from crm import duplicates, exporting, facts, fields, wording
 from crm.links import links
 from crm.models import Communication, Contact, ContactChange, ContactField, Organisation
 from crm.zones import zones
@@ -250,7 +250,8 @@ def edit(request: DeskRequest, pk: int) -> HttpResponse:
     """The form of a contact; what a colleague has changed meanwhile is not overwritten."""
     row = seen.contact(request.user, pk)
     if request.method == "POST":
-        changing.change(request.user, row.pk, _wanted(request), base=_base(request))
+        with changing.together():
+            changing.change(request.user, row.pk, _wanted(request), base=_base(request))
         return gone_to(reverse("contact", args=[row.pk]))
     spoken = list(Language.objects.values_list("tag", flat=True))
     tags = sorted({*spoken, row.language} - {""})
@@ -282,8 +283,8 @@ def _wanted(request: DeskRequest) -> dict[str, Any]:
     names = ("name", "language", "time_zone", "priority", "standing", "phones", "external_id", "remark")
     found: dict[str, Any] = {name: given[name] for name in names if name in given}
     if "organisation" in given:
-        name = given["organisation"].strip()
-        found["organisation"] = organisations.make(request.user, name).pk if name else None
+        firm = seen.organisation_named(request.user, given["organisation"])
+        found["organisation"] = firm.pk if firm else None
     return found | {"fields": own_values(request)}
 
 
@@ -297,4 +298,4 @@ def _base(request: DeskRequest) -> dict[str, Any]:
         found = json.loads(request.POST.get("base", "{}"))
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) and isinstance(found.get("fields", {}), dict) else {}

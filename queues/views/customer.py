@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
+from mailcore.clean import clean_line
 from queues import actions, customers, inbox
 from queues.refusals import ActionRefused
 from queues.views.conversations import retold
@@ -14,7 +15,7 @@ from queues.views.gate import DeskRequest, signed_in
 def language(request: DeskRequest, pk: int) -> HttpResponse:
     """Correct the language."""
     row = inbox.conversation(request.user, pk)
-    customers.set_language(request.user, row, request.POST.get("language", ""))
+    customers.set_language(request.user, row, clean_line(request.POST.get("language", "")))
     return retold(request, pk)
 
 
