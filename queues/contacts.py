@@ -76,7 +76,7 @@ def organisation_named(user: User, name: str) -> Organisation | None:
         return None
     there = organisations.named(name)
     if there and not organisations_for(user).filter(pk=there.pk).exists():
-        said = _("%(name)s is there already, and not yours to see: ask a supervisor to put the contact there.")
+        said = _("%(name)s is there, and not yours to see: ask a supervisor to put the contact there.")
         raise ContactRefused(said % {"name": there.name}, "organisation")
     return there or organisations.make(user, name)
 

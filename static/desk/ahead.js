@@ -1,12 +1,10 @@
 // Another conversation, or another list, comes a moment after it was asked for: keys that are meant for it wait, and
 // don't act on what it takes the place of.
-import { isDone } from "./dom.js";
-
 const PANES = new Set(["conversation", "desk"]);
 const ABOUT_ONE = new Set(["reply", "note", "snippet", "take", "close", "transfer", "follow", "whisper", "contact", "merge"]);
 const UNDER_WAY = new Set([XMLHttpRequest.OPENED, XMLHttpRequest.HEADERS_RECEIVED, XMLHttpRequest.LOADING]);
 const MEANT = /^(.|Enter|Shift .)$/u;
-let coming = null; // the request for it, of which nothing is heard if it fails and what asked has left the page
+let coming = null; // the request for it
 let isAnother = false; // so that every key is meant for it: a list, or an empty mail
 let keys = [];
 let play = () => {};
@@ -26,16 +24,18 @@ export function waits(key, name) {
 }
 
 document.body.addEventListener("htmx:beforeRequest", ({ detail: { elt, target, xhr } }) => {
-  const isOpening = elt.matches("a, #take-next, #compose") || target.id === "desk";
+  const isOpening = elt.matches("a, body, #take-next, #compose") || target.id === "desk"; // body: by the palette
   if (!PANES.has(target.id) || !isOpening) return;
   coming = xhr;
+  xhr.addEventListener("loadend", () => arrived(xhr)); // htmx says nothing of it when what asked has left the page
   isAnother = target.id === "desk" || elt.id === "compose";
   forgetKeys();
 });
-document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (detail.xhr !== coming) return;
-  const meant = isDone(detail) ? keys : [];
+
+function arrived(xhr) {
+  if (xhr !== coming) return;
+  const meant = xhr.status >= 200 && xhr.status < 400 ? keys : [];
   coming = null;
   forgetKeys();
   meant.forEach(play);
-});
+}

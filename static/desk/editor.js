@@ -3,7 +3,7 @@
 import { isDone, within } from "./dom.js";
 import { keep, keptAs, keyOf, ON_THE_WAY, throwAway, tidy, unsaved } from "./keeping.js";
 import { showKept } from "./kept.js";
-import { typedAhead } from "./keys.js";
+import { isAwaited, typedAhead } from "./keys.js";
 import { Picker, setMacro } from "./picker.js";
 import { tellPlaces } from "./places.js";
 import { makeChips } from "./recipients.js";
@@ -18,10 +18,10 @@ const PAUSE = 1200; // after the last key
 const LONGEST = 5000; // while typing on and on
 const RETRY = 4000;
 const SETTLING = 3; // times that what is typed while a save is under way is saved before signing out
-const READING = 700; // the second half of a double click is no answer to what appeared under it
 const NAMES = ["text", "html", "to", "cc", "subject", "queue", "macro"]; // what is kept while it is typed
 const MARKS = ["token", "seen", "seen_note", "outside", "about"]; // what says which draft it is
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+const TYPING = ["keydown", "beforeinput", "paste", "drop"];
 const editors = new WeakMap();
 let leftAt = -Infinity; // when another page was asked for, in whose place this one still works
 let unasked = null; // the button that was pressed here, not by a person
@@ -48,6 +48,7 @@ class Editor {
     this.writing = new Writing(form, { onChange: () => this.changed(), onMove: () => this.picker?.look(), onKey: (event) => this.picker?.key(event) });
     if (form.dataset.rich) this.picker = new Picker(form, this.writing);
     this.text.addEventListener("desk:macro", () => this.changed());
+    for (const kind of TYPING) form.addEventListener(kind, (event) => this.leaves(event), { capture: true });
     this.restore();
     this.ready = this.writing.start().then(() => {
       tellPlaces(form, this.writing);
@@ -268,6 +269,13 @@ class Editor {
     this.plan(RETRY);
   }
 
+  /** While it is being sent, nothing more can be written: it would be in no mail. */
+  leaves(event) {
+    if (!this.sending || ["Tab", "Escape"].includes(event.key)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+
   say(words, isBad = false) {
     if (!this.status) return;
     this.status.textContent = words;
@@ -291,7 +299,7 @@ export function startEditors(root) {
     const editor = new Editor(form);
     editors.set(form, editor);
     // What came with its conversation was not asked for: keys stay keys, and don't end in a mail.
-    if (!article && !unasked && form.querySelector("[data-focus]")) editor.ready.then(() => form.isConnected && editor.writing.focus(typedAhead()));
+    if (!article && (!unasked || isAwaited()) && form.querySelector("[data-focus]")) editor.ready.then(() => form.isConnected && editor.writing.focus(typedAhead()));
     unasked = null;
     if (form.dataset.editor === "compose") form.querySelector("[data-chips] input:not([type=hidden])").focus({ preventScroll: true });
   }
@@ -332,57 +340,6 @@ export function editorOf(element) {
   return form && editors.get(form);
 }
 
-document.body.addEventListener("htmx:afterSwap", (event) => {
-  const button = event.detail.target.id === "warning" && event.detail.target.querySelector("[name=seen]");
-  if (!button) return;
-  button.disabled = true;
-  setTimeout(() => (button.disabled = false), READING);
-});
-document.body.addEventListener("htmx:confirm", async (event) => {
-  const editor = editorOf(event.target);
-  if (!editor || (event.target !== editor.form && !("discard" in event.target.dataset))) return;
-  event.preventDefault();
-  if (editor.form.querySelector("[data-loading]")) {
-    toast(gettext("A file is still being uploaded: wait for it, or remove it."), { error: true });
-    return;
-  }
-  if (event.target === editor.form && editor.form.querySelector(".file.failed")) {
-    toast(gettext("A file could not be attached: remove it from the list to send without it."), { error: true });
-    return;
-  }
-  const [open] = event.target === editor.form ? tellPlaces(editor.form, editor.writing) : [];
-  if (open) {
-    toast(fill(gettext("Fill in %(place)s before it leaves."), { place: open }), { error: true });
-    editor.writing.select(open);
-    return;
-  }
-  if (event.target === editor.form && weigh(editor.form)) {
-    toast(weigh(editor.form), { error: true });
-    return;
-  }
-  clearTimeout(editor.timer);
-  editor.asked = document.activeElement;
-  await editor.saving; // a save that overtakes the answer would be a draft again
-  editor.sending = true;
-  event.detail.issueRequest();
-});
-
-// Another answer has left with this one's mark: whether anything here was not in it, the draft is told.
-document.body.addEventListener("desk:sent", ({ target }) => {
-  const editor = editorOf(target);
-  if (editor) editor.saving = editor.store(false);
-});
-
-document.body.addEventListener("htmx:afterRequest", (event) => {
-  const { elt } = event.detail.requestConfig; // the event itself comes from what is still on the page
-  if (elt === unasked && !isDone(event.detail)) unasked = null;
-  const editor = editorOf(elt);
-  if (!editor || (elt !== editor.form && !("discard" in elt.dataset))) return; // what is asked beside it changes nothing
-  if (isDone(event.detail)) editor.forget();
-  else {
-    editor.sending = false;
-    editor.changed();
-    // The button was disabled while it was tried: the focus fell to the page, and the next Ctrl + Enter on nothing.
-    if (!document.activeElement?.closest("form, dialog")) editor.asked?.focus({ preventScroll: true });
-  }
+document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.requestConfig.elt === unasked && !isDone(detail)) unasked = null;
 });

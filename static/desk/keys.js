@@ -15,9 +15,23 @@ const CHANGING = 20_000; // one editor is put away before the next can come, and
 // What is asked for, and what is being made ready: until then keys are for what comes.
 const COMING = "body.htmx-request, #composer .htmx-request, #composer form[data-starting], .tools .htmx-request";
 let ahead = null; // keys pressed after "reply" and before the editor is there
+const opened = () => document.querySelector("article[data-conversation]")?.dataset.conversation;
+const expect = (text, wait) => (ahead = { text, until: Date.now() + wait, about: opened() });
 document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (!isDone(detail) && detail.xhr.status !== 401 && !detail.requestConfig.elt.id.startsWith("refresh")) ahead = null; // nothing comes
 });
+document.body.addEventListener("htmx:afterSwap", () => {
+  if (ahead && ahead.about !== opened()) ahead = null; // what was written to one is nothing for another
+});
+document.addEventListener("pointerdown", noneComes, true);
+
+function noneComes() {
+  if (ahead && Date.now() > ahead.until && !document.querySelector(COMING)) ahead = null; // nothing has come
+  return !ahead;
+}
+
+/** Whether somebody waits for an editor. */
+export const isAwaited = () => !noneComes();
 
 /** What was typed while an editor or a dialog was being opened; from now on keys are keys again. */
 export function typedAhead() {
@@ -30,14 +44,14 @@ export function typedAhead() {
 export function open(selector, text = "") {
   const button = document.querySelector(selector);
   if (!button || button.getAttribute("aria-disabled") === "true") return button?.click();
-  ahead = { text, until: Date.now() + OPENING };
+  expect(text, OPENING);
   button.click();
 }
 
 /** Go on writing where one was; `text` comes in as if typed, apart from the word before it. */
 function resume(form, text) {
   if ("starting" in form.dataset) { // its formatting is on the way: what is typed meanwhile is no key
-    ahead = { text, until: Date.now() + OPENING };
+    expect(text, OPENING);
     return form.addEventListener("desk:ready", () => atEnd(form, typedAhead()), { once: true });
   }
   const field = form.querySelector("[contenteditable=true], textarea:not([hidden])");
@@ -61,7 +75,7 @@ function write(kind, text = "") {
   const selector = `#open-${kind}`, form = document.querySelector("#composer form[data-editor]");
   if (!form) return open(selector, text);
   if (form.dataset.editor === kind) return resume(form, text);
-  const mine = (ahead = { text, until: Date.now() + CHANGING });
+  const mine = expect(text, CHANGING);
   const go = () => {
     const isOver = ahead !== mine || Date.now() > mine.until;
     if (!isOver && !document.querySelector(selector)) return; // a part of the editor has settled, not the bar
@@ -73,7 +87,7 @@ function write(kind, text = "") {
 }
 
 function isAhead(event) {
-  if (!ahead || (Date.now() > ahead.until && !document.querySelector(COMING))) return false;
+  if (noneComes()) return false;
   event.preventDefault();
   addAhead(event.key);
   return true;
@@ -108,7 +122,7 @@ function handOver() {
   const row = document.activeElement?.closest("#rows > li")?.querySelector(".row:not([aria-current])");
   const pk = row?.closest("li").id.slice("row-".length);
   if (!pk) return open('[data-key="a"]');
-  ahead = { text: "", until: Date.now() + OPENING };
+  expect("", OPENING);
   htmx.ajax("GET", `/conversations/${pk}/transfer?listed=1`, { target: "#act-body", swap: "innerHTML" });
 }
 
@@ -228,8 +242,9 @@ function act(key, wanted) {
 onArrival((key) => {
   const focused = document.activeElement;
   if (isTyping(focused)) return key.length === 1 && document.execCommand("insertText", false, key);
-  if (ahead) return addAhead(key);
+  if (!noneComes()) return addAhead(key);
   const wanted = bound.get(`${takeFirst()} ${key}`) || bound.get(key);
+  if (waits(key, isSelecting() ? "" : wanted)) return; // the key before it has asked for yet another
   if (wanted === "open" && focused.matches("a, button")) focused.click();
   else act(key, wanted);
 });

@@ -15,6 +15,7 @@ import { startLive, throttled } from "./live.js";
 import { startPage } from "./page.js";
 import { answers, remember } from "./patch.js";
 import { beat, startPresence } from "./presence.js";
+import "./sending.js";
 import "./session.js";
 import { setSnoozeTimes } from "./snooze.js";
 import { tellTimes } from "./times.js";

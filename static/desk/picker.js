@@ -137,21 +137,20 @@ export class Picker {
   }
 
   async take(chosen) {
-    const query = this.query() ?? "";
+    this.writing.replaceBefore((this.query() ?? "").length + 1, { html: "", text: "" }); // at once: one types on while it is fetched
     this.close();
-    if (chosen.macro) return this.takeMacro(chosen, query.length + 1);
+    if (chosen.macro) return this.takeMacro(chosen);
     const body = new URLSearchParams({ conversation: this.conversation });
     const answer = await ask(`/snippets/${chosen.id}/insert`, { method: "POST", body }).catch(() => null);
     if (!answer?.ok) return toast(answer?.status === 409 ? await answer.text() : gettext("The snippet could not be loaded: try again."), { error: true });
     this.known = null; // it is the newest used now
-    this.writing.replaceBefore(query.length + 1, await answer.json());
+    this.writing.replaceBefore(0, await answer.json());
   }
 
   /** A macro with an answer writes it, and does the rest when that is sent; another one asks first. */
-  async takeMacro({ id, writes }, count) {
+  async takeMacro({ id, writes }) {
     const url = `/conversations/${this.conversation}/macros/${id}`;
     if (!writes) {
-      this.writing.replaceBefore(count, { html: "", text: "" });
       const isEmpty = !this.writing.words().trim() && !this.form.querySelector("[data-list] > *");
       if (isEmpty) this.form.querySelector("[data-discard]")?.click(); // it was opened for the macro alone
       return void htmx.ajax("GET", url, { target: "#act-body", swap: "innerHTML" });
@@ -159,7 +158,7 @@ export class Picker {
     const answer = await ask(`${url}/prepare`).catch(() => null);
     if (!answer?.ok) return toast(answer?.status === 409 ? await answer.text() : gettext("The macro could not be loaded: try again."), { error: true });
     const prepared = await answer.json();
-    this.writing.replaceBefore(count, prepared);
+    this.writing.replaceBefore(0, prepared);
     setMacro(this.form, prepared);
   }
 

@@ -68,8 +68,8 @@ document.body.addEventListener("htmx:afterRequest", ({ detail: { xhr, requestCon
   toast(gettext("It could not be saved: try again."), { error: true });
 });
 document.body.addEventListener("desk:signed-in", (event) => {
+  if (String(event.detail.user) !== user) return location.assign("/"); // what waits here is not theirs, and goes on waiting
   signIns += 1;
-  if (String(event.detail.user) !== user) location.assign("/");
   for (const input of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) input.value = csrf();
   dialog.close();
 });

@@ -267,6 +267,34 @@ class TestWithoutABrowser:
         assert re.search(r"<dt>Since</dt><dd><a [^>]*>missing</a></dd>", side)
         assert "Nothing" not in side
 
+    def test_an_agent_puts_nobody_into_an_organisation_that_others_look_after(
+        self, orders: EmailQueue
+    ) -> None:
+        firm = organisations.make(None, "Hidden Ltd")
+        row = receive(orders).conversation.contact
+        path = f"/contacts/{row.pk}/edit"
+        answer = signed_in("alice").post(path, {"organisation": "hidden  ltd"}, headers=HTMX)
+        assert answer.status_code == 409
+        assert "ask a supervisor" in answer.content.decode()
+        assert signed_in("alice").get(f"/organisations/{firm.pk}/").status_code == 404
+        answer = signed_in("alice").post(path, {"organisation": "New & Sons", "phones": "x"}, headers=HTMX)
+        assert answer.status_code == 409
+        assert not Organisation.objects.filter(name="New & Sons").exists()
+        assert signed_in("alice").post(path, {"organisation": "New & Sons"}, headers=HTMX).status_code == 204
+        assert signed_in("bob").post(path, {"organisation": "Hidden Ltd"}, headers=HTMX).status_code == 204
+        row.refresh_from_db()
+        assert row.organisation == firm
+
+    def test_no_text_holds_nul(self, orders: EmailQueue) -> None:
+        row = receive(orders).conversation
+        alice = signed_in("alice")
+        for path in ("/contacts/?q=%00", "/organisations/names?organisation=a%00", "/conversations/%00/"):
+            assert alice.get(path).status_code == 400
+        answer = alice.post(f"/conversations/{row.pk}/language", {"language": "\0"}, headers=HTMX)
+        assert answer.status_code == 409
+        answer = alice.post(f"/contacts/{row.contact_id}/edit", {"base": '{"fields": [1]}', "own.x": "1"})
+        assert answer.status_code == 409
+
     def test_the_same_number_of_queries_for_more_of_everything(self, orders: EmailQueue) -> None:
         client, row = signed_in("bob"), receive(orders).conversation.contact
         paths = ("/contacts/", f"/contacts/{row.pk}/", f"/contacts/{row.pk}/trail?text=a", "/organisations/")

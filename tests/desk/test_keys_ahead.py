@@ -101,3 +101,79 @@ def test_an_empty_mail_takes_what_is_typed_at_once(sign_in: SignIn, first: Conve
     page.keyboard.type("bob@shop.example")
     come(page, held).continue_()
     expect(page.locator("#compose-form [data-chips] input:focus")).to_have_value("bob@shop.example")
+
+
+def test_keys_behind_one_that_opens_yet_another_wait_for_that(
+    sign_in: SignIn, first: Conversation, second: Conversation
+) -> None:
+    page = sign_in("alice", "/?view=all")
+    held = held_back(page, re.compile(r":\d+/\?view=mine"))
+    opened = held_back(page, re.compile(rf"/conversations/{first.pk}/\?view=mine$"))
+    page.keyboard.press("g")
+    page.keyboard.press("m")
+    answer = come(page, held)
+    for key in "jordear":
+        page.keyboard.press(key)
+    answer.continue_()
+    come(page, opened).continue_()
+    expect(page.locator("#reply-text")).to_have_value("dear")
+
+
+def test_the_palette_opens_something_to_wait_for(
+    sign_in: SignIn, first: Conversation, second: Conversation
+) -> None:
+    page = sign_in("alice", f"/conversations/{first.pk}/?view=all")
+    held = held_back(page, re.compile(rf"/conversations/{second.pk}/(\?.*)?$"))
+    page.keyboard.press("Control+k")
+    page.keyboard.type(f"#{second.number}")
+    expect(page.locator("#palette-list [aria-selected=true]")).to_contain_text("The second")
+    page.keyboard.press("Enter")
+    answer = come(page, held)
+    page.keyboard.press("e")
+    answer.continue_()
+    eventually(lambda: Conversation.objects.get(pk=second.pk).state == "closed", "what was opened is closed")
+    assert Conversation.objects.get(pk=first.pk).state != "closed"
+
+
+def test_a_row_that_a_live_update_replaces_keeps_its_keys(
+    sign_in: SignIn, first: Conversation, second: Conversation
+) -> None:
+    page = sign_in("alice", f"/conversations/{first.pk}/?view=all")
+    held = opening(page, second)
+    page.keyboard.press("n")
+    page.keyboard.type("Hi")
+    answer = come(page, held)
+    page.evaluate(f"document.getElementById('row-{second.pk}').remove()")
+    answer.continue_()
+    expect(page.locator("#note-text")).to_have_value("Hi")
+
+
+def test_a_note_that_was_begun_takes_the_keys(
+    sign_in: SignIn, first: Conversation, second: Conversation
+) -> None:
+    page = sign_in("alice", f"/conversations/{second.pk}/?view=all")
+    page.keyboard.press("n")
+    page.locator("#note-text").fill("She called.")
+    page.locator(f"#row-{first.pk} .row").click()
+    expect(page.locator(f"article[data-conversation='{first.pk}']")).to_be_visible()
+    held = opening(page, second)
+    page.keyboard.press("n")
+    page.keyboard.type(" Twice")
+    come(page, held).continue_()
+    expect(page.locator("#note-text")).to_have_value("She called. Twice")
+    expect(page.locator("#note-text")).to_be_focused()
+
+
+def test_what_was_typed_for_one_is_not_put_into_another(
+    sign_in: SignIn, first: Conversation, second: Conversation
+) -> None:
+    page = sign_in("alice", f"/conversations/{first.pk}/?view=all")
+    held = held_back(page, f"**/conversations/{first.pk}/notes*")
+    page.keyboard.press("n")
+    page.keyboard.type("a secret")
+    come(page, held)
+    page.locator(f"#row-{second.pk} .row").click()
+    expect(page.locator(f"article[data-conversation='{second.pk}']")).to_be_visible()
+    page.locator("#open-reply").click()
+    expect(page.locator("#reply-text")).to_be_focused()
+    expect(page.locator("#reply-text")).to_have_value("")

@@ -34,17 +34,6 @@ TEXT_KEPT = """() => JSON.parse(localStorage.getItem(
 SAVED_LONG_AGO = """() => localStorage.setItem(
   `ucs:draft:${document.body.dataset.user}:0:reply`, JSON.stringify({ text: "Old", savedAt: 1 }))"""
 
-# To the last character.
-FULL = """() => {
-  for (let size = 2 ** 23; size >= 1; size /= 2) {
-    try {
-      for (const time of [1, 2, 3, 4]) localStorage.setItem(`filler-${size}-${time}`, "x".repeat(size));
-    } catch (error) {
-      if (error.name !== "QuotaExceededError") throw error;
-    }
-  }
-}"""
-
 SECOND_HALF = """() => document.body.addEventListener(
   "htmx:afterSwap", () => document.querySelector("#warning [name=seen]")?.click(), { once: true })"""
 
@@ -387,17 +376,3 @@ def test_a_text_that_is_asked_about_outlives_what_is_typed_beside_it(
     expect(page.locator("#reply-text")).to_have_value("Never saved")
     expect(page.locator("[data-saved]")).to_contain_text("Saved")
     assert (Draft.objects.get().text, page.evaluate(KEPT)) == ("Never saved", 0)
-
-
-def test_a_browser_without_room_tells_so_and_answers_are_saved_all_the_same(
-    sign_in: SignIn, orders: EmailQueue
-) -> None:
-    row = receive(orders).conversation
-    page = sign_in("alice", f"/conversations/{row.pk}/")
-    page.evaluate(FULL)
-    written(page, "One")
-    assert Draft.objects.get().text == "One"
-    page.locator("[data-act=shut]").click()
-    page.locator("#open-note").click()
-    page.locator("#note-text").fill("Two")
-    expect(page.locator("[data-saved]")).to_contain_text("no room")

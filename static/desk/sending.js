@@ -1,0 +1,76 @@
+// Sending what is written, and discarding it: what is asked before, and what comes of the answer.
+import { isDone } from "./dom.js";
+import { editorOf } from "./editor.js";
+import { tellPlaces } from "./places.js";
+import { toast } from "./toasts.js";
+import { weigh } from "./uploads.js";
+import { fill, gettext } from "../words.js";
+
+const READING = 700; // the second half of a double click is no answer to what appeared under it
+
+document.body.addEventListener("htmx:afterSwap", (event) => {
+  const button = event.detail.target.id === "warning" && event.detail.target.querySelector("[name=seen]");
+  if (!button) return;
+  button.disabled = true;
+  setTimeout(() => (button.disabled = false), READING);
+});
+document.body.addEventListener("htmx:confirm", async (event) => {
+  const editor = editorOf(event.target);
+  if (!editor || (event.target !== editor.form && !("discard" in event.target.dataset))) return;
+  event.preventDefault();
+  if (editor.form.querySelector("[data-loading]")) {
+    toast(gettext("A file is still being uploaded: wait for it, or remove it."), { error: true });
+    return;
+  }
+  if (event.target === editor.form && editor.form.querySelector(".file.failed")) {
+    toast(gettext("A file could not be attached: remove it from the list to send without it."), { error: true });
+    return;
+  }
+  const [open] = event.target === editor.form ? tellPlaces(editor.form, editor.writing) : [];
+  if (open) {
+    toast(fill(gettext("Fill in %(place)s before it leaves."), { place: open }), { error: true });
+    editor.writing.select(open);
+    return;
+  }
+  if (event.target === editor.form && weigh(editor.form)) {
+    toast(weigh(editor.form), { error: true });
+    return;
+  }
+  clearTimeout(editor.timer);
+  editor.asked = document.activeElement;
+  editor.submitter = event.detail.triggeringEvent?.submitter; // htmx forgets it when it loses the focus meanwhile
+  await editor.saving; // a save that overtakes the answer would be a draft again
+  editor.sending = true;
+  event.detail.issueRequest();
+});
+
+document.body.addEventListener("htmx:configRequest", ({ target, detail: { parameters } }) => {
+  const { name, value } = (target.matches("form") && editorOf(target)?.submitter) || {};
+  if (name) parameters[name] = value;
+});
+
+// Another answer has left with this one's mark: whether anything here was not in it, the draft is told.
+document.body.addEventListener("desk:sent", ({ target }) => {
+  const editor = editorOf(target);
+  if (editor) editor.saving = editor.store(false);
+});
+
+document.body.addEventListener("htmx:afterRequest", (event) => {
+  const { elt } = event.detail.requestConfig; // the event itself comes from what is still on the page
+  const editor = editorOf(elt);
+  if (!editor || (elt !== editor.form && !("discard" in elt.dataset))) return; // what is asked beside it changes nothing
+  if (isDone(event.detail)) editor.forget();
+  else {
+    editor.sending = false;
+    editor.changed();
+    // The button was disabled while it was tried: the focus fell to the page, and the next Ctrl + Enter on nothing.
+    if (!document.activeElement?.closest("form, dialog")) editor.asked?.focus({ preventScroll: true });
+  }
+});
+
+// In the field for a time Enter is for that time: the form's first button would send at once.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.target.matches?.("form[data-editor] [data-local]")) return;
+  event.preventDefault();
+  event.target.closest(".menu-panel").querySelector("[data-act=at]").click();
+});
