@@ -121,8 +121,10 @@ class TestRefused:
         written(page, "One")
         page.locator("#reply-text").press("Control+End")
         page.keyboard.type(" two")
-        page.keyboard.press("Control+Enter")
-        expect(page.locator("#toasts")).to_contain_text("is with Bob")
+        with page.expect_response("**/reply"):
+            page.keyboard.press("Control+Enter")
+        expect(page.locator("#reply-form .editor-foot .primary")).to_be_enabled()  # it has not left
+        expect(page.locator("#toasts .error")).to_contain_text("is with Bob")
         return page
 
     def test_it_is_saved_when_the_page_goes(self, page: Page) -> None:
