@@ -198,9 +198,33 @@ def draft_of(actor: User, conversation: Conversation, *, is_outside: bool = Fals
     return rows.select_related("about", "agent__user", "handed_by__user").prefetch_related("files").first()
 
 
-def discard_draft(actor: User, conversation: Conversation, *, is_outside: bool = False) -> None:
-    """Throw the user's draft away, files and all."""
-    Draft.objects.filter(conversation=conversation, agent__user=actor, is_outside=is_outside).delete()
+@whole
+def discard_draft(
+    actor: User,
+    conversation: Conversation,
+    *,
+    token: str | uuid.UUID,
+    is_outside: bool = False,
+    window: Window | None = None,
+) -> None:
+    """Throw the user's draft away, files and all, if it is the one on the screen.
+
+    :param token: of the compose form.
+    :param window: who throws it away; None knows whatever is there.
+
+    Raises:
+        DraftConflict: another window has saved something else since this one looked.
+        ActionRefused: it waits for its time.
+    """
+    rows = Draft.objects.filter(conversation=conversation, agent__user=actor, is_outside=is_outside)
+    draft = rows.select_for_update(of=("self",)).first()
+    _check_not_timed(draft)
+    if draft is None:
+        return
+    is_known = draft.token == _token(token) and (window is None or window.knows(draft))
+    if not is_known and (draft.text.strip() or draft.html or draft.files.exists()):
+        raise DraftConflict(draft.text, draft.version)
+    draft.delete()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -181,12 +181,14 @@ def _bar(request: DeskRequest, row: Conversation) -> HttpResponse:
 def draft(request: DeskRequest, pk: int) -> HttpResponse:
     """Save what is being written, or throw it away."""
     row = inbox.conversation(request.user, pk)
-    if request.method == "DELETE":
-        actions.discard_draft(request.user, row, is_outside="outside" in request.GET)
-        return _bar(request, row)
-    form = DraftForm(request.POST)
+    form = DraftForm(request.GET if request.method == "DELETE" else request.POST)
     form.check()
     data = form.cleaned_data
+    if request.method == "DELETE":
+        actions.discard_draft(
+            request.user, row, token=data["token"], is_outside=data["outside"], window=window_of(data)
+        )
+        return _bar(request, row)
     try:
         saved = _saved(request, row, data, window_of(data))
     except DraftConflict as conflict:
