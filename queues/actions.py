@@ -25,6 +25,7 @@ from queues.drafts import (
     remove_draft_file,
     save_draft,
 )
+from queues.first_drafts import save_first_draft
 from queues.handing import adopt
 from queues.history import Kind, note_event
 from queues.holding import close_all, let_all_go, let_go
@@ -46,7 +47,7 @@ from queues.ownership import (
 )
 from queues.recipients import Mode
 from queues.refusals import ActionRefused, NewMailArrived, SomethingNew
-from queues.replies import is_started, mark_sent, reply, resend, start, undo
+from queues.replies import mark_sent, reply, resend, start, undo
 from queues.splitting import move_message, split
 from queues.transactions import whole
 
@@ -70,7 +71,6 @@ __all__ = [
     "discard_draft",
     "draft_of",
     "follow",
-    "is_started",
     "let_all_go",
     "let_go",
     "mark_sent",
@@ -87,6 +87,7 @@ __all__ = [
     "reply",
     "resend",
     "save_draft",
+    "save_first_draft",
     "schedule",
     "send_now",
     "set_presence",

@@ -107,6 +107,11 @@ class FirstDraft(models.Model):
     subject = models.CharField(max_length=1000, blank=True)
     text = models.TextField(blank=True)
     html = models.TextField(blank=True, default="", db_default="")
+    version = models.PositiveIntegerField(default=0, db_default=0, help_text="As of a draft.")
+    window = models.CharField(
+        max_length=40, blank=True, default="", db_default="", help_text="As of a draft."
+    )
+    window_saves = models.PositiveIntegerField(default=0, db_default=0, help_text="As of a draft.")
     saved_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:

@@ -18,7 +18,7 @@ from mailcore.pictures import picture_type
 from mailcore.text import html_to_text
 from queues import cards, offers
 from queues.capacity import MOST_FILES, room
-from queues.models import Conversation, Draft, DraftFile, Macro, Message
+from queues.models import Conversation, Draft, DraftFile, FirstDraft, Macro, Message
 from queues.ownership import lock_for, profile
 from queues.refusals import ActionRefused, AnswerSent, DraftConflict, DraftGone
 from queues.transactions import whole
@@ -41,18 +41,18 @@ class Window:
     saves: int = 0
     heir_saves: int = 0
 
-    def knows(self, draft: Draft) -> bool:
+    def knows(self, draft: Draft | FirstDraft) -> bool:
         """Whether nobody else has saved since it looked."""
         return draft.version == self.version or self._is_own(draft) or self._is_taken_over(draft)
 
-    def is_overtaken(self, draft: Draft) -> bool:
+    def is_overtaken(self, draft: Draft | FirstDraft) -> bool:
         """Whether it has saved something newer already, and this was long on its way."""
         return self._is_own(draft) and self.saves < draft.window_saves
 
-    def _is_own(self, draft: Draft) -> bool:
+    def _is_own(self, draft: Draft | FirstDraft) -> bool:
         return bool(draft.window) and draft.window == self.name
 
-    def _is_taken_over(self, draft: Draft) -> bool:
+    def _is_taken_over(self, draft: Draft | FirstDraft) -> bool:
         is_heir = bool(draft.window) and draft.window == self.heir_of
         return is_heir and draft.window_saves <= self.heir_saves
 
@@ -95,10 +95,10 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
     if len(text) > LONGEST_TEXT:
         raise ActionRefused(f"The text is too long: at most {LONGEST_TEXT:,} characters.")
     typed = _kept(row, text, html, to, cc)
-    _check_same(before, window, typed)
+    check_same(before, window, typed)
     seen = row.messages.filter(pk=seen_message_id).first() if seen_message_id else None
     about = row.messages.filter(pk=about_id).first() if about_id else None
-    if before is not None and window is not None and _is_late(before, window, typed):
+    if before is not None and window is not None and is_late(before, window, typed):
         return before
     draft, _ = Draft.objects.update_or_create(
         conversation=row,
@@ -159,7 +159,7 @@ def _check_still_mine(row: Conversation, agent: Agent, mark: uuid.UUID) -> None:
         )
 
 
-def _check_same(before: Draft | None, window: Window | None, typed: dict[str, Any]) -> None:
+def check_same(before: Draft | FirstDraft | None, window: Window | None, typed: dict[str, Any]) -> None:
     """What another window has saved is not overwritten unseen; the same text twice is no conflict."""
     if before is None or window is None or window.knows(before):
         return
@@ -167,7 +167,7 @@ def _check_same(before: Draft | None, window: Window | None, typed: dict[str, An
         raise DraftConflict(before.text, before.version)
 
 
-def _is_late(before: Draft, window: Window, typed: dict[str, Any]) -> bool:
+def is_late(before: Draft | FirstDraft, window: Window, typed: dict[str, Any]) -> bool:
     """What comes after something newer of the same window; or what a page that was left still sends, and the
     one in its place has saved already: that one goes on.
     """
@@ -198,9 +198,33 @@ def draft_of(actor: User, conversation: Conversation, *, is_outside: bool = Fals
     return rows.select_related("about", "agent__user", "handed_by__user").prefetch_related("files").first()
 
 
-def discard_draft(actor: User, conversation: Conversation, *, is_outside: bool = False) -> None:
-    """Throw the user's draft away, files and all."""
-    Draft.objects.filter(conversation=conversation, agent__user=actor, is_outside=is_outside).delete()
+@whole
+def discard_draft(
+    actor: User,
+    conversation: Conversation,
+    *,
+    token: str | uuid.UUID,
+    is_outside: bool = False,
+    window: Window | None = None,
+) -> None:
+    """Throw the user's draft away, files and all, if it is the one on the screen.
+
+    :param token: of the compose form.
+    :param window: who throws it away; None knows whatever is there.
+
+    Raises:
+        DraftConflict: another window has saved something else since this one looked.
+        ActionRefused: it waits for its time.
+    """
+    rows = Draft.objects.filter(conversation=conversation, agent__user=actor, is_outside=is_outside)
+    draft = rows.select_for_update(of=("self",)).first()
+    _check_not_timed(draft)
+    if draft is None:
+        return
+    is_known = draft.token == _token(token) and (window is None or window.knows(draft))
+    if not is_known and (draft.text.strip() or draft.html or draft.files.exists()):
+        raise DraftConflict(draft.text, draft.version)
+    draft.delete()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

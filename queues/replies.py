@@ -38,7 +38,7 @@ from queues.ownership import (
     profile,
 )
 from queues.posting import Posting, crm_reference, post, sender_of
-from queues.refusals import ActionRefused, NewMailArrived, SentOtherwise, SomethingNew
+from queues.refusals import ActionRefused, AnswerSent, NewMailArrived, SentOtherwise, SomethingNew
 from queues.repeats import asked, difference
 from queues.siblings import tell_siblings, tell_siblings_undone
 from queues.summary import SUMMED_UP, kept, sum_up
@@ -270,9 +270,20 @@ def start(actor: User, queue: EmailQueue, subject: str, answer: Reply) -> Messag
         return _repeated(sent, answer, subject)
 
 
-def is_started(actor: User, token: str) -> bool:
-    """Whether the user's first mail with this token was sent."""
-    return _started(f"start:{actor.pk}:{token}") is not None
+def check_not_started(actor: User, subject: str, answer: Reply) -> None:
+    """Refuse to keep as a draft what has left as a first mail.
+
+    Raises:
+        AnswerSent: with words, to people, or under a subject that may be others.
+    """
+    sent = _started(f"start:{actor.pk}:{answer.token}")
+    if sent is None:
+        return
+    try:
+        has_all = not _difference(sent, answer, subject)
+    except ActionRefused:  # half an address: none of those that it went to
+        has_all = False
+    raise AnswerSent(has_all=has_all)
 
 
 def _started(token: str | None) -> Message | None:

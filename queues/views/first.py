@@ -1,5 +1,6 @@
 """Writing to a customer first."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import Q
@@ -10,18 +11,18 @@ from django.views.decorators.http import require_GET, require_http_methods
 from agents.rights import working_agent
 from crm.models import ContactAddress
 from mailcore import authored
-from mailcore.clean import clean_line, clean_text
+from mailcore.clean import clean_line
 from mailcore.parsed import Address
 from queues import actions, capacity, inbox
 from queues.actions import Reply
 from queues.forms import ComposeForm, FirstDraftForm
 from queues.later import shown
 from queues.models import FirstDraft
-from queues.ownership import profile
+from queues.refusals import AnswerSent, DraftConflict, SentOtherwise
 from queues.views.editor import fresh_token, is_rich
-from queues.views.gate import DeskRequest, signed_in
+from queues.views.gate import DeskRequest, signed_in, with_event
 from queues.views.lists import place
-from queues.views.writing import read_files, sent
+from queues.views.writing import disputed, read_files, sent, window_of
 
 SHORTEST_ASKED = 2
 MOST_FOUND = 8
@@ -49,24 +50,30 @@ def compose(request: DeskRequest) -> HttpResponse:
     form = ComposeForm(request.POST, request.FILES)
     form.check()
     data = form.cleaned_data
-    answer = Reply(
-        text=data["text"],
-        html=authored.only_pictures(data["html"], ()),
-        to=(data["to"],),
-        cc=(data["cc"],) if data["cc"] else (),
-        files=read_files(request.FILES.getlist("files")),
-        token=str(data["token"]),
-    )
+    answer = replace(_answer(data), files=read_files(request.FILES.getlist("files")))
     queue = get_object_or_404(queues, pk=data["queue"])
-    message = actions.start(request.user, queue, data["subject"], answer)
+    try:
+        message = actions.start(request.user, queue, data["subject"], answer)
+    except SentOtherwise:  # the editor asks what becomes of the words, if they are not in it
+        return with_event(HttpResponse(status=409), "desk:sent", {})
     FirstDraft.objects.filter(agent__user=request.user, token=data["token"]).delete()
     response = sent(request, message)
     response["HX-Push-Url"] = f"/conversations/{message.conversation_id}/{where.query}"
     return response
 
 
+def _answer(data: dict[str, Any]) -> Reply:
+    return Reply(
+        text=data["text"],
+        html=authored.only_pictures(data["html"], ()),
+        to=(data["to"],) if data["to"] else (),
+        cc=(data["cc"],) if data["cc"] else (),
+        token=str(data["token"]),
+    )
+
+
 def _typed(draft: FirstDraft | None) -> dict[str, Any]:
-    names = ("to", "cc", "subject", "text", "html")
+    names = ("to", "cc", "subject", "text", "html", "version", "window")
     return {name: getattr(draft, name) if draft else "" for name in names}
 
 
@@ -80,17 +87,15 @@ def first_draft(request: DeskRequest) -> HttpResponse:
     form = FirstDraftForm(request.POST)
     form.check()
     data = form.cleaned_data
-    if actions.is_started(request.user, str(data["token"])):  # a late save must not bring back what was sent
-        return HttpResponse("This mail was sent already.", status=409)
-    saved, _ = FirstDraft.objects.update_or_create(
-        agent=profile(request.user),
-        defaults={
-            "queue": inbox.queues_for(request.user).filter(pk=data["queue"]).first(),
-            "token": data["token"],
-            **{name: clean_text(data[name]) for name in ("to", "cc", "subject", "text", "html")},
-        },
-    )
-    return JsonResponse({"saved_at": saved.saved_at})
+    queue = inbox.queues_for(request.user).filter(pk=data["queue"]).first()
+    try:
+        saved = actions.save_first_draft(request.user, queue, data["subject"], _answer(data), window_of(data))
+    except DraftConflict as conflict:
+        return disputed(conflict)
+    except AnswerSent as sent_already:
+        told = {"sentence": "This mail was sent already.", "sent": True, "all": sent_already.has_all}
+        return JsonResponse(told, status=409)
+    return JsonResponse({"saved_at": saved.saved_at, "version": saved.version})
 
 
 @require_GET

@@ -181,26 +181,37 @@ def _bar(request: DeskRequest, row: Conversation) -> HttpResponse:
 def draft(request: DeskRequest, pk: int) -> HttpResponse:
     """Save what is being written, or throw it away."""
     row = inbox.conversation(request.user, pk)
-    if request.method == "DELETE":
-        actions.discard_draft(request.user, row, is_outside="outside" in request.GET)
-        return _bar(request, row)
-    form = DraftForm(request.POST)
+    form = DraftForm(request.GET if request.method == "DELETE" else request.POST)
     form.check()
     data = form.cleaned_data
-    window = None
-    if data["window"] and data["version"] is not None:
-        saves, heir_saves = data["saves"] or 0, data["heir_saves"] or 0
-        window = Window(data["window"], data["version"], data["heir_of"], saves, heir_saves)
+    if request.method == "DELETE":
+        actions.discard_draft(
+            request.user, row, token=data["token"], is_outside=data["outside"], window=window_of(data)
+        )
+        return _bar(request, row)
     try:
-        saved = _saved(request, row, data, window)
+        saved = _saved(request, row, data, window_of(data))
     except DraftConflict as conflict:
-        told = {"sentence": conflict.sentence, "text": conflict.text, "version": conflict.version}
-        return JsonResponse(told, status=409)
+        return disputed(conflict)
     except AnswerSent as sent:
         return JsonResponse({"sentence": sent.sentence, "sent": True, "all": sent.has_all}, status=409)
     except DraftGone as gone:
         return JsonResponse({"sentence": gone.sentence}, status=409)
     return JsonResponse({"saved_at": saved.saved_at, "version": saved.version})
+
+
+def window_of(data: dict[str, Any]) -> Window | None:
+    """The editor that asks, if it says which."""
+    if not data["window"] or data["version"] is None:
+        return None
+    saves, heir_saves = data["saves"] or 0, data["heir_saves"] or 0
+    return Window(data["window"], data["version"], data["heir_of"], saves, heir_saves)
+
+
+def disputed(conflict: DraftConflict) -> HttpResponse:
+    """For the editor, which asks which of two texts stays."""
+    told = {"sentence": conflict.sentence, "text": conflict.text, "version": conflict.version}
+    return JsonResponse(told, status=409)
 
 
 def _saved(request: DeskRequest, row: Conversation, data: dict[str, Any], window: Window | None) -> Draft:

@@ -8,7 +8,7 @@ import { Picker, setMacro } from "./picker.js";
 import { tellPlaces } from "./places.js";
 import { makeChips } from "./recipients.js";
 import { ask } from "./session.js";
-import { askForStranded } from "./stranded.js";
+import { askForStranded, showInstead } from "./stranded.js";
 import { toast } from "./toasts.js";
 import { attach, enclose, weigh } from "./uploads.js";
 import { Writing } from "./writing.js";
@@ -142,9 +142,8 @@ class Editor {
     if (answer?.ok) setMacro(this.form, await answer.json());
   }
 
-  values() {
-    const names = NAMES.filter((name) => this.form.elements[name]);
-    return Object.fromEntries(names.map((name) => [name, this.form.elements[name].value]));
+  values(names = NAMES) {
+    return Object.fromEntries(names.filter((name) => this.form.elements[name]).map((name) => [name, this.form.elements[name].value]));
   }
 
   changed() {
@@ -180,9 +179,7 @@ class Editor {
     this.hasFailed = false;
     this.saves += 1;
     if (keptAs(this.key)?.window === this.window) this.keep(); // with this save counted, before it can come through
-    const heir = this.heirOf ? { heir_of: this.heirOf, heir_saves: this.heirSaves } : {};
-    const body = new URLSearchParams({ ...sent, version: this.version, window: this.window, saves: this.saves, ...heir });
-    for (const name of MARKS) if (this.form.elements[name]) body.set(name, this.form.elements[name].value);
+    const body = new URLSearchParams({ ...sent, ...this.marks() });
     try {
       await this.saved(await ask(this.form.dataset.draft, { method: "POST", body, keepalive }), sent);
     } catch {
@@ -190,6 +187,12 @@ class Editor {
     } finally {
       this.saving = null;
     }
+  }
+
+  /** Which draft it is, and what this window knows of it. */
+  marks() {
+    const heir = this.heirOf ? { heir_of: this.heirOf, heir_saves: this.heirSaves } : {};
+    return { ...this.values(MARKS), version: this.version, window: this.window, saves: this.saves, ...heir };
   }
 
   /** Save all of it, also what is typed while a save is under way; what the server won't take stays unsaved. */
@@ -222,7 +225,7 @@ class Editor {
   refused(body, asked) {
     if (!body.startsWith("{")) return this.say(body, true);
     const { sentence, text, version, sent, all } = JSON.parse(body);
-    if (all && JSON.stringify(this.values()) === JSON.stringify(asked)) return this.wasSent(sentence);
+    if (all && !this.form.elements.files?.files.length && JSON.stringify(this.values()) === JSON.stringify(asked)) return this.wasSent(sentence);
     const place = this.form.querySelector("[data-conflict]");
     const { conversation } = this.form.dataset;
     this.isDisputed = true;
@@ -236,7 +239,7 @@ class Editor {
       },
       other: () => {
         this.forget();
-        htmx.ajax("GET", this.form.dataset.again ?? location.href, { target: "#composer", swap: "innerHTML" });
+        showInstead(this.form, this.form.dataset.again);
       },
     };
     showKept(place, "conflict", { says: sentence, other: text, acts });
@@ -244,16 +247,17 @@ class Editor {
 
   /** The draft has left, and not with these words. */
   stranded() {
+    const { conversation, bar, again } = this.form.dataset;
     this.isDisputed = true;
     this.keep();
-    askForStranded(this.form.querySelector("[data-conflict]"), "sent", { conversation: this.form.dataset.conversation, kind: this.kind, forget: () => this.forget(), anew: () => this.anew() });
+    askForStranded(this.form.querySelector("[data-conflict]"), bar ? "sent" : "sent-first", { conversation, kind: this.kind, forget: () => this.forget(), anew: () => this.anew(), leave: () => showInstead(this.form, bar ?? again) });
   }
 
   /** Nothing is lost: all that stands here has left. */
   wasSent(sentence) {
     this.forget();
     toast(sentence);
-    htmx.ajax("GET", this.form.dataset.bar, { target: "#composer", swap: "innerHTML" });
+    showInstead(this.form, this.form.dataset.bar ?? this.form.dataset.again);
   }
 
   /** Go on with what stands here as an answer of its own. */

@@ -1,7 +1,7 @@
 // The desk: wires the parts together. Pages and fragments come from the server, by htmx.
 import "./patch.js";
 import "./dialogs.js";
-import { saveAll, settleAll, startEditors } from "./editor.js";
+import { editorOf, saveAll, settleAll, startEditors } from "./editor.js";
 import { within } from "./dom.js";
 import { askFor } from "./find.js";
 import { openFound, paintFound, paintFrame } from "./found.js";
@@ -151,6 +151,7 @@ document.body.addEventListener("htmx:configRequest", (event) => {
   const { elt, parameters } = event.detail;
   if (elt.id === "refresh") parameters.rows = String(document.querySelectorAll("#rows .row").length);
   if (isRetold(event.detail)) parameters.older = document.getElementById("older")?.dataset.depth ?? "all"; // what was unfolded stays
+  if ("discard" in elt.dataset) event.detail.parameters = editorOf(elt).marks(); // not its words: they would stand in the address
   if ("writes" in elt.dataset) {
     parameters.shown = String(newestShown("mail")); // what comes while the editor loads was not read
     parameters.shown_note = String(newestShown("note"));

@@ -3,10 +3,17 @@ import { keep, keyOf, throwAway, unsaved } from "./keeping.js";
 import { showKept } from "./kept.js";
 import { plainText } from "./writing.js";
 
+/** Put what the server has in the place of an editor, or of the page that is one. */
+export function showInstead(form, url) {
+  const place = form.closest("#composer, #conversation");
+  if (place?.isConnected) htmx.ajax("GET", url, { target: `#${place.id}`, swap: "innerHTML" });
+}
+
 /**
  * Ask in `place`, with the panel `name`; `forget` is called when the words don't stay there, `anew` when they do.
+ * `leave` shows something else when they are thrown away; if not given, the buttons below the conversation.
  */
-export function askForStranded(place, name, { conversation, kind, says, forget, anew }) {
+export function askForStranded(place, name, { conversation, kind, says, forget, anew, leave }) {
   const words = () => unsaved(kind, conversation);
   const drop = () => {
     forget();
@@ -17,7 +24,8 @@ export function askForStranded(place, name, { conversation, kind, says, forget, 
     anew,
     drop: () => {
       drop();
-      show("bar");
+      if (leave) leave();
+      else show("bar");
     },
     note: async () => {
       const kept = words(); // now: there may be more of them than when it was asked

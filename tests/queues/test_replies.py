@@ -371,7 +371,7 @@ class TestDrafts:
         found = actions.draft_of(alice.user, asked.conversation)
         assert found is not None
         assert (found.text, found.to, str(found.token)) == ("Hello", ["x@example.com"], TOKEN)
-        actions.discard_draft(alice.user, asked.conversation)
+        actions.discard_draft(alice.user, asked.conversation, token=TOKEN)
         assert actions.draft_of(alice.user, asked.conversation) is None
 
     def test_files(self, alice: Agent, asked: Message) -> None:

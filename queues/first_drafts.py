@@ -1,0 +1,48 @@
+"""A first mail being written: each agent has one, which two windows don't overwrite unseen."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from mailcore.clean import clean_text
+from queues.drafts import Window, check_same, is_late
+from queues.letters import Reply
+from queues.models import EmailQueue, FirstDraft
+from queues.ownership import profile
+from queues.replies import check_not_started
+from queues.transactions import whole
+
+
+@whole
+def save_first_draft(
+    actor: User, queue: EmailQueue | None, subject: str, answer: Reply, window: Window | None = None
+) -> FirstDraft:
+    """Save what the agent has typed.
+
+    :param window: who saves; None overwrites whatever is there.
+
+    Raises:
+        DraftConflict: another window has saved something else since this one looked.
+        AnswerSent: the mail with this token has left.
+    """
+    agent = profile(actor)
+    rows = FirstDraft.objects.select_for_update()  # made at once: two first saves wait for each other
+    draft, _ = rows.get_or_create(agent=agent, defaults={"token": answer.token})
+    check_not_started(actor, subject, answer)  # a late save must not bring back what was sent
+    typed: dict[str, Any] = {
+        "queue": queue,
+        "to": clean_text(", ".join(answer.to)),
+        "cc": clean_text(", ".join(answer.cc)),
+        "subject": clean_text(subject),
+        "text": clean_text(answer.text),
+        "html": clean_text(answer.html),
+    }
+    check_same(draft, window, typed)
+    if window is not None and is_late(draft, window, typed):
+        return draft
+    typed |= {"token": answer.token, "version": draft.version + 1}
+    typed |= {"window": window.name if window else "", "window_saves": window.saves if window else 0}
+    for name, each in typed.items():
+        setattr(draft, name, each)
+    draft.save()
+    return draft

@@ -1,0 +1,98 @@
+"""Throwing a draft away, in a window that doesn't know what became of it in another."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from queues import actions
+from queues.actions import ActionRefused, Reply
+from queues.drafts import Window
+from queues.models import Conversation, Draft
+from queues.refusals import DraftConflict
+from tests.desk.conftest import SignIn, written
+from tests.make import make_agent, make_queue, make_sender, receive
+from tests.product import eventually
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OTHER = "6b5a4d0e-6f9c-4c1f-9b0e-0c1f2a3b4c5d"
+
+
+@pytest.fixture
+def row() -> Conversation:
+    alice = make_agent("alice", capacity=5)
+    row = receive(make_queue([alice], name="Orders", sender=make_sender())).conversation
+    return actions.take(alice.user, row)
+
+
+@pytest.fixture
+def windows(sign_in: SignIn, row: Conversation) -> tuple[Page, Page]:
+    """Two with the same draft."""
+    one = sign_in("alice", f"/conversations/{row.pk}/")
+    written(one, "It is on its way.")
+    two = one.context.new_page()
+    two.goto(f"/conversations/{row.pk}/")
+    two.keyboard.press("r")
+    expect(two.locator("#reply-text")).to_have_value("It is on its way.")
+    return one, two
+
+
+def test_an_answer_that_waits_for_its_time_is_not_thrown_away(windows: tuple[Page, Page]) -> None:
+    one, two = windows
+    two.get_by_label("Send later").click()
+    two.get_by_role("button", name="Tomorrow").click()
+    expect(two.locator(".timed")).to_contain_text("Leaves")
+    one.get_by_label("Discard the draft").click()
+    expect(one.locator("#toasts .error")).to_contain_text("This answer waits for its time")
+    assert Draft.objects.get().send_at is not None
+
+
+def test_what_another_window_saved_later_is_not_thrown_away_unseen(windows: tuple[Page, Page]) -> None:
+    one, two = windows
+    two.locator("#reply-text").fill("It comes on Friday.")
+    eventually(lambda: Draft.objects.get().text == "It comes on Friday.", "it is saved")
+    one.get_by_label("Discard the draft").click()
+    expect(one.locator("#toasts .error")).to_contain_text("Another window of yours has saved something else")
+    panel = one.locator("[data-conflict] .warning")
+    expect(panel.locator("[data-other]")).to_have_text("It comes on Friday.")
+    assert Draft.objects.get().text == "It comes on Friday."
+    panel.get_by_role("button", name="Take what is saved").press("Enter")
+    expect(one.locator("#reply-text")).to_have_value("It comes on Friday.")
+    with one.expect_request(lambda request: request.method == "DELETE") as asked:
+        one.get_by_label("Discard the draft").click()
+    assert "Friday" not in asked.value.url, "what is written stands in no log of addresses"
+    expect(one.locator("#open-reply")).to_be_visible()
+    assert not Draft.objects.exists()
+
+
+def test_only_the_draft_on_the_screen_is_thrown_away(row: Conversation) -> None:
+    assert row.agent is not None
+    alice = row.agent.user
+    draft = actions.save_draft(alice, row, "It is on its way.", window=Window("one", 0))
+    for token, window in ((OTHER, None), (draft.token, Window("two", 0))):
+        with pytest.raises(DraftConflict):
+            actions.discard_draft(alice, row, token=token, window=window)
+    actions.discard_draft(alice, row, token=draft.token, is_outside=True)
+    Draft.objects.update(held_why="Charlie has written since.")
+    with pytest.raises(ActionRefused, match="was held"):
+        actions.discard_draft(alice, row, token=draft.token)
+    assert Draft.objects.count() == 1
+    Draft.objects.update(held_why="")
+    actions.discard_draft(alice, row, token=draft.token, window=Window("one", 0))
+    assert not Draft.objects.exists()
+
+
+def test_a_page_from_before_is_refused_too(row: Conversation) -> None:
+    client = Client()
+    assert client.login(username="alice", password="alice")
+    later = timezone.now() + timedelta(days=1)
+    assert row.agent is not None
+    draft = actions.schedule(row.agent.user, row, Reply(text="Tomorrow.", token=OTHER, send_at=later))
+    answer = client.delete(
+        f"/conversations/{row.pk}/draft?token={draft.token}&text=Tomorrow.", headers={"HX-Request": "true"}
+    )
+    assert answer.status_code == 409
+    assert Draft.objects.get().send_at == later
