@@ -18,7 +18,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='firstdraft',
             name='window',
-            field=models.CharField(blank=True, db_default='', default='', help_text='As of a draft.', max_length=40),
+            field=models.CharField(
+                blank=True, db_default='', default='', help_text='As of a draft.', max_length=40
+            ),
         ),
         migrations.AddField(
             model_name='firstdraft',
