@@ -18,6 +18,7 @@ from queues.forms import ComposeForm, FirstDraftForm
 from queues.later import shown
 from queues.models import FirstDraft
 from queues.ownership import profile
+from queues.refusals import ActionRefused
 from queues.views.editor import fresh_token, is_rich
 from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import place
@@ -81,7 +82,7 @@ def first_draft(request: DeskRequest) -> HttpResponse:
     form.check()
     data = form.cleaned_data
     if actions.is_started(request.user, str(data["token"])):  # a late save must not bring back what was sent
-        return HttpResponse("This mail was sent already.", status=409)
+        raise ActionRefused("This mail was sent already.")
     saved, _ = FirstDraft.objects.update_or_create(
         agent=profile(request.user),
         defaults={
