@@ -9,7 +9,7 @@ the catalogue (`locale/`) has it. A sentence that is no saying stays as it is.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
 from django.utils import translation
@@ -18,7 +18,10 @@ from django.utils.translation import gettext
 
 ENGLISH = "en"
 PLACE = re.compile(r"%\((\w+)\)s")
-SPOKEN = frozenset(("told", "where", "why", "ended", "what", "priority", "said", "state", "presence", "when"))
+WRAPPED = frozenset(("told", "why"))
+"""Places whose value is a whole saying: what stands around it is looked for before what is in it."""
+
+SPOKEN = WRAPPED | {"where", "ended", "what", "priority", "reason", "said", "state", "presence", "when"}
 """Places whose value is a saying, too."""
 
 TIMES = frozenset(("time", "new", "old"))
@@ -29,6 +32,12 @@ NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
 NUMBERS = {name: number for number, name in enumerate(NAMES.split(), 1)}
 LISTED = "contents"
 """A place whose value is several sayings with commas between them."""
+
+LOST = "recipients"
+"""A place whose value is who did not get a mail, each with why: `jan@example.org: mailbox full; …`."""
+
+SHAPES = {"count": r"[\d,]+", "server": r"\S+"}
+"""How the values of some places look."""
 
 KEPT = 4096
 
@@ -54,7 +63,7 @@ def in_english() -> AbstractContextManager[None]:
 
 
 class Sayings:
-    """What may be told again; where several fit, the one with more words of its own."""
+    """What may be told again; where several fit, the one around the others, or with more words of its own."""
 
     def __init__(self, *sayings: str | Counted) -> None:
         self.sayings = sayings
@@ -67,6 +76,22 @@ class Sayings:
         if not sentence or language.split("-")[0] == ENGLISH:
             return sentence
         return self._remembered(sentence, language)
+
+    def told_within(self, text: str) -> str:
+        """The same of a text of several sentences: each that is a saying, and the rest as it is."""
+        language = translation.get_language() or ENGLISH
+        if language.split("-")[0] == ENGLISH:
+            return text
+        for sentence in self.exact:
+            if sentence.endswith("."):
+                text = text.replace(sentence, gettext(sentence))
+        for each in self._patterns:
+            if each.pattern.pattern.endswith("."):
+                text = each.pattern.sub(partial(self._found, each.saying, language), text)
+        return text
+
+    def _found(self, saying: str | Counted, language: str, found: re.Match[str]) -> str:
+        return self._filled(saying, found.groupdict(), language)
 
     def _told(self, sentence: str, language: str) -> str:
         if sentence in self.exact:
@@ -85,7 +110,7 @@ class Sayings:
             for text in ((each.one, each.many) if isinstance(each, Counted) else (each,))
             if PLACE.search(text)
         ]
-        return sorted(found, key=lambda each: -len(PLACE.sub("", each.pattern.pattern)))
+        return sorted(found, key=_order)
 
     def _filled(self, saying: str | Counted, values: dict[str, str], language: str) -> str:
         if isinstance(saying, Counted):
@@ -100,9 +125,20 @@ class Sayings:
     def _value(self, name: str, value: str, language: str) -> str:
         if name == LISTED:
             return ", ".join(self._told(part, language) for part in value.split(", "))
+        if name == LOST:
+            return "; ".join(self._lost(part, language) for part in value.split("; "))
         if name in TIMES:
             return MONTH.sub(lambda found: str(MONTHS_3[NUMBERS[found[0]]]), value)
         return self._told(value, language) if name in SPOKEN else value
+
+    def _lost(self, part: str, language: str) -> str:
+        whom, colon, why = part.partition(": ")
+        return f"{self._told(whom, language)}{colon}{self._told(why, language)}"
+
+
+def _order(each: _Pattern) -> tuple[bool, int]:
+    text = each.saying.many if isinstance(each.saying, Counted) else each.saying
+    return WRAPPED.isdisjoint(PLACE.findall(text)), -len(PLACE.sub("", text))
 
 
 def _pattern(saying: str) -> re.Pattern[str]:
@@ -118,4 +154,4 @@ def _parts(saying: str) -> Iterator[str]:
             yield f"(?P={part})"
         else:
             seen.add(part)
-            yield rf"(?P<{part}>[\d,]+)" if part == "count" else f"(?P<{part}>.+?)"
+            yield f"(?P<{part}>{SHAPES.get(part, '.+?')})"

@@ -10,11 +10,11 @@ from agents.rights import Person, is_administrator
 from mailsources.models import EmailSource, FetchedMail
 from mailsources.trace_out import steps_out
 from mailsources.trace_steps import Step, connections, in_order, tries
+from queues.happenings import sentence_of
 from queues.history import Kind
 from queues.models import Event, Message
-from queues.named import others, tellable
+from queues.named import others
 from queues.presentation import size
-from queues.sayings import told
 
 State = FetchedMail.State
 MOST_EVENTS = 60
@@ -105,7 +105,7 @@ def _conversation(fetched: FetchedMail, message: Message, user: Person) -> Itera
     seen = others(user, events)
     for event in events:
         kind = str(Kind(event.kind).label) if event.kind in Kind.values else event.kind
-        yield Step(event.at, told(tellable(event, seen) or f"{kind}."), url=url)
+        yield Step(event.at, sentence_of(event, seen) or f"{kind}.", url=url)
 
 
 def _answers(message: Message, *, is_open: bool) -> Iterator[Step]:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from mailsenders.models import OutgoingMail, OutgoingRecipient
 from mailsources.models import FetchedMail
 from mailsources.trace_steps import Step, connections, in_order, tries
+from queues.sayings import told
 
 State = OutgoingMail.State
 Recipient = OutgoingRecipient.State
@@ -74,13 +75,17 @@ def _recipients(mail: OutgoingMail) -> Iterator[Step]:
         email = {"email": row.email}
         if row.returned_at:
             yield Step(
-                row.returned_at, _("It came back from %(email)s.") % email, row.answer, _report(mail), "bad"
+                row.returned_at,
+                _("It came back from %(email)s.") % email,
+                told(row.answer),
+                _report(mail),
+                "bad",
             )
         elif row.state == Recipient.REFUSED:
             yield Step(None, _("The server refused %(email)s.") % email, row.answer, tone="bad")
         elif row.delay:
             yield Step(
-                None, _("The server of %(email)s is still being tried.") % email, row.delay, tone="warn"
+                None, _("The server of %(email)s is still being tried.") % email, told(row.delay), tone="warn"
             )
 
 

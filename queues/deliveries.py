@@ -10,6 +10,7 @@ from mailsenders import holds
 from mailsenders.models import OutgoingMail, OutgoingRecipient
 from queues.presentation import clock
 from queues.sayings import told
+from queues.sayings_unsent import UNSENT
 
 TRYING = timedelta(days=6)  # servers give up after five (RFC 5321 4.5.4.1)
 NOBODY: Mapping[str, datetime] = {}
@@ -38,19 +39,22 @@ class Delivery:
 def delivery(mail: OutgoingMail, now: datetime, heard: Mapping[str, datetime] = NOBODY) -> Delivery:
     """Say in words where a mail of ours is; only of one that waits, the database is asked why."""
     state = OutgoingMail.State
-    answer = mail.last_error or mail.last_answer
+    error = UNSENT.told_within(mail.last_error)
+    answer = error or mail.last_answer
     refused = tuple(
         f"{each.email}: {each.answer}" if each.answer else each.email
         for each in mail.recipients.all()
         if each.state == "refused" and not each.returned_at and not answer.startswith(f"{each.email}:")
     )
     back = tuple(
-        f"{each.email}, {clock(each.returned_at)}: {each.answer}"
+        f"{each.email}, {clock(each.returned_at)}: {told(each.answer)}"
         for each in mail.recipients.all()
         if each.returned_at
     )
     delayed = tuple(
-        f"{each.email}: {each.delay}" for each in mail.recipients.all() if _is_late(each, mail, now, heard)
+        f"{each.email}: {told(each.delay)}"
+        for each in mail.recipients.all()
+        if _is_late(each, mail, now, heard)
     )
     soon = 2 if now - mail.created_at < timedelta(minutes=1) else 15
     if mail.state == state.HELD and mail.not_before > now:
@@ -61,7 +65,7 @@ def delivery(mail: OutgoingMail, now: datetime, heard: Mapping[str, datetime] = 
     if wait is not None:
         label = _("Waits: %(why)s") if wait.at is None else _("Waits until %(time)s: %(why)s")
         label %= {"why": told(wait.why), "time": clock(wait.at) if wait.at else ""}
-        return Delivery("warn", label, mail.last_error, again=15, refused=refused)
+        return Delivery("warn", label, error, again=15, refused=refused)
     if mail.state in (state.HELD, state.QUEUED):
         return Delivery("", _("Waiting to be sent"), again=soon)
     if mail.state == state.SENDING:
@@ -77,7 +81,7 @@ def delivery(mail: OutgoingMail, now: datetime, heard: Mapping[str, datetime] = 
     is_whole = all("@" in each.email for each in mail.recipients.all())  # nobody of it was erased
     if mail.state == state.UNCERTAIN:
         label = _("It is not known whether this was sent")
-        answer = f"{answer} {mail.folder_note}".strip()
+        answer = f"{answer} {UNSENT.told_within(mail.folder_note)}".strip()
         return Delivery("bad", label, answer, can_resend=is_whole, may_have_left=True, refused=refused)
     if mail.state == state.FAILED:
         if back:

@@ -17,6 +17,7 @@ from mailcore.parsed import DEAD_ADDRESS, Reason
 from mailcore.reasons import WORDS
 from mailsenders.models import OutgoingRecipient
 from queues.models import Conversation, Message
+from queues.sayings import told
 
 LATELY = timedelta(days=180)
 STAYED = timedelta(hours=1)
@@ -41,7 +42,7 @@ class Loss:
     def sentence(self) -> str:
         """Such as: jan@example.org bounced on 12 Nov: the recipient's mailbox is full."""
         day = date_format(timezone.localtime(self.at), "SHORT_DAY_AND_YEAR")
-        values = {"email": self.email, "day": day, "words": _(self.words)}
+        values = {"email": self.email, "day": day, "words": told(self.words)}
         return _("%(email)s bounced on %(day)s: %(words)s.") % values
 
 

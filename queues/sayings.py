@@ -8,6 +8,7 @@ from django.utils.translation import ngettext
 
 from agents.retelling import Counted, Sayings
 from queues.sayings_refused import REFUSALS
+from queues.sayings_returned import RETURNED
 
 HISTORY = (
     _("The virus scanner found %(virus)s in “%(file)s”."),
@@ -72,6 +73,12 @@ HISTORY = (
     _("%(who)s wrote again: it goes on in #%(number)s."),
     _("%(told)s Check the address; %(where)s."),
     _("The answer could not be delivered to %(recipients)s."),
+    _("A mail held the number of a payment card."),
+    _("A mail held the number of a payment card, which was masked: it is not kept as it came."),
+    _("A mail was refused, as it held the number of a payment card; its content was not kept."),
+    _("%(told)s The sender was told."),
+    _("%(told)s The sender was not told."),
+    _("%(told)s The sender was not told. %(why)s"),
     _("The acknowledgement was sent."),
     _("No acknowledgement was sent. %(why)s"),
     _("“%(queue)s” has sent %(number)s acknowledgements in an hour: its limit."),
@@ -80,6 +87,8 @@ HISTORY = (
         "More than %(number)s new conversations of this sender in two hours: perhaps a machine. It "
         "is held until somebody lets it go."
     ),
+    _("The contact is blocked. It is held until somebody lets it go."),
+    _("#%(number)s from the same sender was spam: look before it is offered to anybody."),
     _("The same mail came over another mailbox too."),
     _("%(who)s, who was asked about it, answered; %(where)s."),
     _("The customer, who was asked about it, answered; %(where)s."),
@@ -89,6 +98,7 @@ HISTORY = (
     _("it is with %(agent)s again"),
     _("it waits in %(queue)s"),
     _("it is kept for %(agent)s until %(time)s"),
+    _("It comes back to %(agent)s without %(lacking)s, as %(who)s decided."),
     _("%(agent)s wrote an answer that leaves on %(time)s."),
     _("The answer that %(agent)s had timed was not sent. %(why)s"),
     _("%(who)s stopped the answer that was to leave later."),
@@ -120,6 +130,7 @@ HISTORY = (
     _("%(who)s had the mail sent again."),
     _("%(who)s noted that the mail was sent."),
     _("The mail was found in the Sent folder “%(folder)s”: it had been sent."),
+    _("%(agent)s answered it in #%(number)s (%(queue)s)."),
     _("The answer in #%(number)s (%(queue)s) was taken back."),
     _("%(who)s split a mail off: #%(number)s “%(subject)s”."),
     _("%(who)s split %(contents)s off: #%(number)s “%(subject)s”."),
@@ -209,5 +220,5 @@ COUNTED = (
 )
 """What was merged and split off."""
 
-SAYINGS = Sayings(*HISTORY, *LABELS, *DELIVERY, *COUNTED, *REFUSALS)
+SAYINGS = Sayings(*HISTORY, *LABELS, *DELIVERY, *RETURNED, *COUNTED, *REFUSALS)
 told = SAYINGS.told

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -148,7 +147,12 @@ def _sentence(found: BulkAct, progress: bulk.Progress) -> str:
     done = _done_words(found.verb, progress.done)
     if found.state == BulkAct.State.CANCELLED:
         left = progress.total - progress.done - progress.refused
-        return _("Stopped: %(done)s %(left)s were left as they are.") % {"done": done, "left": left}
+        stopped = ngettext(
+            "Stopped: %(done)s %(left)s was left as it is.",
+            "Stopped: %(done)s %(left)s were left as they are.",
+            left,
+        )
+        return stopped % {"done": done, "left": left}
     return done
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
@@ -20,11 +21,13 @@ from agents.rights import is_supervisor
 from mailcore.charsets import decode
 from mailcore.clean import clean_text
 from mailcore.parse import PartNotFound, parse, part_bytes
+from mailcore.parsed import ParsedMail
 from mailcore.pictures import picture_type
 from queues import inbox, scanning
 from queues.files import PDF, RASTER, look
 from queues.history import Kind, note_event
 from queues.models import Attachment, Message
+from queues.presentation import clock
 from queues.scanning import Access, Door
 from queues.views.gate import DeskRequest, signed_in
 
@@ -154,12 +157,21 @@ def _words(row: Attachment, data: bytes) -> str:
     rest = f"\n\n… {_('The rest is only in the file.')}" if len(data) > LONGEST_TEXT else ""
     if row.type == "message/rfc822" or row.name.lower().endswith(".eml"):
         mail = parse(data[:LONGEST_TEXT])  # of this length the worst of mails takes a fifth of a second
-        to = ", ".join(map(str, mail.to))
-        names = ", ".join(each.name for each in mail.attachments)
-        head = [f"From: {mail.from_}", f"To: {to}", f"Date: {mail.date or '?'}", f"Subject: {mail.subject}"]
-        head += [f"Files: {names}"] if names else []
-        return "\n".join([*head, "", mail.text])[:LONGEST_TEXT] + rest
+        return f"{_head(mail)}\n\n{mail.text}"[:LONGEST_TEXT] + rest
     return clean_text(decode(data[:LONGEST_TEXT])[0]) + rest
+
+
+def _head(mail: ParsedMail) -> str:
+    """From whom, to whom, when and about what; the date with its zone, as no script runs in this page."""
+    names = ", ".join(each.name for each in mail.attachments)
+    lines = [
+        (_("From"), str(mail.from_)),
+        (_("To"), ", ".join(map(str, mail.to))),
+        (_("Date"), f"{clock(mail.date)} {timezone.localtime(mail.date):%Z}" if mail.date else "?"),
+        (_("Subject"), mail.subject),
+        *([(_("Files"), names)] if names else []),
+    ]
+    return "\n".join(f"{name}: {value}" for name, value in lines)
 
 
 def _unique(name: str, taken: set[str]) -> str:

@@ -18,7 +18,7 @@ from queues.actions import Reply
 from queues.forms import ComposeForm, FirstDraftForm
 from queues.later import shown
 from queues.models import FirstDraft
-from queues.refusals import AnswerSent, DraftConflict, SentOtherwise
+from queues.refusals import ActionRefused, AnswerSent, DraftConflict, SentOtherwise
 from queues.views.editor import fresh_token, is_rich
 from queues.views.gate import DeskRequest, signed_in, with_event
 from queues.views.lists import place
@@ -93,7 +93,11 @@ def first_draft(request: DeskRequest) -> HttpResponse:
     except DraftConflict as conflict:
         return disputed(conflict)
     except AnswerSent as sent_already:
-        told = {"sentence": "This mail was sent already.", "sent": True, "all": sent_already.has_all}
+        told = {
+            "sentence": ActionRefused("This mail was sent already.").sentence,
+            "sent": True,
+            "all": sent_already.has_all,
+        }
         return JsonResponse(told, status=409)
     return JsonResponse({"saved_at": saved.saved_at, "version": saved.version})
 

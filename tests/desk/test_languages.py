@@ -20,6 +20,8 @@ SEEN = """() => {
   const beside = "[hidden], script, style, code, textarea, .mail-text, iframe";
   const shown = (element) => element && element.closest(beside) === null;
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (const breaks of document.querySelectorAll("wbr")) breaks.remove();
+  document.body.normalize();  // an address that may break is one text
   while (walker.nextNode()) if (shown(walker.currentNode.parentElement)) found.push(walker.currentNode.data);
   for (const element of document.querySelectorAll("[title], [aria-label], [placeholder]")) {
     for (const name of ["title", "aria-label", "placeholder"]) found.push(element.getAttribute(name) ?? "");

@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agents.models import Agent
-from mailcore.parsed import Failure
+from mailcore.parsed import Failure, Reason
+from mailcore.reasons import advice
 from mailsenders import outbox, returned
-from mailsenders.models import OutgoingMail
+from mailsenders.models import OutgoingMail, OutgoingRecipient
 from mailsources import deliver, fetch, tracing
 from mailsources.models import EmailSource, FetchedMail
 from mailsources.trace_steps import Step, in_order
@@ -133,6 +134,18 @@ def test_every_step_from_the_server_s_uid_to_the_report(alice: Agent) -> None:
     assert reverse("trace-out", args=[mail.pk]) in text
     assert "/admin/sso/connectionlog/" in text
     assert "+3 min" in text or "+2 min" in text  # from the server's clock to ours
+
+
+def test_the_steps_are_told_in_the_language_of_the_reader(alice: Agent) -> None:
+    fetched = came()
+    actions.take_next(alice.user)
+    answered(alice, fetched)
+    OutgoingRecipient.objects.update(answer=f"550 5.1.1 Nobody – {advice(Reason.NO_SUCH_USER)}")
+    bob = signed_in("bob")
+    bob.post("/language", {"language": "de"})
+    told = " ".join(steps_of(bob.get(reverse("trace-in", args=[fetched.pk])).content.decode()))
+    assert "Alice hat sie bekommen" in told
+    assert "550 5.1.1 Nobody – die Adresse gibt es nicht, ein neuer Versuch ist also zwecklos" in told
 
 
 def test_a_mail_of_ours_is_traced_by_itself(alice: Agent) -> None:
