@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Q
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agents.rights import working_agent
@@ -18,7 +19,7 @@ from queues.actions import Reply
 from queues.forms import ComposeForm, FirstDraftForm
 from queues.later import shown
 from queues.models import FirstDraft
-from queues.refusals import ActionRefused, AnswerSent, DraftConflict, SentOtherwise
+from queues.refusals import AnswerSent, DraftConflict, SentOtherwise
 from queues.views.editor import fresh_token, is_rich
 from queues.views.gate import DeskRequest, signed_in, with_event
 from queues.views.lists import place
@@ -93,11 +94,8 @@ def first_draft(request: DeskRequest) -> HttpResponse:
     except DraftConflict as conflict:
         return disputed(conflict)
     except AnswerSent as sent_already:
-        told = {
-            "sentence": ActionRefused("This mail was sent already.").sentence,
-            "sent": True,
-            "all": sent_already.has_all,
-        }
+        said = _("This mail was sent already.")
+        told = {"sentence": said, "sent": True, "all": sent_already.has_all}
         return JsonResponse(told, status=409)
     return JsonResponse({"saved_at": saved.saved_at, "version": saved.version})
 
