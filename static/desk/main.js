@@ -200,9 +200,11 @@ const ACTS = {
   },
 };
 
-document.body.addEventListener("htmx:beforeRequest", (event) => {
-  event.detail.elt.closest?.(".tools")?.querySelector("details.menu[open]")?.removeAttribute("open");
-  if (document.activeElement?.closest(".tools")) document.activeElement.blur();
+document.body.addEventListener("htmx:beforeRequest", ({ detail: { elt, target } }) => {
+  const tools = elt.closest?.(".tools");
+  tools?.querySelector("details.menu[open]")?.removeAttribute("open");
+  // A dialog gives the focus back to its button; what comes by itself leaves it where it is.
+  if (target.id !== "act-body" && tools?.contains(document.activeElement)) document.activeElement.blur();
 });
 document.addEventListener("keydown", onKey);
 
