@@ -1,5 +1,6 @@
 // Pages for supervisors: what all of them share. What a page does beyond that is a module of its own.
 import { areKeysOn } from "../desk/alone.js";
+import "../desk/announce.js";
 import "../desk/patch.js";
 import "../desk/dialogs.js";
 import { startPage } from "../desk/page.js";
