@@ -206,6 +206,9 @@ def test_a_dialog_gives_the_focus_back_to_its_button(sign_in: SignIn, orders: Em
         page.keyboard.press("Escape")
         expect(page.locator("#act")).to_be_hidden()
         expect(button).to_be_focused()
+    receive(orders)  # a live update comes by itself
+    expect(page.locator("#rows .row")).to_have_count(3)
+    expect(button).to_be_focused()
 
 
 def test_the_title_is_that_of_what_is_open(sign_in: SignIn, orders: EmailQueue) -> None:
