@@ -63,7 +63,7 @@ def message(user: Person, pk: int) -> Message:
 def attachment(user: Person, pk: int) -> Attachment:
     """One file with its message and raw mail, or `Http404`."""
     rows = Attachment.objects.filter(message__conversation__in=conversations_for(user))
-    return one(rows.select_related("message__raw").filter(pk=pk))
+    return one(rows.select_related("message__raw", "message__conversation").filter(pk=pk))
 
 
 def one(rows: QuerySet[Row]) -> Row:

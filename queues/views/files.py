@@ -13,7 +13,8 @@ from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.html import escape
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -40,7 +41,7 @@ TEXT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 's
 LONGEST_TEXT = 500_000  # octets
 MOST_ZIPPED = 200_000_000  # octets in one archive
 TEXT_PAGE = (
-    '<!doctype html><html><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+    '<!doctype html><html{}><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
     "<title>{}</title><style>body {{ margin: 0; }} pre {{ margin: 0; padding: 16px; white-space: pre-wrap; "
     "overflow-wrap: anywhere; font: 13px/1.5 ui-monospace, Menlo, Consolas, monospace; }}</style></head>"
     "<body><pre>{}</pre></body></html>"
@@ -74,7 +75,8 @@ def text(request: DeskRequest, pk: int) -> HttpResponse:
         return gate(request, access)
     if look(row) != "text":
         raise Http404("This file is no text.")
-    response = HttpResponse(TEXT_PAGE.format(escape(row.name), escape(_words(row, bytes_of(row)))))
+    words = escape(_words(row, bytes_of(row)))
+    response = HttpResponse(TEXT_PAGE.format(in_language(row.message), escape(row.name), words))
     response["Content-Security-Policy"] = TEXT_POLICY
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, max-age=3600"
@@ -117,6 +119,12 @@ def note_risk(request: DeskRequest, message: Message, name: str) -> None:
     with transaction.atomic():
         sentence = f"{who} opened “{name}” in spite of a warning."
         note_event(message.conversation, Kind.RISKED, sentence, request.user, {"message": message.pk})
+
+
+def in_language(message: Message) -> SafeString:
+    """For the `html` of what a customer wrote: its language if it is known, and that of no page of ours."""
+    language = message.conversation.language
+    return format_html(' lang="{}"', language) if language else SafeString("")
 
 
 def bytes_of(row: Attachment) -> bytes:

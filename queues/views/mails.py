@@ -17,7 +17,7 @@ from queues.models import Attachment, Message, Picture
 from queues.opened import note_opened
 from queues.scanning import Door
 from queues.thread import is_coloured
-from queues.views.files import download, gate, may_open, note_risk
+from queues.views.files import download, gate, in_language, may_open, note_risk
 from queues.views.gate import DeskRequest, signed_in
 
 POLICY = (
@@ -46,7 +46,7 @@ details:not([open]) { display: inline-block; margin-right: 6px; }
 }
 """
 PAGE = (
-    '<!doctype html><html><head><meta charset="utf-8"><meta name="referrer" content="no-referrer">'
+    '<!doctype html><html{}><head><meta charset="utf-8"><meta name="referrer" content="no-referrer">'
     '<meta name="color-scheme" content="light dark">'
     "<title>Mail</title><style>{}</style></head><body class={}>{}</body></html>"
 )
@@ -67,7 +67,7 @@ def body(request: DeskRequest, pk: int) -> HttpResponse:
     html = fold(show_remote(html, _pictures(message).get), sender, forwarded=bool(message.forwarded))
     html = with_kinds(html)
     look = "own" if is_coloured(html) else "plain"
-    page = format_html(PAGE, mark_safe(STYLE), look, mark_safe(html))  # noqa: S308 - sanitised on the way in
+    page = format_html(PAGE, in_language(message), mark_safe(STYLE), look, mark_safe(html))  # noqa: S308 - sanitised on the way in
     response = HttpResponse(page)
     response["Content-Security-Policy"] = POLICY
     response["Referrer-Policy"] = "no-referrer"

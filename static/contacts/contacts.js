@@ -23,8 +23,9 @@ function move(step) {
 let typedIn = "";
 document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (!detail.target.matches?.("#contact, #organisation")) return;
-  typedIn = document.activeElement?.id ?? "";
-  document.activeElement?.blur();
+  const field = document.activeElement?.matches("input, textarea, select") ? document.activeElement : null;
+  typedIn = field?.id ?? "";
+  field?.blur(); // a button keeps the focus: patch.js hands it on
   document.getElementById("address-refusal")?.replaceChildren();
 });
 document.body.addEventListener("htmx:afterSwap", ({ detail }) => {

@@ -167,13 +167,25 @@ async function act(button) {
   }
 }
 
+/** The button that was pressed is gone: the focus goes on where one reads. */
+function backToList() {
+  const row = document.querySelector("#rows .row[aria-current]") ?? document.querySelector("#rows .row");
+  (row ?? document.getElementById("rows")).focus({ preventScroll: true });
+}
+
 addActs({
   "bulk-all": () => {
     isAll = true;
     show();
   },
-  "bulk-none": clearSelection,
-  "bulk-dismiss": (button) => button.closest(".bulk-state").remove(),
+  "bulk-none": () => {
+    clearSelection();
+    backToList();
+  },
+  "bulk-dismiss": (button) => {
+    button.closest(".bulk-state").remove();
+    backToList();
+  },
 });
 
 document.addEventListener("click", (event) => {

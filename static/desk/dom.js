@@ -5,3 +5,10 @@ export function within(root, selector) {
 
 /** Whether a request of htmx was answered with what was asked for: a refusal (409) is shown like an answer. */
 export const isDone = ({ successful, xhr }) => Boolean(successful) && xhr.status < 400;
+
+/** Take an element off the page; if it had the focus, that goes to `heir`: from the body, Tab would begin anew. */
+export function takeAway(element, heir) {
+  const hadFocus = element.contains(document.activeElement);
+  element.remove();
+  if (hadFocus) heir?.focus({ preventScroll: true });
+}

@@ -2,6 +2,7 @@
 // in the page lists them, and this reads it.
 import { gettext } from "../words.js";
 import { forgetKeys, onArrival, waits } from "./ahead.js";
+import { areKeysOn } from "./alone.js";
 import { actOnSelected, clearSelection, extend, isSelecting, selectShown, toggle } from "./bulk.js";
 import { isDone } from "./dom.js";
 import { takeFirst, wait } from "./pairs.js";
@@ -226,6 +227,7 @@ export function onKey(event) {
   }
   if (isControl || event.altKey || isTyping(event.target)) return;
   if (document.querySelector("dialog[open]") || isAhead(event)) return;
+  if (event.key.length === 1 && !areKeysOn()) return;
   const key = pressed(event);
   const wanted = bound.get(`${takeFirst()} ${key}`) || bound.get(key);
   const isLater = waits(key, isSelecting() ? "" : wanted);

@@ -1,4 +1,5 @@
 // The desk: wires the parts together. Pages and fragments come from the server, by htmx.
+import "./announce.js";
 import "./patch.js";
 import "./dialogs.js";
 import { editorOf, saveAll, settleAll, startEditors } from "./editor.js";
@@ -41,12 +42,20 @@ function markOpened() {
   current?.setAttribute("aria-current", "true");
 }
 
+/** The page is called as what is open on it; the number before that is of offers.js. */
+function entitle() {
+  const name = document.querySelector("article[data-subject]")?.dataset.subject ?? document.getElementById("list-name").textContent;
+  const [count] = document.title.match(/^\(\d+\) /) ?? [""];
+  const wanted = `${count}${name} · UCS Email`;
+  if (document.title !== wanted) document.title = wanted;
+}
+
 let shown = null;
 function arrive() {
+  entitle();
   const article = document.querySelector("article[data-conversation]");
   if (article === shown) return;
   shown = article;
-  document.title = article ? `${article.dataset.subject} · UCS Email` : document.title;
   const letters = [...document.querySelectorAll("#items details.mail[open]")];
   const timeline = document.getElementById("timeline");
   const last = letters.at(-1);
@@ -202,9 +211,11 @@ const ACTS = {
   },
 };
 
-document.body.addEventListener("htmx:beforeRequest", (event) => {
-  event.detail.elt.closest?.(".tools")?.querySelector("details.menu[open]")?.removeAttribute("open");
-  if (document.activeElement?.closest(".tools")) document.activeElement.blur();
+document.body.addEventListener("htmx:beforeRequest", ({ detail: { elt, target } }) => {
+  const tools = elt.closest?.(".tools");
+  tools?.querySelector("details.menu[open]")?.removeAttribute("open");
+  // A dialog gives the focus back to its button; what comes by itself leaves it where it is.
+  if (target.id !== "act-body" && tools?.contains(document.activeElement)) document.activeElement.blur();
 });
 document.addEventListener("keydown", onKey);
 

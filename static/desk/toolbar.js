@@ -1,4 +1,5 @@
 // The buttons around a text that is being written.
+import { takeAway } from "./dom.js";
 import { editorOf } from "./editor.js";
 import { setMacro } from "./picker.js";
 import { setPeople } from "./recipients.js";
@@ -21,7 +22,7 @@ export async function removeFile(button) {
   if (!answer.ok) return;
   const line = button.closest("li"), form = line.closest("form");
   editorOf(form).writing.removePicture(line);
-  line.remove();
+  takeAway(line, editorOf(form).writing.element);
   editorOf(form).changed();
   weigh(form);
 }
@@ -30,7 +31,10 @@ export async function removeFile(button) {
 export const changeFormat = (button) => editorOf(button).writing.toggle();
 
 /** Send the answer without what the macro does. */
-export const dropMacro = (button) => setMacro(button.closest("form[data-editor]"), null);
+export function dropMacro(button) {
+  setMacro(button.closest("form[data-editor]"), null);
+  editorOf(button).writing.element.focus({ preventScroll: true }); // its line is hidden now
+}
 
 /** Keep what is marked as a snippet. */
 export const keepSnippet = (button) => saveSnippet(editorOf(button).writing);

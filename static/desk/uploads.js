@@ -1,5 +1,6 @@
 // Files for an answer: picked, dropped or pasted, each with its progress. A picture that is pasted while writing
 // stands in the text, where its name in brackets is. How much fits, the sender's server has said.
+import { takeAway } from "./dom.js";
 import { asking, csrf } from "./session.js";
 import { fill, gettext, locale } from "../words.js";
 
@@ -32,7 +33,7 @@ export function attach(form, writing, before) {
     if (!files.length) return;
     await before();
     for (const file of files) {
-      const line = waiting(file.name);
+      const line = waiting(file.name, writing);
       list.append(line);
       const words = weigh(form, file.size);
       if (words) fail(line, `${fill(gettext("“%(name)s” doesn't fit."), { name: file.name })} ${words}`);
@@ -55,12 +56,16 @@ export function enclose(form, writing) {
     const all = new DataTransfer();
     for (const file of held) all.items.add(file);
     field.files = all.files;
-    list.replaceChildren(...held.map((file) => listed(file, () => take(held.filter((each) => each !== file)))));
+    list.replaceChildren(...held.map((file) => listed(file, () => drop(file))));
     weigh(form);
   };
   const take = (files) => {
     held = files;
     show();
+  };
+  const drop = (file) => {
+    take(held.filter((each) => each !== file));
+    writing.element.focus({ preventScroll: true }); // its button has gone with it
   };
   field.addEventListener("change", () => take([...held, ...field.files]));
   receive(form, writing, (files) => take([...held, ...files]));
@@ -122,12 +127,12 @@ function upload(form, writing, file, line, isPicture) {
 function attached(form, writing, line, html) {
   line.insertAdjacentHTML("afterend", html);
   const kept = line.nextElementSibling;
-  line.remove();
+  takeAway(line, kept.querySelector("button"));
   weigh(form);
   if (kept.dataset.mark) writing.insertPicture(kept);
 }
 
-function waiting(name) {
+function waiting(name, writing) {
   const line = document.createElement("li");
   line.className = "file";
   line.dataset.loading = "";
@@ -137,7 +142,7 @@ function waiting(name) {
   const progress = document.createElement("progress");
   progress.value = 0;
   progress.setAttribute("aria-label", fill(gettext("Uploading %(name)s"), { name }));
-  line.append(words, progress, remover(name, () => line.remove()));
+  line.append(words, progress, remover(name, () => takeAway(line, writing.element)));
   return line;
 }
 

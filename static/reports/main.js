@@ -1,4 +1,6 @@
 // Pages for supervisors: what all of them share. What a page does beyond that is a module of its own.
+import { areKeysOn } from "../desk/alone.js";
+import "../desk/announce.js";
 import "../desk/patch.js";
 import "../desk/dialogs.js";
 import { startPage } from "../desk/page.js";
@@ -30,7 +32,7 @@ function leave(event) {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") return takeFirst() || leave(event);
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || event.defaultPrevented) return;
-  if (document.querySelector("dialog[open]")) return;
+  if (document.querySelector("dialog[open]") || (event.key.length === 1 && !areKeysOn())) return;
   const goal = takeFirst() === "g" && document.querySelector(`#page-keys [data-go="${CSS.escape(event.key)}"]`);
   if (goal) return location.assign(goal.dataset.url);
   if (event.key === "g") wait("g", () => [...document.querySelectorAll("#page-keys i")].map((each) => [each.dataset.go, each.textContent]));
