@@ -1,4 +1,4 @@
-"""An address with a NUL in it asks for a text that PostgreSQL cannot hold: nothing has it."""
+"""NUL in an address: PostgreSQL can hold no such text, so nothing has that name and no search is for it."""
 
 from collections.abc import Callable
 
@@ -8,12 +8,13 @@ SENTENCE = "The address holds a NUL character, and no text here does."
 
 
 class NulMiddleware:
-    """Refuses such an address before any view looks for it."""
+    """Takes it out of what is asked for, and refuses a path that has it, before any view looks for it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+        if "\0" in request.path:
             return HttpResponse(SENTENCE, status=400, content_type="text/plain; charset=utf-8")
+        request.META["QUERY_STRING"] = request.META.get("QUERY_STRING", "").replace("%00", "")
         return self.get_response(request)

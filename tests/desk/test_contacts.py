@@ -288,8 +288,13 @@ class TestWithoutABrowser:
     def test_no_text_holds_nul(self, orders: EmailQueue) -> None:
         row = receive(orders).conversation
         alice = signed_in("alice")
-        for path in ("/contacts/?q=%00", "/organisations/names?organisation=a%00", "/conversations/%00/"):
-            assert alice.get(path).status_code == 400
+        for path in (
+            "/contacts/?q=%00",
+            "/organisations/?q=%00&after=%00",
+            "/organisations/names?organisation=a%00",
+        ):
+            assert alice.get(path).status_code == 200
+        assert alice.get(f"/conversations/{row.pk}/draft/pictures/%00").status_code == 400
         answer = alice.post(f"/conversations/{row.pk}/language", {"language": "\0"}, headers=HTMX)
         assert answer.status_code == 409
         answer = alice.post(f"/contacts/{row.contact_id}/edit", {"base": '{"fields": [1]}', "own.x": "1"})

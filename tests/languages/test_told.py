@@ -176,7 +176,7 @@ class TestViews:
         script = {"HTTP_X_REQUESTED_WITH": "desk"}
         answer = client.post("/compose/draft", {"token": TOKEN, "text": "Hello."}, **script)  # type: ignore[arg-type]
         assert answer.status_code == 409
-        assert answer.content.decode() == "Diese E-Mail wurde schon gesendet."
+        assert answer.json()["sentence"] == "Diese E-Mail wurde schon gesendet."
 
     def test_the_head_of_a_mail_that_lies_in_a_mail(self, client: Client) -> None:
         inner = make_mail("Inner words", Subject="Inner subject", Date="Mon, 5 Jan 2026 10:00:00 +0000")

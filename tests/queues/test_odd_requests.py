@@ -49,9 +49,8 @@ def test_who_has_no_profile_is_answered_everywhere(clean_redis: None) -> None:
 
 def test_nul_and_endless_numbers_break_nothing(alice: Agent, queue: EmailQueue) -> None:
     client, row = signed_in(alice.user), make_conversation(queue)
-    assert client.get(ENDLESS).status_code == 200
-    for path in ("/?q=a%00b", "/rows?q=%00a", "/palette?q=a%00b", "/people?q=a%00b", "/bulk?q=%00"):
-        assert client.get(path).status_code == 400, path
+    for path in ("/?q=a%00b", "/rows?q=%00a", "/palette?q=a%00b", "/people?q=a%00b", "/bulk?q=%00", ENDLESS):
+        assert client.get(path).status_code == 200, path
     for path, form in (
         ("/told/seen", {"notice": "9" * 5000}),
         ("/views", {"name": "a\0b"}),
