@@ -1,5 +1,5 @@
 // Keys and buttons pressed before a page's own scripts have run: kept, and pressed again once those listen.
-// A page whose scripts didn't all come: loaded again.
+// A page that didn't come whole, or whose scripts didn't: loaded again.
 //
 // Who knows the page is faster than one that has just been painted. Of the keys only letters and signs are kept,
 // outside of fields: what a browser does by itself (Tab, Enter, Space, links, menus) it goes on doing.
@@ -65,19 +65,23 @@
   }
 
   function tell() {
-    document.getElementById("unfinished").hidden = false;
-    document.getElementById("desk").inert = true;
+    const [notice, desk] = ["unfinished", "desk"].map((id) => document.getElementById(id));
+    if (notice) notice.hidden = false; // else not even that has come
+    if (desk) desk.inert = true;
   }
 
-  addEventListener("error", ({ target }) => {
-    if (target.tagName !== "SCRIPT" || !isWhole) return;
+  function miss(address) {
+    if (!isWhole) return;
     isWhole = false;
     const times = Number(sessionStorage.getItem(COUNT)) + 1;
     sessionStorage.setItem(COUNT, times);
-    if (times <= MOST) again(target.src);
+    if (times <= MOST) again(address);
     if (document.readyState === "loading") addEventListener("DOMContentLoaded", tell);
     else tell();
-  }, true);
+  }
+
+  addEventListener("error", ({ target }) => target.tagName === "SCRIPT" && miss(target.src), true);
+  addEventListener("DOMContentLoaded", () => document.getElementById("page-end") ?? miss(location.href));
   document.addEventListener("readystatechange", putBack, { once: true }); // before any module runs
   addEventListener("load", () => isWhole && sessionStorage.removeItem(COUNT));
 })();

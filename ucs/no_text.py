@@ -16,5 +16,6 @@ class NulMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "\0" in request.path:
             return HttpResponse(SENTENCE, status=400, content_type="text/plain; charset=utf-8")
-        request.META["QUERY_STRING"] = request.META.get("QUERY_STRING", "").replace("%00", "")
+        while "%00" in (asked := request.META.get("QUERY_STRING", "")):  # %%0000 has it once it is taken out
+            request.META["QUERY_STRING"] = asked.replace("%00", "")
         return self.get_response(request)

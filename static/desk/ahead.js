@@ -15,6 +15,9 @@ export const onArrival = (act) => (play = act);
 /** Nothing is meant for it any more. */
 export const forgetKeys = () => (keys = []);
 
+/** Whether some wait already. */
+export const areWaiting = () => keys.length > 0;
+
 /** Whether a key, which does `name`, has to wait; what comes after one that waits does so, too. */
 export function waits(key, name) {
   const isUnderWay = coming && UNDER_WAY.has(coming.readyState);
@@ -31,10 +34,12 @@ document.body.addEventListener("htmx:beforeRequest", ({ detail: { elt, target, x
   isAnother = target.id === "desk" || elt.id === "compose";
   forgetKeys();
 });
+document.addEventListener("pointerdown", forgetKeys, true); // who goes on by mouse means something else
 
 function arrived(xhr) {
   if (xhr !== coming) return;
-  const meant = xhr.status >= 200 && xhr.status < 400 ? keys : [];
+  const isMeant = xhr.status >= 200 && xhr.status < 400 && !document.querySelector("dialog[open]");
+  const meant = isMeant ? keys : [];
   coming = null;
   forgetKeys();
   meant.forEach(play);

@@ -6,6 +6,9 @@ export function within(root, selector) {
 /** Whether a request of htmx was answered with what was asked for: a refusal (409) is shown like an answer. */
 export const isDone = ({ successful, xhr }) => Boolean(successful) && xhr.status < 400;
 
+/** Put what the server has there into `target`; false if nothing came, which htmx has told. */
+export const bring = (url, target, swap = "innerHTML") => htmx.ajax("GET", url, { target, swap }).then(() => true, () => false);
+
 /** Take an element off the page; if it had the focus, that goes to `heir`: from the body, Tab would begin anew. */
 export function takeAway(element, heir) {
   const hadFocus = element.contains(document.activeElement);

@@ -39,7 +39,8 @@ class Editor {
     this.saving = null; // the promise of a save that is under way, and of what comes of it
     this.saves = 0; // how many there were, so that a page in place of this one knows which text it has
     this.hasFailed = false;
-    this.sending = false;
+    this.sending = false; // or given up
+    this.leaving = false; // from the moment that it is sent until the server has answered
     this.isDisputed = false; // until a person has said which of two texts stays
     this.other = null; // the one of them that is in this browser alone and not in the field
     this.window = crypto.randomUUID();
@@ -147,6 +148,10 @@ class Editor {
   }
 
   changed() {
+    if (this.sending && !this.leaving) {
+      if (!this.form.isConnected) return;
+      this.sending = false; // nothing came in place of what was given up, and somebody writes on
+    }
     if (this.isDisputed && !this.form.querySelector("[data-conflict]").firstElementChild) this.isDisputed = false;
     const isKept = this.keep();
     tellPlaces(this.form, this.writing);
@@ -275,7 +280,8 @@ class Editor {
 
   /** While it is being sent, nothing more can be written: it would be in no mail. */
   leaves(event) {
-    if (!this.sending || ["Tab", "Escape"].includes(event.key)) return;
+    const isCommand = event.ctrlKey || event.metaKey || ["Tab", "Escape"].includes(event.key) || event.key?.startsWith("F");
+    if (!this.leaving || (event.type === "keydown" && isCommand && event.key !== "Enter")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
   }

@@ -1,10 +1,10 @@
 // Keys without modifiers, never while typing. Which key is for what is said in queues/keyboard.py alone: the help
 // in the page lists them, and this reads it.
 import { gettext } from "../words.js";
-import { forgetKeys, onArrival, waits } from "./ahead.js";
+import { areWaiting, forgetKeys, onArrival, waits } from "./ahead.js";
 import { areKeysOn } from "./alone.js";
 import { actOnSelected, clearSelection, extend, isSelecting, selectShown, toggle } from "./bulk.js";
-import { isDone } from "./dom.js";
+import { bring, isDone } from "./dom.js";
 import { takeFirst, wait } from "./pairs.js";
 import { openPalette } from "./palette.js";
 import { openPresence } from "./presence.js";
@@ -124,7 +124,7 @@ function handOver() {
   const pk = row?.closest("li").id.slice("row-".length);
   if (!pk) return open('[data-key="a"]');
   expect("", OPENING);
-  htmx.ajax("GET", `/conversations/${pk}/transfer?listed=1`, { target: "#act-body", swap: "innerHTML" });
+  bring(`/conversations/${pk}/transfer?listed=1`, "#act-body");
 }
 
 function select(step) {
@@ -223,11 +223,13 @@ export function onKey(event) {
   if (event.key === "Enter" && isControl) return send(event);
   if (event.key === "k" && isControl && !event.target.closest?.("[contenteditable], dialog")) {
     event.preventDefault();
+    forgetKeys();
     return openPalette();
   }
   if (isControl || event.altKey || isTyping(event.target)) return;
   if (document.querySelector("dialog[open]") || isAhead(event)) return;
   if (event.key.length === 1 && !areKeysOn()) return;
+  if (["Enter", " "].includes(event.key) && !areWaiting() && event.target.closest?.("a:not(.row), button, summary, input")) return; // its own
   const key = pressed(event);
   const wanted = bound.get(`${takeFirst()} ${key}`) || bound.get(key);
   const isLater = waits(key, isSelecting() ? "" : wanted);

@@ -1,6 +1,7 @@
 // Everything by name: what can be done here, where one can go, conversations by number, contacts, snippets, macros.
 import { gettext } from "../words.js";
 import { isSelecting } from "./bulk.js";
+import { bring } from "./dom.js";
 import { command, isPossible, open } from "./keys.js";
 import { score } from "./picker.js";
 import { ask } from "./session.js";
@@ -75,7 +76,7 @@ async function texts() {
   if (!answer?.ok) return [];
   const { snippets } = await answer.json();
   const insert = ({ name }) => () => open('[data-key="r"]', `/${name}`);
-  const run = (macro) => () => (macro.writes ? insert(macro)() : htmx.ajax("GET", `/conversations/${pk}/macros/${macro.id}`, { target: "#act-body", swap: "innerHTML" }));
+  const run = (macro) => () => (macro.writes ? insert(macro)() : bring(`/conversations/${pk}/macros/${macro.id}`, "#act-body"));
   // One name in several languages is one line: the editor's list, which it opens, has them all.
   const once = snippets.filter((each, at) => each.macro || at === snippets.findIndex((other) => !other.macro && other.name === each.name));
   return once.map((each) => ({ name: each.name, says: each.macro ? gettext("macro") : gettext("snippet"), act: each.macro ? run(each) : insert(each) }));
@@ -86,7 +87,7 @@ const served = (items) => items.map((item) => ({ ...item, act: () => go(item) })
 function go({ url, is_here: isHere, is_desk: isDesk }) {
   if (!isHere && !isDesk) return location.assign(url);
   const target = isHere ? "#conversation" : "#desk";
-  htmx.ajax("GET", url, { target, swap: "patch" }).then(() => history.pushState({ htmx: true }, "", url));
+  bring(url, target, "patch").then((isThere) => isThere && history.pushState({ htmx: true }, "", url));
 }
 
 async function ofServer(asked) {

@@ -1,4 +1,5 @@
 // "/" at the beginning of a word, while one writes, opens the list of snippets; what follows is searched for.
+import { bring } from "./dom.js";
 import { ask } from "./session.js";
 import { toast } from "./toasts.js";
 import { fill, gettext } from "../words.js";
@@ -48,7 +49,7 @@ export class Picker {
     this.box.addEventListener("click", (event) => {
       const index = [...this.box.children].indexOf(event.target.closest("li"));
       if (event.target.closest("button")) this.forget(this.shown[index]);
-      else if (index >= 0) this.take(this.shown[index]);
+      else if (index >= 0) this.choose(this.shown[index]);
     });
     for (const each of [form, form.closest(".timeline")]) each?.addEventListener("scroll", () => this.place(), { capture: true });
     form.addEventListener("focusout", () => setTimeout(() => !form.contains(document.activeElement) && this.close()));
@@ -128,7 +129,7 @@ export class Picker {
     else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       this.at = (this.at + (event.key === "ArrowDown" ? 1 : -1) + this.shown.length) % this.shown.length;
       this.mark();
-    } else if (event.key === "Enter" || event.key === "Tab") this.take(this.shown[this.at]);
+    } else if (event.key === "Enter" || event.key === "Tab") this.choose(this.shown[this.at]);
     else if (event.key === "Delete" && event.shiftKey && this.shown[this.at].own) this.forget(this.shown[this.at]);
     else return false;
     event.preventDefault();
@@ -136,30 +137,42 @@ export class Picker {
     return true;
   }
 
+  choose(chosen) {
+    this.coming = this.take(chosen); // what is sent waits for it
+  }
+
   async take(chosen) {
-    this.writing.replaceBefore((this.query() ?? "").length + 1, { html: "", text: "" }); // at once: one types on while it is fetched
+    const asked = `/${this.query() ?? ""}`;
+    this.writing.replaceBefore(asked.length, { html: "", text: "" }); // at once: one types on while it is fetched
     this.close();
-    if (chosen.macro) return this.takeMacro(chosen);
+    if (chosen.macro) return this.takeMacro(chosen, asked);
     const body = new URLSearchParams({ conversation: this.conversation });
     const answer = await ask(`/snippets/${chosen.id}/insert`, { method: "POST", body }).catch(() => null);
-    if (!answer?.ok) return toast(answer?.status === 409 ? await answer.text() : gettext("The snippet could not be loaded: try again."), { error: true });
+    if (!answer?.ok) return this.putBack(asked, answer?.status === 409 ? await answer.text() : gettext("The snippet could not be loaded: try again."));
     this.known = null; // it is the newest used now
     this.writing.replaceBefore(0, await answer.json());
   }
 
   /** A macro with an answer writes it, and does the rest when that is sent; another one asks first. */
-  async takeMacro({ id, writes }) {
+  async takeMacro({ id, writes }, asked) {
     const url = `/conversations/${this.conversation}/macros/${id}`;
     if (!writes) {
       const isEmpty = !this.writing.words().trim() && !this.form.querySelector("[data-list] > *");
       if (isEmpty) this.form.querySelector("[data-discard]")?.click(); // it was opened for the macro alone
-      return void htmx.ajax("GET", url, { target: "#act-body", swap: "innerHTML" });
+      return void bring(url, "#act-body");
     }
     const answer = await ask(`${url}/prepare`).catch(() => null);
-    if (!answer?.ok) return toast(answer?.status === 409 ? await answer.text() : gettext("The macro could not be loaded: try again."), { error: true });
+    if (!answer?.ok) return this.putBack(asked, answer?.status === 409 ? await answer.text() : gettext("The macro could not be loaded: try again."));
     const prepared = await answer.json();
     this.writing.replaceBefore(0, prepared);
     setMacro(this.form, prepared);
+  }
+
+  /** It didn't come: what asked for it stands there again, so that nothing leaves that seems whole. */
+  putBack(asked, words) {
+    toast(words, { error: true });
+    this.writing.element.focus({ preventScroll: true });
+    document.execCommand("insertText", false, asked);
   }
 
   async forget(chosen) {

@@ -18,6 +18,7 @@ document.body.addEventListener("htmx:confirm", async (event) => {
   const editor = editorOf(event.target);
   if (!editor || (event.target !== editor.form && !("discard" in event.target.dataset))) return;
   event.preventDefault();
+  await editor.picker?.coming; // a snippet that is on its way belongs to it
   if (editor.form.querySelector("[data-loading]")) {
     toast(gettext("A file is still being uploaded: wait for it, or remove it."), { error: true });
     return;
@@ -39,6 +40,7 @@ document.body.addEventListener("htmx:confirm", async (event) => {
   clearTimeout(editor.timer);
   editor.asked = document.activeElement;
   editor.submitter = event.detail.triggeringEvent?.submitter; // htmx forgets it when it loses the focus meanwhile
+  editor.leaving = true;
   await editor.saving; // a save that overtakes the answer would be a draft again
   editor.sending = true;
   event.detail.issueRequest();
@@ -59,6 +61,7 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
   const { elt } = event.detail.requestConfig; // the event itself comes from what is still on the page
   const editor = editorOf(elt);
   if (!editor || (elt !== editor.form && !("discard" in elt.dataset))) return; // what is asked beside it changes nothing
+  editor.leaving = false;
   if (isDone(event.detail)) editor.forget();
   else {
     editor.sending = false;
@@ -67,6 +70,14 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
     if (!document.activeElement?.closest("form, dialog")) editor.asked?.focus({ preventScroll: true });
   }
 });
+
+// Not asked for at all, or answered with what could not be read.
+for (const name of ["htmx:validation:halted", "htmx:onLoadError"]) {
+  document.body.addEventListener(name, ({ target }) => {
+    const editor = editorOf(target);
+    if (editor) Object.assign(editor, { leaving: false, sending: false });
+  });
+}
 
 // In the field for a time Enter is for that time: the form's first button would send at once.
 document.addEventListener("keydown", (event) => {

@@ -1,4 +1,5 @@
 // Requests of our own beside htmx, and signing in again without leaving the page.
+import { bring } from "./dom.js";
 import { toast } from "./toasts.js";
 import { gettext } from "../words.js";
 
@@ -54,7 +55,7 @@ function askToSignIn() {
 
 /** Again and again while the server is away: nobody can sign in at an empty dialog. */
 async function fetchForm() {
-  await htmx.ajax("GET", "/login/", { target: "#sign-in-form", swap: "innerHTML" }).catch(() => {}); // htmx has told it
+  await bring("/login/", "#sign-in-form");
   if (dialog.open && !dialog.querySelector("form")) setTimeout(fetchForm, RETRY);
 }
 

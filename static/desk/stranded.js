@@ -1,4 +1,5 @@
 // Words that stand in this browser alone, as their draft has left or is a colleague's: what becomes of them.
+import { bring } from "./dom.js";
 import { keep, keyOf, throwAway, unsaved } from "./keeping.js";
 import { showKept } from "./kept.js";
 import { plainText } from "./writing.js";
@@ -6,7 +7,7 @@ import { plainText } from "./writing.js";
 /** Put what the server has in the place of an editor, or of the page that is one. */
 export function showInstead(form, url) {
   const place = form.closest("#composer, #conversation");
-  if (place?.isConnected) htmx.ajax("GET", url, { target: `#${place.id}`, swap: "innerHTML" });
+  if (place?.isConnected) bring(url, `#${place.id}`);
 }
 
 /**
@@ -19,7 +20,7 @@ export function askForStranded(place, name, { conversation, kind, says, forget, 
     forget();
     throwAway(keyOf(kind, conversation));
   };
-  const show = (part) => htmx.ajax("GET", `/conversations/${conversation}/${part}`, { target: "#composer", swap: "innerHTML" });
+  const show = (part) => bring(`/conversations/${conversation}/${part}`, "#composer");
   const acts = {
     anew,
     drop: () => {

@@ -1,5 +1,5 @@
 // The buttons around a text that is being written.
-import { takeAway } from "./dom.js";
+import { bring, takeAway } from "./dom.js";
 import { editorOf } from "./editor.js";
 import { setMacro } from "./picker.js";
 import { setPeople } from "./recipients.js";
@@ -46,5 +46,5 @@ export async function shut(button) {
   if (editor.dirtySince) await editor.save();
   if (["note", "whisper"].includes(editor.kind) && !editor.text.value.trim()) editor.forget();
   clearTimeout(editor.timer);
-  if (form.dataset.bar) htmx.ajax("GET", form.dataset.bar, { target: "#composer", swap: "innerHTML" });
+  if (form.dataset.bar) bring(form.dataset.bar, "#composer");
 }

@@ -177,3 +177,30 @@ def test_what_was_typed_for_one_is_not_put_into_another(
     page.locator("#open-reply").click()
     expect(page.locator("#reply-text")).to_be_focused()
     expect(page.locator("#reply-text")).to_have_value("")
+
+
+def test_who_goes_on_by_mouse_means_something_else(
+    sign_in: SignIn, first: Conversation, second: Conversation
+) -> None:
+    page = sign_in("alice", f"/conversations/{first.pk}/?view=all")
+    held = opening(page, second)
+    page.keyboard.press("e")
+    answer = come(page, held)
+    page.locator("#q").click()
+    answer.continue_()
+    expect(page.locator(f"article[data-conversation='{second.pk}']")).to_be_visible()
+    expect(page.locator("#q")).to_have_value("")
+    assert not Conversation.objects.filter(state="closed").exists()
+
+
+def test_a_button_is_pressed_though_a_list_is_on_its_way(sign_in: SignIn, first: Conversation) -> None:
+    page = sign_in("alice", "/?view=all")
+    held = held_back(page, re.compile(r":\d+/\?view=mine"))
+    page.keyboard.press("g")
+    page.keyboard.press("m")
+    answer = come(page, held)
+    page.locator("#user-menu > summary").focus()
+    page.keyboard.press("Space")
+    expect(page.locator("#user-menu")).to_have_attribute("open", "")
+    answer.continue_()
+    expect(page.locator("#list-name")).to_have_text("Mine")

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from agents.models import Agent
 from queues.models import Conversation, Draft, EmailQueue, Message
-from tests.browser import come, held_back
+from tests.browser import come, held_back, intercept
 from tests.desk.conftest import SignIn, written
 from tests.make import make_agent, make_queue, make_snippet, receive
 from tests.product import eventually
@@ -139,3 +139,27 @@ def test_what_is_typed_while_a_snippet_comes_stays(
     expect(page.locator("[data-saved]")).to_contain_text("Saved")
     eventually(lambda: Draft.objects.filter(text__contains="It comes on Friday.").exists(), "it is saved")
     assert Draft.objects.get().text.strip() == "Good news: It comes on Friday."
+
+
+def test_a_snippet_that_does_not_come_leaves_what_asked_for_it(page: Page) -> None:
+    make_snippet("Delivery", "<p>It comes on Friday.</p>")
+    page.keyboard.press("r")
+    expect(page.locator("#reply-text")).to_be_focused()
+    intercept(page, "**/insert", lambda route: route.abort())
+    page.keyboard.type("Good news: /del")
+    expect(page.get_by_role("listbox", name="Snippets").get_by_role("option")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator("#toasts .error")).to_contain_text("could not be loaded")
+    expect(page.locator("#reply-text")).to_have_value("Good news: /del")
+
+
+def test_a_note_that_could_not_be_shut_is_written_on(page: Page, row: Conversation) -> None:
+    page.keyboard.press("n")
+    expect(page.locator("#note-text")).to_be_focused()
+    intercept(page, "**/bar", lambda route: route.abort())
+    page.locator("[data-act=shut]").click()
+    expect(page.locator("#toasts .error")).to_contain_text("can’t be reached")
+    page.locator("#note-text").focus()
+    page.keyboard.type("She called.")
+    page.reload()
+    expect(page.locator("#note-text")).to_have_value("She called.")

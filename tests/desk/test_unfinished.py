@@ -42,6 +42,28 @@ def test_a_page_without_its_scripts_is_loaded_again(sign_in: SignIn, orders: Ema
     assert Draft.objects.get().text == "One two"
 
 
+def test_a_page_that_came_by_half_is_loaded_again(sign_in: SignIn, orders: EmailQueue) -> None:
+    row = receive(orders).conversation
+    page = sign_in("alice", f"/conversations/{row.pk}/")
+    written(page, "One")
+    page.keyboard.type(" two")
+    asked: list[str] = []
+
+    def by_half(route: Route) -> None:
+        """The server was killed behind the last of its dialogs."""
+        asked.append(route.request.url)
+        answer = route.fetch()
+        text = answer.text()
+        route.fulfill(response=answer, body=text[: text.index('<i id="page-end"')])
+
+    intercept(page, page.url, by_half, times=1)
+    page.goto(page.url)
+    expect(page.locator("#page-end")).to_have_count(1)
+    expect(page.locator("#reply-text")).to_have_value("One two")
+    expect(page.locator("#unfinished")).to_be_hidden()
+    assert len(asked) == 1
+
+
 def test_words_typed_into_a_page_without_its_scripts_are_there_again(
     sign_in: SignIn, orders: EmailQueue
 ) -> None:
