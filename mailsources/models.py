@@ -259,9 +259,11 @@ class EmailSource(models.Model):
 
     def validate_constraints(self, exclude: Any = None) -> None:
         """Name the source that already has the mailbox or the address, which the database can't."""
-        if self.stage == self.Stage.ACTIVE:
-            twins.check(self, EmailSource.objects.exclude(pk=self.pk).defer("password"))
-        super().validate_constraints(exclude)
+        try:
+            super().validate_constraints(exclude)
+        finally:  # behind it, so that who saves between the two is named as well
+            if self.stage == self.Stage.ACTIVE:
+                twins.check(self, EmailSource.objects.exclude(pk=self.pk).defer("password"))
 
 
 class SourceState(Health):

@@ -130,6 +130,23 @@ def test_two_switch_drafts_of_one_mailbox_on() -> None:
     assert (lost.stage, lost.is_active) == ("draft", False)
 
 
+def test_one_switches_on_right_behind_the_look_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (make_source(stage="draft", is_active=False, username="box") for _ in range(2))
+    look, clients = twins.check, two_clients()
+    pages = [reverse("admin:mailsources_emailsource_activate", args=[each.pk]) for each in (first, second)]
+
+    def look_and_be_late(*words: Any) -> None:
+        look(*words)
+        monkeypatch.setattr(twins, "check", look)
+        at_once(lambda: clients[0].post(pages[0], {"anyway": "1"}), lambda: None)
+
+    monkeypatch.setattr(twins, "check", look_and_be_late)
+    page = clients[1].post(pages[1], {"anyway": "1"}, follow=True).content.decode()
+    won, _ = winner_and_loser([first, second])
+    assert won == first
+    assert TAKEN.format(first.name) in page
+
+
 @pytest.mark.usefixtures("both_look_first")
 def test_two_programs_change_their_sources_to_one_mailbox() -> None:
     sources, key = [make_source(), make_source()], APIKey.make(make_administrator().pk)
