@@ -1,7 +1,9 @@
 """A page of which a script did not come: the server went away just then."""
 
+import re
+
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from queues.models import Draft, EmailQueue
 from tests.browser import come, held_back, intercept
@@ -40,6 +42,73 @@ def test_a_page_without_its_scripts_is_loaded_again(sign_in: SignIn, orders: Ema
     expect(page.locator("#reply-text")).to_have_value("One two")
     expect(page.locator("[data-saved]")).to_contain_text("Saved")
     assert Draft.objects.get().text == "One two"
+
+
+FILES = re.compile("/(static|words)/")
+
+
+def test_a_page_that_came_alone_is_loaded_again(sign_in: SignIn, orders: EmailQueue) -> None:
+    """The server was gone behind it: no script came, none that could tell of the others either."""
+    row = receive(orders).conversation
+    page = sign_in("alice", f"/conversations/{row.pk}/")
+    written(page, "One")
+    intercept(page, "**/draft", lambda route: route.abort())
+    page.keyboard.type(" two")
+    intercept(page, FILES, lambda route: route.abort())
+    page.goto(page.url)
+    expect(page.locator("#desk")).to_have_attribute("inert", "")
+    page.unroute("**/draft")
+    page.unroute(FILES)
+    expect(page.locator("#reply-text")).to_have_value("One two")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    assert Draft.objects.get().text == "One two"
+
+
+@pytest.mark.usefixtures("orders")
+def test_a_page_without_its_styles_is_loaded_again(sign_in: SignIn) -> None:
+    page = sign_in("alice", "/")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.is_navigation_request() else None)
+    intercept(page, "**/desk*.css", lambda route: route.abort(), times=1)
+    page.goto("/")
+    page.wait_for_function("() => getComputedStyle(document.getElementById('desk')).display === 'grid'")
+    expect(page.locator("#unfinished")).to_be_hidden()
+    assert len(asked) == 2
+
+
+def kept_waiting(page: Page) -> list[Route]:
+    """The request for a script that neither comes nor fails; whoever asks for it again has it."""
+    held: list[Route] = []
+    intercept(page, "**/desk/rich*.js", lambda route: route.continue_() if held else held.append(route))
+    return held
+
+
+def test_a_page_that_waits_for_a_script_for_ever_is_loaded_again(sign_in: SignIn, orders: EmailQueue) -> None:
+    row = receive(orders).conversation
+    page = sign_in("alice", f"/conversations/{row.pk}/")
+    written(page, "One two")
+    held = kept_waiting(page)
+    page.clock.install()
+    page.goto(page.url, wait_until="commit")
+    page.locator("#reply-text").press_sequentially("Early ")
+    while not held:
+        page.wait_for_timeout(20)
+    page.clock.fast_forward("00:25")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    assert Draft.objects.get().text == "Early One two"
+
+
+def test_words_for_one_answer_never_get_into_another(sign_in: SignIn, orders: EmailQueue) -> None:
+    first, second = (receive(orders).conversation for _ in range(2))
+    page = sign_in("alice", f"/conversations/{second.pk}/")
+    written(page, "Second")
+    page.goto(f"/conversations/{first.pk}/")
+    written(page, "First")
+    kept_waiting(page)
+    page.goto(page.url, wait_until="commit")
+    page.locator("#reply-text").press_sequentially("Early ")
+    page.goto(f"/conversations/{second.pk}/")
+    expect(page.locator("#reply-text")).to_have_value("Second")
 
 
 def test_a_page_that_came_by_half_is_loaded_again(sign_in: SignIn, orders: EmailQueue) -> None:

@@ -1,5 +1,6 @@
 // Keys and buttons pressed before a page's own scripts have run: kept, and pressed again once those listen.
-// A page that didn't come whole, or whose scripts didn't: loaded again.
+// A page that didn't come whole, or whose scripts or styles didn't: loaded again. Part of the page itself, so that no
+// killed server can keep this one back.
 //
 // Who knows the page is faster than one that has just been painted. Of the keys only letters and signs are kept,
 // outside of fields: what a browser does by itself (Tab, Enter, Space, links, menus) it goes on doing.
@@ -48,40 +49,61 @@
   const COUNT = "ucs:unfinished";
   const TYPED = "ucs:typed";
   const PAUSE = 1000;
-  let isWhole = true;
+  const LATE = 20000; // somebody in between takes a request, and neither answers nor refuses
+  const NEEDED = "script, link[rel=stylesheet]:not([media])";
+  let isMissed = false;
+  let isReady = false;
 
   async function again(address) {
     const isThere = await fetch(address, { cache: "no-store" }).then((answer) => answer.status < 500, () => false);
-    if (!isThere) return void setTimeout(again, PAUSE, address);
-    const typed = [...document.querySelectorAll("textarea[id]")].filter((field) => field.value !== field.defaultValue);
-    sessionStorage.setItem(TYPED, JSON.stringify(typed.map(({ id, value }) => [id, value])));
-    location.reload();
+    if (isReady) return;
+    if (isThere) location.reload();
+    else setTimeout(again, PAUSE, address);
   }
 
+  // Back in the same page only: the field of another one is another answer.
+  function keepTyped() {
+    if (isReady) return;
+    const typed = [...document.querySelectorAll("textarea[id]")].filter((field) => field.value !== field.defaultValue);
+    const fields = typed.map(({ id, value }) => [id, value]);
+    if (fields.length) sessionStorage.setItem(TYPED, JSON.stringify({ page: location.href, fields }));
+  }
   function putBack() {
-    const typed = JSON.parse(sessionStorage.getItem(TYPED) ?? "[]");
+    const { page, fields } = JSON.parse(sessionStorage.getItem(TYPED) ?? "{}");
     sessionStorage.removeItem(TYPED);
-    for (const [id, value] of typed) if (document.getElementById(id)) document.getElementById(id).value = value;
+    if (page !== location.href) return;
+    for (const [id, value] of fields) if (document.getElementById(id)) document.getElementById(id).value = value;
   }
 
   function tell() {
     const [notice, desk] = ["unfinished", "desk"].map((id) => document.getElementById(id));
-    if (notice) notice.hidden = false; // else not even that has come
-    if (desk) desk.inert = true;
+    if (notice) notice.hidden = isReady; // else not even that has come
+    if (desk) desk.inert = !isReady;
   }
 
+  let isTrying = false;
+  function loadAgain(address) {
+    if (!isTrying) {
+      isTrying = true;
+      const times = Number(sessionStorage.getItem(COUNT)) + 1;
+      sessionStorage.setItem(COUNT, times);
+      if (times <= MOST) again(address);
+    }
+    tell();
+  }
   function miss(address) {
-    if (!isWhole) return;
-    isWhole = false;
-    const times = Number(sessionStorage.getItem(COUNT)) + 1;
-    sessionStorage.setItem(COUNT, times);
-    if (times <= MOST) again(address);
-    if (document.readyState === "loading") addEventListener("DOMContentLoaded", tell);
-    else tell();
+    isMissed = true;
+    loadAgain(address);
   }
 
-  addEventListener("error", ({ target }) => target.tagName === "SCRIPT" && miss(target.src), true);
-  addEventListener("DOMContentLoaded", () => document.getElementById("page-end") ?? miss(location.href));
+  addEventListener("error", ({ target }) => target.matches?.(NEEDED) && miss(target.src ?? target.href), true);
+  setTimeout(() => isReady || loadAgain(location.href), LATE);
+  addEventListener("pagehide", keepTyped);
   document.addEventListener("readystatechange", putBack, { once: true }); // before any module runs
-  addEventListener("load", () => isWhole && sessionStorage.removeItem(COUNT));
+  addEventListener("DOMContentLoaded", () => {
+    if (!document.getElementById("page-end")) miss(location.href);
+    isReady = !isMissed;
+    tell();
+  });
+  addEventListener("load", () => isReady && !isMissed && sessionStorage.removeItem(COUNT));
 })();
