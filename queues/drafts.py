@@ -18,43 +18,14 @@ from mailcore.pictures import picture_type
 from mailcore.text import html_to_text
 from queues import cards, offers
 from queues.capacity import MOST_FILES, room
-from queues.models import Conversation, Draft, DraftFile, FirstDraft, Macro, Message
+from queues.letters import Reply
+from queues.models import Conversation, Draft, DraftFile, Macro, Message
 from queues.ownership import lock_for, profile
 from queues.refusals import ActionRefused, AnswerSent, DraftConflict, DraftGone
 from queues.transactions import whole
+from queues.windows import Window, check_same, is_late
 
 LONGEST_TEXT = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """An editor on a screen: its own name, and the version of the draft that it knows; 0: of none.
-
-    `saves` counts what it has sent to be saved, this time included. `heir_of` names the editor whose text it
-    has taken over when the page was loaded again, after `heir_saves` of that one: what that sent later, as it
-    lives on in another tab, this one has never seen.
-    """
-
-    name: str
-    version: int
-    heir_of: str = ""
-    saves: int = 0
-    heir_saves: int = 0
-
-    def knows(self, draft: Draft | FirstDraft) -> bool:
-        """Whether nobody else has saved since it looked."""
-        return draft.version == self.version or self._is_own(draft) or self._is_taken_over(draft)
-
-    def is_overtaken(self, draft: Draft | FirstDraft) -> bool:
-        """Whether it has saved something newer already, and this was long on its way."""
-        return self._is_own(draft) and self.saves < draft.window_saves
-
-    def _is_own(self, draft: Draft | FirstDraft) -> bool:
-        return bool(draft.window) and draft.window == self.name
-
-    def _is_taken_over(self, draft: Draft | FirstDraft) -> bool:
-        is_heir = bool(draft.window) and draft.window == self.heir_of
-        return is_heir and draft.window_saves <= self.heir_saves
 
 
 @whole
@@ -157,24 +128,6 @@ def _check_still_mine(row: Conversation, agent: Agent, mark: uuid.UUID) -> None:
             )
             % {"agent": there.agent}
         )
-
-
-def check_same(before: Draft | FirstDraft | None, window: Window | None, typed: dict[str, Any]) -> None:
-    """What another window has saved is not overwritten unseen; the same text twice is no conflict."""
-    if before is None or window is None or window.knows(before):
-        return
-    if (before.text, before.html) != (typed["text"], typed["html"]) and (before.text.strip() or before.html):
-        raise DraftConflict(before.text, before.version)
-
-
-def is_late(before: Draft | FirstDraft, window: Window, typed: dict[str, Any]) -> bool:
-    """What comes after something newer of the same window; or what a page that was left still sends, and the
-    one in its place has saved already: that one goes on.
-    """
-    is_echo = not window.knows(before) and all(
-        getattr(before, name) == value for name, value in typed.items()
-    )
-    return is_echo or window.is_overtaken(before)
 
 
 def _check_not_timed(draft: Draft | None) -> None:
@@ -296,6 +249,18 @@ def out_files(draft: Draft) -> tuple[OutFile, ...]:
     """The files of a draft as a mail takes them."""
     files = draft.files.all()
     return tuple(OutFile(file.name, file.type, bytes(file.data), file.content_id) for file in files)
+
+
+def check_latest(conversation: Conversation, agent: Agent, answer: Reply) -> None:
+    """What another window has saved of this answer since must not go unseen with the draft when it is sent.
+
+    Raises:
+        DraftConflict: it has, and the words are others.
+    """
+    draft = conversation.drafts.filter(agent=agent, is_outside=answer.is_outside).first()
+    if draft is not None and str(draft.token) == answer.token:
+        typed = _kept(conversation, answer.text, answer.html, answer.to, answer.cc)
+        check_same(draft, answer.window, typed)
 
 
 def drop(conversation: Conversation, agent: Agent, token: str) -> None:

@@ -5,27 +5,25 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from mailcore.clean import clean_text
-from queues.drafts import Window, check_same, is_late
 from queues.letters import Reply
 from queues.models import EmailQueue, FirstDraft
 from queues.ownership import profile
 from queues.replies import check_not_started
 from queues.transactions import whole
+from queues.windows import check_same, is_late
 
 
 @whole
-def save_first_draft(
-    actor: User, queue: EmailQueue | None, subject: str, answer: Reply, window: Window | None = None
-) -> FirstDraft:
+def save_first_draft(actor: User, queue: EmailQueue | None, subject: str, answer: Reply) -> FirstDraft:
     """Save what the agent has typed.
 
-    :param window: who saves; None overwrites whatever is there.
+    :param answer: its `window` is who saves; None overwrites whatever is there.
 
     Raises:
         DraftConflict: another window has saved something else since this one looked.
         AnswerSent: the mail with this token has left.
     """
-    agent = profile(actor)
+    agent, window = profile(actor), answer.window
     rows = FirstDraft.objects.select_for_update()  # made at once: two first saves wait for each other
     draft, _ = rows.get_or_create(agent=agent, defaults={"token": answer.token})
     check_not_started(actor, subject, answer)  # a late save must not bring back what was sent
@@ -46,3 +44,13 @@ def save_first_draft(
         setattr(draft, name, each)
     draft.save()
     return draft
+
+
+def check_latest(actor: User, answer: Reply) -> None:
+    """What another window has saved of this mail since must not go unseen with the draft when it is sent.
+
+    Raises:
+        DraftConflict: it has, and the words are others.
+    """
+    draft = FirstDraft.objects.filter(agent=profile(actor), token=answer.token).first()
+    check_same(draft, answer.window, {"text": clean_text(answer.text), "html": clean_text(answer.html)})

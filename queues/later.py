@@ -26,7 +26,7 @@ from agents.rights import is_supervisor
 from mailcore.recipients import Recipients
 from mailstore.announce import announce
 from queues import live, states
-from queues.drafts import out_files
+from queues.drafts import check_latest, out_files
 from queues.history import Kind, note_event
 from queues.letters import Reply, check_content, chosen_recipients, typed_text
 from queues.models import Conversation, Draft, DraftFile, Message
@@ -86,6 +86,7 @@ def schedule(actor: User, conversation: Conversation, answer: Reply) -> Draft:
     """Let an answer leave at `answer.send_at`; the same call again, with the same token, changes nothing.
 
     Raises:
+        DraftConflict: another window has saved other words of it than `answer.window` knows.
         ActionRefused: the time is over, or whatever would refuse the answer now.
     """
     row = lock_for(actor, conversation)
@@ -99,10 +100,12 @@ def schedule(actor: User, conversation: Conversation, answer: Reply) -> Draft:
     if before is not None and before.token == mark and before.send_at is not None:
         return before
     _check_new(row, before, mark)
+    check_latest(row, agent, answer)
     take_first(actor, row, agent)
     people = _people(row, answer)
     draft = _draft(row, agent, mark, answer, people)
     draft.send_at, draft.held_why, draft.tries = at, "", 0
+    draft.version, draft.window = draft.version + 1, ""
     draft.save()
     _keep_files(draft, answer)
     if at <= _hinted_until(now):

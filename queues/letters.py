@@ -30,6 +30,7 @@ from queues.recipients import (
     typed_addresses,
 )
 from queues.refusals import ActionRefused
+from queues.windows import Window
 
 __all__ = [
     "MOST_BYTES",
@@ -65,6 +66,8 @@ class Reply:
 
     `is_outside`: it goes to somebody who is asked about the matter, never to the customer; `about_id` is the
     message that is forwarded, or answered when it came from there, None the last one. `send_at`: not before.
+
+    `window`: the editor that sends it; None throws away whatever is saved as its draft.
     """
 
     text: str
@@ -81,6 +84,7 @@ class Reply:
     is_outside: bool = False
     about_id: int | None = None
     send_at: datetime | None = None
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

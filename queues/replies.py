@@ -60,6 +60,7 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
     Raises:
         NewMailArrived: the customer has written since `answer.seen_message_id`.
         SomethingNew: a colleague has answered since, or left a note after `answer.seen_note_id`.
+        DraftConflict: another window has saved other words of it than `answer.window` knows.
         ActionRefused: with the reason.
     """
     row = lock_for(actor, conversation)
@@ -73,6 +74,7 @@ def reply(actor: User, conversation: Conversation, answer: Reply) -> Message:
     check_free(actor, row)
     _check_seen(actor, row, answer)
     agent = profile(actor)
+    drafts.check_latest(row, agent, answer)
     take_first(actor, row, agent)
     before = _snapshot(row)
     if drafts.is_timed(row, agent, answer.token):  # it slept for the sake of this answer alone

@@ -25,6 +25,9 @@ TURN = "() => new Promise((done) => setTimeout(done, 100))"  # of the scripts
 KEPT = """() => Object.entries(localStorage).filter(([key]) => key.startsWith('ucs:draft:'))
   .map(([, kept]) => JSON.parse(kept)).map(({text, html}) => `${text} ${html}`)"""
 HISTORY = """() => JSON.stringify({...document.getElementById('reply-form')?.dataset, kept: {...localStorage},
+  told: document.getElementById('unfinished')?.hidden, shut: document.getElementById('desk')?.inert,
+  files: performance.getEntriesByType('resource').filter((each) => each.responseStatus !== 200)
+    .map((each) => each.name),
   says: document.querySelector('[data-saved]')?.textContent,
   asks: document.querySelector('[data-conflict]')?.innerText,
   was: document.querySelector('#reply-form textarea')?.defaultValue})"""
@@ -33,6 +36,7 @@ OUTCOME = """() => {
   if (document.querySelector('#reply-form.htmx-request')) return null;
   const bad = document.querySelector('#toasts .error p');
   if (document.querySelector('#warning .warning')) return 'newer';
+  if (document.querySelector('[data-conflict] .warning')) return 'two texts';
   if (bad) return bad.textContent;
   if (document.getElementById('sign-in').open) return 'signed out';
   return document.getElementById('reply-form') ? null : 'sent';

@@ -16,14 +16,15 @@ from mailcore.clean import clean_line
 from mailcore.parsed import Address
 from queues import actions, capacity, inbox
 from queues.actions import Reply
+from queues.first_drafts import check_latest
 from queues.forms import ComposeForm, FirstDraftForm
 from queues.later import shown
 from queues.models import FirstDraft
 from queues.refusals import AnswerSent, DraftConflict, SentOtherwise
 from queues.views.editor import fresh_token, is_rich
-from queues.views.gate import DeskRequest, signed_in, with_event
+from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import place
-from queues.views.writing import disputed, read_files, sent, window_of
+from queues.views.writing import disputed, read_files, sent, to_be_settled, window_of
 
 SHORTEST_ASKED = 2
 MOST_FOUND = 8
@@ -54,9 +55,10 @@ def compose(request: DeskRequest) -> HttpResponse:
     answer = replace(_answer(data), files=read_files(request.FILES.getlist("files")))
     queue = get_object_or_404(queues, pk=data["queue"])
     try:
+        check_latest(request.user, answer)
         message = actions.start(request.user, queue, data["subject"], answer)
-    except SentOtherwise:  # the editor asks what becomes of the words, if they are not in it
-        return with_event(HttpResponse(status=409), "desk:sent", {})
+    except (SentOtherwise, DraftConflict):
+        return to_be_settled()
     FirstDraft.objects.filter(agent__user=request.user, token=data["token"]).delete()
     response = sent(request, message)
     response["HX-Push-Url"] = f"/conversations/{message.conversation_id}/{where.query}"
@@ -70,6 +72,7 @@ def _answer(data: dict[str, Any]) -> Reply:
         to=(data["to"],) if data["to"] else (),
         cc=(data["cc"],) if data["cc"] else (),
         token=str(data["token"]),
+        window=window_of(data),
     )
 
 
@@ -90,7 +93,7 @@ def first_draft(request: DeskRequest) -> HttpResponse:
     data = form.cleaned_data
     queue = inbox.queues_for(request.user).filter(pk=data["queue"]).first()
     try:
-        saved = actions.save_first_draft(request.user, queue, data["subject"], _answer(data), window_of(data))
+        saved = actions.save_first_draft(request.user, queue, data["subject"], _answer(data))
     except DraftConflict as conflict:
         return disputed(conflict)
     except AnswerSent as sent_already:

@@ -16,7 +16,6 @@ from mailcore.compose import OutFile
 from queues import actions, inbox, macros, outside
 from queues.actions import NewFile, Reply, SomethingNew
 from queues.capacity import MOST_BYTES
-from queues.drafts import Window
 from queues.forms import DraftForm, NoteForm, ReplyForm
 from queues.models import Conversation, Draft, Message, Note
 from queues.presentation import contact_name, person
@@ -26,6 +25,7 @@ from queues.views.conversations import retold
 from queues.views.editor import Shown, editor, file_row
 from queues.views.gate import DeskRequest, signed_in, with_event
 from queues.views.lists import place
+from queues.windows import Window
 
 LONGEST_ID = 19  # digits
 OCTETS = "application/octet-stream"
@@ -48,22 +48,28 @@ def reply(request: DeskRequest, pk: int) -> HttpResponse:
     macro = form.cleaned_data["macro"]
     if answer.send_at is not None and macro:
         raise ActionRefused("A macro runs when the answer is sent: send it now, or take the macro off it.")
-    if answer.send_at is not None:
-        draft = actions.schedule(request.user, row, answer)
-        toast = {"text": _("The answer waits for its time."), "seconds": 6}
-        return retold(
-            request, draft.conversation_id, composer="desk/bar.html", composer_reset=True, toast=toast
-        )
     try:
+        if answer.send_at is not None:
+            return _scheduled(request, actions.schedule(request.user, row, answer))
         if macro and not answer.is_outside:
             message = macros.answer(request.user, row, macro, answer)
         else:
             message = actions.reply(request.user, row, answer)
     except SomethingNew as news:
         return _news(request, news, form.cleaned_data)
-    except SentOtherwise:  # the editor asks what becomes of the words, if they are not in it
-        return with_event(HttpResponse(status=409), "desk:sent", {})
+    except (SentOtherwise, DraftConflict):
+        return to_be_settled()
     return sent(request, message)
+
+
+def _scheduled(request: DeskRequest, draft: Draft) -> HttpResponse:
+    toast = {"text": _("The answer waits for its time."), "seconds": 6}
+    return retold(request, draft.conversation_id, composer="desk/bar.html", composer_reset=True, toast=toast)
+
+
+def to_be_settled() -> HttpResponse:
+    """Other words than these have left, or are saved: the editor saves its own, and so hears what to ask."""
+    return with_event(HttpResponse(status=409), "desk:unsettled", {})
 
 
 def check_not_timed(request: DeskRequest, row: Conversation, *, is_outside: bool) -> None:
@@ -95,6 +101,7 @@ def _reply(request: DeskRequest, row: Conversation, data: dict[str, Any]) -> Rep
         is_outside=data["outside"],
         about_id=data["about"],
         send_at=data["send_at"],
+        window=window_of(data),
     )
 
 

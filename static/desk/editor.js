@@ -196,8 +196,11 @@ class Editor {
 
   /** Which draft it is, and what this window knows of it. */
   marks() {
+    return { ...this.values(MARKS), ...this.knows() };
+  }
+  knows() {
     const heir = this.heirOf ? { heir_of: this.heirOf, heir_saves: this.heirSaves } : {};
-    return { ...this.values(MARKS), version: this.version, window: this.window, saves: this.saves, ...heir };
+    return { version: this.version, window: this.window, saves: this.saves, ...heir };
   }
 
   /** Save all of it, also what is typed while a save is under way; what the server won't take stays unsaved. */

@@ -37,6 +37,10 @@ document.body.addEventListener("htmx:confirm", async (event) => {
     toast(weigh(editor.form), { error: true });
     return;
   }
+  if (event.target === editor.form && editor.form.querySelector("[data-conflict] [data-kept]")) {
+    toast(gettext("Choose first what becomes of the other text: it is asked above this one."), { error: true });
+    return;
+  }
   clearTimeout(editor.timer);
   editor.asked = document.activeElement;
   editor.submitter = event.detail.triggeringEvent?.submitter; // htmx forgets it when it loses the focus meanwhile
@@ -47,12 +51,15 @@ document.body.addEventListener("htmx:confirm", async (event) => {
 });
 
 document.body.addEventListener("htmx:configRequest", ({ target, detail: { parameters } }) => {
-  const { name, value } = (target.matches("form") && editorOf(target)?.submitter) || {};
+  const editor = target.matches("form") && editorOf(target);
+  if (!editor) return;
+  const { name, value } = editor.submitter ?? {};
   if (name) parameters[name] = value;
+  if (target.dataset.draft) for (const [key, each] of Object.entries(editor.knows())) parameters[key] = each;
 });
 
-// Another answer has left with this one's mark: whether anything here was not in it, the draft is told.
-document.body.addEventListener("desk:sent", ({ target }) => {
+// Other words than these have left with this one's mark, or are saved: what to ask, the answer to a save tells.
+document.body.addEventListener("desk:unsettled", ({ target }) => {
   const editor = editorOf(target);
   if (editor) editor.saving = editor.store(false);
 });

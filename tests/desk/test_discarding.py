@@ -1,5 +1,6 @@
-"""Throwing a draft away, in a window that doesn't know what became of it in another."""
+"""Throwing a draft away, or sending it, in a window that doesn't know what became of it in another."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,9 +10,9 @@ from playwright.sync_api import Page, expect
 
 from queues import actions
 from queues.actions import ActionRefused, Reply
-from queues.drafts import Window
-from queues.models import Conversation, Draft
+from queues.models import Conversation, Draft, Message
 from queues.refusals import DraftConflict
+from queues.windows import Window
 from tests.desk.conftest import SignIn, written
 from tests.make import make_agent, make_queue, make_sender, receive
 from tests.product import eventually
@@ -96,3 +97,53 @@ def test_a_page_from_before_is_refused_too(row: Conversation) -> None:
     )
     assert answer.status_code == 409
     assert Draft.objects.get().send_at == later
+
+
+def test_what_another_window_saved_later_does_not_go_unseen_with_an_older_text(
+    windows: tuple[Page, Page],
+) -> None:
+    one, two = windows
+    two.locator("#reply-text").fill("It comes on Friday.")
+    eventually(lambda: Draft.objects.get().text == "It comes on Friday.", "it is saved")
+    two.close()
+    one.locator("#reply-text").press("Control+Enter")
+    panel = one.locator("[data-conflict] .warning")
+    expect(panel.locator("[data-other]")).to_have_text("It comes on Friday.")
+    one.locator("#reply-text").press("Control+Enter")
+    expect(one.locator("#toasts .error")).to_contain_text("Choose first")
+    assert not Message.objects.filter(direction="out").exists()
+    assert Draft.objects.get().text == "It comes on Friday."
+    panel.get_by_role("button", name="Take what is saved").press("Enter")
+    expect(one.locator("#reply-text")).to_have_value("It comes on Friday.")
+    one.locator("#reply-text").press("Control+Enter")
+    expect(one.locator("#open-reply")).to_be_visible()
+    assert Message.objects.get(direction="out").text.startswith("It comes on Friday.")
+    assert not Draft.objects.exists()
+
+
+def test_who_has_read_both_sends_the_own_text(windows: tuple[Page, Page]) -> None:
+    one, two = windows
+    two.locator("#reply-text").fill("It comes on Friday.")
+    eventually(lambda: Draft.objects.get().text == "It comes on Friday.", "it is saved")
+    one.get_by_label("Send later").click()
+    one.get_by_role("button", name="Tomorrow").click()
+    panel = one.locator("[data-conflict] .warning")
+    panel.get_by_role("button", name="Keep what is here").press("Enter")
+    expect(one.locator("[data-saved]")).to_contain_text("Saved")
+    one.get_by_label("Send later").click()
+    one.get_by_role("button", name="Tomorrow").click()
+    expect(one.locator(".timed")).to_contain_text("It is on its way.")
+    assert Draft.objects.get().send_at is not None
+
+
+def test_a_draft_goes_with_its_answer_only_for_who_knows_it(row: Conversation) -> None:
+    assert row.agent is not None
+    alice = row.agent.user
+    draft = actions.save_draft(alice, row, "It comes on Friday.", window=Window("one", 0))
+    old = Reply(text="It is on its way.", token=str(draft.token), window=Window("two", 0))
+    for act in (actions.reply, actions.schedule):
+        with pytest.raises(DraftConflict):
+            act(alice, row, replace(old, send_at=timezone.now() + timedelta(days=1)))
+    assert Draft.objects.get().text == "It comes on Friday."
+    actions.reply(alice, row, replace(old, window=Window("two", draft.version)))
+    assert not Draft.objects.exists()

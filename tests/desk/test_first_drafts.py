@@ -89,6 +89,27 @@ def test_an_old_text_of_one_browser_does_not_replace_what_another_stored_later(s
     assert FirstDraft.objects.get().text == "It was sent today."
 
 
+def test_what_another_window_saved_later_does_not_go_unseen_with_an_older_text(sign_in: SignIn) -> None:
+    one, two = two_windows(sign_in)
+    begin(one)
+    write(one, "ann", "It is ready.")
+    saved(one)
+    begin(two)
+    expect(two.locator("#compose-text")).to_have_value("It is ready.")
+    two.locator("#compose-text").fill("It is late.")
+    saved(two)
+    two.close()
+    one.get_by_role("button", name="Send", exact=True).click()
+    panel = one.locator("[data-conflict] .warning")
+    expect(panel.locator("[data-other]")).to_have_text("It is late.")
+    assert FirstDraft.objects.get().text == "It is late."
+    assert not Message.objects.filter(direction="out").exists()
+    panel.get_by_role("button", name="Keep what is here").press("Enter")
+    saved(one)
+    one.get_by_role("button", name="Send", exact=True).click()
+    expect(one.locator("#items .out")).to_contain_text("It is ready.")
+
+
 @pytest.fixture
 def sent_from_another(sign_in: SignIn) -> Page:
     """The window with the first of two mails, when the second has left with the mark of both."""

@@ -164,7 +164,7 @@ def test_sending_twice_gives_one_mail(orders: EmailQueue) -> None:
     assert Message.objects.filter(direction="out").count() == 1
     other = client.post(f"/conversations/{row.pk}/reply", data | {"text": "Quite another"}, headers=HTMX)
     assert other.status_code == 409, "a second window's text must not seem to be sent"
-    assert "desk:sent" in other.headers["HX-Trigger"]  # the editor asks what becomes of the words
+    assert "desk:unsettled" in other.headers["HX-Trigger"]  # the editor asks what becomes of the words
     assert Message.objects.filter(direction="out").count() == 1
 
 

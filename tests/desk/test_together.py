@@ -245,6 +245,11 @@ def test_two_windows_of_one_person_lose_nothing(sign_in: SignIn, orders: EmailQu
     eventually(lambda: Draft.objects.get().text == "From the first window, offline", "it is saved")
 
     two.locator("#reply-text").press("Control+Enter")
+    panel = two.locator("#reply-form .warning")
+    expect(panel).to_contain_text("From the first window, offline")
+    panel.get_by_role("button", name="Keep what is here").press("Enter")
+    eventually(lambda: Draft.objects.get().text == "From the second window", "it is saved")
+    two.locator("#reply-text").press("Control+Enter")
     expect(two.locator("#items .out")).to_have_count(1)
     expect(one.locator("#items .out")).to_have_count(1)
     one.locator("#reply-text").press("Control+Enter")

@@ -12,10 +12,10 @@ from agents.models import Agent
 from queues import actions, audiences, following, inbox, mentioned
 from queues.actions import ActionRefused, Reply, SomethingNew
 from queues.at_names import named, with_names
-from queues.drafts import Window
 from queues.inbox import Listing, View
 from queues.models import Conversation, Draft, EmailQueue, Follower, Mention, Message, Note, Notice
 from queues.refusals import AnswerSent, DraftConflict, NewMailArrived
+from queues.windows import Window
 from tests.make import make_agent, make_mail, make_queue, make_sender, make_supervisor, receive
 
 pytestmark = pytest.mark.django_db

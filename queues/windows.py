@@ -1,0 +1,56 @@
+"""The editor on a screen, and what it knows of a draft: two of them don't overwrite each other unseen."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from queues.models import Draft, FirstDraft
+from queues.refusals import DraftConflict
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """An editor on a screen: its own name, and the version of the draft that it knows; 0: of none.
+
+    `saves` counts what it has sent to be saved, this time included. `heir_of` names the editor whose text it
+    has taken over when the page was loaded again, after `heir_saves` of that one: what that sent later, as it
+    lives on in another tab, this one has never seen.
+    """
+
+    name: str
+    version: int
+    heir_of: str = ""
+    saves: int = 0
+    heir_saves: int = 0
+
+    def knows(self, draft: Draft | FirstDraft) -> bool:
+        """Whether nobody else has saved since it looked."""
+        return draft.version == self.version or self._is_own(draft) or self._is_taken_over(draft)
+
+    def is_overtaken(self, draft: Draft | FirstDraft) -> bool:
+        """Whether it has saved something newer already, and this was long on its way."""
+        return self._is_own(draft) and self.saves < draft.window_saves
+
+    def _is_own(self, draft: Draft | FirstDraft) -> bool:
+        return bool(draft.window) and draft.window == self.name
+
+    def _is_taken_over(self, draft: Draft | FirstDraft) -> bool:
+        is_heir = bool(draft.window) and draft.window == self.heir_of
+        return is_heir and draft.window_saves <= self.heir_saves
+
+
+def check_same(before: Draft | FirstDraft | None, window: Window | None, typed: dict[str, Any]) -> None:
+    """What another window has saved is not overwritten unseen; the same text twice is no conflict."""
+    if before is None or window is None or window.knows(before):
+        return
+    if (before.text, before.html) != (typed["text"], typed["html"]) and (before.text.strip() or before.html):
+        raise DraftConflict(before.text, before.version)
+
+
+def is_late(before: Draft | FirstDraft, window: Window, typed: dict[str, Any]) -> bool:
+    """What comes after something newer of the same window; or what a page that was left still sends, and the
+    one in its place has saved already: that one goes on.
+    """
+    is_echo = not window.knows(before) and all(
+        getattr(before, name) == value for name, value in typed.items()
+    )
+    return is_echo or window.is_overtaken(before)
