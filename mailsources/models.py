@@ -261,9 +261,14 @@ class EmailSource(models.Model):
         """Name the source that already has the mailbox or the address, which the database can't."""
         try:
             super().validate_constraints(exclude)
-        finally:  # behind it, so that who saves between the two is named as well
-            if self.stage == self.Stage.ACTIVE:
-                twins.check(self, EmailSource.objects.exclude(pk=self.pk).defer("password"))
+        except ValidationError:
+            self._check_twins()
+            raise
+        self._check_twins()  # behind it, so that who saves between the two is named as well
+
+    def _check_twins(self) -> None:
+        if self.stage == self.Stage.ACTIVE:
+            twins.check(self, EmailSource.objects.exclude(pk=self.pk).defer("password"))
 
 
 class SourceState(Health):

@@ -25,7 +25,7 @@ from queues.drafts import (
     remove_draft_file,
     save_draft,
 )
-from queues.first_drafts import save_first_draft
+from queues.first_drafts import save_first_draft, send_first_draft
 from queues.handing import adopt
 from queues.history import Kind, note_event
 from queues.holding import close_all, let_all_go, let_go
@@ -89,6 +89,7 @@ __all__ = [
     "save_draft",
     "save_first_draft",
     "schedule",
+    "send_first_draft",
     "send_now",
     "set_presence",
     "snooze",

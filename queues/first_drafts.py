@@ -6,9 +6,9 @@ from django.contrib.auth.models import User
 
 from mailcore.clean import clean_text
 from queues.letters import Reply
-from queues.models import EmailQueue, FirstDraft
+from queues.models import EmailQueue, FirstDraft, Message
 from queues.ownership import profile
-from queues.replies import check_not_started
+from queues.replies import check_not_started, start
 from queues.transactions import whole
 from queues.windows import check_same, is_late
 
@@ -46,11 +46,18 @@ def save_first_draft(actor: User, queue: EmailQueue | None, subject: str, answer
     return draft
 
 
-def check_latest(actor: User, answer: Reply) -> None:
-    """What another window has saved of this mail since must not go unseen with the draft when it is sent.
+@whole
+def send_first_draft(actor: User, queue: EmailQueue, subject: str, answer: Reply) -> Message:
+    """Send the mail, and its draft goes; as `start`, and not with other words than are saved.
 
     Raises:
-        DraftConflict: it has, and the words are others.
+        DraftConflict: another window has saved other words of it than `answer.window` knows.
+        ActionRefused: with the reason.
     """
-    draft = FirstDraft.objects.filter(agent=profile(actor), token=answer.token).first()
+    rows = FirstDraft.objects.select_for_update(of=("self",))  # a save that comes meanwhile waits
+    draft = rows.filter(agent__user=actor, token=answer.token).first()
     check_same(draft, answer.window, {"text": clean_text(answer.text), "html": clean_text(answer.html)})
+    message = start(actor, queue, subject, answer)
+    if draft is not None:
+        draft.delete()
+    return message

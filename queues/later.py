@@ -98,6 +98,8 @@ def schedule(actor: User, conversation: Conversation, answer: Reply) -> Draft:
     agent, mark = profile(actor), _uuid(answer.token)
     before = row.drafts.filter(agent=agent, is_outside=answer.is_outside).first()
     if before is not None and before.token == mark and before.send_at is not None:
+        if (before.text, before.html) != (typed_text(answer), answer.html):
+            raise ActionRefused("This answer waits for its time: choose “Edit” to change it.")
         return before
     _check_new(row, before, mark)
     check_latest(row, agent, answer)

@@ -42,7 +42,8 @@ def check_same(before: Draft | FirstDraft | None, window: Window | None, typed: 
     """What another window has saved is not overwritten unseen; the same text twice is no conflict."""
     if before is None or window is None or window.knows(before):
         return
-    if (before.text, before.html) != (typed["text"], typed["html"]) and (before.text.strip() or before.html):
+    is_same = (before.text.rstrip(), before.html) == (typed["text"].rstrip(), typed["html"])
+    if not is_same and (before.text.strip() or before.html):
         raise DraftConflict(before.text, before.version)
 
 

@@ -84,6 +84,8 @@ class Window:
         except Error as error:
             self.ledger.did("a browser loaded the page again")
             print(f"  {self.name}: {' '.join(str(error).split())[:200]}", flush=True)
+            with suppress(Error):
+                print(f"  {self.page.url} {await self.page.evaluate(HISTORY)}", flush=True)
             await self.context.set_offline(False)
             await self.new_tab()
         return time.monotonic() < until

@@ -16,7 +16,6 @@ from mailcore.clean import clean_line
 from mailcore.parsed import Address
 from queues import actions, capacity, inbox
 from queues.actions import Reply
-from queues.first_drafts import check_latest
 from queues.forms import ComposeForm, FirstDraftForm
 from queues.later import shown
 from queues.models import FirstDraft
@@ -55,11 +54,11 @@ def compose(request: DeskRequest) -> HttpResponse:
     answer = replace(_answer(data), files=read_files(request.FILES.getlist("files")))
     queue = get_object_or_404(queues, pk=data["queue"])
     try:
-        check_latest(request.user, answer)
-        message = actions.start(request.user, queue, data["subject"], answer)
-    except (SentOtherwise, DraftConflict):
-        return to_be_settled()
-    FirstDraft.objects.filter(agent__user=request.user, token=data["token"]).delete()
+        message = actions.send_first_draft(request.user, queue, data["subject"], answer)
+    except SentOtherwise:
+        return to_be_settled(request, _("This mail was sent already."))
+    except DraftConflict as conflict:
+        return to_be_settled(request, conflict.sentence)
     response = sent(request, message)
     response["HX-Push-Url"] = f"/conversations/{message.conversation_id}/{where.query}"
     return response

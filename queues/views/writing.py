@@ -23,7 +23,7 @@ from queues.refusals import ActionRefused, AnswerSent, DraftConflict, DraftGone,
 from queues.thread import letter, remark
 from queues.views.conversations import retold
 from queues.views.editor import Shown, editor, file_row
-from queues.views.gate import DeskRequest, signed_in, with_event
+from queues.views.gate import DeskRequest, refused, signed_in, with_event
 from queues.views.lists import place
 from queues.windows import Window
 
@@ -57,8 +57,10 @@ def reply(request: DeskRequest, pk: int) -> HttpResponse:
             message = actions.reply(request.user, row, answer)
     except SomethingNew as news:
         return _news(request, news, form.cleaned_data)
-    except (SentOtherwise, DraftConflict):
-        return to_be_settled()
+    except SentOtherwise:
+        return to_be_settled(request, _("This answer was sent already."))
+    except DraftConflict as conflict:
+        return to_be_settled(request, conflict.sentence)
     return sent(request, message)
 
 
@@ -67,9 +69,12 @@ def _scheduled(request: DeskRequest, draft: Draft) -> HttpResponse:
     return retold(request, draft.conversation_id, composer="desk/bar.html", composer_reset=True, toast=toast)
 
 
-def to_be_settled() -> HttpResponse:
-    """Other words than these have left, or are saved: the editor saves its own, and so hears what to ask."""
-    return with_event(HttpResponse(status=409), "desk:unsettled", {})
+def to_be_settled(request: DeskRequest, sentence: str) -> HttpResponse:
+    """Other words than these have left, or are saved: the editor saves its own, and so hears what to ask.
+
+    :param sentence: for who has gone on to another page, where no editor hears it.
+    """
+    return with_event(refused(request, sentence), "desk:unsettled", {})
 
 
 def check_not_timed(request: DeskRequest, row: Conversation, *, is_outside: bool) -> None:

@@ -37,7 +37,8 @@ document.body.addEventListener("htmx:confirm", async (event) => {
     toast(weigh(editor.form), { error: true });
     return;
   }
-  if (event.target === editor.form && editor.form.querySelector("[data-conflict] [data-kept]")) {
+  // Where there is a way to go on with it; what else stands in the way, the server says.
+  if (event.target === editor.form && editor.form.querySelector("[data-conflict] :is([data-kept=mine], [data-kept=anew])")) {
     toast(gettext("Choose first what becomes of the other text: it is asked above this one."), { error: true });
     return;
   }

@@ -47,32 +47,43 @@
 (function () {
   const MOST = 5; // times in a row; somebody may block a script for good
   const COUNT = "ucs:unfinished";
-  const TYPED = "ucs:typed";
+  const TYPED = `ucs:typed:${location.pathname}${location.search}`; // the field of another page is another answer
   const PAUSE = 1000;
-  const LATE = 20000; // somebody in between takes a request, and neither answers nor refuses
+  const PATIENCE = 10000; // with the server
+  const LATE = 20000; // without a file that comes: somebody takes requests, and neither answers nor refuses
   const NEEDED = "script, link[rel=stylesheet]:not([media])";
+  const FIELDS = "textarea[id], input[id]:not([type=hidden], [type=checkbox], [type=file], [type=password])";
+  let isTrying = false;
   let isMissed = false;
   let isReady = false;
 
   async function again(address) {
-    const isThere = await fetch(address, { cache: "no-store" }).then((answer) => answer.status < 500, () => false);
-    if (isReady) return;
+    const asked = fetch(address, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    const isThere = await asked.then((answer) => answer.status < 500, () => false);
     if (isThere) location.reload();
     else setTimeout(again, PAUSE, address);
   }
 
-  // Back in the same page only: the field of another one is another answer.
   function keepTyped() {
-    if (isReady) return;
-    const typed = [...document.querySelectorAll("textarea[id]")].filter((field) => field.value !== field.defaultValue);
-    const fields = typed.map(({ id, value }) => [id, value]);
-    if (fields.length) sessionStorage.setItem(TYPED, JSON.stringify({ page: location.href, fields }));
+    const typed = isReady ? [] : [...document.querySelectorAll(FIELDS)].filter((field) => field.value !== field.defaultValue);
+    const fields = typed.map(({ id, value, defaultValue }) => [id, value, defaultValue]);
+    if (fields.length) sessionStorage.setItem(TYPED, JSON.stringify({ user: document.body.dataset.user, fields }));
   }
   function putBack() {
-    const { page, fields } = JSON.parse(sessionStorage.getItem(TYPED) ?? "{}");
-    sessionStorage.removeItem(TYPED);
-    if (page !== location.href) return;
-    for (const [id, value] of fields) if (document.getElementById(id)) document.getElementById(id).value = value;
+    const { user, fields } = JSON.parse(sessionStorage.getItem(TYPED) ?? "{}");
+    if (!fields) return;
+    const left = user === document.body.dataset.user ? fields.filter((each) => !putInto(...each)) : [];
+    if (left.length) sessionStorage.setItem(TYPED, JSON.stringify({ user, fields: left }));
+    else sessionStorage.removeItem(TYPED);
+  }
+  /** Whether the field is there. What it holds by now, from another window or typed already, stays in it. */
+  function putInto(id, value, wasDefault) {
+    const field = document.getElementById(id);
+    if (!field) return false;
+    const isUntouched = field.value === field.defaultValue && field.defaultValue === wasDefault;
+    if (isUntouched) field.value = value;
+    else if (field.matches("textarea") && !field.value.includes(value)) field.value = [field.value, value].filter(Boolean).join("\n\n");
+    return true;
   }
 
   function tell() {
@@ -81,23 +92,31 @@
     if (desk) desk.inert = !isReady;
   }
 
-  let isTrying = false;
-  function loadAgain(address) {
-    if (!isTrying) {
-      isTrying = true;
-      const times = Number(sessionStorage.getItem(COUNT)) + 1;
-      sessionStorage.setItem(COUNT, times);
-      if (times <= MOST) again(address);
-    }
-    tell();
-  }
   function miss(address) {
+    if (isReady) return; // what comes later belongs to something that says itself what it lacks
     isMissed = true;
-    loadAgain(address);
+    tell();
+    if (isTrying) return;
+    isTrying = true;
+    const times = Number(sessionStorage.getItem(COUNT)) + 1;
+    sessionStorage.setItem(COUNT, times);
+    if (times <= MOST) again(address);
+  }
+  function look() {
+    if (isReady || isMissed) return;
+    const came = performance.getEntriesByType("resource").map((each) => each.responseEnd);
+    const rest = LATE - (performance.now() - Math.max(0, ...came));
+    if (rest > 0) return void setTimeout(look, rest); // a slow line
+    if (Number(sessionStorage.getItem(COUNT)) >= MOST) return tell();
+    stop(); // what hangs takes the place of what is asked now
+    miss(location.href);
   }
 
-  addEventListener("error", ({ target }) => target.matches?.(NEEDED) && miss(target.src ?? target.href), true);
-  setTimeout(() => isReady || loadAgain(location.href), LATE);
+  addEventListener("error", ({ target }) => {
+    const address = target.matches?.(NEEDED) && (target.src ?? target.href);
+    if (address && new URL(address).origin === location.origin) miss(address); // else it is an extension's
+  }, true);
+  setTimeout(look, LATE);
   addEventListener("pagehide", keepTyped);
   document.addEventListener("readystatechange", putBack, { once: true }); // before any module runs
   addEventListener("DOMContentLoaded", () => {
@@ -105,5 +124,5 @@
     isReady = !isMissed;
     tell();
   });
-  addEventListener("load", () => isReady && !isMissed && sessionStorage.removeItem(COUNT));
+  addEventListener("load", () => isReady && sessionStorage.removeItem(COUNT));
 })();

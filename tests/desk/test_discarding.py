@@ -107,10 +107,11 @@ def test_what_another_window_saved_later_does_not_go_unseen_with_an_older_text(
     eventually(lambda: Draft.objects.get().text == "It comes on Friday.", "it is saved")
     two.close()
     one.locator("#reply-text").press("Control+Enter")
+    expect(one.locator("#toasts .error")).to_contain_text("Another window of yours has saved something else")
     panel = one.locator("[data-conflict] .warning")
     expect(panel.locator("[data-other]")).to_have_text("It comes on Friday.")
     one.locator("#reply-text").press("Control+Enter")
-    expect(one.locator("#toasts .error")).to_contain_text("Choose first")
+    expect(one.locator("#toasts .error").last).to_contain_text("Choose first")
     assert not Message.objects.filter(direction="out").exists()
     assert Draft.objects.get().text == "It comes on Friday."
     panel.get_by_role("button", name="Take what is saved").press("Enter")
@@ -119,6 +120,21 @@ def test_what_another_window_saved_later_does_not_go_unseen_with_an_older_text(
     expect(one.locator("#open-reply")).to_be_visible()
     assert Message.objects.get(direction="out").text.startswith("It comes on Friday.")
     assert not Draft.objects.exists()
+
+
+def test_other_words_for_an_answer_that_waits_for_its_time_are_not_taken_for_it(
+    windows: tuple[Page, Page],
+) -> None:
+    one, two = windows
+    one.get_by_label("Send later").click()
+    one.get_by_role("button", name="Tomorrow").click()
+    expect(one.locator(".timed")).to_contain_text("Leaves")
+    two.locator("#reply-text").fill("It comes on Friday.")
+    two.get_by_label("Send later").click()
+    two.get_by_role("button", name="Tomorrow").click()
+    expect(two.locator("#toasts .error")).to_contain_text("This answer waits for its time")
+    expect(two.locator("#reply-text")).to_have_value("It comes on Friday.")
+    assert Draft.objects.get().text == "It is on its way."
 
 
 def test_who_has_read_both_sends_the_own_text(windows: tuple[Page, Page]) -> None:

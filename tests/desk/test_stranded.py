@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from agents.models import Agent
-from queues.actions import reply, take
+from queues.actions import assign, reply, take
 from queues.letters import Reply
 from queues.models import Conversation, Draft, Message, Note
 from tests.browser import intercept
@@ -175,3 +175,24 @@ def test_sending_what_stands_in_what_has_left_asks_nothing(
     expect(page.locator("#toasts")).to_contain_text("This answer was sent already.")
     expect(page.locator("#reply-form")).to_have_count(0)
     assert Message.objects.filter(direction="out").count() == 1
+
+
+def test_a_draft_that_came_back_from_a_colleague_can_be_sent(
+    sign_in: SignIn, row: Conversation, bob: Agent
+) -> None:
+    alice = Agent.objects.get(user__username="alice")
+    page = sign_in("alice", f"/conversations/{row.pk}/?view=all")
+    written(page, "It is on its way.")
+    take(bob.user, row, take_over=True)
+    page.locator("#reply-text").press("Control+End")
+    page.keyboard.type(" It comes on Friday.")
+    panel = page.locator("[data-conflict]")
+    expect(panel.get_by_role("button", name="Leave it as a note")).to_be_visible()
+    assign(bob.user, row, alice)
+    page.locator("#reply-text").press("Control+Enter")
+    expect(panel.locator("[data-other]")).to_have_text("It is on its way.")
+    panel.get_by_role("button", name="Keep what is here").press("Enter")
+    eventually(lambda: "Friday" in Draft.objects.get().text, "it is saved")
+    page.locator("#reply-text").press("Control+Enter")
+    expect(page.locator("#open-reply")).to_be_visible()
+    assert "It comes on Friday." in Message.objects.get(direction="out").text

@@ -98,6 +98,44 @@ def test_a_page_that_waits_for_a_script_for_ever_is_loaded_again(sign_in: SignIn
     assert Draft.objects.get().text == "Early One two"
 
 
+def test_early_words_stand_beside_what_another_window_has_saved_since(
+    sign_in: SignIn, orders: EmailQueue
+) -> None:
+    row = receive(orders).conversation
+    page = sign_in("alice", f"/conversations/{row.pk}/")
+    written(page, "One")
+    held = held_back(page, "**/desk/rich*.js")
+    page.goto(page.url, wait_until="commit")
+    page.locator("#reply-text").press_sequentially("Early ")
+    Draft.objects.update(text="Two", version=9, window="another")
+    come(page, held).abort()
+    page.unroute("**/desk/rich*.js")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+    assert Draft.objects.get().text == "Two\n\nEarly One"
+
+
+# One that is switched off isn't asked for; what a policy or a blocker keeps away tells the same event.
+ELSEWHERE = """new MutationObserver((_, observer) => {
+  if (!document.body) return;
+  observer.disconnect();
+  const link = document.createElement("link");
+  Object.assign(link, { rel: "stylesheet", href: "https://elsewhere.example/font.css", disabled: true });
+  document.head.append(link);
+  link.dispatchEvent(new Event("error"));
+  document.documentElement.dataset.met = document.readyState;
+}).observe(document, { childList: true, subtree: true });"""
+
+
+@pytest.mark.usefixtures("orders")
+def test_what_a_browser_extension_lacks_is_no_concern_of_the_page(sign_in: SignIn) -> None:
+    page = sign_in("alice", "/")
+    page.add_init_script(ELSEWHERE)
+    page.goto("/")
+    expect(page.locator("html")).to_have_attribute("data-met", "loading")
+    expect(page.locator("#desk")).not_to_have_attribute("inert", "")
+    assert page.evaluate("sessionStorage.getItem('ucs:unfinished')") is None
+
+
 def test_words_for_one_answer_never_get_into_another(sign_in: SignIn, orders: EmailQueue) -> None:
     first, second = (receive(orders).conversation for _ in range(2))
     page = sign_in("alice", f"/conversations/{second.pk}/")

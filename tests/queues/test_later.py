@@ -95,7 +95,9 @@ class TestLeaving:
         assert len(sent()) == 1
 
     def test_the_same_request_again_changes_nothing(self, alice: Agent, asked: Message) -> None:
-        assert timed(alice, asked) == timed(alice, asked, text="Other.")
+        assert timed(alice, asked) == timed(alice, asked)
+        with pytest.raises(ActionRefused, match="waits for its time"):
+            timed(alice, asked, text="Other.")
         assert Draft.objects.get().text == "In the morning."
         pass_time()
         with pytest.raises(ActionRefused, match="sent already"):
