@@ -16,6 +16,7 @@ from mailcore.compose import OutFile
 from mailcore.parse import PartNotFound, part_bytes
 from mailcore.pictures import picture_type
 from mailcore.text import html_to_text
+from mailsenders.models import OutgoingMail
 from queues import cards, offers
 from queues.capacity import MOST_FILES, room
 from queues.letters import Reply
@@ -23,7 +24,7 @@ from queues.models import Conversation, Draft, DraftFile, Macro, Message
 from queues.ownership import lock_for, profile
 from queues.refusals import ActionRefused, AnswerSent, DraftConflict, DraftGone
 from queues.transactions import whole
-from queues.windows import Window, check_same, is_late
+from queues.windows import Window, check_same, first_version, is_late
 
 LONGEST_TEXT = 1_000_000
 
@@ -81,7 +82,7 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
             "seen_message": seen,
             "about": about,
             "seen_note": seen_note_id,
-            "version": (before.version if before else 0) + 1,
+            "version": before.version + 1 if before else first_version(),
             "window": window.name if window else "",
             "window_saves": window.saves if window else 0,
             "macro": Macro.objects.filter(pk=macro_id).first() if macro_id else None,
@@ -111,10 +112,12 @@ def _begun(row: Conversation, agent: Agent, mark: uuid.UUID, *, is_outside: bool
 
 def _check_not_sent(row: Conversation, mark: uuid.UUID, typed: str) -> None:
     """Somebody else may have sent it, with fewer words than stand in the window that saves now."""
-    sent = row.messages.filter(compose_token=str(mark)).values_list("text", "quote_at").first()
-    if sent is not None:
-        text, quote_at = sent  # what is quoted below it is the customer's
-        raise AnswerSent(has_all=" ".join(typed.split()) in " ".join(text[: quote_at or None].split()))
+    sent = row.messages.filter(compose_token=str(mark))
+    found = sent.values_list("text", "quote_at", "outgoing__state").first()
+    if found is not None:
+        text, quote_at, state = found  # what is quoted below it is the customer's
+        is_in_it = " ".join(typed.split()) in " ".join(text[: quote_at or None].split())
+        raise AnswerSent(has_all=is_in_it and state != OutgoingMail.State.CANCELLED)
 
 
 def _check_still_mine(row: Conversation, agent: Agent, mark: uuid.UUID) -> None:
@@ -210,7 +213,10 @@ def add_draft_file(
     if token:
         _check_still_mine(row, profile(actor), _token(token))
     draft, _ = Draft.objects.get_or_create(
-        conversation=row, agent=profile(actor), is_outside=is_outside, defaults={"token": _token(token)}
+        conversation=row,
+        agent=profile(actor),
+        is_outside=is_outside,
+        defaults={"token": _token(token), "version": first_version()},
     )
     _check_not_timed(draft)
     sizes = list(draft.files.values_list("size", flat=True))
@@ -255,12 +261,17 @@ def check_latest(conversation: Conversation, agent: Agent, answer: Reply) -> Non
     """What another window has saved of this answer since must not go unseen with the draft when it is sent.
 
     Raises:
-        DraftConflict: it has, and the words are others.
+        DraftConflict: it has, and the words or the people are others.
+        ActionRefused: they wait for their time.
     """
     draft = conversation.drafts.filter(agent=agent, is_outside=answer.is_outside).first()
-    if draft is not None and str(draft.token) == answer.token:
-        typed = _kept(conversation, answer.text, answer.html, answer.to, answer.cc)
-        check_same(draft, answer.window, typed)
+    if draft is None or str(draft.token) != answer.token:
+        return
+    try:
+        check_same(draft, answer.window, _kept(conversation, answer.text, answer.html, answer.to, answer.cc))
+    except DraftConflict:
+        _check_not_timed(draft)
+        raise
 
 
 def drop(conversation: Conversation, agent: Agent, token: str) -> None:
@@ -297,7 +308,7 @@ def restore(
         conversation=conversation,
         agent=agent,
         is_outside=message.is_outside,
-        defaults={"token": uuid.uuid4(), "about_id": about_id},
+        defaults={"token": uuid.uuid4(), "about_id": about_id, "version": first_version()},
     )
     draft.send_at = None  # there is more in it now than was to be sent then
     draft.version, draft.window = draft.version + 1, ""

@@ -10,7 +10,7 @@ from queues.models import EmailQueue, FirstDraft, Message
 from queues.ownership import profile
 from queues.replies import check_not_started, start
 from queues.transactions import whole
-from queues.windows import check_same, is_late
+from queues.windows import check_same, first_version, is_late
 
 
 @whole
@@ -25,16 +25,9 @@ def save_first_draft(actor: User, queue: EmailQueue | None, subject: str, answer
     """
     agent, window = profile(actor), answer.window
     rows = FirstDraft.objects.select_for_update()  # made at once: two first saves wait for each other
-    draft, _ = rows.get_or_create(agent=agent, defaults={"token": answer.token})
+    draft, _ = rows.get_or_create(agent=agent, defaults={"token": answer.token, "version": first_version()})
     check_not_started(actor, subject, answer)  # a late save must not bring back what was sent
-    typed: dict[str, Any] = {
-        "queue": queue,
-        "to": clean_text(", ".join(answer.to)),
-        "cc": clean_text(", ".join(answer.cc)),
-        "subject": clean_text(subject),
-        "text": clean_text(answer.text),
-        "html": clean_text(answer.html),
-    }
+    typed: dict[str, Any] = {"queue": queue, **_typed(subject, answer)}
     check_same(draft, window, typed)
     if window is not None and is_late(draft, window, typed):
         return draft
@@ -56,8 +49,19 @@ def send_first_draft(actor: User, queue: EmailQueue, subject: str, answer: Reply
     """
     rows = FirstDraft.objects.select_for_update(of=("self",))  # a save that comes meanwhile waits
     draft = rows.filter(agent__user=actor, token=answer.token).first()
-    check_same(draft, answer.window, {"text": clean_text(answer.text), "html": clean_text(answer.html)})
+    check_same(draft, answer.window, _typed(subject, answer))
     message = start(actor, queue, subject, answer)
     if draft is not None:
         draft.delete()
     return message
+
+
+def _typed(subject: str, answer: Reply) -> dict[str, str]:
+    """What was typed, as it may be stored."""
+    return {
+        "to": clean_text(", ".join(answer.to)),
+        "cc": clean_text(", ".join(answer.cc)),
+        "subject": clean_text(subject),
+        "text": clean_text(answer.text),
+        "html": clean_text(answer.html),
+    }

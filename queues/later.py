@@ -37,6 +37,7 @@ from queues.refusals import ActionRefused
 from queues.replies import check_token, reply, take_first
 from queues.summary import kept
 from queues.transactions import whole
+from queues.windows import first_version
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def schedule(actor: User, conversation: Conversation, answer: Reply) -> Draft:
     agent, mark = profile(actor), _uuid(answer.token)
     before = row.drafts.filter(agent=agent, is_outside=answer.is_outside).first()
     if before is not None and before.token == mark and before.send_at is not None:
-        if (before.text, before.html) != (typed_text(answer), answer.html):
+        if not _is_same(row, before, answer):
             raise ActionRefused("This answer waits for its time: choose “Edit” to change it.")
         return before
     _check_new(row, before, mark)
@@ -107,7 +108,7 @@ def schedule(actor: User, conversation: Conversation, answer: Reply) -> Draft:
     people = _people(row, answer)
     draft = _draft(row, agent, mark, answer, people)
     draft.send_at, draft.held_why, draft.tries = at, "", 0
-    draft.version, draft.window = draft.version + 1, ""
+    draft.version, draft.window = draft.version + 1 if before else first_version(), ""
     draft.save()
     _keep_files(draft, answer)
     if at <= _hinted_until(now):
@@ -118,6 +119,22 @@ def schedule(actor: User, conversation: Conversation, answer: Reply) -> Draft:
     note_event(row, Kind.SCHEDULED, f"{agent} wrote an answer that leaves on {when}.", actor)
     live.changed(row.pk, row.queue_id, row.agent_id)
     return draft
+
+
+def _is_same(row: Conversation, draft: Draft, answer: Reply) -> bool:
+    """Whether what waits for its time is what is asked for once more."""
+    people = _people(row, answer)
+    files = [(file.name[:300], len(file.data)) for file in answer.files]
+    asked = [typed_text(answer), answer.html, answer.close, answer.send_at, sorted(files)]
+    asked += [list(map(shown, people.to)), list(map(shown, people.cc))]
+    waiting = [
+        draft.text,
+        draft.html,
+        draft.closes,
+        draft.send_at,
+        sorted(draft.files.values_list("name", "size")),
+    ]
+    return asked == [*waiting, draft.to, draft.cc]
 
 
 def _checked(at: datetime | None) -> datetime:

@@ -1,10 +1,15 @@
 """The editor on a screen, and what it knows of a draft: two of them don't overwrite each other unseen."""
 
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from queues.models import Draft, FirstDraft
 from queues.refusals import DraftConflict
+
+HEAD = ("to", "cc", "subject")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +43,30 @@ class Window:
         return is_heir and draft.window_saves <= self.heir_saves
 
 
+def first_version() -> int:
+    """Where a new draft begins to count: one that was thrown away must not have been there before."""
+    return secrets.randbelow(10**9) + 1
+
+
 def check_same(before: Draft | FirstDraft | None, window: Window | None, typed: dict[str, Any]) -> None:
-    """What another window has saved is not overwritten unseen; the same text twice is no conflict."""
-    if before is None or window is None or window.knows(before):
+    """What another window has saved is not overwritten unseen; the same twice is no conflict."""
+    if before is None or window is None or window.knows(before) or not (before.text.strip() or before.html):
         return
+    others = [name for name in HEAD if name in typed and _words(typed[name]) != _words(getattr(before, name))]
     is_same = (before.text.rstrip(), before.html) == (typed["text"].rstrip(), typed["html"])
-    if not is_same and (before.text.strip() or before.html):
-        raise DraftConflict(before.text, before.version)
+    if others or not is_same:
+        told = [*(_line(before, name) for name in others), before.text]
+        raise DraftConflict("\n\n".join(told), before.version)
+
+
+def _words(value: str | list[str]) -> str:
+    return (value if isinstance(value, str) else ", ".join(value)).strip()
+
+
+def _line(draft: Draft | FirstDraft, name: str) -> str:
+    """What differs beside the words, for who chooses between two texts that look the same."""
+    names = {"to": _("To"), "cc": _("Cc"), "subject": _("Subject")}
+    return f"{names[name]}: {_words(getattr(draft, name)) or '–'}"
 
 
 def is_late(before: Draft | FirstDraft, window: Window, typed: dict[str, Any]) -> bool:

@@ -89,7 +89,10 @@ def _number(text: str) -> int | None:
 
 
 def _reply(request: DeskRequest, row: Conversation, data: dict[str, Any]) -> Reply:
-    files = _files(actions.draft_of(request.user, row, is_outside=data["outside"]), str(data["token"]))
+    listed = set(map(_number, request.POST.getlist("listed")))
+    files = _files(
+        actions.draft_of(request.user, row, is_outside=data["outside"]), str(data["token"]), listed
+    )
     if data["outside"]:
         chosen = filter(None, map(_number, request.POST.getlist("enclosed")))
         files = (*files, *outside.files_of(row, list(chosen)))
@@ -110,8 +113,11 @@ def _reply(request: DeskRequest, row: Conversation, data: dict[str, Any]) -> Rep
     )
 
 
-def _files(draft: Draft | None, token: str) -> tuple[OutFile, ...]:
-    """The files of the answer with this token: none are left out unseen when another window has them now."""
+def _files(draft: Draft | None, token: str, listed: set[int | None]) -> tuple[OutFile, ...]:
+    """The files of the answer with this token: none leaves, and none is left out, unseen by who sends.
+
+    :param listed: those on the screen; another window may have put one to it, or taken one out.
+    """
     if draft is None:
         return ()
     if str(draft.token) != token and draft.files.exists():
@@ -119,7 +125,16 @@ def _files(draft: Draft | None, token: str) -> tuple[OutFile, ...]:
             "Another window of yours has saved a draft with files here: copy this text, load the page again "
             "and send it from there."
         )
-    return actions.out_files(draft) if str(draft.token) == token else ()
+    if str(draft.token) != token:
+        return ()
+    if draft.send_at is None and {file.pk for file in draft.files.all()} != listed:
+        raise ActionRefused(
+            _(
+                "The files of this answer were changed in another window of yours: load the page again, look "
+                "at them, and send it then."
+            )
+        )
+    return actions.out_files(draft)
 
 
 def _news(request: DeskRequest, news: SomethingNew, sent: dict[str, Any]) -> HttpResponse:

@@ -81,10 +81,12 @@ class Editor {
     const isBehind = kept.version > this.version && (!this.version || kept.token === this.form.elements.token?.value);
     if (kept.savedAt && !isBehind) return throwAway(this.key);
     if (isBehind) this.version = kept.version;
-    if (isSame("text") && isSame("html") && !kept.to) return;
-    if (this.isTypedIn()) return this.ask(kept);
+    const isAll = isSame("text") && isSame("html");
+    if (isAll && !kept.to) return this.succeed(kept);
     const isNewer = isBehind || kept.version === undefined || kept.version === this.version || kept.window === this.form.dataset.window;
-    if (!isNewer && (this.text.value || this.form.elements.html?.value)) this.ask(kept);
+    if (isAll && !isNewer) return throwAway(this.key);
+    const isOther = this.isTypedIn() || (!isNewer && (this.text.value || this.form.elements.html?.value));
+    if (isOther && !isAll) this.ask(kept);
     else this.take(kept);
   }
 
@@ -163,6 +165,13 @@ class Editor {
 
   keep(more = {}) {
     return keep(this.key, { ...this.values(), number: this.number, version: this.version, window: this.window, saves: this.saves, token: this.form.elements.token?.value, other: this.other ?? undefined, ...more });
+  }
+
+  /** While a person is asked, its words are saved nowhere else, and another tab may have put its own in their place. */
+  hold() {
+    if (!this.isDisputed || this.sending) return;
+    if (this.other && !this.isTypedIn() && !this.taken) keep(this.key, this.other);
+    else this.keep();
   }
 
   plan(wait) {
@@ -295,10 +304,11 @@ class Editor {
     this.status.classList.toggle("bad", isBad);
   }
 
+  /** What another window keeps in this browser stays: that one has not saved it yet. */
   forget() {
     clearTimeout(this.timer);
     this.sending = true;
-    throwAway(this.key);
+    if ([undefined, this.window, this.before].includes(keptAs(this.key)?.window)) throwAway(this.key);
   }
 }
 
@@ -337,6 +347,7 @@ addEventListener("beforeunload", () => (leftAt = Date.now()));
 export async function saveAll(options) {
   const all = [...document.querySelectorAll("form[data-editor]")].map((form) => editors.get(form)).filter(Boolean);
   for (const editor of all) editor.writing.flush();
+  for (const editor of all) editor.hold();
   const dirty = all.filter((editor) => editor.dirtySince);
   await Promise.all(dirty.map((editor) => editor.save(options)));
 }

@@ -2,6 +2,7 @@
 
 export const ON_THE_WAY = 60_000; // a page that was asked for before a save may come after it, and not know of it
 const KEYS = "ucs:draft:";
+const TYPED = "ucs:typed:"; // before the scripts of a page had come, which templates/base/early.js keeps
 const { user } = document.querySelector("[data-user]").dataset; // of a desk, or of a page where one signs out
 const MINE = `${KEYS}${user}:`;
 let isOver = false; // signed out: nothing of anybody's words stays in this browser
@@ -50,4 +51,5 @@ export function nowhereElse() {
 export function forgetAll() {
   isOver = true;
   keys().forEach(throwAway);
+  for (const key of Object.keys(sessionStorage)) if (key.startsWith(TYPED)) sessionStorage.removeItem(key);
 }

@@ -5,7 +5,7 @@
 // Who knows the page is faster than one that has just been painted. Of the keys only letters and signs are kept,
 // outside of fields: what a browser does by itself (Tab, Enter, Space, links, menus) it goes on doing.
 (function () {
-  const kept = [];
+  let kept = [];
   const BUTTON = "button:is([type=button], [hx-get], [hx-post], [hx-delete]), [aria-disabled=true], [data-act]";
   const isTyping = (element) => element?.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]");
 
@@ -15,7 +15,7 @@
     if (!isPlain || isTyping(event.target)) return;
     event.preventDefault();
     event.stopImmediatePropagation(); // some scripts may listen already
-    kept.push(() => press(event.key));
+    kept.push({ isKey: true, act: () => press(event.key) });
   }
   // Only a script knows what most buttons do; a form sent by the browser itself would end up in the address, and one
   // that signs out would not ask whether words are lost.
@@ -26,7 +26,11 @@
     if (event.type === "click" ? !button : target.matches(BROWSERS)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    kept.push(() => (button ? button.click() : target.requestSubmit(submitter)));
+    kept.push({ act: () => (button ? button.click() : target.requestSubmit(submitter)) });
+  }
+  /** Who chooses a field by hand writes there; the keys before were for something else. */
+  function choose({ target }) {
+    if (isTyping(target)) kept = kept.filter((each) => !each.isKey);
   }
   function press(key) {
     const element = document.activeElement ?? document.body;
@@ -34,12 +38,13 @@
     else element.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
   }
 
-  const early = [["keydown", keep], ["click", hold], ["submit", hold]];
+  const early = [["keydown", keep], ["click", hold], ["submit", hold], ["pointerdown", choose]];
   early.forEach(([name, act]) => addEventListener(name, act, true));
   // At the window: after everybody who waits for this event at the document.
   addEventListener("DOMContentLoaded", () => {
+    if (!window.htmx || !document.getElementById("page-end")) return; // nobody would hear it but the browser itself
     early.forEach(([name, act]) => removeEventListener(name, act, true));
-    kept.forEach((act) => act());
+    kept.forEach(({ act }) => act());
   }, { once: true });
 })();
 
@@ -49,41 +54,61 @@
   const COUNT = "ucs:unfinished";
   const TYPED = `ucs:typed:${location.pathname}${location.search}`; // the field of another page is another answer
   const PAUSE = 1000;
-  const PATIENCE = 10000; // with the server
-  const LATE = 20000; // without a file that comes: somebody takes requests, and neither answers nor refuses
+  const REST = 60000; // after the MOST
+  const PATIENCE = 10000; // with the server, longer each time
+  const LATE = 20000; // without anything that comes: somebody takes requests, and neither answers nor refuses
+  const STEP = 5000;
   const NEEDED = "script, link[rel=stylesheet]:not([media])";
   const FIELDS = "textarea[id], input[id]:not([type=hidden], [type=checkbox], [type=file], [type=password])";
   let isTrying = false;
   let isMissed = false;
   let isReady = false;
+  let size = 0; // of the page, and when it was seen to grow
+  let grown = 0;
 
-  async function again(address) {
-    const asked = fetch(address, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+  async function again(address, patience = PATIENCE) {
+    const asked = fetch(address, { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(patience) });
     const isThere = await asked.then((answer) => answer.status < 500, () => false);
     if (isThere) location.reload();
-    else setTimeout(again, PAUSE, address);
+    else setTimeout(again, PAUSE, address, Math.min(patience + PATIENCE, REST));
   }
 
-  function keepTyped() {
-    const typed = isReady ? [] : [...document.querySelectorAll(FIELDS)].filter((field) => field.value !== field.defaultValue);
-    const fields = typed.map(({ id, value, defaultValue }) => [id, value, defaultValue]);
+  const kept = () => JSON.parse(sessionStorage.getItem(TYPED) ?? "{}");
+  function store(fields) {
     if (fields.length) sessionStorage.setItem(TYPED, JSON.stringify({ user: document.body.dataset.user, fields }));
-  }
-  function putBack() {
-    const { user, fields } = JSON.parse(sessionStorage.getItem(TYPED) ?? "{}");
-    if (!fields) return;
-    const left = user === document.body.dataset.user ? fields.filter((each) => !putInto(...each)) : [];
-    if (left.length) sessionStorage.setItem(TYPED, JSON.stringify({ user, fields: left }));
     else sessionStorage.removeItem(TYPED);
   }
-  /** Whether the field is there. What it holds by now, from another window or typed already, stays in it. */
-  function putInto(id, value, wasDefault) {
-    const field = document.getElementById(id);
-    if (!field) return false;
+  /** Which text a field is part of: the form has the mark of its draft, as soon as there is one. */
+  function mark({ form }) {
+    const { version, editor } = form?.dataset ?? {};
+    return [editor ?? "", Number(version) ? form.elements.token?.value : ""];
+  }
+  const fieldOf = ([id]) => document.getElementById(id);
+
+  function keepTyped() {
+    if (isReady || !document.body) return;
+    const typed = [...document.querySelectorAll(FIELDS)].filter((field) => !field.hidden && field.value !== field.defaultValue);
+    const { user, fields = [] } = kept();
+    const before = user === document.body.dataset.user ? fields.filter((each) => !fieldOf(each)) : [];
+    store([...before, ...typed.map((field) => [field.id, field.value, field.defaultValue, ...mark(field)])]);
+  }
+  function putBack() {
+    const { user, fields } = kept();
+    if (!fields) return;
+    const isTheirs = user === document.body.dataset.user;
+    if (isTheirs) for (const each of fields) if (isPartOf(fieldOf(each), each)) putInto(fieldOf(each), each);
+    store(isTheirs ? fields.filter((each) => !fieldOf(each)) : []);
+  }
+  /** Not of an answer that has left meanwhile, and nothing that was for somebody else. */
+  function isPartOf(field, [, , , wasEditor, wasToken]) {
+    const [editor, token] = field ? mark(field) : [];
+    return editor === wasEditor && ["", token].includes(wasToken);
+  }
+  /** What it holds by now, from another window or typed already, stays in it. */
+  function putInto(field, [, value, wasDefault]) {
     const isUntouched = field.value === field.defaultValue && field.defaultValue === wasDefault;
     if (isUntouched) field.value = value;
     else if (field.matches("textarea") && !field.value.includes(value)) field.value = [field.value, value].filter(Boolean).join("\n\n");
-    return true;
   }
 
   function tell() {
@@ -100,13 +125,14 @@
     isTrying = true;
     const times = Number(sessionStorage.getItem(COUNT)) + 1;
     sessionStorage.setItem(COUNT, times);
-    if (times <= MOST) again(address);
+    setTimeout(again, times > MOST ? REST : 0, address);
   }
   function look() {
     if (isReady || isMissed) return;
+    if (document.all.length > size) [size, grown] = [document.all.length, performance.now()];
     const came = performance.getEntriesByType("resource").map((each) => each.responseEnd);
-    const rest = LATE - (performance.now() - Math.max(0, ...came));
-    if (rest > 0) return void setTimeout(look, rest); // a slow line
+    const isComing = performance.now() - Math.max(grown, ...came) < LATE;
+    if (isComing) return void setTimeout(look, STEP); // over a slow line
     if (Number(sessionStorage.getItem(COUNT)) >= MOST) return tell();
     stop(); // what hangs takes the place of what is asked now
     miss(location.href);
@@ -116,13 +142,15 @@
     const address = target.matches?.(NEEDED) && (target.src ?? target.href);
     if (address && new URL(address).origin === location.origin) miss(address); // else it is an extension's
   }, true);
-  setTimeout(look, LATE);
+  setTimeout(look, STEP);
   addEventListener("pagehide", keepTyped);
+  document.addEventListener("visibilitychange", keepTyped); // a phone ends what sleeps without a word
   document.addEventListener("readystatechange", putBack, { once: true }); // before any module runs
   addEventListener("DOMContentLoaded", () => {
     if (!document.getElementById("page-end")) miss(location.href);
     isReady = !isMissed;
     tell();
+    if (isReady) store(kept().fields?.filter((each) => !fieldOf(each)) ?? []);
   });
   addEventListener("load", () => isReady && sessionStorage.removeItem(COUNT));
 })();

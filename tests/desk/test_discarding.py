@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Page, expect
@@ -13,6 +14,7 @@ from queues.actions import ActionRefused, Reply
 from queues.models import Conversation, Draft, Message
 from queues.refusals import DraftConflict
 from queues.windows import Window
+from tests.browser import intercept
 from tests.desk.conftest import SignIn, written
 from tests.make import make_agent, make_queue, make_sender, receive
 from tests.product import eventually
@@ -163,3 +165,51 @@ def test_a_draft_goes_with_its_answer_only_for_who_knows_it(row: Conversation) -
     assert Draft.objects.get().text == "It comes on Friday."
     actions.reply(alice, row, replace(old, window=Window("two", draft.version)))
     assert not Draft.objects.exists()
+
+
+def test_a_file_that_another_window_put_to_it_does_not_go_unseen(windows: tuple[Page, Page]) -> None:
+    one, two = windows
+    two.locator("[data-pick]").set_input_files(
+        {"name": "a.txt", "mimeType": "text/plain", "buffer": b"inside"}
+    )
+    expect(two.locator("[data-list] .file")).to_contain_text("a.txt")
+    one.locator("#reply-text").press("Control+Enter")
+    expect(one.locator("#toasts .error")).to_contain_text("The files of this answer were changed")
+    one.reload()
+    expect(one.locator("[data-list] .file")).to_contain_text("a.txt")
+    one.locator("#reply-text").press("Control+Enter")
+    expect(one.locator("#open-reply")).to_be_visible()
+    assert [each.name for each in Message.objects.get(direction="out").attachments.all()] == ["a.txt"]
+
+
+def test_words_that_are_asked_about_outlive_what_another_tab_types_and_sends(
+    windows: tuple[Page, Page],
+) -> None:
+    one, two = windows
+    two.locator("#reply-text").fill("It comes on Friday.")
+    eventually(lambda: Draft.objects.get().text == "It comes on Friday.", "it is saved")
+    one.locator("#reply-text").press_sequentially(" Sorry.")
+    expect(one.locator("[data-conflict] .warning")).to_be_visible()
+    two.locator("#reply-text").press_sequentially(" Bye.")
+    eventually(lambda: Draft.objects.get().text == "It comes on Friday. Bye.", "it is saved")
+    one.reload()
+    expect(one.locator("[data-conflict]")).to_contain_text("It is on its way. Sorry.")
+    two.locator("#reply-text").press("Control+Enter")
+    expect(two.locator("#open-reply")).to_be_visible()
+    one.reload()
+    expect(one.locator("#reply-text")).to_have_value("It is on its way. Sorry.")
+
+
+def test_the_same_words_twice_are_no_question(windows: tuple[Page, Page]) -> None:
+    one, two = windows
+    two.close()
+    intercept(one, "**/draft", lambda route: route.abort())
+    one.locator("#reply-text").press_sequentially(" Sorry.")
+    expect(one.locator("[data-saved]")).to_contain_text("Not saved")
+    Draft.objects.update(text="It is on its way. Sorry.", version=F("version") + 1, window="another")
+    one.unroute("**/draft")
+    one.reload()
+    expect(one.locator("#reply-text")).to_have_value("It is on its way. Sorry.")
+    expect(one.locator("[data-conflict] .warning")).to_have_count(0)
+    one.locator("#reply-text").press("Control+Enter")
+    expect(one.locator("#open-reply")).to_be_visible()

@@ -49,7 +49,7 @@ def test_the_second_window_asks_which_of_two_mails_stays(sign_in: SignIn) -> Non
     write(two, "ben", "It is late.")
     panel = two.locator("[data-conflict] .warning")
     expect(panel).to_contain_text("Another window of yours has saved something else")
-    expect(panel.locator("[data-other]")).to_have_text("It is ready.")
+    expect(panel.locator("[data-other]")).to_have_text("To: ann@customer.example It is ready.")
     assert FirstDraft.objects.get().text == "It is ready."
     panel.get_by_role("button", name="Keep what is here").press("Enter")
     saved(two)

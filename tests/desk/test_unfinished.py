@@ -1,6 +1,8 @@
 """A page of which a script did not come: the server went away just then."""
 
 import re
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -93,7 +95,7 @@ def test_a_page_that_waits_for_a_script_for_ever_is_loaded_again(sign_in: SignIn
     page.locator("#reply-text").press_sequentially("Early ")
     while not held:
         page.wait_for_timeout(20)
-    page.clock.fast_forward("00:25")
+    page.clock.run_for("00:26")
     expect(page.locator("[data-saved]")).to_contain_text("Saved")
     assert Draft.objects.get().text == "Early One two"
 
@@ -112,6 +114,37 @@ def test_early_words_stand_beside_what_another_window_has_saved_since(
     page.unroute("**/desk/rich*.js")
     expect(page.locator("[data-saved]")).to_contain_text("Saved")
     assert Draft.objects.get().text == "Two\n\nEarly One"
+
+
+def test_early_words_of_an_answer_that_has_left_are_in_no_other(sign_in: SignIn, orders: EmailQueue) -> None:
+    row = receive(orders).conversation
+    page = sign_in("alice", f"/conversations/{row.pk}/")
+    written(page, "One")
+    held = held_back(page, "**/desk/rich*.js")
+    page.goto(page.url, wait_until="commit")
+    page.locator("#reply-text").press_sequentially("Early ")
+    Draft.objects.update(text="Two", token=uuid4(), version=9, window="another")
+    come(page, held).abort()
+    page.unroute("**/desk/rich*.js")
+    page.wait_for_function("() => sessionStorage.getItem('ucs:unfinished') === null")
+    expect(page.locator("#reply-text")).to_have_value("Two")
+
+
+def test_nothing_is_sent_by_a_browser_that_has_no_scripts(sign_in: SignIn, orders: EmailQueue) -> None:
+    """It would put what was typed into the address."""
+    row = receive(orders).conversation
+    page = sign_in("alice", f"/conversations/{row.pk}/")
+    written(page, "One two")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.is_navigation_request() else None)
+    held = held_back(page, "**/htmx*.js")
+    page.goto(page.url, wait_until="commit")
+    page.get_by_role("button", name="Send", exact=True).click()
+    come(page, held).abort()
+    page.unroute("**/htmx*.js")
+    page.wait_for_function("() => window.htmx && sessionStorage.getItem('ucs:unfinished') === null")
+    expect(page.locator("#reply-text")).to_have_value("One two")
+    assert {urlsplit(url).query for url in asked} == {""}
 
 
 # One that is switched off isn't asked for; what a policy or a blocker keeps away tells the same event.

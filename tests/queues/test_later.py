@@ -1,6 +1,7 @@
 """Answers that leave later: at their time, once, and not over anybody's head."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -95,16 +96,33 @@ class TestLeaving:
         assert len(sent()) == 1
 
     def test_the_same_request_again_changes_nothing(self, alice: Agent, asked: Message) -> None:
-        assert timed(alice, asked) == timed(alice, asked)
+        at = timezone.now() + timedelta(hours=2)
+        assert timed(alice, asked, send_at=at) == timed(alice, asked, send_at=at)
         with pytest.raises(ActionRefused, match="waits for its time"):
-            timed(alice, asked, text="Other.")
+            timed(alice, asked, send_at=at, text="Other.")
         assert Draft.objects.get().text == "In the morning."
         pass_time()
         with pytest.raises(ActionRefused, match="sent already"):
             timed(alice, asked)
 
     def test_a_key_of_a_program_need_not_be_a_uuid(self, alice: Agent, asked: Message) -> None:
-        assert timed(alice, asked, token="order 7") == timed(alice, asked, token="order 7")
+        at = timezone.now() + timedelta(hours=2)
+        one, again = (timed(alice, asked, token="order 7", send_at=at) for _ in range(2))
+        assert one == again
+
+    @pytest.mark.parametrize(
+        "more",
+        [{"to": ("other@example.net",)}, {"send_at": timezone.now() + timedelta(days=2)}, {"close": True}],
+    )
+    def test_another_wish_with_the_same_key_is_not_taken_for_it(
+        self, alice: Agent, asked: Message, more: dict[str, Any]
+    ) -> None:
+        wish: dict[str, Any] = {"token": "order 7", "send_at": timezone.now() + timedelta(days=1)}
+        before = timed(alice, asked, **wish)
+        with pytest.raises(ActionRefused, match="waits for its time"):
+            timed(alice, asked, **(wish | more))
+        before.refresh_from_db()
+        assert before.send_at == wish["send_at"]
 
     def test_what_cannot_be_sent_is_told_at_once(self, alice: Agent, asked: Message) -> None:
         for more, words in (

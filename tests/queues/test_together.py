@@ -18,6 +18,8 @@ from queues.refusals import AnswerSent, DraftConflict, NewMailArrived
 from queues.windows import Window
 from tests.make import make_agent, make_mail, make_queue, make_sender, make_supervisor, receive
 
+TOKEN = "0b7c2a52-7f0e-4f0e-9d0e-1f2a3b4c5d6e"
+
 pytestmark = pytest.mark.django_db
 
 HOLDER = Note.Audience.HOLDER
@@ -293,7 +295,10 @@ class TestDraftsOfTwoWindows:
         late = actions.save_draft(team.alice.user, team.row, "first, more", window=gone)
         assert (late.version, late.window) == (saved.version, "heir")
         heir = Window("heir", saved.version)
-        assert actions.save_draft(team.alice.user, team.row, "first, more, most", window=heir).version == 3
+        assert (
+            actions.save_draft(team.alice.user, team.row, "first, more, most", window=heir).version
+            == late.version + 1
+        )
         with pytest.raises(DraftConflict):
             actions.save_draft(team.alice.user, team.row, "something else", window=gone)
 
@@ -303,19 +308,47 @@ class TestDraftsOfTwoWindows:
         def save(text: str, window: Window) -> Draft:
             return actions.save_draft(team.alice.user, team.row, text, window=window)
 
-        save("one, two", Window("first", 1, saves=2))  # under way as the second tab was opened
+        begun = save("one, two", Window("first", 1, saves=2))  # under way as the second tab was opened
         heir = Window("second", 0, "first", saves=1, heir_saves=2)
-        assert save("one, two, 2", heir).version == 2
-        save("one, two, three", Window("first", 2, saves=3))
+        assert save("one, two, 2", heir).version == begun.version + 1
+        latest = save("one, two, three", Window("first", begun.version + 1, saves=3))
         with pytest.raises(DraftConflict) as conflict:  # sent again, as its answer was lost
             save("one, two, 2", replace(heir, saves=2))
-        assert (conflict.value.text, conflict.value.version) == ("one, two, three", 3)
+        assert (conflict.value.text, conflict.value.version) == ("one, two, three", latest.version)
 
     def test_a_save_that_was_long_on_its_way_brings_nothing_old_back(self, team: Team) -> None:
         old, new = Window("one", 0, saves=1), Window("one", 0, saves=2)
-        actions.save_draft(team.alice.user, team.row, "first, more", window=new)
+        saved = actions.save_draft(team.alice.user, team.row, "first, more", window=new)
         late = actions.save_draft(team.alice.user, team.row, "first", window=old)
-        assert (late.text, late.version) == ("first, more", 1)
+        assert (late.text, late.version) == ("first, more", saved.version)
+
+    def test_a_draft_begun_anew_is_not_taken_for_the_one_thrown_away(self, team: Team) -> None:
+        old = actions.save_draft(team.alice.user, team.row, "first", window=Window("one", 0))
+        actions.discard_draft(team.alice.user, team.row, token=old.token)
+        actions.save_draft(team.alice.user, team.row, "another", window=Window("two", 0))
+        with pytest.raises(DraftConflict):
+            actions.save_draft(
+                team.alice.user, team.row, "first, more", window=Window("one", old.version, saves=2)
+            )
+
+    def test_other_people_with_the_same_words_are_another_text(self, team: Team) -> None:
+        both = ["charlie@customer.example", "dora@customer.example"]
+        draft = actions.save_draft(team.alice.user, team.row, "first", to=both[:1], window=Window("one", 0))
+        old = Reply(text="first", to=tuple(both), token=str(draft.token), window=Window("two", 0))
+        with pytest.raises(DraftConflict) as conflict:
+            actions.reply(team.alice.user, team.row, old)
+        assert conflict.value.text == "To: charlie@customer.example\n\nfirst"
+        with pytest.raises(DraftConflict):
+            actions.save_draft(
+                team.alice.user, team.row, "first", to=both, token=draft.token, window=Window("two", 0)
+            )
+
+    def test_what_was_taken_back_is_in_no_mail(self, team: Team) -> None:
+        sent = actions.reply(team.alice.user, team.row, Reply(text="first", token=TOKEN))
+        actions.undo(team.alice.user, sent)
+        with pytest.raises(AnswerSent) as told:
+            actions.save_draft(team.alice.user, team.row, "first", token=TOKEN, window=Window("two", 1))
+        assert not told.value.has_all
 
     def test_the_same_text_with_a_card_number_is_the_same(self, team: Team) -> None:
         """It is kept masked, and what is typed is compared with what would be kept."""
@@ -331,8 +364,11 @@ class TestDraftsOfTwoWindows:
 
     def test_a_lost_answer_of_the_server_is_no_conflict(self, team: Team) -> None:
         window = Window("one", 0)
-        actions.save_draft(team.alice.user, team.row, "first", window=window)
-        assert actions.save_draft(team.alice.user, team.row, "first, more", window=window).version == 2
+        begun = actions.save_draft(team.alice.user, team.row, "first", window=window)
+        assert (
+            actions.save_draft(team.alice.user, team.row, "first, more", window=window).version
+            == begun.version + 1
+        )
 
 
 class TestNews:
