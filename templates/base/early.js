@@ -40,9 +40,8 @@
 
   const early = [["keydown", keep], ["click", hold], ["submit", hold], ["pointerdown", choose]];
   early.forEach(([name, act]) => addEventListener(name, act, true));
-  // At the window: after everybody who waits for this event at the document.
-  addEventListener("DOMContentLoaded", () => {
-    if (!window.htmx || !document.getElementById("page-end")) return; // nobody would hear it but the browser itself
+  // Else nobody would hear it but the browser itself.
+  addEventListener("ucs:whole", () => {
     early.forEach(([name, act]) => removeEventListener(name, act, true));
     kept.forEach(({ act }) => act());
   }, { once: true });
@@ -146,11 +145,14 @@
   addEventListener("pagehide", keepTyped);
   document.addEventListener("visibilitychange", keepTyped); // a phone ends what sleeps without a word
   document.addEventListener("readystatechange", putBack, { once: true }); // before any module runs
+  // At the window: after everybody who waits for this event at the document.
   addEventListener("DOMContentLoaded", () => {
     if (!document.getElementById("page-end")) miss(location.href);
     isReady = !isMissed;
     tell();
-    if (isReady) store(kept().fields?.filter((each) => !fieldOf(each)) ?? []);
+    if (!isReady) return;
+    store(kept().fields?.filter((each) => !fieldOf(each)) ?? []);
+    dispatchEvent(new Event("ucs:whole"));
   });
   addEventListener("load", () => isReady && sessionStorage.removeItem(COUNT));
 })();

@@ -58,7 +58,7 @@ def test_the_second_window_asks_which_of_two_mails_stays(sign_in: SignIn) -> Non
     one.locator("#compose-text").press("Control+End")
     one.keyboard.type(" Come!")
     panel = one.locator("[data-conflict] .warning")
-    expect(panel.locator("[data-other]")).to_have_text("It is late.")
+    expect(panel.locator("[data-other]")).to_have_text("To: ben@customer.example It is late.")
     panel.get_by_role("button", name="Take what is saved").press("Enter")
     expect(one.locator("#compose-text")).to_have_value("It is late.")
     expect(one.locator(".chip")).to_contain_text("ben@customer.example")
