@@ -131,7 +131,7 @@ def test_early_words_of_an_answer_that_has_left_are_in_no_other(sign_in: SignIn,
 
 
 def test_nothing_is_sent_by_a_page_that_did_not_come_whole(sign_in: SignIn, orders: EmailQueue) -> None:
-    """The browser itself would put what was typed into the address, and htmx alone would not ask the editor."""
+    """The browser itself would put the text into the address, and htmx would not ask the editor."""
     row = receive(orders).conversation
     page = sign_in("alice", f"/conversations/{row.pk}/")
     written(page, "One two")
