@@ -3,7 +3,8 @@
 History, refusals and the like are written once and read by many: in the log and by programs in English, on
 pages in the language of whoever reads them. So what is written is English, with the values in it, and a page
 looks up which saying it is: `%(agent)s closed it.` was written as “Alice closed it.”, and is told again as
-the catalogue (`locale/`) has it. A sentence that is no saying stays as it is.
+the catalogue (`locale/`) has it. A sentence that is no saying stays as it is. Moments are written in UTC
+(`mailcore.moments`) and told in the zone that is active now, also to who reads English.
 """
 
 import re
@@ -12,9 +13,13 @@ from contextlib import AbstractContextManager
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.dates import MONTHS_3
+from django.utils.formats import date_format
 from django.utils.translation import gettext
+
+from mailcore import moments
+from mailcore.moments import MOMENT
 
 ENGLISH = "en"
 PLACE = re.compile(r"%\((\w+)\)s")
@@ -25,11 +30,10 @@ SPOKEN = WRAPPED | {"where", "ended", "what", "priority", "reason", "said", "sta
 """Places whose value is a saying, too."""
 
 TIMES = frozenset(("time", "new", "old"))
-"""Places whose value has the English name of a month."""
+"""Places whose value is a moment; in old rows, it is a time that names no zone and stays as it is."""
 
-MONTH = re.compile(r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b")
-NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
-NUMBERS = {name: number for number, name in enumerate(NAMES.split(), 1)}
+MONTH = re.compile(rf"\b({'|'.join(moments.MONTHS)})\b")
+NUMBERS = {name: number for number, name in enumerate(moments.MONTHS, 1)}
 LISTED = "contents"
 """A place whose value is several sayings with commas between them."""
 
@@ -71,16 +75,17 @@ class Sayings:
         self._remembered = lru_cache(KEPT)(self._told)
 
     def told(self, sentence: str) -> str:
-        """The same in the language that is active now."""
+        """The same in the language and the time zone that are active now."""
         language = translation.get_language() or ENGLISH
-        if not sentence or language.split("-")[0] == ENGLISH:
+        zone = timezone.get_current_timezone_name() if MOMENT.search(sentence) else ""
+        if not sentence or (_is_english(language) and not zone):
             return sentence
-        return self._remembered(sentence, language)
+        return self._remembered(sentence, language, zone)
 
     def told_within(self, text: str) -> str:
         """The same of a text of several sentences: each that is a saying, and the rest as it is."""
         language = translation.get_language() or ENGLISH
-        if language.split("-")[0] == ENGLISH:
+        if _is_english(language) and not MOMENT.search(text):
             return text
         for sentence in self.exact:
             if sentence.endswith("."):
@@ -93,7 +98,8 @@ class Sayings:
     def _found(self, saying: str | Counted, language: str, found: re.Match[str]) -> str:
         return self._filled(saying, found.groupdict(), language)
 
-    def _told(self, sentence: str, language: str) -> str:
+    def _told(self, sentence: str, language: str, zone: str = "") -> str:
+        """:param zone: the active one, where that makes a difference to what is remembered."""
         if sentence in self.exact:
             return gettext(sentence)
         for each in self._patterns:
@@ -128,12 +134,29 @@ class Sayings:
         if name == LOST:
             return "; ".join(self._lost(part, language) for part in value.split("; "))
         if name in TIMES:
-            return MONTH.sub(lambda found: str(MONTHS_3[NUMBERS[found[0]]]), value)
+            return _time(value, language)
         return self._told(value, language) if name in SPOKEN else value
 
     def _lost(self, part: str, language: str) -> str:
         whom, colon, why = part.partition(": ")
         return f"{self._told(whom, language)}{colon}{self._told(why, language)}"
+
+
+def _is_english(language: str) -> bool:
+    return language.split("-", maxsplit=1)[0] == ENGLISH
+
+
+def _time(value: str, language: str) -> str:
+    if MOMENT.search(value):
+        return MOMENT.sub(_here, value)
+    if _is_english(language):
+        return value
+    return MONTH.sub(lambda found: str(MONTHS_3[NUMBERS[found[0]]]), value)
+
+
+def _here(found: re.Match[str]) -> str:
+    at = moments.read(found)
+    return found[0] if at is None else date_format(timezone.localtime(at), "CLOCK")
 
 
 def _order(each: _Pattern) -> tuple[bool, int]:

@@ -1,9 +1,9 @@
 """The history below an answer, in both shapes, so that mail programs fold it away.
 
-    On 2 March 2026 at 09:30, Charlie wrote:        <div class="gmail_quote"><div>On … wrote:</div>
+    On 02 Mar 2026 at 09:30 +0100, Charlie wrote:   <div class="gmail_quote"><div>On … wrote:</div>
     > Where is my parcel?                           <blockquote class="gmail_quote" type="cite">…
     >
-    > On 1 March 2026 at 08:00, Support wrote:          the mail before, one level deeper
+    > On 01 Mar 2026 at 08:00 +0100, Support wrote:     the mail before, one level deeper
     > > It left today.
 
 Gmail folds by that class, Apple Mail and Thunderbird by ``type="cite"``, Outlook by the attribution line.
@@ -44,7 +44,7 @@ _MARKS = re.compile(r"[> ]*")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A mail to quote; ``at`` in the zone that is to be shown."""
+    """A mail to quote; ``at`` in the zone that is to be shown, with its offset: readers are anywhere."""
 
     who: Address
     at: datetime
@@ -62,7 +62,7 @@ class Quotation:
 def attribution(said: Said, language: str) -> str:
     """Return the line above a quotation, in the language if it is known, else in English."""
     pattern, date = ATTRIBUTIONS.get(language, ATTRIBUTIONS["en"])
-    return pattern.format(date=said.at.strftime(date), who=str(said.who) or "?")
+    return pattern.format(date=f"{said.at.strftime(date)} {said.at:%z}", who=str(said.who) or "?")
 
 
 def quotation(mails: Sequence[Said], language: str, most: int = MOST_CHARACTERS) -> Quotation:

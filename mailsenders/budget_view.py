@@ -82,6 +82,6 @@ def _future(at: datetime | None, now: datetime) -> datetime | None:
 
 
 def when(at: datetime) -> str:
-    """The time of day, with the day when it is not today."""
+    """The time of day with its zone, as it goes into mails; with the day when it is not today."""
     local = timezone.localtime(at)
-    return f"{local:%H:%M}" if local.date() == timezone.localdate() else f"{local:%d %b, %H:%M}"
+    return f"{local:%H:%M %Z}" if local.date() == timezone.localdate() else f"{local:%d %b, %H:%M %Z}"

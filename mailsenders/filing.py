@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
-from django.utils import timezone
 
+from mailcore.moments import written
 from mailsenders import returned
 from mailsenders.models import OutgoingMail
 
@@ -102,7 +102,7 @@ def not_found(mail: OutgoingMail, folder: str) -> None:
     tries = "once" if mail.folder_tries == 1 else f"{mail.folder_tries} times"
     note = f"The Sent folder “{folder}” was looked through {tries}, and the mail is not in it"
     if mail.folder_next_at:
-        note += f"; it is looked for again at {timezone.localtime(mail.folder_next_at):%H:%M}."
+        note += f"; it is looked for again at {written(mail.folder_next_at)}."
     else:
         note += "; it is not looked for any more. That proves nothing: ask the recipient."
     OutgoingMail.objects.filter(pk=mail.pk, state=State.UNCERTAIN).update(folder_note=note)

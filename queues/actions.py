@@ -13,6 +13,7 @@ from django.utils import timezone
 from agents.models import Agent
 from agents.rights import is_supervisor
 from mailcore.clean import clean_text
+from mailcore.moments import written
 from queues import clocks, directing, following, handing, live, nudges, routing, states
 from queues.audiences import check_may_whisper
 from queues.demands import demand, demanded
@@ -332,8 +333,7 @@ def snooze(actor: User, conversation: Conversation, until: datetime) -> Conversa
         raise ActionRefused("That is too far away: choose a time within a hundred years.")
     owner = holder(row)
     states.sleep(row, until, now)
-    when = timezone.localtime(until).strftime("%d %b %Y %H:%M")
-    note_event(row, Kind.SNOOZED, f"{profile(actor)} snoozed it until {when}.", actor)
+    note_event(row, Kind.SNOOZED, f"{profile(actor)} snoozed it until {written(until)}.", actor)
     if owner:
         nudges.freed(owner)
     return row

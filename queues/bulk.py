@@ -105,6 +105,8 @@ def undo(actor: User, act: BulkAct) -> BulkAct:
 @transaction.atomic
 def _written(actor: User, verb: str, values: dict[str, Any], chosen: Chosen, token: str) -> BulkAct:
     listing = asdict(replace(chosen.listing, after="", limit=PAGE)) if chosen.listing else None
+    if listing is not None:  # “today” in a search is the asker's, also when a worker looks
+        listing["zone"] = timezone.get_current_timezone_name()
     act = BulkAct.objects.create(user=actor, token=token, verb=verb, values=values, listing=listing)
     if listing is None:
         seen = inbox.listed_for(actor).filter(pk__in=chosen.ids).values_list("pk", flat=True)
@@ -230,9 +232,11 @@ def _collect(act: BulkAct, pks: Sequence[int]) -> None:
 
 def _collect_page(act: BulkAct) -> None:
     """Write down one more page of the list, and where it ended."""
-    listing = Listing(**(act.listing or {}))
+    asked = dict(act.listing or {})
+    zone = asked.pop("zone", None)
     try:
-        page = inbox.page(act.user, replace(listing, after=act.mark))
+        with timezone.override(zone):
+            page = inbox.page(act.user, replace(Listing(**asked), after=act.mark))
     except (BadCursor, TooBroad):  # nothing more can be found of it
         page = inbox.Page([])
     with transaction.atomic():

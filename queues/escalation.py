@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from agents.models import Agent
 from agents.retelling import in_english
+from mailcore.moments import written
 from queues import clocks, ladder, live, notices, states
 from queues.history import Kind, note_event
 from queues.ladder import Ahead
@@ -65,11 +66,11 @@ def _walk(pk: int, now: datetime) -> bool:
 def _happen(row: Conversation, each: Ahead, now: datetime) -> None:
     if each.key == ladder.LATE:
         row.breached_at = row.due_at
-        note_event(row, Kind.BREACHED, f"It is late: our answer was due at {_clock(each.at)}.")
+        note_event(row, Kind.BREACHED, f"It is late: our answer was due at {written(each.at)}.")
         return
     row.escalated = [*row.escalated, each.key]
     if each.step is None:
-        note_event(row, Kind.BREACHED, f"It isn't settled: that was due at {_clock(each.at)}.")
+        note_event(row, Kind.BREACHED, f"It isn't settled: that was due at {written(each.at)}.")
         return
     with in_english():
         told = f"{_when(each.step)} {_do(row, each.step, now)}"
@@ -123,7 +124,3 @@ def _tell(row: Conversation, step: EscalationStep) -> str:
 def _when(step: EscalationStep) -> str:
     words = str(step).partition(":")[0]
     return f"{words[0].upper()}{words[1:]}:"
-
-
-def _clock(at: datetime) -> str:
-    return f"{timezone.localtime(at):%d %b %H:%M}"

@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 from agents.models import Agent
 from agents.opening import Opening
 from agents.rights import is_supervisor
+from mailcore.moments import written
 from mailcore.recipients import Recipients
 from mailstore.announce import announce
 from queues import live, states
@@ -62,11 +63,14 @@ class Preset:
 
 
 def presets(opening: Opening, now: datetime) -> list[Preset]:
-    """The next morning and the next Monday morning on which the queue is open, at 8:00 or when it opens."""
+    """The next morning and the next Monday morning on which the queue is open, at 8:00 or when it opens.
+
+    From tomorrow on, as the reader's clock has it; the mornings are those of the queue.
+    """
     today = timezone.localtime(now).date()
     found: dict[datetime, str] = {}
     for days in (1, 7 - today.weekday()):
-        at = _morning(opening, today + timedelta(days=days))
+        at = _morning(opening, today + timedelta(days=days), now)
         if at is not None:
             local = timezone.localtime(at)
             is_next = local.date() == today + timedelta(days=1)
@@ -74,10 +78,10 @@ def presets(opening: Opening, now: datetime) -> list[Preset]:
     return [Preset(label, at) for at, label in sorted(found.items())]
 
 
-def _morning(opening: Opening, first: date) -> datetime | None:
+def _morning(opening: Opening, first: date, now: datetime) -> datetime | None:
     for days in range(DAYS_LOOKED_AT):
         at = opening.opening(first + timedelta(days=days), MORNING)
-        if at is not None:
+        if at is not None and at > now:  # far in the west, the queue's tomorrow is over first
             return at
     return None
 
@@ -115,8 +119,7 @@ def schedule(actor: User, conversation: Conversation, answer: Reply) -> Draft:
         _hint(draft.pk, at, now)
     if not answer.is_outside:
         states.sleep(row, at + MARGIN, now)
-    when = timezone.localtime(at).strftime("%d %b %Y %H:%M")
-    note_event(row, Kind.SCHEDULED, f"{agent} wrote an answer that leaves on {when}.", actor)
+    note_event(row, Kind.SCHEDULED, f"{agent} wrote an answer that leaves on {written(at)}.", actor)
     live.changed(row.pk, row.queue_id, row.agent_id)
     return draft
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from html import escape
 
 from django.db.models import Q
-from django.utils import timezone
 
 from agents.models import Agent
 from mailcore.authored import PICTURE
@@ -16,7 +15,7 @@ from mailcore.parsed import Address, Automatic
 from mailcore.quotation import Quotation, Said, quotation
 from mailcore.text import html_to_text, sanitise, text_to_html
 from mailsenders.models import OutgoingMail
-from queues import texts
+from queues import hours, texts
 from queues.capacity import MOST_BYTES, MOST_FILES
 from queues.folds import signature_at
 from queues.models import Conversation, EmailQueue, Message
@@ -224,20 +223,25 @@ def _quote(conversation: Conversation, message: Message | None) -> Quotation:
     if message is None or quoted == EmailQueue.Quoted.NONE:
         return Quotation()
     if quoted == EmailQueue.Quoted.LAST:
-        return quotation([said(message, message.text)], conversation.language)
+        return quotation([said(conversation, message, message.text)], conversation.language)
     rows = conversation.messages.filter(is_outside=False, pk__lte=message.pk).exclude(
         outgoing__state=OutgoingMail.State.CANCELLED
     )
     by_machine = Q(direction=Message.Direction.IN) & ~Q(automatic__in=(Automatic.NO, Automatic.LIST))
     rows = rows.exclude(by_machine)  # reports and the like came to us alone
     mails = rows.order_by("-pk")[:MOST_THREAD]
-    return quotation([said(each, _own_words(each)) for each in mails], conversation.language)
+    return quotation([said(conversation, each, _own_words(each)) for each in mails], conversation.language)
 
 
-def said(message: Message, text: str) -> Said:
-    """A mail as it is quoted, or forwarded."""
+def said(conversation: Conversation, message: Message, text: str) -> Said:
+    """A mail as it is quoted."""
     who = Address(message.from_name, message.from_email)
-    return Said(who, timezone.localtime(message.sent_at), text)
+    return Said(who, our_time(conversation, message.sent_at), text)
+
+
+def our_time(conversation: Conversation, at: datetime) -> datetime:
+    """In the zone of the queue's hours, whoever answers from wherever, also when a worker sends it."""
+    return at.astimezone(hours.of(conversation.queue).zone)
 
 
 def _own_words(message: Message) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from django.db.models import Q
-from django.utils import timezone
 
 from agents.models import Agent
 from mailcore.compose import OutFile, read_message_id
@@ -19,7 +18,7 @@ from mailcore.parsed import Address, ParsedMail
 from mailcore.quotation import MOST_CHARACTERS, Quotation, quotation, shortened
 from mailcore.text import text_to_html
 from queues import scanning, texts
-from queues.letters import Letter, Reply, body, chosen_recipients, from_whom, said, threaded
+from queues.letters import Letter, Reply, body, chosen_recipients, from_whom, our_time, said, threaded
 from queues.models import Attachment, Conversation, Message
 from queues.naming import ids_of
 from queues.posting import message_id_key
@@ -52,7 +51,10 @@ def write_outside(conversation: Conversation, reply: Reply, agent: Agent | None)
         raise ActionRefused("Nobody would get it: type an address into “To”.")
     people = chosen_recipients(reply, about)
     _check_apart(conversation, [*people.to, *people.cc])
-    quote = quotation([said(about, about.text)], conversation.language) if is_answer else forwarded(about)
+    if is_answer:
+        quote = quotation([said(conversation, about, about.text)], conversation.language)
+    else:
+        quote = forwarded(conversation, about)
     letter = body(reply, people, texts.signature(conversation, agent), quote)
     bare = thread_subject(about.subject) or conversation.subject
     letter = replace(
@@ -73,12 +75,12 @@ def _check_apart(conversation: Conversation, addresses: list[Address]) -> None:
         )
 
 
-def forwarded(message: Message) -> Quotation:
+def forwarded(conversation: Conversation, message: Message) -> Quotation:
     """The mail as it is forwarded, with its head."""
     head = [
         FORWARDED,
         f"From: {Address(message.from_name, message.from_email)}",
-        f"Date: {timezone.localtime(message.sent_at):%d %b %Y %H:%M %z}",
+        f"Date: {our_time(conversation, message.sent_at):%d %b %Y %H:%M %z}",
         f"Subject: {message.subject}",
         f"To: {', '.join(str(Address(each.get('name', ''), each.get('email', ''))) for each in message.to)}",
     ]

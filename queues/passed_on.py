@@ -83,7 +83,7 @@ def _pass_on(conversation: Conversation, message: Message, mail: ParsedMail, add
         with transaction.atomic():
             people = Recipients(typed_addresses(addresses.split()), ())
             files = _files(message, mail)
-            letter = body(Reply(text="", files=files), people, "", forwarded(message))
+            letter = body(Reply(text="", files=files), people, "", forwarded(conversation, message))
             subject = " ".join(f"Fwd: {thread_subject(message.subject) or conversation.subject}".split())
             letter = replace(
                 letter, subject=subject, from_=from_whom(conversation, message, None), is_outside=True

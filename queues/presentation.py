@@ -1,7 +1,6 @@
 """Rows as people read them: everything a template shows of a list is formatted here, once per row.
 
-Pure: rows and the time in, text out. Times are also given as ISO text, which the browser turns into the
-reader's own time zone.
+Pure: rows and the time in, text out. Times are also given as ISO text, which the browser keeps telling anew.
 """
 
 from dataclasses import dataclass
@@ -153,7 +152,7 @@ def day(at: datetime, now: datetime) -> str:
 
 
 def clock(at: datetime) -> str:
-    """Date and time in the zone of the server, until the browser shows them in the reader's."""
+    """Date and time in the reader's zone (`staff/zone.py`), for programs in that of the server."""
     return date_format(timezone.localtime(at), "CLOCK")
 
 

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from mailcore.moments import written
 from queues import clocks, hours, ladder, live, states
 from queues.history import Kind, note_event
 from queues.models import Conversation, EmailQueue, EscalationStep
@@ -103,7 +104,7 @@ def _count(row: Conversation, steps: list[EscalationStep]) -> None:
 
 def _tell(row: Conversation, before: datetime) -> None:
     assert row.due_at is not None
-    old, new = (f"{timezone.localtime(at):%d %b %H:%M}" for at in (before, row.due_at))
+    old, new = written(before), written(row.due_at)
     sentence = f"The opening hours of {row.queue} changed: it is due at {new} instead of {old}."
     note_event(row, Kind.RECOUNTED, sentence, data={"was": before.isoformat(), "is": row.due_at.isoformat()})
     live.changed(row.pk, row.queue_id, row.agent_id)

@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.exceptions import EmptyResultSet
 from django.db import OperationalError, connection, transaction
+from django.utils import timezone
 
 from queues import saved
 from queues.counting import MOST
@@ -20,7 +21,8 @@ PATIENCE = "400ms"  # what takes longer to count is not counted
 def saved_counts(user: User) -> list[tuple[SavedView, int | None]]:
     """The views that the user sees, with their numbers; None where counting is not worth it."""
     views = list(saved.visible(user))
-    keys = {view.pk: f"saved-count:{user.pk}:{view.pk}" for view in views[:MOST_COUNTED]}
+    zone = timezone.get_current_timezone_name()  # as “today” is another day elsewhere
+    keys = {view.pk: f"saved-count:{user.pk}:{view.pk}:{zone}" for view in views[:MOST_COUNTED]}
     known = cache.get_many(keys.values()) if keys else {}
     missing = [view for view in views[:MOST_COUNTED] if keys[view.pk] not in known]
     if missing:

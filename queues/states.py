@@ -13,10 +13,10 @@ from typing import Any, cast
 
 from django.db import transaction
 from django.db.models import Field, QuerySet
-from django.utils import timezone
 
 from agents.models import Agent
 from agents.rights import is_administrator
+from mailcore.moments import written
 from queues import feeding, hours, kinds, live, nudges, overriding, policy
 from queues.abilities import fits, open_units
 from queues.clocks import CLOCK, change_queue, plan, start_clock, stop_clock, take_back_turn
@@ -243,8 +243,7 @@ def where(conversation: Conversation) -> str:
         return f"it is with {conversation.agent}"
     if conversation.reserved_for is None or conversation.reserved_until is None:
         return f"it waits in {conversation.queue}"
-    until = timezone.localtime(conversation.reserved_until).strftime("%H:%M")
-    return f"it is kept for {conversation.reserved_for} until {until}"
+    return f"it is kept for {conversation.reserved_for} until {written(conversation.reserved_until)}"
 
 
 def await_customer(conversation: Conversation, now: datetime) -> None:

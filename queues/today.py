@@ -75,8 +75,8 @@ class Answered:
 
 
 def morning(now: datetime | None = None) -> datetime:
-    """The midnight with which today began, in the product's time zone."""
-    local = timezone.localtime(now)
+    """The midnight with which today began, in the product's time zone, whoever reads the figures."""
+    local = timezone.localtime(now, timezone.get_default_timezone())
     return local.replace(hour=0, minute=0, second=0, microsecond=0)
 
 

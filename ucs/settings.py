@@ -88,6 +88,7 @@ MIDDLEWARE = [
     "ucs.policy.AdminPolicyMiddleware",  # inside of CSPMiddleware, which reads what this one sets
     "django.contrib.sessions.middleware.SessionMiddleware",
     "staff.language.LanguageMiddleware",
+    "staff.zone.ZoneMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

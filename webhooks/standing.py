@@ -72,7 +72,7 @@ def alarms() -> Iterator[tuple[Webhook, str, bool]]:
         elif webhook.paused_at is not None:
             yield webhook, paused_sentence(webhook), True
         elif webhook.failing_since is not None and now - webhook.failing_since > TOLD_AFTER:
-            ends = timezone.localtime(webhook.failing_since + GIVE_UP_AFTER).strftime("%d %b, %H:%M")
+            ends = timezone.localtime(webhook.failing_since + GIVE_UP_AFTER).strftime("%d %b, %H:%M %Z")
             yield webhook, f"{webhook.last_error} If that lasts until {ends}, it is paused.", False
 
 

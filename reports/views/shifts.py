@@ -59,8 +59,12 @@ def shifts(request: DeskRequest) -> HttpResponse:
 
 
 def _lines(rows: list[Agent]) -> list[dict[str, Any]]:
-    away = rota.ahead(rows, timezone.localdate())
+    away = rota.ahead(rows, _today())
     return [_line(row, away.get(row.pk, [])) for row in rows]
+
+
+def _today() -> date:
+    return timezone.localdate(timezone=timezone.get_default_timezone())
 
 
 def _line(row: Agent, away: list[Absence]) -> dict[str, Any]:
@@ -131,7 +135,7 @@ def _date(text: str) -> date:
 
 
 def _absences(row: Agent) -> dict[str, Any]:
-    found = row.absences.filter(last_date__gte=timezone.localdate())
+    found = row.absences.filter(last_date__gte=_today())
     return {
         "agent": row,
         "kinds": [(value, told(str(label))) for value, label in Absence.Kind.choices],
@@ -147,7 +151,7 @@ def _mine(request: DeskRequest, pk: int) -> Agent:
 
 
 def _line_of(request: DeskRequest, row: Agent) -> HttpResponse:
-    away = rota.ahead([row], timezone.localdate())
+    away = rota.ahead([row], _today())
     return render(
         request, "reports/shifts_line.html", {"line": _line(row, away.get(row.pk, [])), "days": DAYS}
     )

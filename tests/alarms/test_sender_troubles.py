@@ -54,7 +54,7 @@ def test_a_spent_budget_is_told_with_the_time_when_it_is_back() -> None:
     holds.note(sender.pk, timezone.now())
     found = troubles()["spent"]
     assert found.sentence.startswith(
-        "The budget of 3 messages per day is used up, replies wait until 02 Jun, 07:00"
+        "The budget of 3 messages per day is used up, replies wait until 02 Jun, 07:00 UTC"
     )
     assert (found.is_urgent, found.owner) == (True, "owner@example.com")
     queue = make_queue(sender=sender)
@@ -83,7 +83,8 @@ def test_a_budget_that_ends_before_the_queue_closes_is_told_before() -> None:
     make_queue(sender=sender, hours="Mo-Fr 08:00-18:00")
     sent(sender, 6)
     found = troubles()["wall"]
-    assert "40 messages per day is used up at 14:40, before the queue closes at 18:00" in found.sentence
+    told = "40 messages per day is used up at 14:40 UTC, before the queue closes at 18:00 UTC"
+    assert told in found.sentence
     EmailSender.objects.update(limit_per_day=80)
     assert troubles() == {}
 

@@ -26,10 +26,10 @@ def test_mails_stand_one_inside_of_the_other() -> None:
     mails = [Said(WHO, AT, "Second."), Said(Address("", "support@example.com"), AT, "First.")]
     found = quotation(mails, "en")
     assert found.text.split("\n") == [
-        "On 02 Mar 2026 at 09:30, Charlie Stone <charlie@customer.example> wrote:",
+        "On 02 Mar 2026 at 09:30 +0000, Charlie Stone <charlie@customer.example> wrote:",
         "> Second.",
         ">",
-        "> On 02 Mar 2026 at 09:30, support@example.com wrote:",
+        "> On 02 Mar 2026 at 09:30 +0000, support@example.com wrote:",
         ">> First.",
     ]
     assert found.html.count("<blockquote") == found.html.count("</blockquote>") == 2

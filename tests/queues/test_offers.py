@@ -10,6 +10,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from agents import presence
 from agents.models import Agent
+from mailcore.moments import written
 from queues import actions, inbox, routing, tasks, waking
 from queues.actions import ActionRefused, Reply
 from queues.models import Conversation, EmailQueue
@@ -164,9 +165,8 @@ class TestKeeping:
         assert row.waiting_since is not None
         kept = row.reserved_until - row.waiting_since
         assert timedelta(minutes=191) <= kept <= timedelta(minutes=192)  # whole minutes of opening hours
-        assert f"it is kept for Alice until {timezone.localtime(row.reserved_until):%H:%M}" in (
-            row.events.latest("pk").sentence
-        )
+        where = f"it is kept for Alice until {written(row.reserved_until)}."
+        assert where in row.events.latest("pk").sentence
         tasks.sweep()
         row.refresh_from_db()
         assert row.state == State.WAITING  # Dora is free, but it isn't hers

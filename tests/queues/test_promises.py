@@ -246,7 +246,7 @@ class TestOtherHours:
             assert recounting.recount_stale() == 1
             row = fresh(row)
             assert row.due_at == at(48)
-            assert "instead of 04 Mar" in row.events.get(kind=Kind.RECOUNTED).sentence
+            assert "instead of 04 Mar 2031 09:00 UTC." in row.events.get(kind=Kind.RECOUNTED).sentence
             assert recounting.recount_stale() == 0
             assert row.events.filter(kind=Kind.RECOUNTED).count() == 1
 

@@ -81,7 +81,8 @@ class TestSending:
         sent = actions.reply(alice.user, asked.conversation, Reply(text="Today.\n\n"))
         expected = (
             "Today.\n\n-- \nSupport of Example\nexample.com\n\n"
-            "On 02 Mar 2026 at 09:30, Charlie Stone <charlie@customer.example> wrote:\n> Where is my parcel?"
+            "On 02 Mar 2026 at 09:30 +0000, Charlie Stone <charlie@customer.example> wrote:\n"
+            "> Where is my parcel?"
         )
         assert plain(frozen(sent)).strip() == expected == sent.text.strip()
         assert sent.text[: sent.quote_at].strip().endswith("example.com")
