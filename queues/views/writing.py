@@ -146,6 +146,7 @@ def sent(request: DeskRequest, message: Message) -> HttpResponse:
     toast: dict[str, Any] = {"text": what % {"names": names}, "seconds": 6, "until": held}
     if held:
         toast |= {"undo": f"/messages/{message.pk}/undo{place(request).query}", "seconds": 0}
+        toast["about"] = message.conversation_id
     extra = {"composer": "desk/bar.html", "composer_reset": True, "toast": toast}
     return retold(request, message.conversation_id, **extra)
 

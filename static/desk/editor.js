@@ -302,6 +302,13 @@ class Editor {
   }
 }
 
+/** Be where one writes first: whom to ask, as nobody is proposed there, else the text. */
+function begin({ form, kind, writing }, typed) {
+  if (kind !== "outside" || form.elements.to.value) return writing.focus(typed);
+  form.querySelector("[data-chips] input:not([type=hidden])").focus({ preventScroll: true });
+  if (typed) document.execCommand("insertText", false, typed);
+}
+
 /** Give life to the editors below `root`, and open the ones whose text waits in this browser. */
 export function startEditors(root) {
   const [article] = within(root, "article[data-conversation]");
@@ -312,7 +319,7 @@ export function startEditors(root) {
     const editor = new Editor(form);
     editors.set(form, editor);
     // What came with its conversation was not asked for: keys stay keys, and don't end in a mail.
-    if (!article && (!unasked || isAwaited()) && form.querySelector("[data-focus]")) editor.ready.then(() => form.isConnected && editor.writing.focus(typedAhead()));
+    if ((isAwaited() || (!article && !unasked)) && form.querySelector("[data-focus]")) editor.ready.then(() => form.isConnected && begin(editor, typedAhead()));
     unasked = null;
     if (form.dataset.editor === "compose") form.querySelector("[data-chips] input:not([type=hidden])").focus({ preventScroll: true });
   }
