@@ -21,6 +21,7 @@ from queues.models import Conversation, Draft, Message, Note
 from queues.presentation import contact_name, person
 from queues.refusals import ActionRefused, AnswerSent, DraftConflict, DraftGone, SentOtherwise
 from queues.thread import letter, remark
+from queues.typed_in import otherwise
 from queues.views.conversations import retold
 from queues.views.editor import Shown, editor, file_row
 from queues.views.gate import DeskRequest, refused, signed_in, with_event
@@ -210,7 +211,8 @@ def draft(request: DeskRequest, pk: int) -> HttpResponse:
         return JsonResponse({"sentence": sent.sentence, "sent": True, "all": sent.has_all}, status=409)
     except DraftGone as gone:
         return JsonResponse({"sentence": gone.sentence}, status=409)
-    return JsonResponse({"saved_at": saved.saved_at, "version": saved.version})
+    said = "" if saved.is_outside else otherwise(row, saved.text)
+    return JsonResponse({"saved_at": saved.saved_at, "version": saved.version, "otherwise": said})
 
 
 def window_of(data: dict[str, Any]) -> Window | None:

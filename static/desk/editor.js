@@ -5,6 +5,7 @@ import { keep, keptAs, keyOf, ON_THE_WAY, throwAway, tidy, unsaved } from "./kee
 import { showKept } from "./kept.js";
 import { isAwaited, typedAhead } from "./keys.js";
 import { Picker, setMacro } from "./picker.js";
+import { tellLanguage } from "./language.js";
 import { tellPlaces } from "./places.js";
 import { makeChips } from "./recipients.js";
 import { ask } from "./session.js";
@@ -216,7 +217,9 @@ class Editor {
   async saved(answer, sent) {
     if (answer.status === 409) return this.refused(await answer.text(), sent);
     if (!answer.ok) return this.failed();
-    this.version = (await answer.json()).version ?? this.version;
+    const told = await answer.json();
+    this.version = told.version ?? this.version;
+    tellLanguage(this.form, told.otherwise);
     this.heirOf = "";
     const holder = keptAs(this.key)?.window, isOurs = [this.window, this.before].includes(holder);
     if (!this.form.isConnected && !isOurs) return; // another goes on
