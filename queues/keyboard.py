@@ -44,7 +44,7 @@ DOING = (
     Key(("f",), _("follow, or no longer"), "follow"),
     Key(("w",), _("whisper a note (supervisors)"), "whisper", is_supervisors=True),
     Key(("e",), _("close or reopen"), "close", also=_("done, solved")),
-    Key(("z",), _("undo the last: a mail that has not left, many at once"), "undo", also=_("take back")),
+    Key(("z",), _("undo the last mail or bulk act"), "undo", also=_("take back")),
     Key(("m",), _("merge into another one"), "merge"),
     Key(("v",), _("everything about the contact"), "contact"),
     Key(("c",), _("new conversation"), "compose", also=_("write, compose")),

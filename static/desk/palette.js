@@ -63,7 +63,7 @@ function ofEditor() {
   return buttons.filter((button) => button.dataset.act !== "at").map((button) => ({
     name: button.getAttribute("aria-label") ?? words(button.querySelector("span") ?? button),
     says: button.name === "send_at" ? gettext("send later") : button.dataset.act === "people" ? button.title : says,
-    keys: [...button.querySelectorAll("kbd")].map(words).join(" "),
+    keys: button.dataset.keys ?? [...button.querySelectorAll("kbd")].map(words).join(" "),
     act: () => button.click(),
   }));
 }

@@ -27,7 +27,7 @@ def alice() -> Agent:
 @pytest.fixture
 def orders(alice: Agent) -> EmailQueue:
     sender = make_sender(name="out", email_address="support@example.com")
-    return make_queue([alice], name="Orders", sender=sender)
+    return make_queue([alice], name="Orders", sender=sender, undo_seconds=60)
 
 
 def posts(page: Page, ending: str) -> list[Request]:
@@ -192,13 +192,19 @@ def test_twice_is_once(sign_in: SignIn, orders: EmailQueue) -> None:
         expect(page.locator("#items .out")).to_have_count(times + 1)
         expect(page.locator("#open-reply")).to_be_visible()
     assert len(sent) == 3
-    assert sorted(
-        each.split("\n")[0] for each in Message.objects.filter(direction="out").values_list("text", flat=True)
-    ) == [
-        "Answer 0.",
-        "Answer 1.",
-        "Answer 2.",
-    ]
+    texts = Message.objects.filter(direction="out").order_by("pk").values_list("text", flat=True)
+    assert [each.split("\n")[0] for each in texts] == ["Answer 0.", "Answer 1.", "Answer 2."]
+
+    press(page, "g", "p")
+    expect(page.locator("#list-name")).to_have_text("Customer’s turn")
+    press(page, "x", "e")
+    expect(page.locator("#bulk-undo kbd")).to_have_text("z")
+    eventually(lambda: Conversation.objects.get().state == "closed", "it is closed")
+    press(page, "z")  # the newest first, wherever it stands
+    eventually(lambda: Conversation.objects.get().state == "pending", "it is as before")
+    expect(page.locator("#bulk-undo")).to_have_count(0)
+    press(page, "z")
+    expect(page.locator("#reply-text")).to_have_value("Answer 2.")
 
 
 def test_a_macro_with_all_it_does_is_run_and_taken_back(
