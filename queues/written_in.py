@@ -23,14 +23,15 @@ def seen_language(mail: ParsedMail) -> tuple[str, float]:
         text = mail.new_text
         if len(text) < ENOUGH_TEXT:
             text = f"{mail.subject}\n{text}"
-        tag, confidence = language.detect(text, _written_languages())
+        tag, confidence = language.detect(text, written_languages())
         known = (tag, confidence) if confidence >= SURE else ("", 0.0)
         note(topic, known)
     return known
 
 
 @once
-def _written_languages() -> list[str]:
+def written_languages() -> list[str]:
+    """Those that agents write."""
     return list(Language.objects.values_list("tag", flat=True))
 
 

@@ -19,6 +19,7 @@ from queues.models import Conversation, Draft, DraftFile, FirstDraft, Message
 from queues.outside import message_about
 from queues.presentation import size
 from queues.recipients import answered, computed_recipients, unanswerable
+from queues.typed_in import foreign
 from queues.views.gate import DeskRequest
 
 
@@ -115,6 +116,7 @@ def editor(
         "presets": later.presets(hours.of(row.queue), timezone.now()),
         "about": about if is_outside else None,
         "enclosed": _enclosed(about, is_new=draft is None) if is_outside else [],
+        "written_in": "" if is_outside else foreign(row),
     }
 
 

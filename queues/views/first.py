@@ -24,6 +24,7 @@ from queues.views.editor import fresh_token, is_rich
 from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import place
 from queues.views.writing import disputed, read_files, sent, to_be_settled, window_of
+from queues.written_in import assumed_language
 
 SHORTEST_ASKED = 2
 MOST_FOUND = 8
@@ -38,9 +39,12 @@ def compose(request: DeskRequest) -> HttpResponse:
     if request.method == "GET":
         agent = working_agent(request.user)
         draft = FirstDraft.objects.filter(agent=agent).first()
+        written = {queue.pk: assumed_language(queue) for queue in queues}
+        chosen = (draft.queue if draft else None) or where.queue or next(iter(queues), None)
         context = {
-            "queues": queues,
-            "chosen": (draft.queue if draft else None) or where.queue,
+            "queues": [(queue, written[queue.pk]) for queue in queues],
+            "chosen": chosen,
+            "lang": written.get(chosen.pk, "") if chosen else "",
             "editor": _typed(draft) | {"is_rich": is_rich(agent, draft)},
             "token": draft.token if draft else fresh_token(),
             "query": where.query,

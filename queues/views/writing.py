@@ -21,6 +21,7 @@ from queues.models import Conversation, Draft, Message, Note
 from queues.presentation import contact_name, person
 from queues.refusals import ActionRefused, AnswerSent, DraftConflict, DraftGone, SentOtherwise
 from queues.thread import letter, remark
+from queues.typed_in import otherwise
 from queues.views.conversations import retold
 from queues.views.editor import Shown, editor, file_row
 from queues.views.gate import DeskRequest, refused, signed_in, with_event
@@ -161,6 +162,7 @@ def sent(request: DeskRequest, message: Message) -> HttpResponse:
     toast: dict[str, Any] = {"text": what % {"names": names}, "seconds": 6, "until": held}
     if held:
         toast |= {"undo": f"/messages/{message.pk}/undo{place(request).query}", "seconds": 0}
+        toast["about"] = message.conversation_id
     extra = {"composer": "desk/bar.html", "composer_reset": True, "toast": toast}
     return retold(request, message.conversation_id, **extra)
 
@@ -224,7 +226,8 @@ def draft(request: DeskRequest, pk: int) -> HttpResponse:
         return JsonResponse({"sentence": sent.sentence, "sent": True, "all": sent.has_all}, status=409)
     except DraftGone as gone:
         return JsonResponse({"sentence": gone.sentence}, status=409)
-    return JsonResponse({"saved_at": saved.saved_at, "version": saved.version})
+    said = "" if saved.is_outside else otherwise(row, saved.text)
+    return JsonResponse({"saved_at": saved.saved_at, "version": saved.version, "otherwise": said})
 
 
 def window_of(data: dict[str, Any]) -> Window | None:

@@ -5,6 +5,7 @@ import { keep, keptAs, keyOf, ON_THE_WAY, throwAway, tidy, unsaved } from "./kee
 import { showKept } from "./kept.js";
 import { isAwaited, typedAhead } from "./keys.js";
 import { Picker, setMacro } from "./picker.js";
+import { tellLanguage } from "./language.js";
 import { tellPlaces } from "./places.js";
 import { makeChips } from "./recipients.js";
 import { ask } from "./session.js";
@@ -225,7 +226,9 @@ class Editor {
   async saved(answer, sent) {
     if (answer.status === 409) return this.refused(await answer.text(), sent);
     if (!answer.ok) return this.failed();
-    this.version = (await answer.json()).version ?? this.version;
+    const told = await answer.json();
+    this.version = told.version ?? this.version;
+    tellLanguage(this.form, told.otherwise);
     this.heirOf = "";
     const holder = keptAs(this.key)?.window, isOurs = [this.window, this.before].includes(holder);
     if (!this.form.isConnected && !isOurs) return; // another goes on
@@ -312,6 +315,13 @@ class Editor {
   }
 }
 
+/** Be where one writes first: whom to ask, as nobody is proposed there, else the text. */
+function begin({ form, kind, writing }, typed) {
+  if (kind !== "outside" || form.elements.to.value) return writing.focus(typed);
+  form.querySelector("[data-chips] input:not([type=hidden])").focus({ preventScroll: true });
+  if (typed) document.execCommand("insertText", false, typed);
+}
+
 /** Give life to the editors below `root`, and open the ones whose text waits in this browser. */
 export function startEditors(root) {
   const [article] = within(root, "article[data-conversation]");
@@ -322,7 +332,7 @@ export function startEditors(root) {
     const editor = new Editor(form);
     editors.set(form, editor);
     // What came with its conversation was not asked for: keys stay keys, and don't end in a mail.
-    if (!article && (!unasked || isAwaited()) && form.querySelector("[data-focus]")) editor.ready.then(() => form.isConnected && editor.writing.focus(typedAhead()));
+    if ((isAwaited() || (!article && !unasked)) && form.querySelector("[data-focus]")) editor.ready.then(() => form.isConnected && begin(editor, typedAhead()));
     unasked = null;
     if (form.dataset.editor === "compose") form.querySelector("[data-chips] input:not([type=hidden])").focus({ preventScroll: true });
   }

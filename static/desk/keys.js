@@ -5,24 +5,26 @@ import { areWaiting, forgetKeys, onArrival, waits } from "./ahead.js";
 import { areKeysOn } from "./alone.js";
 import { actOnSelected, clearSelection, extend, isSelecting, selectShown, toggle } from "./bulk.js";
 import { bring, isDone } from "./dom.js";
+import { takeNextAfter } from "./onward.js";
 import { takeFirst, wait } from "./pairs.js";
 import { openPalette } from "./palette.js";
 import { openPresence } from "./presence.js";
 import { toast } from "./toasts.js";
 import { openTold } from "./told.js";
+import { OFFERED, undoLast } from "./undo.js";
 
 const OPENING = 3000;
 const CHANGING = 20_000; // one editor is put away before the next can come, and an answer leaves first
 // What is asked for, and what is being made ready: until then keys are for what comes.
-const COMING = "body.htmx-request, #composer .htmx-request, #composer form[data-starting], .tools .htmx-request";
+const COMING = "body.htmx-request, #toasts .htmx-request, #composer .htmx-request, #composer form[data-starting], .tools .htmx-request";
 let ahead = null; // keys pressed after "reply" and before the editor is there
 const opened = () => document.querySelector("article[data-conversation]")?.dataset.conversation;
-const expect = (text, wait) => (ahead = { text, until: Date.now() + wait, about: opened() });
+const expect = (text, wait, { about = opened(), ...more } = {}) => (ahead = { text, until: Date.now() + wait, from: opened(), about, ...more });
 document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (!isDone(detail) && detail.xhr.status !== 401 && !detail.requestConfig.elt.id.startsWith("refresh")) ahead = null; // nothing comes
 });
 document.body.addEventListener("htmx:afterSwap", () => {
-  if (ahead && ahead.about !== opened()) ahead = null; // what was written to one is nothing for another
+  if (ahead && ![ahead.about, ahead.from].includes(opened())) ahead = null; // what was written to one is nothing for another
 });
 document.addEventListener("pointerdown", noneComes, true);
 
@@ -36,16 +38,17 @@ export const isAwaited = () => !noneComes();
 
 /** What was typed while an editor or a dialog was being opened; from now on keys are keys again. */
 export function typedAhead() {
-  const text = ahead?.text ?? "";
+  const { text = "", then } = ahead ?? {};
   ahead = null;
+  then?.();
   return text;
 }
 
-/** Open an editor; `text` and what is typed meanwhile will stand in it. */
-export function open(selector, text = "") {
+/** Open an editor; `text` and what is typed meanwhile will stand in it, `then` is called when it is there. */
+export function open(selector, text = "", then = undefined) {
   const button = document.querySelector(selector);
   if (!button || button.getAttribute("aria-disabled") === "true") return button?.click();
-  expect(text, OPENING);
+  expect(text, OPENING, { then });
   button.click();
 }
 
@@ -72,25 +75,52 @@ function atEnd(form, text) {
 }
 
 /** Write an answer or a note: go back to its editor if it is open, and put away another one (it keeps its text). */
-function write(kind, text = "") {
-  const selector = `#open-${kind}`, form = document.querySelector("#composer form[data-editor]");
-  if (!form) return open(selector, text);
+function write(kind, { text = "", selector = `#open-${kind}`, then = undefined } = {}) {
+  const form = document.querySelector("#composer form[data-editor]");
+  if (!form) return open(selector, text, then);
   if (form.dataset.editor === kind) return resume(form, text);
   const mine = expect(text, CHANGING);
   const go = () => {
     const isOver = ahead !== mine || Date.now() > mine.until;
-    if (!isOver && !document.querySelector(selector)) return; // a part of the editor has settled, not the bar
+    if (!isOver && !document.querySelector(".composer-bar")) return; // a part of the editor has settled, not the bar
     document.body.removeEventListener("htmx:afterSettle", go); // not the composer's: an answer that leaves brings a new one
-    if (!isOver) open(selector, typedAhead());
+    if (!isOver) open(selector, typedAhead(), then);
   };
   document.body.addEventListener("htmx:afterSettle", go);
   form.querySelector("[data-act=shut]").click();
 }
 
+const choices = () => [...document.querySelectorAll("#composer form[data-editor=reply] [data-act=people]")];
+const isChosen = (button) => button.getAttribute("aria-pressed") === "true";
+
+/** To everybody; in an editor that is open already, to the other ones of "author alone" and "everybody". */
+function replyToAll() {
+  const there = choices();
+  const toAll = () => choices().filter((each, at, all) => at === all.length - 1 && !isChosen(each)).at(0)?.click();
+  if (there.length) (isChosen(there.at(-1)) ? there[0] : there.at(-1)).click();
+  write("reply", { then: toAll });
+}
+
+/** Forward the mail in which the focus is, else the last that came. */
+function forward() {
+  const mails = [...document.querySelectorAll("#items > .card-mail:has(.mail-acts)")];
+  const focused = document.activeElement?.closest(".card-mail:has(.mail-acts)");
+  const mail = focused ?? mails.findLast((each) => !each.matches(".out, .outside")) ?? mails.at(-1);
+  if (mail) write("outside", { selector: `#${mail.id} .mail-acts [data-writes]` });
+  else toast(gettext("There is no mail here that you can forward."));
+}
+
+/** What is typed from here on is for the answer that comes back, but the same key once more. */
+function undo() {
+  const about = undoLast();
+  if (about) expect("", OPENING, { about, again: "undo" });
+}
+
 function isAhead(event) {
   if (noneComes()) return false;
   event.preventDefault();
-  addAhead(event.key);
+  const isAgain = ahead.again && !ahead.text && bound.get(event.key) === ahead.again;
+  if (!isAgain) addAhead(event.key);
   return true;
 }
 
@@ -144,7 +174,10 @@ const COMMANDS = {
   "select-all": selectShown,
   reply: () => write("reply"),
   note: () => write("note"),
-  snippet: () => write("reply", "/"),
+  snippet: () => write("reply", { text: "/" }),
+  "reply-all": replyToAll,
+  forward,
+  undo,
   take: () => actOnSelected("take") || press('[data-key="t"]'),
   close: () => actOnSelected("close") || press('[data-key="e"]'),
   transfer: handOver,
@@ -176,6 +209,9 @@ const NEEDS = {
   reply: "#composer",
   note: "#composer",
   snippet: "#composer",
+  "reply-all": "#composer",
+  forward: ".mail-acts [data-writes]",
+  undo: OFFERED,
   whisper: "#composer",
   compose: "#compose",
   offer: "#offer-cards [data-accept]",
@@ -232,6 +268,7 @@ export function onKey(event) {
   if (["Enter", " "].includes(event.key) && !areWaiting() && event.target.closest?.("a:not(.row), button, summary, input")) return; // its own
   const key = pressed(event);
   const wanted = bound.get(`${takeFirst()} ${key}`) || bound.get(key);
+  if (wanted === "undo" && event.repeat) return; // a key that is held down takes back one thing
   const isLater = waits(key, isSelecting() ? "" : wanted);
   if (isLater || (wanted && key !== "Enter")) event.preventDefault(); // Enter follows the link by itself
   if (!isLater && key !== "Enter") act(key, wanted);
@@ -258,17 +295,8 @@ function send(event) {
   if (!form) return;
   event.preventDefault();
   if (event.shiftKey) takeNextAfter(form);
-  form.requestSubmit(form.querySelector(".editor-foot [type=submit]")); // not “Send all the same” above it
-}
-
-/** Once it is sent; what is held back, or refused, stays in front of who wrote it. */
-function takeNextAfter(form) {
-  const go = ({ detail }) => {
-    if (detail.requestConfig.elt !== form) return;
-    document.body.removeEventListener("htmx:afterRequest", go);
-    if (isDone(detail) && !form.isConnected) press("#take-next");
-  };
-  document.body.addEventListener("htmx:afterRequest", go);
+  const foot = form.querySelector(".editor-foot"); // not “Send all the same” above it
+  form.requestSubmit((event.altKey && foot.querySelector("[name=close]")) || foot.querySelector("[type=submit]"));
 }
 
 function leave(event) {

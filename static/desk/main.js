@@ -9,10 +9,12 @@ import { openFound, paintFound, paintFrame } from "./found.js";
 import { preview, step } from "./preview.js";
 import { fitFrames, showPictures } from "./frames.js";
 import "./badge.js";
+import "./menus.js";
 import { onKey } from "./keys.js";
 import { beforeLeaving } from "./leaving.js";
 import { hearOffer } from "./offers.js";
 import { startLive, throttled } from "./live.js";
+import { takeNextAfter } from "./onward.js";
 import { startPage } from "./page.js";
 import { answers, remember } from "./patch.js";
 import { beat, startPresence } from "./presence.js";
@@ -192,6 +194,7 @@ const ACTS = {
   people: choosePeople,
   format: changeFormat,
   snippet: keepSnippet,
+  "send-next": (button) => takeNextAfter(button.form),
   "drop-macro": dropMacro,
   "remove-file": removeFile,
   at(button, event) {

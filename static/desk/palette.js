@@ -55,6 +55,19 @@ function ofConversation() {
     .map((tool) => (tool.matches("details") ? { name: words(tool.querySelector("summary")), says, act: () => openMenu(document.getElementById(tool.id)) } : { name: words(tool), says, keys: tool.dataset.key, also: alsoOf(tool.dataset.key), act: click(tool) }));
 }
 
+/** What the buttons around an open text do: after Esc, also where Ctrl + K makes a link. */
+function ofEditor() {
+  const says = gettext("what you write");
+  const form = document.querySelector("form[data-editor]");
+  const buttons = [...(form?.querySelectorAll(":is(.editor-head, .editor-foot) :is(button, label:has([type=file]))") ?? [])];
+  return buttons.filter((button) => button.dataset.act !== "at").map((button) => ({
+    name: button.getAttribute("aria-label") ?? words(button.querySelector("span") ?? button),
+    says: button.name === "send_at" ? gettext("send later") : button.dataset.act === "people" ? button.title : says,
+    keys: button.dataset.keys ?? [...button.querySelectorAll("kbd")].map(words).join(" "),
+    act: () => button.click(),
+  }));
+}
+
 /** What the keys do, without what a button of the conversation does, which is there already, and what does nothing now. */
 function commands(tools) {
   const there = new Set(tools.map(({ keys }) => keys));
@@ -100,7 +113,7 @@ export function openPalette() {
   if (!dialog || dialog.open || document.querySelector("dialog[open]")) return;
   back = document.activeElement;
   const tools = ofConversation();
-  here = [...withSelected(), ...tools, ...commands(tools), ...places()];
+  here = [...withSelected(), ...tools, ...ofEditor(), ...commands(tools), ...places()];
   const named = new Set();
   here = here.filter((item) => !named.has(`${item.name.toLowerCase()}|${item.says}`) && named.add(`${item.name.toLowerCase()}|${item.says}`));
   found = [];

@@ -1,6 +1,7 @@
 // Sending what is written, and discarding it: what is asked before, and what comes of the answer.
 import { isDone } from "./dom.js";
 import { editorOf } from "./editor.js";
+import { isNextAsked } from "./onward.js";
 import { tellPlaces } from "./places.js";
 import { toast } from "./toasts.js";
 import { weigh } from "./uploads.js";
@@ -18,6 +19,10 @@ document.body.addEventListener("htmx:confirm", async (event) => {
   const editor = editorOf(event.target);
   if (!editor || (event.target !== editor.form && !("discard" in event.target.dataset))) return;
   event.preventDefault();
+  const menu = event.target === editor.form && editor.form.querySelector("details.sends[open]");
+  if (menu && menu.contains(document.activeElement)) editor.form.querySelector(".editor-foot [type=submit]").focus();
+  if (menu) menu.open = false;
+  editor.takesNext = event.target === editor.form && isNextAsked(editor.form);
   await editor.picker?.coming; // a snippet that is on its way belongs to it
   if (editor.form.querySelector("[data-loading]")) {
     toast(gettext("A file is still being uploaded: wait for it, or remove it."), { error: true });
@@ -70,8 +75,10 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
   const editor = editorOf(elt);
   if (!editor || (elt !== editor.form && !("discard" in elt.dataset))) return; // what is asked beside it changes nothing
   editor.leaving = false;
-  if (isDone(event.detail)) editor.forget();
-  else {
+  if (isDone(event.detail)) {
+    editor.forget();
+    if (editor.takesNext && !editor.form.isConnected) document.getElementById("take-next")?.click();
+  } else {
     editor.sending = false;
     editor.changed();
     // The button was disabled while it was tried: the focus fell to the page, and the next Ctrl + Enter on nothing.

@@ -93,7 +93,7 @@ function receive(form, writing, take) {
     event.preventDefault();
     form.classList.add("drag");
   });
-  form.addEventListener("dragleave", () => form.classList.remove("drag"));
+  form.addEventListener("dragleave", ({ relatedTarget }) => form.contains(relatedTarget) || form.classList.remove("drag"));
   form.addEventListener("drop", (event) => {
     form.classList.remove("drag");
     if (!event.dataTransfer.files.length) return;

@@ -216,6 +216,7 @@ def test_a_file_goes_with_the_answer(sign_in: SignIn, orders: EmailQueue) -> Non
     expect(page.locator("[data-file]")).to_contain_text("štítek.txt")
     page.locator("#reply-text").evaluate(PASTE, "seam.png")
     expect(page.locator("[data-file]")).to_have_count(2)
+    page.get_by_label("Send otherwise, or later").click()
     page.get_by_role("button", name="Send and close").click()
     expect(page.locator("#head .pill").first).to_have_text("Closed")
     files = Message.objects.get(direction="out").attachments.all()

@@ -45,7 +45,7 @@ def windows(sign_in: SignIn, row: Conversation) -> tuple[Page, Page]:
 
 def test_an_answer_that_waits_for_its_time_is_not_thrown_away(windows: tuple[Page, Page]) -> None:
     one, two = windows
-    two.get_by_label("Send later").click()
+    two.get_by_label("Send otherwise, or later").click()
     two.get_by_role("button", name="Tomorrow").click()
     expect(two.locator(".timed")).to_contain_text("Leaves")
     one.get_by_label("Discard the draft").click()
@@ -128,11 +128,11 @@ def test_other_words_for_an_answer_that_waits_for_its_time_are_not_taken_for_it(
     windows: tuple[Page, Page],
 ) -> None:
     one, two = windows
-    one.get_by_label("Send later").click()
+    one.get_by_label("Send otherwise, or later").click()
     one.get_by_role("button", name="Tomorrow").click()
     expect(one.locator(".timed")).to_contain_text("Leaves")
     two.locator("#reply-text").fill("It comes on Friday.")
-    two.get_by_label("Send later").click()
+    two.get_by_label("Send otherwise, or later").click()
     two.get_by_role("button", name="Tomorrow").click()
     expect(two.locator("#toasts .error")).to_contain_text("This answer waits for its time")
     expect(two.locator("#reply-text")).to_have_value("It comes on Friday.")
@@ -143,12 +143,12 @@ def test_who_has_read_both_sends_the_own_text(windows: tuple[Page, Page]) -> Non
     one, two = windows
     two.locator("#reply-text").fill("It comes on Friday.")
     eventually(lambda: Draft.objects.get().text == "It comes on Friday.", "it is saved")
-    one.get_by_label("Send later").click()
+    one.get_by_label("Send otherwise, or later").click()
     one.get_by_role("button", name="Tomorrow").click()
     panel = one.locator("[data-conflict] .warning")
     panel.get_by_role("button", name="Keep what is here").press("Enter")
     expect(one.locator("[data-saved]")).to_contain_text("Saved")
-    one.get_by_label("Send later").click()
+    one.get_by_label("Send otherwise, or later").click()
     one.get_by_role("button", name="Tomorrow").click()
     expect(one.locator(".timed")).to_contain_text("It is on its way.")
     assert Draft.objects.get().send_at is not None

@@ -75,7 +75,7 @@ def test_the_button_that_was_pressed_is_the_one_that_counts(page: Page, row: Con
     page.keyboard.press("r")
     page.locator("#reply-text").fill("In the morning.")
     save = come(page, saves)
-    page.get_by_label("Send later").click()
+    page.get_by_label("Send otherwise, or later").click()
     page.get_by_role("button", name="Tomorrow").click()
     page.locator("#reply-text").focus()  # while the save is under way
     save.continue_()
@@ -85,7 +85,7 @@ def test_the_button_that_was_pressed_is_the_one_that_counts(page: Page, row: Con
 
 def test_enter_in_a_time_is_for_that_time(page: Page) -> None:
     written(page, "At noon.")
-    page.get_by_label("Send later").click()
+    page.get_by_label("Send otherwise, or later").click()
     local = page.get_by_label("At another time")
     local.fill(f"{timezone.now().year + 1}-03-04T12:00")
     local.press("Enter")

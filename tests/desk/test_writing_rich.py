@@ -145,7 +145,7 @@ def test_the_focus_waits_for_no_frame(sign_in: SignIn, orders: EmailQueue) -> No
 
 def test_formatting_waits_for_its_time_and_is_changed(page: Page) -> None:
     write_formatted(page)
-    page.get_by_label("Send later").click()
+    page.get_by_label("Send otherwise, or later").click()
     page.get_by_role("button", name="Tomorrow").click()
     page.locator(".timed").get_by_role("button", name="Edit").click()
     expect(field(page).locator("strong")).to_have_text("Charlie")

@@ -1,0 +1,27 @@
+// "Undo the last": the newest of what the page offers to undo, a mail that has not left or many at once.
+import { toast } from "./toasts.js";
+import { gettext } from "../words.js";
+
+export const OFFERED = ":is(#toasts, #bulk-state) [data-undo]";
+const since = new WeakMap(); // which one came when: they stand in two places
+let times = 0;
+
+function note() {
+  for (const button of document.querySelectorAll(OFFERED)) if (!since.has(button)) since.set(button, ++times);
+}
+
+/** Press the button of it, unless one has been pressed and is not answered yet: the next one would go by mistake.
+ *  Returns the number of the conversation whose editor comes then. */
+export function undoLast() {
+  note();
+  const offered = [...document.querySelectorAll(OFFERED)].sort((one, other) => since.get(other) - since.get(one));
+  if (offered.some((each) => each.matches(".htmx-request"))) return "";
+  if (!offered.length) toast(gettext("There is nothing to undo any more."));
+  offered[0]?.click();
+  return offered[0]?.dataset.undo;
+}
+
+document.body.addEventListener("htmx:afterSettle", note);
+document.body.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
+  if (xhr.status === 409 && elt.matches(".toast [data-undo]")) elt.closest(".toast").remove(); // it is too late
+});
