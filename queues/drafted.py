@@ -96,6 +96,36 @@ class DraftFile(models.Model):
         return self.name
 
 
+class NoteDraft(models.Model):
+    """A note or a whisper being written: seen by its author alone, and of no kind that a mail is made of.
+
+    `token` becomes that of the note.
+    """
+
+    conversation = models.ForeignKey(
+        "queues.Conversation", on_delete=models.CASCADE, related_name="note_drafts"
+    )
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="note_drafts")
+    audience = models.CharField(max_length=10, help_text="As of a note.")
+    token = models.UUIDField()
+    text = models.TextField(blank=True)
+    version = models.PositiveIntegerField(default=0, db_default=0, help_text="As of a draft.")
+    window = models.CharField(
+        max_length=40, blank=True, default="", db_default="", help_text="As of a draft."
+    )
+    window_saves = models.PositiveIntegerField(default=0, db_default=0, help_text="As of a draft.")
+    saved_at = models.DateTimeField(auto_now=True)
+    html = ""  # it is plain text
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["conversation", "agent", "audience"], name="one_note_draft_each")
+        ]
+
+    def __str__(self) -> str:
+        return f"note draft {self.pk}"
+
+
 class FirstDraft(models.Model):
     """The first mail of a conversation that is still to be; each agent has one, without its files."""
 

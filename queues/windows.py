@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from queues.models import Draft, FirstDraft
+from queues.models import Draft, FirstDraft, NoteDraft
 from queues.refusals import DraftConflict
+
+Written = Draft | FirstDraft | NoteDraft
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,32 +24,32 @@ class Window:
     saves: int = 0
     heir_saves: int = 0
 
-    def knows(self, draft: Draft | FirstDraft) -> bool:
+    def knows(self, draft: Written) -> bool:
         """Whether nobody else has saved since it looked."""
         return draft.version == self.version or self._is_own(draft) or self._is_taken_over(draft)
 
-    def is_overtaken(self, draft: Draft | FirstDraft) -> bool:
+    def is_overtaken(self, draft: Written) -> bool:
         """Whether it has saved something newer already, and this was long on its way."""
         return self._is_own(draft) and self.saves < draft.window_saves
 
-    def _is_own(self, draft: Draft | FirstDraft) -> bool:
+    def _is_own(self, draft: Written) -> bool:
         return bool(draft.window) and draft.window == self.name
 
-    def _is_taken_over(self, draft: Draft | FirstDraft) -> bool:
+    def _is_taken_over(self, draft: Written) -> bool:
         is_heir = bool(draft.window) and draft.window == self.heir_of
         return is_heir and draft.window_saves <= self.heir_saves
 
 
-def check_same(before: Draft | FirstDraft | None, window: Window | None, typed: dict[str, Any]) -> None:
+def check_same(before: Written | None, window: Window | None, typed: dict[str, Any]) -> None:
     """What another window has saved is not overwritten unseen; the same text twice is no conflict."""
     if before is None or window is None or window.knows(before):
         return
-    is_same = (before.text.rstrip(), before.html) == (typed["text"].rstrip(), typed["html"])
+    is_same = (before.text.rstrip(), before.html) == (typed["text"].rstrip(), typed.get("html", ""))
     if not is_same and (before.text.strip() or before.html):
         raise DraftConflict(before.text, before.version)
 
 
-def is_late(before: Draft | FirstDraft, window: Window, typed: dict[str, Any]) -> bool:
+def is_late(before: Written, window: Window, typed: dict[str, Any]) -> bool:
     """What comes after something newer of the same window; or what a page that was left still sends, and the
     one in its place has saved already: that one goes on.
     """

@@ -16,13 +16,13 @@ from mailcore.compose import OutFile
 from queues import actions, inbox, macros, outside
 from queues.actions import NewFile, Reply, SomethingNew
 from queues.capacity import MOST_BYTES
-from queues.forms import DraftForm, NoteForm, ReplyForm
-from queues.models import Conversation, Draft, Message, Note
+from queues.forms import DraftForm, ReplyForm
+from queues.models import Conversation, Draft, Message
 from queues.presentation import contact_name, person
 from queues.refusals import ActionRefused, AnswerSent, DraftConflict, DraftGone, SentOtherwise
 from queues.thread import letter, remark
 from queues.views.conversations import retold
-from queues.views.editor import Shown, editor, file_row
+from queues.views.editor import Shown, begun_notes, editor, file_row
 from queues.views.gate import DeskRequest, refused, signed_in, with_event
 from queues.views.lists import place
 from queues.windows import Window
@@ -150,33 +150,15 @@ def sent(request: DeskRequest, message: Message) -> HttpResponse:
     return retold(request, message.conversation_id, **extra)
 
 
-@require_http_methods(["GET", "POST"])
-@signed_in
-def note(request: DeskRequest, pk: int) -> HttpResponse:
-    """The editor of an internal note; keeps it."""
-    row = inbox.conversation(request.user, pk)
-    if request.method == "GET":
-        context = {
-            "conversation": row,
-            "may_whisper": is_supervisor(request.user),
-            "is_whisper": "whisper" in request.GET,
-        }
-        return render(request, "desk/note.html", context)
-    form = NoteForm(request.POST)
-    form.check()
-    data = form.cleaned_data
-    actions.note(request.user, row, data["text"], data["audience"] or Note.Audience.ALL)
-    return retold(request, pk, composer="desk/bar.html", composer_reset=True)
-
-
 @require_http_methods(["GET"])
 @signed_in
 def bar(request: DeskRequest, pk: int) -> HttpResponse:
     """The buttons that open the editors."""
-    return _bar(request, inbox.conversation(request.user, pk))
+    return show_bar(request, inbox.conversation(request.user, pk))
 
 
-def _bar(request: DeskRequest, row: Conversation) -> HttpResponse:
+def show_bar(request: DeskRequest, row: Conversation) -> HttpResponse:
+    """Show them, the editor being done with."""
     return render(
         request,
         "desk/bar.html",
@@ -184,6 +166,7 @@ def _bar(request: DeskRequest, row: Conversation) -> HttpResponse:
             "conversation": row,
             "contact": {"who": person(contact_name(row.contact))},
             "may_whisper": is_supervisor(request.user),
+            "begun_notes": begun_notes(request.user, row),
         },
     )
 
@@ -200,7 +183,7 @@ def draft(request: DeskRequest, pk: int) -> HttpResponse:
         actions.discard_draft(
             request.user, row, token=data["token"], is_outside=data["outside"], window=window_of(data)
         )
-        return _bar(request, row)
+        return show_bar(request, row)
     try:
         saved = _saved(request, row, data, window_of(data))
     except DraftConflict as conflict:

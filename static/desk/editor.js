@@ -1,5 +1,4 @@
-// Writing: an answer is saved to the server while it is typed, and kept in this browser until the server has it.
-// A note is kept in this browser until it is added.
+// Writing: what is typed is saved to the server meanwhile, and kept in this browser until the server has it.
 import { isDone, within } from "./dom.js";
 import { keep, keptAs, keyOf, ON_THE_WAY, throwAway, tidy, unsaved } from "./keeping.js";
 import { showKept } from "./kept.js";
@@ -19,7 +18,7 @@ const LONGEST = 5000; // while typing on and on
 const RETRY = 4000;
 const SETTLING = 3; // times that what is typed while a save is under way is saved before signing out
 const NAMES = ["text", "html", "to", "cc", "subject", "queue", "macro"]; // what is kept while it is typed
-const MARKS = ["token", "seen", "seen_note", "outside", "about"]; // what says which draft it is
+const MARKS = ["token", "seen", "seen_note", "outside", "about", "audience"]; // what says which draft it is
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 const TYPING = ["keydown", "beforeinput", "paste", "drop"];
 const editors = new WeakMap();
@@ -50,6 +49,7 @@ class Editor {
     if (form.dataset.rich) this.picker = new Picker(form, this.writing);
     this.text.addEventListener("desk:macro", () => this.changed());
     for (const kind of TYPING) form.addEventListener(kind, (event) => this.leaves(event), { capture: true });
+    if (document.activeElement !== this.text) this.text.setSelectionRange(this.text.value.length, this.text.value.length); // one goes on at the end
     this.restore();
     this.ready = this.writing.start().then(() => {
       tellPlaces(form, this.writing);
@@ -72,7 +72,9 @@ class Editor {
   restore() {
     const kept = unsaved(this.kind, this.form.dataset.conversation);
     if (!kept) return;
+    if (kept.isMore && this.text.value.trim()) kept.text = `${this.text.value}\n\n${kept.text}`;
     this.goOn(kept);
+    if (kept.isMore && !this.isDisputed) this.keep(); // from here on it is one text
     if (kept.other && !this.isDisputed) this.ask(kept.other);
   }
 
@@ -128,7 +130,7 @@ class Editor {
     if (kept.html || kept.text) this.form.dataset.format = kept.html ? "rich" : "plain";
     if (kept.text) this.text.hidden = false;
     this.say(gettext("Restored from this browser"));
-    if (this.form.dataset.draft) this.plan(0);
+    this.plan(0);
   }
 
   /** Go on in place of the window that has kept this: what that one had saved, or sent to be, by then is known. */
@@ -153,9 +155,8 @@ class Editor {
       this.sending = false; // nothing came in place of what was given up, and somebody writes on
     }
     if (this.isDisputed && !this.form.querySelector("[data-conflict]").firstElementChild) this.isDisputed = false;
-    const isKept = this.keep();
+    this.keep();
     tellPlaces(this.form, this.writing);
-    if (!this.form.dataset.draft) return this.say(isKept ? "" : gettext("This browser has no room to keep it: don’t leave before it is added."), !isKept);
     this.say("");
     this.dirtySince ||= Date.now();
     this.plan(Math.max(0, Math.min(PAUSE, LONGEST - (Date.now() - this.dirtySince))));
@@ -172,7 +173,7 @@ class Editor {
 
   async save({ keepalive = false } = {}) {
     clearTimeout(this.timer);
-    if (!this.form.dataset.draft || this.sending || this.isDisputed || !this.form.isConnected) return;
+    if (this.sending || this.isDisputed || !this.form.isConnected) return;
     if (this.saving) return this.plan(300);
     this.saving = this.store(keepalive);
     await this.saving;
@@ -255,10 +256,10 @@ class Editor {
 
   /** The draft has left, and not with these words. */
   stranded() {
-    const { conversation, bar, again } = this.form.dataset;
+    const { conversation, bar, again, sent = "sent" } = this.form.dataset;
     this.isDisputed = true;
     this.keep();
-    askForStranded(this.form.querySelector("[data-conflict]"), bar ? "sent" : "sent-first", { conversation, kind: this.kind, forget: () => this.forget(), anew: () => this.anew(), leave: () => showInstead(this.form, bar ?? again) });
+    askForStranded(this.form.querySelector("[data-conflict]"), sent, { conversation, kind: this.kind, forget: () => this.forget(), anew: () => this.anew(), leave: () => showInstead(this.form, bar ?? again) });
   }
 
   /** Nothing is lost: all that stands here has left. */
