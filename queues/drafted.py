@@ -79,10 +79,9 @@ class Draft(models.Model):
         return f"draft {self.pk}"
 
 
-class DraftFile(models.Model):
-    """A file put to a draft, until the reply is frozen; with a `content_id` a picture within the text."""
+class WaitingFile(models.Model):
+    """A file that waits with a draft for its mail; with a `content_id` a picture within the text."""
 
-    draft = models.ForeignKey(Draft, on_delete=models.CASCADE, related_name="files")
     name = models.CharField(max_length=300)
     type = models.CharField(max_length=200)
     size = models.PositiveBigIntegerField()
@@ -90,10 +89,17 @@ class DraftFile(models.Model):
     content_id = models.CharField(max_length=100, blank=True, default="", db_default="")
 
     class Meta:
+        abstract = True
         ordering = ["id"]
 
     def __str__(self) -> str:
         return self.name
+
+
+class DraftFile(WaitingFile):
+    """A file put to a draft, until the reply is frozen."""
+
+    draft = models.ForeignKey(Draft, on_delete=models.CASCADE, related_name="files")
 
 
 class NoteDraft(models.Model):
@@ -127,7 +133,7 @@ class NoteDraft(models.Model):
 
 
 class FirstDraft(models.Model):
-    """The first mail of a conversation that is still to be; each agent has one, without its files."""
+    """The first mail of a conversation that is still to be; each agent has one."""
 
     agent = models.OneToOneField(Agent, on_delete=models.CASCADE, related_name="first_draft")
     queue = models.ForeignKey("queues.EmailQueue", null=True, on_delete=models.SET_NULL, related_name="+")
@@ -146,3 +152,9 @@ class FirstDraft(models.Model):
 
     def __str__(self) -> str:
         return f"first draft {self.pk}"
+
+
+class FirstDraftFile(WaitingFile):
+    """A file put to the first mail of a conversation."""
+
+    draft = models.ForeignKey(FirstDraft, on_delete=models.CASCADE, related_name="files")

@@ -30,7 +30,7 @@ from mailsenders.models import OutgoingMail
 from mailstore.models import RawMail
 from queues.attention import Follower, Mention
 from queues.bulk_models import BulkAct, BulkItem
-from queues.drafted import Draft, DraftFile, FirstDraft, NoteDraft
+from queues.drafted import Draft, DraftFile, FirstDraft, FirstDraftFile, NoteDraft
 from queues.macro_models import Macro
 from queues.picture_models import Picture, PictureTrust
 from queues.promises import ESCALATION_INDEX, Clock, EscalationStep, Notice, Turn
@@ -51,9 +51,9 @@ from queues.view_models import SavedView, StartView
 __all__ = [
     "AcknowledgementText", "AgentKind", "Attachment", "BulkAct", "BulkItem", "Conversation",
     "ConversationSkill", "Draft", "DraftFile", "EmailQueue", "EscalationStep", "Event", "FirstDraft",
-    "Follower", "Kind", "Macro", "Mention", "Message", "Note", "NoteDraft", "Notice", "Picture",
-    "PictureTrust", "QueueSkill", "SavedView", "Snippet", "SnippetUse", "StaleQueue", "StartView", "Tag",
-    "Turn",
+    "FirstDraftFile", "Follower", "Kind", "Macro", "Mention", "Message", "Note", "NoteDraft", "Notice",
+    "Picture", "PictureTrust", "QueueSkill", "SavedView", "Snippet", "SnippetUse", "StaleQueue", "StartView",
+    "Tag", "Turn",
 ]  # fmt: skip
 
 NOT_STRIPPED = (

@@ -16,7 +16,7 @@ from queues import actions, audiences, capacity, hours, later, note_drafts, text
 from queues.later import shown
 from queues.letters import from_whom
 from queues.macros import steps
-from queues.models import Conversation, Draft, DraftFile, FirstDraft, Message, Note, NoteDraft
+from queues.models import Conversation, Draft, DraftFile, FirstDraft, FirstDraftFile, Message, Note, NoteDraft
 from queues.outside import message_about
 from queues.presentation import size
 from queues.recipients import answered, computed_recipients, unanswerable
@@ -53,7 +53,7 @@ def fresh_token() -> str:
     return str(uuid.uuid4())
 
 
-def file_row(file: DraftFile) -> DraftFileRow:
+def file_row(file: DraftFile | FirstDraftFile) -> DraftFileRow:
     """Format one file."""
     mark = PICTURE.format(file.name) if file.content_id else ""
     return DraftFileRow(file.pk, file.name, size(file.size), file.size, mark, file.content_id)

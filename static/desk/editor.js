@@ -9,7 +9,7 @@ import { makeChips } from "./recipients.js";
 import { ask } from "./session.js";
 import { askForStranded, showInstead } from "./stranded.js";
 import { toast } from "./toasts.js";
-import { attach, enclose, weigh } from "./uploads.js";
+import { attach, weigh } from "./uploads.js";
 import { Writing } from "./writing.js";
 import { fill, gettext, locale } from "../words.js";
 
@@ -65,7 +65,6 @@ class Editor {
     form.elements.queue?.addEventListener?.("change", () => this.changed());
     if (form.dataset.room) form.addEventListener("change", () => weigh(form));
     if (form.dataset.files) attach(form, this.writing, () => this.save());
-    else if (form.elements.files) enclose(form, this.writing);
     weigh(form);
   }
 
@@ -83,7 +82,7 @@ class Editor {
     const isBehind = kept.version > this.version && (!this.version || kept.token === this.form.elements.token?.value);
     if (kept.savedAt && !isBehind) return throwAway(this.key);
     if (isBehind) this.version = kept.version;
-    if (isSame("text") && isSame("html") && !kept.to) return;
+    if (["text", "html"].every(isSame) && (!kept.to || ["to", "cc", "subject", "queue"].every(isSame))) return;
     if (this.isTypedIn()) return this.ask(kept);
     const isNewer = isBehind || kept.version === undefined || kept.version === this.version || kept.window === this.form.dataset.window;
     if (!isNewer && (this.text.value || this.form.elements.html?.value)) this.ask(kept);
@@ -234,7 +233,7 @@ class Editor {
   refused(body, asked) {
     if (!body.startsWith("{")) return this.say(body, true);
     const { sentence, text, version, sent, all } = JSON.parse(body);
-    if (all && !this.form.elements.files?.files.length && JSON.stringify(this.values()) === JSON.stringify(asked)) return this.wasSent(sentence);
+    if (all && JSON.stringify(this.values()) === JSON.stringify(asked)) return this.wasSent(sentence);
     const place = this.form.querySelector("[data-conflict]");
     const { conversation } = this.form.dataset;
     this.isDisputed = true;
@@ -273,6 +272,12 @@ class Editor {
   anew() {
     Object.assign(this, { isDisputed: false, version: 0, heirOf: "" });
     this.form.elements.token.value = crypto.randomUUID();
+    const files = [...this.form.querySelectorAll("[data-list] [data-file]")];
+    for (const file of files) {
+      this.writing.removePicture(file);
+      file.remove();
+    }
+    if (files.length) toast(gettext("The files left with what was sent: attach them again if they belong here too."));
     this.changed();
   }
 

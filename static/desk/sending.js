@@ -2,6 +2,7 @@
 import { isDone } from "./dom.js";
 import { editorOf } from "./editor.js";
 import { tellPlaces } from "./places.js";
+import { showInstead } from "./stranded.js";
 import { toast } from "./toasts.js";
 import { weigh } from "./uploads.js";
 import { fill, gettext } from "../words.js";
@@ -70,8 +71,10 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
   const editor = editorOf(elt);
   if (!editor || (elt !== editor.form && !("discard" in elt.dataset))) return; // what is asked beside it changes nothing
   editor.leaving = false;
-  if (isDone(event.detail)) editor.forget();
-  else {
+  if (isDone(event.detail)) {
+    editor.forget();
+    if (elt.dataset.discard) showInstead(editor.form, elt.dataset.discard); // an empty one
+  } else {
     editor.sending = false;
     editor.changed();
     // The button was disabled while it was tried: the focus fell to the page, and the next Ctrl + Enter on nothing.
