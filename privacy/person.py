@@ -18,7 +18,7 @@ from mailsources.lifecycle import UNSENT
 from mailsources.models import FetchedMail
 from privacy.stripping import NOBODY
 from privacy.words import Words
-from queues.models import Attachment, Conversation, Draft, Message, Note
+from queues.models import Attachment, Conversation, Draft, Message, Note, NoteDraft
 
 MOST_NAMED = 5
 LINK = '<a class="ucs-link" href="{}">#{}</a>'
@@ -106,7 +106,9 @@ def counts(person: Person) -> dict[str, int]:
         ).count(),
         "outgoing mails": OutgoingMail.objects.filter(message__in=mails).count(),
         "notes of colleagues": Note.objects.filter(conversation__in=conversations).count(),
-        "drafts": Draft.objects.filter(conversation__in=conversations).count(),
+        "drafts": sum(
+            model.objects.filter(conversation__in=conversations).count() for model in (Draft, NoteDraft)
+        ),
         "records of communication": Communication.objects.filter(contact__in=person.contacts).count(),
         "notes about the contact": ContactNote.objects.filter(contact__in=person.contacts).count(),
         "addresses": len(person.words.emails),

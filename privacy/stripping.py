@@ -28,6 +28,7 @@ from queues.models import (
     Event,
     Message,
     Note,
+    NoteDraft,
     Notice,
     Picture,
 )
@@ -194,6 +195,7 @@ def keep_without(message: Message, words: Words, *, has_subject: bool = True) ->
 def _forget_around(row: Conversation) -> None:
     """Notes, drafts, the history and what was told of it."""
     Draft.objects.filter(conversation=row).delete()
+    NoteDraft.objects.filter(conversation=row).delete()
     Note.objects.filter(conversation=row).update(text=MARK, search=None)
     for event in Event.objects.filter(conversation=row):
         Event.objects.filter(pk=event.pk).update(sentence="", data=without_words(event.data))

@@ -6,6 +6,7 @@ Answering lives in `replies`, drafts in `drafts`; they are offered here, so that
 """
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -242,26 +243,42 @@ def transfer(actor: User, conversation: Conversation, queue: EmailQueue, note: s
 
 
 @whole
-def note(actor: User, conversation: Conversation, text: str, audience: str = Note.Audience.ALL) -> Note:
+def note(
+    actor: User,
+    conversation: Conversation,
+    text: str,
+    audience: str = Note.Audience.ALL,
+    token: UUID | None = None,
+) -> Note:
     """Leave a note for colleagues; a note has no recipients and is never sent.
 
     :param audience: a supervisor may whisper to who holds the conversation.
+    :param token: of the form that it was written in; `note_drafts.add_note` looks whether it is new.
     """
     row = lock_for(actor, conversation)
     check_may_whisper(actor, audience)
-    written = _write_note(actor, row, text, audience)
+    written = _write_note(actor, row, text, audience, token)
     live.changed(row.pk, row.queue_id, row.agent_id)
     return written
 
 
 def _write_note(
-    actor: User, conversation: Conversation, text: str, audience: str = Note.Audience.ALL
+    actor: User,
+    conversation: Conversation,
+    text: str,
+    audience: str = Note.Audience.ALL,
+    token: UUID | None = None,
 ) -> Note:
     if not text.strip():
         raise ActionRefused("The note is empty: write something first.")
+    check_note_length(text)
+    return write_note(conversation, actor, clean_text(text).strip(), audience, token)
+
+
+def check_note_length(text: str) -> None:
+    """Refuse what is no note any more."""
     if len(text) > LONGEST_NOTE:
         raise ActionRefused(f"The note is too long: at most {LONGEST_NOTE:,} characters.")
-    return write_note(conversation, actor, clean_text(text).strip(), audience)
 
 
 @whole

@@ -79,10 +79,9 @@ class Draft(models.Model):
         return f"draft {self.pk}"
 
 
-class DraftFile(models.Model):
-    """A file put to a draft, until the reply is frozen; with a `content_id` a picture within the text."""
+class WaitingFile(models.Model):
+    """A file that waits with a draft for its mail; with a `content_id` a picture within the text."""
 
-    draft = models.ForeignKey(Draft, on_delete=models.CASCADE, related_name="files")
     name = models.CharField(max_length=300)
     type = models.CharField(max_length=200)
     size = models.PositiveBigIntegerField()
@@ -90,14 +89,51 @@ class DraftFile(models.Model):
     content_id = models.CharField(max_length=100, blank=True, default="", db_default="")
 
     class Meta:
+        abstract = True
         ordering = ["id"]
 
     def __str__(self) -> str:
         return self.name
 
 
+class DraftFile(WaitingFile):
+    """A file put to a draft, until the reply is frozen."""
+
+    draft = models.ForeignKey(Draft, on_delete=models.CASCADE, related_name="files")
+
+
+class NoteDraft(models.Model):
+    """A note or a whisper being written: seen by its author alone, and of no kind that a mail is made of.
+
+    `token` becomes that of the note.
+    """
+
+    conversation = models.ForeignKey(
+        "queues.Conversation", on_delete=models.CASCADE, related_name="note_drafts"
+    )
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="note_drafts")
+    audience = models.CharField(max_length=10, help_text="As of a note.")
+    token = models.UUIDField()
+    text = models.TextField(blank=True)
+    version = models.PositiveIntegerField(default=0, db_default=0, help_text="As of a draft.")
+    window = models.CharField(
+        max_length=40, blank=True, default="", db_default="", help_text="As of a draft."
+    )
+    window_saves = models.PositiveIntegerField(default=0, db_default=0, help_text="As of a draft.")
+    saved_at = models.DateTimeField(auto_now=True)
+    html = ""  # it is plain text
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["conversation", "agent", "audience"], name="one_note_draft_each")
+        ]
+
+    def __str__(self) -> str:
+        return f"note draft {self.pk}"
+
+
 class FirstDraft(models.Model):
-    """The first mail of a conversation that is still to be; each agent has one, without its files."""
+    """The first mail of a conversation that is still to be; each agent has one."""
 
     agent = models.OneToOneField(Agent, on_delete=models.CASCADE, related_name="first_draft")
     queue = models.ForeignKey("queues.EmailQueue", null=True, on_delete=models.SET_NULL, related_name="+")
@@ -116,3 +152,9 @@ class FirstDraft(models.Model):
 
     def __str__(self) -> str:
         return f"first draft {self.pk}"
+
+
+class FirstDraftFile(WaitingFile):
+    """A file put to the first mail of a conversation."""
+
+    draft = models.ForeignKey(FirstDraft, on_delete=models.CASCADE, related_name="files")

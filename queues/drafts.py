@@ -20,7 +20,7 @@ from mailsenders.models import OutgoingMail
 from queues import cards, offers
 from queues.capacity import MOST_FILES, room
 from queues.letters import Reply
-from queues.models import Conversation, Draft, DraftFile, Macro, Message
+from queues.models import Conversation, Draft, DraftFile, EmailQueue, FirstDraft, Macro, Message
 from queues.ownership import lock_for, profile
 from queues.refusals import ActionRefused, AnswerSent, DraftConflict, DraftGone
 from queues.transactions import whole
@@ -219,25 +219,36 @@ def add_draft_file(
         defaults={"token": _token(token), "version": first_version()},
     )
     _check_not_timed(draft)
+    return DraftFile.objects.create(draft=draft, **checked_file(draft, row.queue, file))
+
+
+def checked_file(draft: Draft | FirstDraft, queue: EmailQueue | None, file: NewFile) -> dict[str, Any]:
+    """What is stored of a file that is put to a draft.
+
+    :param queue: that the mail leaves from; None if it is not chosen yet.
+
+    Raises:
+        ActionRefused: more than a mail can carry, or than the sender's server takes.
+    """
     sizes = list(draft.files.values_list("size", flat=True))
-    most = room(row.queue.sender)
+    most = room(queue.sender if queue else None)
     if len(sizes) >= MOST_FILES or sum(sizes) + len(file.data) > most:
         raise ActionRefused(
             f"“{file.name}” doesn't fit: at most {MOST_FILES} files and {most / 1e6:.0f} MB go into a mail."
         )
-    cards.check_files(row.queue, [OutFile(file.name, file.type, file.data)])
+    if queue is not None:
+        cards.check_files(queue, [OutFile(file.name, file.type, file.data)])
     kind = picture_type(file.data) if file.is_picture else ""
-    return DraftFile.objects.create(
-        draft=draft,
-        name=_picture_name(draft, kind) if kind else clean_file_name(file.name) or "file",
-        type=kind or file.type[:200],
-        size=len(file.data),
-        data=file.data,
-        content_id=f"{uuid.uuid4().hex}@picture" if kind else "",
-    )
+    return {
+        "name": _picture_name(draft, kind) if kind else clean_file_name(file.name) or "file",
+        "type": kind or file.type[:200],
+        "size": len(file.data),
+        "data": file.data,
+        "content_id": f"{uuid.uuid4().hex}@picture" if kind else "",
+    }
 
 
-def _picture_name(draft: Draft, kind: str) -> str:
+def _picture_name(draft: Draft | FirstDraft, kind: str) -> str:
     """A name of its own, as the text says by it where the picture stands."""
     taken = set(draft.files.values_list("name", flat=True))
     ending = kind.removeprefix("image/").replace("jpeg", "jpg")
@@ -251,7 +262,7 @@ def remove_draft_file(actor: User, file_id: int) -> None:
     ).delete()
 
 
-def out_files(draft: Draft) -> tuple[OutFile, ...]:
+def out_files(draft: Draft | FirstDraft) -> tuple[OutFile, ...]:
     """The files of a draft as a mail takes them."""
     files = draft.files.all()
     return tuple(OutFile(file.name, file.type, bytes(file.data), file.content_id) for file in files)

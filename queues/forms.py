@@ -26,7 +26,17 @@ class DeskForm(forms.Form):
         raise ActionRefused(str(sentence))
 
 
-class DraftForm(DeskForm):
+class WindowForm(DeskForm):
+    """What an editor says of itself (`queues.windows`)."""
+
+    version = forms.IntegerField(required=False, min_value=0)
+    window = forms.CharField(required=False, max_length=40)
+    saves = forms.IntegerField(required=False, min_value=0, max_value=MOST_SAVES)
+    heir_of = forms.CharField(required=False, max_length=40)
+    heir_saves = forms.IntegerField(required=False, min_value=0, max_value=MOST_SAVES)
+
+
+class DraftForm(WindowForm):
     """An answer being written; with formatting it comes as `html`, which the text is made of then."""
 
     text = forms.CharField(required=False, strip=False)
@@ -36,11 +46,6 @@ class DraftForm(DeskForm):
     token = forms.UUIDField(error_messages={"required": "The form is broken: load the page again."})
     seen = forms.IntegerField(required=False)
     seen_note = forms.IntegerField(required=False, min_value=0)
-    version = forms.IntegerField(required=False, min_value=0)
-    window = forms.CharField(required=False, max_length=40)
-    saves = forms.IntegerField(required=False, min_value=0, max_value=MOST_SAVES)
-    heir_of = forms.CharField(required=False, max_length=40)
-    heir_saves = forms.IntegerField(required=False, min_value=0, max_value=MOST_SAVES)
     outside = forms.BooleanField(required=False)
     about = forms.IntegerField(required=False, min_value=1)
     macro = forms.IntegerField(required=False, min_value=1)
@@ -91,10 +96,19 @@ class FirstDraftForm(DraftForm):
     subject = forms.CharField(required=False, max_length=1000)
 
 
-class NoteForm(DeskForm):
-    """An internal note."""
+class NoteForm(WindowForm):
+    """An internal note to be added."""
 
     text = forms.CharField(
         strip=False, error_messages={"required": "The note is empty: write something first."}
     )
     audience = forms.CharField(required=False, max_length=10)
+    token = forms.UUIDField(required=False)
+
+
+class NoteDraftForm(WindowForm):
+    """An internal note being written."""
+
+    text = forms.CharField(required=False, strip=False)
+    audience = forms.CharField(required=False, max_length=10)
+    token = forms.UUIDField(error_messages={"required": "The form is broken: load the page again."})

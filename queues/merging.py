@@ -26,7 +26,7 @@ from queues.clocks import CLOCK, take_over_due
 from queues.finding_filed import refile
 from queues.handing import markup
 from queues.history import Kind, come_along, note_event
-from queues.models import Conversation, Draft, Message, Note
+from queues.models import Conversation, Draft, Message, Note, NoteDraft
 from queues.ownership import check_free, holder, lock_both, profile
 from queues.posting import crm_reference
 from queues.refusals import ActionRefused
@@ -102,6 +102,8 @@ def _move_all(gone: Conversation, stays: Conversation) -> None:
     come_along(gone.events.all(), gone, stays)
     for draft in gone.drafts.all():
         _move_draft(draft, stays)
+    for note in gone.note_drafts.all():
+        _move_note_draft(note, stays)
 
 
 def move_messages(messages: list[Message], before: Conversation, after: Conversation) -> None:
@@ -136,6 +138,18 @@ def _move_draft(draft: Draft, stays: Conversation) -> None:
     own.version, own.window = own.version + 1, ""
     own.save(update_fields=["text", "html", "send_at", "version", "window", "saved_at"])
     draft.files.update(draft=own)
+    draft.delete()
+
+
+def _move_note_draft(draft: NoteDraft, stays: Conversation) -> None:
+    own = stays.note_drafts.filter(agent=draft.agent_id, audience=draft.audience).first()
+    if own is None:
+        draft.conversation = stays
+        draft.save(update_fields=["conversation"])
+        return
+    own.text = "\n\n".join(text for text in (draft.text, own.text) if text.strip())
+    own.version, own.window = own.version + 1, ""
+    own.save(update_fields=["text", "version", "window", "saved_at"])
     draft.delete()
 
 

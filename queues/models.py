@@ -30,7 +30,7 @@ from mailsenders.models import OutgoingMail
 from mailstore.models import RawMail
 from queues.attention import Follower, Mention
 from queues.bulk_models import BulkAct, BulkItem
-from queues.drafted import Draft, DraftFile, FirstDraft
+from queues.drafted import Draft, DraftFile, FirstDraft, FirstDraftFile, NoteDraft
 from queues.macro_models import Macro
 from queues.picture_models import Picture, PictureTrust
 from queues.promises import ESCALATION_INDEX, Clock, EscalationStep, Notice, Turn
@@ -51,8 +51,9 @@ from queues.view_models import SavedView, StartView
 __all__ = [
     "AcknowledgementText", "AgentKind", "Attachment", "BulkAct", "BulkItem", "Conversation",
     "ConversationSkill", "Draft", "DraftFile", "EmailQueue", "EscalationStep", "Event", "FirstDraft",
-    "Follower", "Kind", "Macro", "Mention", "Message", "Note", "Notice", "Picture", "PictureTrust",
-    "QueueSkill", "SavedView", "Snippet", "SnippetUse", "StaleQueue", "StartView", "Tag", "Turn",
+    "FirstDraftFile", "Follower", "Kind", "Macro", "Mention", "Message", "Note", "NoteDraft", "Notice",
+    "Picture", "PictureTrust", "QueueSkill", "SavedView", "Snippet", "SnippetUse", "StaleQueue", "StartView",
+    "Tag", "Turn",
 ]  # fmt: skip
 
 NOT_STRIPPED = (
@@ -340,12 +341,18 @@ class Note(models.Model):
     audience = models.CharField(
         max_length=10, choices=Audience, default=Audience.ALL, db_default=Audience.ALL
     )
+    token = models.UUIDField(
+        null=True, editable=False, help_text="Of its form: what is added twice is one note."
+    )
     search = SearchVectorField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         ordering = ["id"]
         indexes = [GinIndex(fields=["search"], name="note_found", fastupdate=False)]
+        constraints = [
+            models.UniqueConstraint(fields=["token"], name="note_once", condition=Q(token__isnull=False))
+        ]
 
     def __str__(self) -> str:
         return f"note {self.pk}"

@@ -60,8 +60,19 @@ class AnswerSent(ActionRefused):
         self.has_all = has_all
 
 
+class NoteAdded(ActionRefused):
+    """What is to be saved is a note already: it is no draft any more.
+
+    :param has_all: whether all that is to be saved stands in it.
+    """
+
+    def __init__(self, *, has_all: bool) -> None:
+        super().__init__(_("This note was added already."))
+        self.has_all = has_all
+
+
 class SentOtherwise(ActionRefused):
-    """An answer with this token has left, with other words than these."""
+    """An answer or a note with this token has left, with other words than these."""
 
 
 class DraftGone(ActionRefused):

@@ -288,6 +288,11 @@ def check_not_started(actor: User, subject: str, answer: Reply) -> None:
     raise AnswerSent(has_all=has_all)
 
 
+def is_started(actor: User, token: str) -> bool:
+    """Whether the first mail with this token has left."""
+    return _started(f"start:{actor.pk}:{token}") is not None
+
+
 def _started(token: str | None) -> Message | None:
     # The second condition lets PostgreSQL use the partial unique index.
     rows = Message.objects.filter(compose_token=token, compose_token__startswith="start:")  # noqa: S106

@@ -20,7 +20,6 @@ from crm.links import links
 from crm.models import Communication, Contact
 from mailcore.freemail import FREE_MAIL
 from queues import (
-    actions,
     following,
     handing,
     holding,
@@ -41,7 +40,7 @@ from queues.presentation import NO_SUBJECT, age, clock, contact_name, due, langu
 from queues.recipients import own_addresses
 from queues.sayings import told as told_again
 from queues.thread import KEPT, Shared, Story, items, why
-from queues.views.editor import editor
+from queues.views.editor import begun_notes, composer
 from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import Place, place, show
 from queues.views.related import address, related
@@ -117,16 +116,6 @@ def retold(request: DeskRequest, pk: int, **extra: Any) -> HttpResponse:
     return _readdressed(render(request, "desk/retold.html", context), row, pk, where)
 
 
-def composer(request: DeskRequest, row: Conversation) -> dict[str, Any]:
-    """What stands below the mails: the user's draft, if there is one."""
-    for is_outside in (False, True):
-        draft = actions.draft_of(request.user, row, is_outside=is_outside)
-        if draft is not None and not (draft.send_at or draft.held_why or (is_outside and not draft.about_id)):
-            about = draft.about_id if is_outside else None
-            return {"composer": "desk/reply.html", "editor": editor(request, row, about)}
-    return {"composer": "desk/bar.html"}
-
-
 def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any]:
     """Everything that the page says about a conversation; who was given it has opened it by that."""
     now = timezone.now()
@@ -164,6 +153,7 @@ def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any
             "is_following": following.is_following(agent, row),
             "may_follow": agent is not None,
             "may_whisper": is_supervisor(request.user),
+            "begun_notes": begun_notes(request.user, row),
             "siblings": others.siblings,
             "may_split": may_change,
             "why": why(timeline.last_assignment(row), agent) if row.agent else "",

@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -11,11 +12,11 @@ from agents.models import Agent
 from agents.rights import working_agent
 from mailcore.authored import PICTURE
 from mailcore.recipients import Mode, Recipients
-from queues import actions, audiences, capacity, hours, later, texts
+from queues import actions, audiences, capacity, hours, later, note_drafts, texts
 from queues.later import shown
 from queues.letters import from_whom
 from queues.macros import steps
-from queues.models import Conversation, Draft, DraftFile, FirstDraft, Message
+from queues.models import Conversation, Draft, DraftFile, FirstDraft, FirstDraftFile, Message, Note, NoteDraft
 from queues.outside import message_about
 from queues.presentation import size
 from queues.recipients import answered, computed_recipients, unanswerable
@@ -53,7 +54,7 @@ def fresh_token() -> str:
     return str(uuid.uuid4())
 
 
-def file_row(file: DraftFile) -> DraftFileRow:
+def file_row(file: DraftFile | FirstDraftFile) -> DraftFileRow:
     """Format one file."""
     mark = PICTURE.format(file.name) if file.content_id else ""
     return DraftFileRow(file.pk, file.name, size(file.size), file.size, mark, file.content_id)
@@ -64,6 +65,17 @@ def is_rich(agent: Agent | None, draft: Draft | FirstDraft | None) -> bool:
     if draft is not None and (draft.html or draft.text.strip()):
         return bool(draft.html)
     return agent is None or agent.writes == Agent.Writes.RICH
+
+
+def note_editor(draft: NoteDraft | None, audience: str) -> dict[str, Any]:
+    """What the editor of a note or a whisper begins with."""
+    return {
+        "is_whisper": audience == Note.Audience.HOLDER,
+        "text": draft.text if draft else "",
+        "token": draft.token if draft else fresh_token(),
+        "version": draft.version if draft else 0,
+        "window": draft.window if draft else "",
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +130,23 @@ def editor(
         "enclosed": _enclosed(about, is_new=draft is None) if is_outside else [],
         "written_in": "" if is_outside else foreign(row),
     }
+
+
+def composer(request: DeskRequest, row: Conversation) -> dict[str, Any]:
+    """What stands below the mails: the user's draft, if there is one; of an answer before one of a note."""
+    for is_outside in (False, True):
+        draft = actions.draft_of(request.user, row, is_outside=is_outside)
+        if draft is not None and not (draft.send_at or draft.held_why or (is_outside and not draft.about_id)):
+            about = draft.about_id if is_outside else None
+            return {"composer": "desk/reply.html", "editor": editor(request, row, about)}
+    for begun in note_drafts.begun(request.user, row):
+        return {"composer": "desk/note.html", "note": note_editor(begun, begun.audience)}
+    return {"composer": "desk/bar.html"}
+
+
+def begun_notes(user: User, row: Conversation) -> set[str]:
+    """Of which kinds the user has begun a note, for the buttons that open them."""
+    return {each.audience for each in note_drafts.begun(user, row)}
 
 
 def _seen(request: DeskRequest, row: Conversation, shown: Shown) -> Shown:

@@ -1,29 +1,27 @@
 """Writing to a customer first."""
 
-from dataclasses import replace
 from typing import Any
 
 from django.db.models import Q
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agents.rights import working_agent
 from crm.models import ContactAddress
-from mailcore import authored
 from mailcore.clean import clean_line
 from mailcore.parsed import Address
-from queues import actions, capacity, inbox
+from queues import actions, capacity, first_drafts, inbox
 from queues.actions import Reply
 from queues.forms import ComposeForm, FirstDraftForm
 from queues.later import shown
 from queues.models import FirstDraft
 from queues.refusals import AnswerSent, DraftConflict, SentOtherwise
-from queues.views.editor import fresh_token, is_rich
+from queues.views.editor import file_row, fresh_token, is_rich
 from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import place
-from queues.views.writing import disputed, read_files, sent, to_be_settled, window_of
+from queues.views.writing import disputed, new_file, number_of, sent, to_be_settled, window_of
 from queues.written_in import assumed_language
 
 SHORTEST_ASKED = 2
@@ -46,6 +44,7 @@ def compose(request: DeskRequest) -> HttpResponse:
             "chosen": chosen,
             "lang": written.get(chosen.pk, "") if chosen else "",
             "editor": _typed(draft) | {"is_rich": is_rich(agent, draft)},
+            "files": [file_row(each) for each in draft.files.defer("data")] if draft else [],
             "token": draft.token if draft else fresh_token(),
             "query": where.query,
             "title": where.title,
@@ -55,10 +54,12 @@ def compose(request: DeskRequest) -> HttpResponse:
     form = ComposeForm(request.POST, request.FILES)
     form.check()
     data = form.cleaned_data
-    answer = replace(_answer(data), files=read_files(request.FILES.getlist("files")))
     queue = get_object_or_404(queues, pk=data["queue"])
+    shown = [number for each in request.POST.getlist("listed") if (number := number_of(each)) is not None]
+    if request.FILES:  # a page from before an update has not stored them: nothing leaves without them
+        shown.append(0)
     try:
-        message = actions.send_first_draft(request.user, queue, data["subject"], answer)
+        message = actions.send_first_draft(request.user, queue, data["subject"], _answer(data), shown)
     except SentOtherwise:
         return to_be_settled(request, _("This mail was sent already."))
     except DraftConflict as conflict:
@@ -71,7 +72,7 @@ def compose(request: DeskRequest) -> HttpResponse:
 def _answer(data: dict[str, Any]) -> Reply:
     return Reply(
         text=data["text"],
-        html=authored.only_pictures(data["html"], ()),
+        html=data["html"],
         to=(data["to"],) if data["to"] else (),
         cc=(data["cc"],) if data["cc"] else (),
         token=str(data["token"]),
@@ -88,12 +89,12 @@ def _typed(draft: FirstDraft | None) -> dict[str, Any]:
 @signed_in
 def first_draft(request: DeskRequest) -> HttpResponse:
     """Save what is being written, or throw it away."""
-    if request.method == "DELETE":
-        FirstDraft.objects.filter(agent__user=request.user).delete()
-        return HttpResponse(status=204)
-    form = FirstDraftForm(request.POST)
+    form = FirstDraftForm(request.GET if request.method == "DELETE" else request.POST)
     form.check()
     data = form.cleaned_data
+    if request.method == "DELETE":
+        first_drafts.discard_first_draft(request.user, data["token"], window_of(data))
+        return HttpResponse(status=204)
     queue = inbox.queues_for(request.user).filter(pk=data["queue"]).first()
     try:
         saved = actions.save_first_draft(request.user, queue, data["subject"], _answer(data))
@@ -104,6 +105,24 @@ def first_draft(request: DeskRequest) -> HttpResponse:
         told = {"sentence": said, "sent": True, "all": sent_already.has_all}
         return JsonResponse(told, status=409)
     return JsonResponse({"saved_at": saved.saved_at, "version": saved.version})
+
+
+@require_POST
+@signed_in
+def draft_files(request: DeskRequest) -> HttpResponse:
+    """Put a file to it."""
+    form = FirstDraftForm(request.POST)
+    form.check()
+    kept = first_drafts.add_first_draft_file(request.user, new_file(request), form.cleaned_data["token"])
+    return render(request, "desk/draft_file.html", {"file": file_row(kept)})
+
+
+@require_http_methods(["DELETE"])
+@signed_in
+def draft_file(request: DeskRequest, file: int) -> HttpResponse:
+    """Take a file out of it."""
+    first_drafts.remove_first_draft_file(request.user, file)
+    return HttpResponse(status=204)
 
 
 @require_GET

@@ -18,7 +18,8 @@ from queues.presentation import NO_SUBJECT
 from queues.refusals import ActionRefused
 from queues.sayings import told
 from queues.successors import successors
-from queues.views.conversations import composer, retold
+from queues.views.conversations import retold
+from queues.views.editor import composer
 from queues.views.gate import DeskRequest, signed_in, with_event
 from queues.views.lists import place
 

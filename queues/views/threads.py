@@ -28,7 +28,8 @@ from queues.sayings import told
 from queues.siblings import siblings
 from queues.summary import kept
 from queues.thread import letter
-from queues.views.conversations import composer, retold
+from queues.views.conversations import retold
+from queues.views.editor import composer
 from queues.views.gate import DeskRequest, signed_in, with_event
 from queues.views.lists import place
 

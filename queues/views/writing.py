@@ -16,14 +16,14 @@ from mailcore.compose import OutFile
 from queues import actions, inbox, macros, outside
 from queues.actions import NewFile, Reply, SomethingNew
 from queues.capacity import MOST_BYTES
-from queues.forms import DraftForm, NoteForm, ReplyForm
-from queues.models import Conversation, Draft, Message, Note
+from queues.forms import DraftForm, ReplyForm
+from queues.models import Conversation, Draft, Message
 from queues.presentation import contact_name, person
 from queues.refusals import ActionRefused, AnswerSent, DraftConflict, DraftGone, SentOtherwise
 from queues.thread import letter, remark
 from queues.typed_in import otherwise
 from queues.views.conversations import retold
-from queues.views.editor import Shown, editor, file_row
+from queues.views.editor import Shown, begun_notes, editor, file_row
 from queues.views.gate import DeskRequest, refused, signed_in, with_event
 from queues.views.lists import place
 from queues.windows import Window
@@ -38,9 +38,9 @@ def reply(request: DeskRequest, pk: int) -> HttpResponse:
     """The editor of an answer; sends it."""
     row = inbox.conversation(request.user, pk)
     if request.method == "GET":
-        about = _number(request.GET.get("about", ""))
+        about = number_of(request.GET.get("about", ""))
         check_not_timed(request, row, is_outside=about is not None)
-        on_page = Shown(_number(request.GET.get("shown", "")), _number(request.GET.get("shown_note", "")))
+        on_page = Shown(number_of(request.GET.get("shown", "")), number_of(request.GET.get("shown_note", "")))
         context = {"conversation": row, "editor": editor(request, row, about, on_page)}
         return render(request, "desk/reply.html", context)
     form = ReplyForm(request.POST)
@@ -85,17 +85,18 @@ def check_not_timed(request: DeskRequest, row: Conversation, *, is_outside: bool
         raise ActionRefused("An answer of yours waits here already: choose “Edit” there, or cancel it first.")
 
 
-def _number(text: str) -> int | None:
+def number_of(text: str) -> int | None:
+    """An id that came with a request; None if it is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_ID else None
 
 
 def _reply(request: DeskRequest, row: Conversation, data: dict[str, Any]) -> Reply:
-    listed = set(map(_number, request.POST.getlist("listed")))
+    listed = set(map(number_of, request.POST.getlist("listed")))
     files = _files(
         actions.draft_of(request.user, row, is_outside=data["outside"]), str(data["token"]), listed
     )
     if data["outside"]:
-        chosen = filter(None, map(_number, request.POST.getlist("enclosed")))
+        chosen = filter(None, map(number_of, request.POST.getlist("enclosed")))
         files = (*files, *outside.files_of(row, list(chosen)))
     return Reply(
         text=data["text"],
@@ -167,33 +168,15 @@ def sent(request: DeskRequest, message: Message) -> HttpResponse:
     return retold(request, message.conversation_id, **extra)
 
 
-@require_http_methods(["GET", "POST"])
-@signed_in
-def note(request: DeskRequest, pk: int) -> HttpResponse:
-    """The editor of an internal note; keeps it."""
-    row = inbox.conversation(request.user, pk)
-    if request.method == "GET":
-        context = {
-            "conversation": row,
-            "may_whisper": is_supervisor(request.user),
-            "is_whisper": "whisper" in request.GET,
-        }
-        return render(request, "desk/note.html", context)
-    form = NoteForm(request.POST)
-    form.check()
-    data = form.cleaned_data
-    actions.note(request.user, row, data["text"], data["audience"] or Note.Audience.ALL)
-    return retold(request, pk, composer="desk/bar.html", composer_reset=True)
-
-
 @require_http_methods(["GET"])
 @signed_in
 def bar(request: DeskRequest, pk: int) -> HttpResponse:
     """The buttons that open the editors."""
-    return _bar(request, inbox.conversation(request.user, pk))
+    return show_bar(request, inbox.conversation(request.user, pk))
 
 
-def _bar(request: DeskRequest, row: Conversation) -> HttpResponse:
+def show_bar(request: DeskRequest, row: Conversation) -> HttpResponse:
+    """Show them, the editor being done with."""
     return render(
         request,
         "desk/bar.html",
@@ -201,6 +184,7 @@ def _bar(request: DeskRequest, row: Conversation) -> HttpResponse:
             "conversation": row,
             "contact": {"who": person(contact_name(row.contact))},
             "may_whisper": is_supervisor(request.user),
+            "begun_notes": begun_notes(request.user, row),
         },
     )
 
@@ -217,7 +201,7 @@ def draft(request: DeskRequest, pk: int) -> HttpResponse:
         actions.discard_draft(
             request.user, row, token=data["token"], is_outside=data["outside"], window=window_of(data)
         )
-        return _bar(request, row)
+        return show_bar(request, row)
     try:
         saved = _saved(request, row, data, window_of(data))
     except DraftConflict as conflict:
@@ -267,29 +251,26 @@ def _saved(request: DeskRequest, row: Conversation, data: dict[str, Any], window
 def draft_files(request: DeskRequest, pk: int) -> HttpResponse:
     """Put a file to the draft."""
     row = inbox.conversation(request.user, pk)
-    file = request.FILES.get("file")
-    if not isinstance(file, UploadedFile):
-        raise ActionRefused("No file came with the request.")
-    (out,) = read_files([file])
     kept = actions.add_draft_file(
         request.user,
         row,
-        NewFile(name=out.name, type=out.type, data=out.data, is_picture="picture" in request.POST),
+        new_file(request),
         token=request.POST.get("token", ""),
         is_outside="outside" in request.GET,
     )
     return render(request, "desk/draft_file.html", {"conversation": row, "file": file_row(kept)})
 
 
-def read_files(files: "list[UploadedFile[Any]]") -> tuple[OutFile, ...]:
-    """The files, unless they are so large that even reading them is a waste."""
-    if sum(file.size or 0 for file in files) > MOST_BYTES:
-        names = ", ".join(file.name or "file" for file in files)
-        raise ActionRefused(f"“{names}” doesn't fit: at most {MOST_BYTES // 1_000_000} MB go into a mail.")
-    return tuple(
-        OutFile(clean_file_name(file.name or "") or "file", file.content_type or OCTETS, file.read())
-        for file in files
-    )
+def new_file(request: DeskRequest) -> NewFile:
+    """The file that came, unless it is so large that even reading it is a waste."""
+    file = request.FILES.get("file")
+    if not isinstance(file, UploadedFile):
+        raise ActionRefused("No file came with the request.")
+    name = clean_file_name(file.name or "") or "file"
+    if (file.size or 0) > MOST_BYTES:
+        raise ActionRefused(f"“{name}” doesn't fit: at most {MOST_BYTES // 1_000_000} MB go into a mail.")
+    is_picture = "picture" in request.POST
+    return NewFile(name=name, type=file.content_type or OCTETS, data=file.read(), is_picture=is_picture)
 
 
 @require_http_methods(["DELETE"])

@@ -1,5 +1,4 @@
-// Writing: an answer is saved to the server while it is typed, and kept in this browser until the server has it.
-// A note is kept in this browser until it is added.
+// Writing: what is typed is saved to the server meanwhile, and kept in this browser until the server has it.
 import { isDone, within } from "./dom.js";
 import { keep, keptAs, keyOf, ON_THE_WAY, throwAway, tidy, unsaved } from "./keeping.js";
 import { showKept } from "./kept.js";
@@ -11,7 +10,7 @@ import { makeChips } from "./recipients.js";
 import { ask } from "./session.js";
 import { askForStranded, showInstead } from "./stranded.js";
 import { toast } from "./toasts.js";
-import { attach, enclose, weigh } from "./uploads.js";
+import { attach, weigh } from "./uploads.js";
 import { Writing } from "./writing.js";
 import { fill, gettext, locale } from "../words.js";
 
@@ -20,7 +19,7 @@ const LONGEST = 5000; // while typing on and on
 const RETRY = 4000;
 const SETTLING = 3; // times that what is typed while a save is under way is saved before signing out
 const NAMES = ["text", "html", "to", "cc", "subject", "queue", "macro"]; // what is kept while it is typed
-const MARKS = ["token", "seen", "seen_note", "outside", "about"]; // what says which draft it is
+const MARKS = ["token", "seen", "seen_note", "outside", "about", "audience"]; // what says which draft it is
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 const TYPING = ["keydown", "beforeinput", "paste", "drop"];
 const editors = new WeakMap();
@@ -51,6 +50,7 @@ class Editor {
     if (form.dataset.rich) this.picker = new Picker(form, this.writing);
     this.text.addEventListener("desk:macro", () => this.changed());
     for (const kind of TYPING) form.addEventListener(kind, (event) => this.leaves(event), { capture: true });
+    if (document.activeElement !== this.text) this.text.setSelectionRange(this.text.value.length, this.text.value.length); // one goes on at the end
     this.restore();
     this.ready = this.writing.start().then(() => {
       tellPlaces(form, this.writing);
@@ -66,14 +66,15 @@ class Editor {
     form.elements.queue?.addEventListener?.("change", () => this.changed());
     if (form.dataset.room) form.addEventListener("change", () => weigh(form));
     if (form.dataset.files) attach(form, this.writing, () => this.save());
-    else if (form.elements.files) enclose(form, this.writing);
     weigh(form);
   }
 
   restore() {
     const kept = unsaved(this.kind, this.form.dataset.conversation);
     if (!kept) return;
+    if (kept.isMore && this.text.value.trim()) kept.text = `${this.text.value}\n\n${kept.text}`;
     this.goOn(kept);
+    if (kept.isMore && !this.isDisputed) this.keep(); // from here on it is one text
     if (kept.other && !this.isDisputed) this.ask(kept.other);
   }
 
@@ -82,8 +83,8 @@ class Editor {
     const isBehind = kept.version > this.version && (!this.version || kept.token === this.form.elements.token?.value);
     if (kept.savedAt && !isBehind) return throwAway(this.key);
     if (isBehind) this.version = kept.version;
-    const isAll = isSame("text") && isSame("html");
-    if (isAll && !kept.to) return this.succeed(kept);
+    const isAll = ["text", "html"].every(isSame);
+    if (isAll && (!kept.to || ["to", "cc", "subject", "queue"].every(isSame))) return this.succeed(kept);
     const isNewer = isBehind || kept.version === undefined || kept.version === this.version || kept.window === this.form.dataset.window;
     if (isAll && !isNewer) return throwAway(this.key);
     const isOther = this.isTypedIn() || (!isNewer && (this.text.value || this.form.elements.html?.value));
@@ -131,7 +132,7 @@ class Editor {
     if (kept.html || kept.text) this.form.dataset.format = kept.html ? "rich" : "plain";
     if (kept.text) this.text.hidden = false;
     this.say(gettext("Restored from this browser"));
-    if (this.form.dataset.draft) this.plan(0);
+    this.plan(0);
   }
 
   /** Go on in place of the window that has kept this: what that one had saved, or sent to be, by then is known. */
@@ -156,9 +157,8 @@ class Editor {
       this.sending = false; // nothing came in place of what was given up, and somebody writes on
     }
     if (this.isDisputed && !this.form.querySelector("[data-conflict]").firstElementChild) this.isDisputed = false;
-    const isKept = this.keep();
+    this.keep();
     tellPlaces(this.form, this.writing);
-    if (!this.form.dataset.draft) return this.say(isKept ? "" : gettext("This browser has no room to keep it: don’t leave before it is added."), !isKept);
     this.say("");
     this.dirtySince ||= Date.now();
     this.plan(Math.max(0, Math.min(PAUSE, LONGEST - (Date.now() - this.dirtySince))));
@@ -182,7 +182,7 @@ class Editor {
 
   async save({ keepalive = false } = {}) {
     clearTimeout(this.timer);
-    if (!this.form.dataset.draft || this.sending || this.isDisputed || !this.form.isConnected) return;
+    if (this.sending || this.isDisputed || !this.form.isConnected) return;
     if (this.saving) return this.plan(300);
     this.saving = this.store(keepalive);
     await this.saving;
@@ -245,7 +245,7 @@ class Editor {
   refused(body, asked) {
     if (!body.startsWith("{")) return this.say(body, true);
     const { sentence, text, version, sent, all } = JSON.parse(body);
-    if (all && !this.form.elements.files?.files.length && JSON.stringify(this.values()) === JSON.stringify(asked)) return this.wasSent(sentence);
+    if (all && JSON.stringify(this.values()) === JSON.stringify(asked)) return this.wasSent(sentence);
     const place = this.form.querySelector("[data-conflict]");
     const { conversation } = this.form.dataset;
     this.isDisputed = true;
@@ -267,10 +267,10 @@ class Editor {
 
   /** The draft has left, and not with these words. */
   stranded() {
-    const { conversation, bar, again } = this.form.dataset;
+    const { conversation, bar, again, sent = "sent" } = this.form.dataset;
     this.isDisputed = true;
     this.keep();
-    askForStranded(this.form.querySelector("[data-conflict]"), bar ? "sent" : "sent-first", { conversation, kind: this.kind, forget: () => this.forget(), anew: () => this.anew(), leave: () => showInstead(this.form, bar ?? again) });
+    askForStranded(this.form.querySelector("[data-conflict]"), sent, { conversation, kind: this.kind, forget: () => this.forget(), anew: () => this.anew(), leave: () => showInstead(this.form, bar ?? again) });
   }
 
   /** Nothing is lost: all that stands here has left. */
@@ -284,6 +284,12 @@ class Editor {
   anew() {
     Object.assign(this, { isDisputed: false, version: 0, heirOf: "" });
     this.form.elements.token.value = crypto.randomUUID();
+    const files = [...this.form.querySelectorAll("[data-list] [data-file]")];
+    for (const file of files) {
+      this.writing.removePicture(file);
+      file.remove();
+    }
+    if (files.length) toast(gettext("The files left with what was sent: attach them again if they belong here too."));
     this.changed();
   }
 

@@ -3,6 +3,7 @@ import { isDone } from "./dom.js";
 import { editorOf } from "./editor.js";
 import { isNextAsked } from "./onward.js";
 import { tellPlaces } from "./places.js";
+import { showInstead } from "./stranded.js";
 import { toast } from "./toasts.js";
 import { weigh } from "./uploads.js";
 import { fill, gettext } from "../words.js";
@@ -78,6 +79,7 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
   if (isDone(event.detail)) {
     editor.forget();
     if (editor.takesNext && !editor.form.isConnected) document.getElementById("take-next")?.click();
+    if (elt.dataset.discard) showInstead(editor.form, elt.dataset.discard); // an empty one
   } else {
     editor.sending = false;
     editor.changed();

@@ -31,9 +31,11 @@ export function askForStranded(place, name, { conversation, kind, says, forget, 
     note: async () => {
       const kept = words(); // now: there may be more of them than when it was asked
       const text = kept?.html ? await plainText(kept.html) : kept?.text ?? "";
-      const begun = unsaved("note", conversation)?.text.trim();
+      const begun = unsaved("note", conversation);
       drop();
-      keep(keyOf("note", conversation), { text: begun ? `${begun}\n\n${text}` : text, number: kept?.number });
+      // Below what is begun: in this browser it stands beside this, else the editor has it from the server.
+      const more = begun?.text.trim() ? { ...begun, text: `${begun.text.trim()}\n\n${text}`, savedAt: undefined } : { text, isMore: true };
+      keep(keyOf("note", conversation), { ...more, number: kept?.number });
       show("notes");
     },
   };

@@ -43,7 +43,7 @@ export const keepSnippet = (button) => saveSnippet(editorOf(button).writing);
 export async function shut(button) {
   const form = button.closest("form[data-editor]");
   const editor = editorOf(form);
-  if (editor.dirtySince) await editor.save();
+  if (editor.dirtySince) await editor.settle();
   if (["note", "whisper"].includes(editor.kind) && !editor.text.value.trim()) editor.forget();
   clearTimeout(editor.timer);
   if (form.dataset.bar) bring(form.dataset.bar, "#composer");

@@ -1,4 +1,4 @@
-// Files for an answer: picked, dropped or pasted, each with its progress. A picture that is pasted while writing
+// Files for a mail: picked, dropped or pasted, each with its progress. A picture that is pasted while writing
 // stands in the text, where its name in brackets is. How much fits, the sender's server has said.
 import { takeAway } from "./dom.js";
 import { asking, csrf } from "./session.js";
@@ -14,8 +14,7 @@ export function weigh(form, more = 0) {
   const room = Number(form.dataset.room);
   if (!room) return "";
   const boxes = [...form.querySelectorAll("[data-octets]")].filter((each) => each.type !== "checkbox" || each.checked);
-  const picked = [...form.querySelectorAll("input[type=file]:not([data-pick])")].flatMap((each) => [...each.files]);
-  const octets = more + boxes.reduce((sum, each) => sum + Number(each.dataset.octets), 0) + picked.reduce((sum, each) => sum + each.size, 0);
+  const octets = more + boxes.reduce((sum, each) => sum + Number(each.dataset.octets), 0);
   const words = octets > room ? fill(gettext("The files have %(size)s MB together, and %(room)s MB fit into a mail: take one out."), { size: megas(octets), room: megas(room) }) : "";
   const line = form.querySelector("[data-full]");
   if (line && !more) {
@@ -46,37 +45,6 @@ export function attach(form, writing, before) {
     pick.value = "";
   });
   receive(form, writing, take);
-}
-
-/** Let files go along with `form` itself: what is picked, dropped or pasted is listed, and can be taken out. */
-export function enclose(form, writing) {
-  const field = form.elements.files, list = form.querySelector("[data-list]");
-  let held = [];
-  const show = () => {
-    const all = new DataTransfer();
-    for (const file of held) all.items.add(file);
-    field.files = all.files;
-    list.replaceChildren(...held.map((file) => listed(file, () => drop(file))));
-    weigh(form);
-  };
-  const take = (files) => {
-    held = files;
-    show();
-  };
-  const drop = (file) => {
-    take(held.filter((each) => each !== file));
-    writing.element.focus({ preventScroll: true }); // its button has gone with it
-  };
-  field.addEventListener("change", () => take([...held, ...field.files]));
-  receive(form, writing, (files) => take([...held, ...files]));
-}
-
-function listed(file, drop) {
-  const element = Object.assign(document.createElement("li"), { className: "file" });
-  const name = Object.assign(document.createElement("span"), { className: "clip", textContent: file.name });
-  const says = Object.assign(document.createElement("small"), { textContent: file.size < MEGA / 10 ? `${Math.ceil(file.size / 1000)} kB` : `${megas(file.size)} MB` });
-  element.append(name, says, remover(file.name, drop));
-  return element;
 }
 
 /** What is pasted or dropped; `take` is told whether a pasted picture may stand in the text. */

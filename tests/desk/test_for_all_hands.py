@@ -143,7 +143,7 @@ def test_a_button_that_takes_itself_away_hands_the_focus_on(sign_in: SignIn, ord
     expect(page.locator("[data-list] li")).to_have_count(0)
     expect(text).to_be_focused()
 
-    held = held_back(page, re.compile("/draft/files"))
+    held = held_back(page, re.compile(r"/conversations/\d+/draft/files"))
     page.locator("[data-pick]").set_input_files(file)  # type: ignore[arg-type]
     come(page, held)
     page.get_by_label("Remove a.txt").press("Enter")  # while it is on its way
@@ -170,6 +170,7 @@ def test_a_button_that_takes_itself_away_hands_the_focus_on(sign_in: SignIn, ord
 
     page.keyboard.press("c")
     page.locator("#compose-form #files").set_input_files(file)  # type: ignore[arg-type]
+    expect(page.locator("#compose-form [data-file]")).to_have_count(1)
     page.get_by_label("Remove a.txt").press("Enter")
     expect(page.locator("#compose-text")).to_be_focused()
 

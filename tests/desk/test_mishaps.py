@@ -343,6 +343,7 @@ def test_a_note_that_signing_out_would_lose_is_told_first(sign_in: SignIn, order
     row = receive(orders).conversation
     page = sign_in("alice", f"/conversations/{row.pk}/")
     page.keyboard.press("n")
+    intercept(page, "**/notes/draft", lambda route: route.abort())
     page.locator("#note-text").fill("Call him back.")
     page.goto("/contacts/")
     sign_out = page.locator("#logout")

@@ -35,7 +35,7 @@ from privacy import erasing, retention, tasks
 from privacy.models import Erasure
 from privacy.person import Person, person_of, written_by
 from privacy.words import Words
-from queues.models import Conversation, Draft, Message, Note
+from queues.models import Conversation, Draft, Message, Note, NoteDraft
 from sso.communication_models import ConnectionLog
 from tests.make import make_agent, make_conversation, make_queue, make_rule, make_source, make_webhook
 from webhooks.models import Delivery
@@ -94,7 +94,7 @@ Content-Transfer-Encoding: base64
 CANARIES = (
     *("zyxwina", "quopple", "canarysubject", "canarybody", "canaryphone", "canaryfile", "canaryattached"),
     *("canarynote", "canaryremark", "canarydraft", "canaryfield", "canaryimport", "canaryid1", "canaryaside"),
-    "Y2FuYXJ5YXR0YWNoZWQ",
+    *("canarybegun", "Y2FuYXJ5YXR0YWNoZWQ"),
 )
 
 
@@ -188,6 +188,8 @@ def test_nothing_of_her_is_left_and_dora_keeps_hers(alice: Agent, client: Client
     Note.objects.create(conversation=conversation, user=alice.user, text="canarynote")
     token, to = uuid4(), [{"email": "x@y.example"}]
     Draft.objects.create(conversation=conversation, agent=alice, token=token, text="canarydraft", to=to)
+    begun = {"conversation": conversation, "agent": alice, "audience": "all", "token": token}
+    NoteDraft.objects.create(**begun, text="canarybegun")
     notes.add(alice.user, her.pk, "canaryaside")
     Contact.objects.filter(pk=her.pk).update(
         remark="canaryremark", fields={"a": "canaryfield"}, phones=["canaryphone"]
