@@ -76,7 +76,7 @@ def test_how_full_my_hands_are_is_told_by_weight(alice: Agent) -> None:
     def told() -> str:
         return " ".join(strip_tags(client.get("/today").content.decode()).split())
 
-    assert "Work in hand: 0 of 3. You are given more while there is room" in told()
+    assert "Work in hand: 0 of 3. While you are available and there is room" in told()
     actions.take(alice.user, rows[0])
     actions.take(alice.user, make_conversation(heavy))
     assert "Work in hand: 3 of 3. You are given no more until" in told()
@@ -84,7 +84,7 @@ def test_how_full_my_hands_are_is_told_by_weight(alice: Agent) -> None:
     assert "4 of 3" in told()  # by one's own hand one may
     actions.await_customer(alice.user, rows[0])
     actions.await_customer(alice.user, rows[1])
-    assert "2 of 3. You are given more" in told()
+    assert "2 of 3. While you are available" in told()
     Agent.objects.update(capacity=0)
     assert "2 of 0. You are given nothing by itself" in told()
     make_administrator("root")
