@@ -1,5 +1,5 @@
 """Following a conversation without having it in hand: being told when the customer writes, when it is closed
-or moved, and when somebody else has it.
+or moved, and when somebody else has it. Who has it in hand is told when the customer writes, too.
 
     nobody's business ──follow, or mentioned──▶ following ──unfollow──▶ left alone, also by later mentions
 
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from agents.models import Agent
 from agents.rights import Person
-from queues import notices
+from queues import notices, watching
 from queues.audiences import people
 from queues.models import Conversation, Follower, Notice
 
@@ -66,10 +66,25 @@ def happened(conversation: Conversation, kind: str, by: Person | None) -> None:
         _tell(conversation, data, by)
 
 
-def wrote(conversation: Conversation) -> None:
-    """Tell the followers that the customer has written."""
-    if conversation.has_followers:
-        _tell(conversation, {"what": "mail"}, None)
+def wrote(conversation: Conversation, what: str = "mail") -> None:
+    """Tell who has it in hand, and the followers, that the customer has written.
+
+    Whoever has the conversation before them sees the mail come, and what is only offered rings by itself.
+
+    :param what: "outside" if it was somebody who was asked about it, which is told to who asked alone.
+    """
+    followers: set[int] = set()
+    if conversation.has_followers and what == "mail":
+        followers.update(conversation.followers.filter(is_following=True).values_list("agent", flat=True))
+    is_begun = conversation.state == Conversation.State.ASSIGNED and conversation.accept_by is None
+    wanted = followers | ({conversation.agent_id} if conversation.agent_id and is_begun else set())
+    if not wanted:
+        return
+    told = people(conversation.queue).filter(pk__in=wanted).exclude(user__in=watching.present(conversation))
+    for is_mine in (False, True):
+        agents = [each for each in told if (each.pk not in followers) == is_mine]
+        data = {"what": what} | ({"mine": True} if is_mine else {})
+        notices.tell(agents, Notice.Kind.FOLLOW, conversation, data)
 
 
 def _tell(conversation: Conversation, data: dict[str, Any], by: Person | None) -> None:

@@ -262,6 +262,7 @@ def _answered(conversation: Conversation, message: Message, mail: ParsedMail) ->
     who = mail.from_.name or mail.from_.email or "The customer"
     if message.is_outside:
         _our_turn(conversation, message.created_at)
+        following.wrote(conversation, "outside")
         sentence = f"{who}, who was asked about it, answered; {states.where(conversation)}."
         note_event(conversation, Kind.ANSWERED_OUTSIDE, sentence, data={"message": message.pk})
         return

@@ -1,7 +1,7 @@
 """Notices by mail, to agents who have an address and haven't seen them at their desk.
 
 Mails are gathered: nobody gets more than one in ten minutes, whatever happens. A step of escalation is mailed
-at once, everything else when it was not seen for as long.
+at once, everything else when it was not seen for as long; not that a customer wrote in what is their own.
 """
 
 import logging
@@ -40,6 +40,7 @@ def mail_due(now: datetime | None = None) -> int:
     now = now or timezone.now()
     ripe = Q(kind=Notice.Kind.STEP) | Q(at__lte=now - PAUSE)
     rows = Notice.objects.filter(notices.unseen(), ripe, mailed_at=None, at__gt=now - FORGOTTEN)
+    rows = rows.exclude(data__contains={"mine": True})  # it stands among their work, with its due time
     rows = rows.exclude(agent__user__email="").exclude(agent__in=_mailed_lately(now))
     # what no sender can mail waits a day for another notice that one can, and must not fill the batch
     rows = rows.order_by(F("conversation__queue__sender__is_active").desc(nulls_last=True), "pk")

@@ -20,6 +20,7 @@ WORDS = {
     (Kind.TAKEN, "back"): gettext_lazy("%(by)s gave #%(number)s back to %(queue)s"),
     (Kind.TAKEN, "yours"): gettext_lazy("%(by)s gave you #%(number)s"),
     (Kind.FOLLOW, "mail"): gettext_lazy("The customer has written in #%(number)s"),
+    (Kind.FOLLOW, "outside"): gettext_lazy("Who was asked about #%(number)s has answered"),
     (Kind.FOLLOW, "closed"): gettext_lazy("#%(number)s is closed"),
     (Kind.FOLLOW, "moved"): gettext_lazy("#%(number)s is in %(queue)s now"),
     (Kind.FOLLOW, "assigned"): gettext_lazy("#%(number)s is with %(to)s now"),

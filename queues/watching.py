@@ -62,9 +62,25 @@ def watch(user: User, conversation: Conversation, window: str, doing: Doing) -> 
     try:
         return _watch(user, conversation, window[:LONGEST_WINDOW], doing)
     except (RedisError, OSError) as error:
-        _Quiet.until = time.monotonic() + QUIET_SECONDS
-        logger.warning("who looks at conversation %s is not known: %s", conversation.pk, error)
+        _failed(conversation, error)
         return []
+
+
+def present(conversation: Conversation) -> set[int]:
+    """The users who have the conversation before them, in a window that is not hidden."""
+    if time.monotonic() < _Quiet.until:
+        return set()
+    try:
+        own, others = _read(_key(conversation.pk), time.time(), own=0)
+    except (RedisError, OSError) as error:
+        _failed(conversation, error)
+        return set()
+    return {each.user_id for each in [*own.values(), *others]}
+
+
+def _failed(conversation: Conversation, error: Exception) -> None:
+    _Quiet.until = time.monotonic() + QUIET_SECONDS
+    logger.warning("who looks at conversation %s is not known: %s", conversation.pk, error)
 
 
 def _watch(user: User, conversation: Conversation, window: str, doing: Doing) -> list[Watcher]:

@@ -12,6 +12,7 @@ from agents import presence
 from agents.models import Agent, AwayReason
 from agents.rights import agent_of
 from queues import actions, live
+from queues.abilities import fits, open_units
 from queues.history import Kind
 from queues.models import Conversation, Event
 from queues.presentation import NO_SUBJECT, contact_name, due, span
@@ -104,10 +105,15 @@ def offered(request: DeskRequest) -> HttpResponse:
 @require_GET
 @signed_in
 def today(request: DeskRequest) -> HttpResponse:
-    """My own figures since this morning."""
+    """My own figures since this morning, and how much of my capacity is taken now."""
+    agent = agent_of(request.user)
+    taken = open_units([agent.pk]).get(agent.pk, 0) if agent else 0
     own = figures(morning(), user_id=request.user.pk).by_user.get(request.user.pk, NOTHING)
     share = own.in_time_share
     context = {
+        "capacity": agent.capacity if agent else None,
+        "taken": taken,
+        "has_room": agent is not None and fits(agent.capacity, taken),
         "answered": own.answered,
         "in_time": "" if share is None else f"{int(share * 100)} %",
         "handling": "" if own.handling is None else span(own.handling),

@@ -3,6 +3,7 @@
 // What is selected is kept by id, so live updates, sorting and "Show more" change nothing of it. All of a list
 // ("all 340 found") is selected by its question: the server looks then which those are.
 import { fill, gettext, ngettext } from "../words.js";
+import { tellStages } from "./announce.js";
 import { addActs } from "./page.js";
 import { ask } from "./session.js";
 import { setSnoozeTimes } from "./snooze.js";
@@ -156,6 +157,7 @@ async function act(button) {
     const place = document.getElementById("bulk-state");
     place.innerHTML = text;
     htmx.process(place);
+    tellStages();
     clearSelection();
     htmx.trigger("#refresh", "desk:list");
     const open = document.getElementById("refresh-conversation");

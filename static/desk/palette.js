@@ -76,10 +76,17 @@ function commands(tools) {
     .map((line) => ({ name: words(line), says: "", keys: line.dataset.keys.split("|")[0], also: line.dataset.also, act: () => command(line.dataset.command) }));
 }
 
+/** What a page of contacts has keys for. */
+function ofPage() {
+  return [...document.querySelectorAll("#main [data-press]")].map((link) => ({ name: words(link) || link.ariaLabel || link.title, says: "", keys: link.dataset.press, act: click(link) }));
+}
+
 function places() {
   const says = gettext("go to");
+  const pages = [...document.querySelectorAll("#page-keys [data-go]")].map((page) => ({ name: words(page), says, keys: `g ${page.dataset.go}`, act: () => location.assign(page.dataset.url) }));
   const keys = new Map([...document.querySelectorAll('#keys [data-command^="view-"]')].map((line) => [line.dataset.command, line.dataset.keys]));
-  return [...document.querySelectorAll("#nav-views .nav-link")].map((link) => ({ name: words(link.querySelector(".clip")), says, keys: keys.get(link.id), act: click(link) }));
+  const lists = [...document.querySelectorAll("#nav-views .nav-link")].map((link) => ({ name: words(link.querySelector(".clip")), says, keys: keys.get(link.id), act: click(link) }));
+  return [...lists, ...pages];
 }
 
 async function texts() {
@@ -98,7 +105,7 @@ async function texts() {
 const served = (items) => items.map((item) => ({ ...item, act: () => go(item) }));
 
 function go({ url, is_here: isHere, is_desk: isDesk }) {
-  if (!isHere && !isDesk) return location.assign(url);
+  if ((!isHere && !isDesk) || !document.getElementById("conversation")) return location.assign(url);
   const target = isHere ? "#conversation" : "#desk";
   bring(url, target, "patch").then((isThere) => isThere && history.pushState({ htmx: true }, "", url));
 }
@@ -113,7 +120,7 @@ export function openPalette() {
   if (!dialog || dialog.open || document.querySelector("dialog[open]")) return;
   back = document.activeElement;
   const tools = ofConversation();
-  here = [...withSelected(), ...tools, ...ofEditor(), ...commands(tools), ...places()];
+  here = [...withSelected(), ...tools, ...ofEditor(), ...ofPage(), ...commands(tools), ...places()];
   const named = new Set();
   here = here.filter((item) => !named.has(`${item.name.toLowerCase()}|${item.says}`) && named.add(`${item.name.toLowerCase()}|${item.says}`));
   found = [];
@@ -124,7 +131,7 @@ export function openPalette() {
   const base = here;
   Promise.all([pages, texts()]).then(([settings, more]) => {
     if (here !== base) return;
-    here = [...base, ...more, ...settings];
+    here = [...base, ...more, ...settings.filter(({ name }) => !base.some((each) => each.name === name))];
     paint(true);
   });
 }

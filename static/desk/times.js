@@ -37,6 +37,7 @@ export function tellTimes(root = document) {
     if ("due" in element.dataset) tellDue(element, (at - now) / 1000);
   }
   for (const element of within(root, "[data-own-start]")) tellOwnTime(element);
+  countDown(root); // what is announced as it comes has its number at once, and is silent from then on
 }
 
 /** A time given as ISO text, `minutes` away from UTC as the calendar has it. */
@@ -64,8 +65,8 @@ function tellDue(element, left) {
   set(element, fill(words, { span: span(Math.abs(left)) }));
 }
 
-function countDown() {
-  for (const element of document.querySelectorAll("[data-countdown]")) {
+function countDown(root) {
+  for (const element of within(root, "[data-countdown]")) {
     const left = Math.ceil((new Date(element.dataset.countdown) - Date.now()) / 1000);
     set(element, left > 0 ? fill(gettext("%(count)s s"), { count: left }) : gettext("a moment"));
     if (left > 0) continue;
@@ -77,4 +78,4 @@ function countDown() {
 }
 
 setInterval(() => tellTimes(), 20_000);
-setInterval(countDown, 250);
+setInterval(() => countDown(document), 250);

@@ -1,5 +1,7 @@
 // Short messages at the bottom: what happened, what was refused and why, what can be undone.
+import { tellTimes } from "./times.js";
 import { gettext } from "../words.js";
+
 const shelf = document.getElementById("toasts");
 const MOST = 4;
 
@@ -23,6 +25,7 @@ export function toast(text, { error = false } = {}) {
 }
 
 function arm(element) {
+  tellTimes(element);
   const seconds = Number(element.dataset.seconds);
   if (!seconds) return;
   const leave = () => {

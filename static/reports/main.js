@@ -4,6 +4,7 @@ import "../desk/announce.js";
 import "../desk/patch.js";
 import "../desk/dialogs.js";
 import { startPage } from "../desk/page.js";
+import { openPalette } from "../desk/palette.js";
 import { takeFirst, wait } from "../desk/pairs.js";
 import { remember } from "../desk/patch.js";
 import "../desk/offers.js";
@@ -31,6 +32,10 @@ function leave(event) {
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") return takeFirst() || leave(event);
+  if (event.key === "k" && (event.ctrlKey || event.metaKey) && !event.target.closest?.("[contenteditable], dialog")) {
+    event.preventDefault();
+    return openPalette();
+  }
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || event.defaultPrevented) return;
   if (document.querySelector("dialog[open]") || (event.key.length === 1 && !areKeysOn())) return;
   const goal = takeFirst() === "g" && document.querySelector(`#page-keys [data-go="${CSS.escape(event.key)}"]`);

@@ -10,7 +10,7 @@ import os
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.accessible import violations
 from tests.desk.conftest import SignIn
@@ -98,4 +98,27 @@ def test_what_strangers_see(chromium: Browser, site: str) -> None:
         page.goto(path)
         wrong += told(page, path)
     context.close()
+    assert wrong == []
+
+
+def test_narrow_and_in_high_contrast(sign_in: SignIn, everything: Everything) -> None:
+    """What a phone leaves away may have been a button's name; and the third look beside light and dark."""
+    page = sign_in("bob", width=390, height=844)
+    page.evaluate("localStorage.setItem('ucs:theme', 'contrast')")
+    wrong = []
+    row = everything.conversation
+    for path in (
+        "/?view=all",
+        f"/conversations/{row.pk}/",
+        "/contacts/",
+        f"/contacts/{row.contact_id}/",
+        "/board/",
+    ):
+        page.goto(path)
+        page.wait_for_load_state()
+        assert page.locator("html").get_attribute("data-contrast") == "more"
+        wrong += told(page, path)
+    page.keyboard.press("p")
+    expect(page.locator("#presence button").first).to_be_focused()
+    wrong += told(page, "the menu", within="#nav")
     assert wrong == []

@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from agents.models import Agent
 from queues import actions
 from queues.letters import Reply
 from queues.models import Conversation, EmailQueue
-from tests.make import make_agent, make_conversation, make_queue
+from tests.make import make_administrator, make_agent, make_conversation, make_queue
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +66,29 @@ def test_my_day_is_told(alice: Agent) -> None:
     told = client.get("/today").content.decode()
     assert '<b class="num">1</b> answered' in told
     assert "100 %" in told
+
+
+def test_how_full_my_hands_are_is_told_by_weight(alice: Agent) -> None:
+    client, orders = signed_in("alice"), EmailQueue.objects.get()
+    rows = [make_conversation(orders) for _ in range(2)]
+    heavy = make_queue([alice], name="Claims", weight=2)
+
+    def told() -> str:
+        return " ".join(strip_tags(client.get("/today").content.decode()).split())
+
+    assert "Work in hand: 0 of 3. While you are available and there is room" in told()
+    actions.take(alice.user, rows[0])
+    actions.take(alice.user, make_conversation(heavy))
+    assert "Work in hand: 3 of 3. You are given no more until" in told()
+    actions.take(alice.user, rows[1])
+    assert "4 of 3" in told()  # by one's own hand one may
+    actions.await_customer(alice.user, rows[0])
+    actions.await_customer(alice.user, rows[1])
+    assert "2 of 3. While you are available" in told()
+    Agent.objects.update(capacity=0)
+    assert "2 of 0. You are given nothing by itself" in told()
+    make_administrator("root")
+    assert "Work in hand" not in signed_in("root").get("/today").content.decode()
 
 
 def test_who_has_no_queue_is_told_whom_to_ask_and_offered_nothing(alice: Agent) -> None:

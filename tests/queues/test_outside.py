@@ -9,6 +9,7 @@ from mailsenders.models import OutgoingMail
 from queues import actions
 from queues.actions import ActionRefused, Reply
 from queues.models import Conversation, Draft, Message
+from queues.notices_worded import worded
 from queues.outside import files_of
 from queues.recipients import computed_recipients
 from tests.make import make_agent, make_mail, make_queue, receive
@@ -127,6 +128,9 @@ class TestComingBack:
         assert (came.conversation, came.is_outside) == (row, True)
         assert (row.state, row.agent) == (State.ASSIGNED, alice)
         assert "who was asked about it, answered" in row.events.get(kind="answered_outside").sentence
+        assert [worded(each, came.created_at) for each in alice.notices.all()] == [
+            f"Who was asked about #{row.number} has answered"
+        ]
 
     def test_the_customer_learns_nothing(self, alice: Agent, asked: Message) -> None:
         """Neither whom we asked nor what they said, in any part of the next answer."""
