@@ -238,7 +238,7 @@ class Editor {
       if (isLeft && !this.sending) this.keep({ savedAt: Date.now() });
       else throwAway(this.key);
     }
-    this.say(fill(gettext("Saved %(time)s"), { time: clock.format(new Date()) }));
+    this.say(fill(gettext("Saved %(time)s"), { time: clock.format(new Date()) }), false, true);
   }
 
   /** The sentence why it was not saved; as JSON with what else there is. */
@@ -307,8 +307,11 @@ class Editor {
     event.stopImmediatePropagation();
   }
 
-  say(words, isBad = false) {
+  /** `isUsual`: it is so every few seconds, and spoken the first time and after something else. */
+  say(words, isBad = false, isUsual = false) {
     if (!this.status) return;
+    this.status.setAttribute("aria-live", isUsual && this.isTold ? "off" : "polite");
+    if (words) this.isTold = isUsual;
     this.status.textContent = words;
     this.status.classList.toggle("bad", isBad);
   }

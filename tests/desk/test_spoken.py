@@ -57,8 +57,13 @@ def test_a_countdown_is_told_once(sign_in: SignIn, orders: EmailQueue) -> None:
     offered = receive(orders, make_mail(Subject="A parcel")).conversation
     row = actions.take(alice, receive(orders).conversation)
     page = sign_in("alice", f"/conversations/{row.pk}/")
-    written(page, "It is on its way.")
     page.evaluate(HEAR)
+    for text in ("It is", "It is on its way", "It is on its way."):
+        written(page, text)
+        page.keyboard.press("Escape")
+    assert len([each for each in page.evaluate("heard") if each.startswith("Saved")]) == 1
+    page.keyboard.press("r")
+    expect(page.locator("#reply-text")).to_be_focused()
     page.keyboard.press("Control+Enter")
     ticked(page, "#toasts [data-countdown]")
     (toast,) = [each for each in page.evaluate("heard") if "leaves in" in each]
