@@ -9,7 +9,6 @@ import { openFound, paintFound, paintFrame } from "./found.js";
 import { preview, step } from "./preview.js";
 import { fitFrames, showPictures } from "./frames.js";
 import "./badge.js";
-import "./menus.js";
 import { onKey } from "./keys.js";
 import { beforeLeaving } from "./leaving.js";
 import { hearOffer } from "./offers.js";

@@ -1,13 +1,18 @@
-// Arrow keys in the small menus: they open one from its button, and lead from one line to the next.
+// Menus by keys: where one begins, and the arrows from line to line.
+
+const LINES = "summary, .menu-panel :is(button, a, input, select, textarea)";
 const STEPS = { ArrowDown: 1, ArrowUp: -1 };
 
-document.addEventListener("keydown", (event) => {
-  const step = STEPS[event.key], menu = step && event.target.closest?.("details.menu");
-  if (!menu || event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input, select, textarea")) return;
-  if (menu.querySelector("summary[aria-disabled=true]")) return;
-  event.preventDefault();
+/** Open a menu at its first line. */
+export function openMenu(menu) {
   menu.open = true;
-  const lines = [...menu.querySelectorAll(".menu-panel :is(a, button, input, select)")].filter((each) => each.checkVisibility() && !each.disabled);
-  const at = lines.indexOf(event.target), first = step > 0 ? 0 : lines.length - 1;
-  lines[at < 0 ? first : (at + step + lines.length) % lines.length]?.focus();
+  menu.querySelector(".menu-panel :is(button, a, input, select, textarea):not([hidden])")?.focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  const step = STEPS[event.key], menu = event.target.closest?.("details.menu[open]");
+  if (!step || !menu || event.defaultPrevented || !event.target.matches("summary, button, a")) return;
+  const lines = [...menu.querySelectorAll(LINES)].filter((line) => line.checkVisibility());
+  event.preventDefault();
+  lines.at((lines.indexOf(event.target) + step) % lines.length).focus();
 });

@@ -3,6 +3,7 @@ import { gettext } from "../words.js";
 import { isSelecting } from "./bulk.js";
 import { bring } from "./dom.js";
 import { command, isPossible, open } from "./keys.js";
+import { openMenu } from "./menus.js";
 import { score } from "./picker.js";
 import { ask } from "./session.js";
 
@@ -35,11 +36,6 @@ function withSelected() {
     ...buttons.map((button) => ({ name: words(button), says, act: () => button.click() })),
     ...menus.map((menu) => ({ name: words(menu.querySelector("summary")), says, act: () => openMenu(menu) })),
   ];
-}
-
-function openMenu(menu) {
-  menu.open = true;
-  menu.querySelector(".menu-panel :is(button, input, select, textarea)")?.focus();
 }
 
 /** Other words for what a key does, which name its button as well. */

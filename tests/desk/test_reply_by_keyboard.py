@@ -115,7 +115,7 @@ def test_to_all_to_one_to_another_and_back(sign_in: SignIn, orders: EmailQueue) 
     expect(page.locator("#items .out.outside")).to_contain_text("Where is it?")
     assert Message.objects.get(is_outside=True).to[0]["email"] == "depot@carrier.example"
     expect(undo).to_be_visible()
-    by_palette(page, "undo the last")
+    by_palette(page, "undo what was done last")
     expect(text).to_have_value("Where is it?")
     assert len(outgoing()) == 1
 
@@ -128,7 +128,7 @@ def test_ways_to_send(sign_in: SignIn, orders: EmailQueue) -> None:
     expect(text).to_be_focused()
     page.keyboard.type("It left today.")
     tab_to(page, ways)
-    press(page, "ArrowUp", "ArrowDown")  # from the last line to the first
+    press(page, "Enter", "ArrowDown")
     expect(page.get_by_role("button", name="Send and close")).to_be_focused()
     press(page, "Escape")
     expect(ways).to_be_focused()
@@ -307,6 +307,7 @@ def test_it_is_on_the_server_within_five_seconds(sign_in: SignIn, orders: EmailQ
         page.keyboard.type("a")
         page.clock.run_for(500)
     eventually(lambda: Draft.objects.filter(text__startswith="aaaaaaaa").exists(), "it is saved")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
     page.keyboard.type("b")
     page.clock.run_for(1200)  # after a pause, at once
     eventually(lambda: Draft.objects.filter(text="aaaaaaaaaab").exists(), "it is saved")
