@@ -9,7 +9,7 @@ import { openFound, paintFound, paintFrame } from "./found.js";
 import { preview, step } from "./preview.js";
 import { fitFrames, showPictures } from "./frames.js";
 import "./badge.js";
-import { onKey } from "./keys.js";
+import { goToTags, onKey } from "./keys.js";
 import { beforeLeaving } from "./leaving.js";
 import { hearOffer } from "./offers.js";
 import { startLive, throttled } from "./live.js";
@@ -175,6 +175,7 @@ const ACTS = {
     const side = document.getElementById("side");
     desk.dataset.side = side.checkVisibility() ? "closed" : "open";
   },
+  tags: goToTags,
   ask: askFor,
   preview,
   previous: () => step(-1),

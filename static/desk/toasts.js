@@ -23,6 +23,7 @@ export function toast(text, { error = false } = {}) {
 }
 
 function arm(element) {
+  if (element.querySelector("[hx-post]")) document.getElementById("bulk-undo")?.removeAttribute("data-latest"); // its key is for this
   const seconds = Number(element.dataset.seconds);
   if (!seconds) return;
   const leave = () => {
