@@ -109,9 +109,10 @@ document.body.addEventListener("htmx:afterSwap", () => {
   paintFound();
 });
 // What had the focus may be gone: from the body, Tab would begin at the top of the page.
-document.body.addEventListener("htmx:afterSettle", () => {
+document.body.addEventListener("htmx:afterSettle", ({ target }) => {
   if (document.activeElement !== document.body || document.querySelector("dialog[open]")) return;
-  document.getElementById("conversation")?.focus({ preventScroll: true });
+  const heir = target.closest?.("[data-heir]")?.dataset.heir ?? "conversation";
+  document.getElementById(heir)?.focus({ preventScroll: true });
 });
 document.body.addEventListener("htmx:load", (event) => {
   enliven(event.target);
