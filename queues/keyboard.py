@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +42,16 @@ DOING = (
     Key(("s",), _("reply with a snippet or a macro"), "snippet"),
     Key(("n",), _("internal note"), "note"),
     Key(("a",), _("transfer to a colleague or a queue"), "transfer", also=_("assign, move, hand over")),
+    Key(("b",), _("snooze"), "snooze", also=_("later, remind me")),
+    Key(("u",), _("it is the customer’s turn"), "await-customer", also=_("pending, wait for the answer")),
+    Key(("T",), _("put a tag on"), "tag", also=_("label")),
+    Key(("!",), _("spam, or not"), "spam", also=_("junk")),
     Key(("f",), _("follow, or no longer"), "follow"),
     Key(("w",), _("whisper a note (supervisors)"), "whisper", is_supervisors=True),
     Key(("e",), _("close or reopen"), "close", also=_("done, solved")),
     Key(("m",), _("merge into another one"), "merge"),
     Key(("v",), _("everything about the contact"), "contact"),
     Key(("z",), _("undo what was done last"), "undo", also=_("take back")),
-    Key(("c",), _("new conversation"), "compose", also=_("write, compose")),
-    Key(("y",), _("open what is offered to you"), "offer"),
-    Key(("p",), _("presence: available, away, offline"), "presence"),
-    Key(("i",), _("what you were told"), "told"),
-    Key(("?",), _("this help"), "help"),
-    Key(("Esc",), _("leave a field, close a menu, select nothing")),
 )
 WRITING = (
     Key(("Ctrl Enter",), _("send, or add the note")),
@@ -69,7 +68,8 @@ CHOOSING = (
     Key(("x",), _("select it, or not"), "select"),
     Key(("J", "Shift ↓"), _("select on to the next"), "select-next", in_palette=False),
     Key(("K", "Shift ↑"), _("select on to the previous"), "select-previous", in_palette=False),
-    Key(("A",), _("select all that are shown"), "select-all"),
+    Key(("A",), _("select all that are shown; again: all that are found"), "select-all"),
+    Key((gettext_noop("Space"),), _("read on in the mails")),
     Key(("/",), _("search"), "search"),
     Key(("l",), _("save this list as a view"), "save-view"),
 )
@@ -85,9 +85,18 @@ GOING = (
     Key(("g c",), _("closed"), "view-closed"),
     Key(("g j",), _("spam"), "view-spam"),
     Key(("g a",), _("all"), "view-all"),
+    Key(("g q",), _("a queue or a saved view"), "queues", in_palette=False),
     Key(("g k",), _("contacts"), "view-contacts"),
 )
-COLUMNS = (DOING, (*WRITING, *CHOOSING), GOING)
+ALWAYS = (
+    Key(("c",), _("new conversation"), "compose", also=_("write, compose")),
+    Key(("y",), _("open what is offered to you"), "offer"),
+    Key(("p",), _("presence: available, away, offline"), "presence"),
+    Key(("i",), _("what you were told"), "told"),
+    Key(("?",), _("this help"), "help"),
+    Key(("Esc",), _("leave a field, close a menu, select nothing")),
+)
+COLUMNS = (DOING, (*WRITING, *CHOOSING), (*GOING, *ALWAYS))
 
 
 def columns(*, is_supervisor: bool) -> list[list[Key]]:

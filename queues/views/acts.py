@@ -1,17 +1,23 @@
 """The buttons of a conversation: each calls one action and shows the conversation as it is then."""
 
+import secrets
 from collections.abc import Callable
 from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 from django.views.decorators.http import require_GET, require_POST
 
-from queues import actions, inbox, macros
-from queues.models import Conversation
+from queues import actions, bulk, inbox, macros
+from queues.bulk import Chosen
+from queues.models import BulkAct, Conversation
+from queues.ownership import check_whole
 from queues.refusals import ActionRefused
 from queues.thread import letter
 from queues.views.conversations import retold
@@ -36,6 +42,46 @@ take = _button(actions.take)
 release = _button(actions.release)
 close = _button(actions.close)
 reopen = _button(actions.reopen)
+
+
+def _undoable(verb: BulkAct.Verb, done: str) -> Callable[[HttpRequest, int], HttpResponse]:
+    """The same with a way back: it is kept how the conversation was, as of many at once."""
+
+    @require_POST
+    @signed_in
+    def view(request: DeskRequest, pk: int) -> HttpResponse:
+        row = inbox.conversation(request.user, pk)
+        check_whole(row)
+        act = bulk.begin(request.user, verb, {}, Chosen((row.pk,)), secrets.token_hex(16))
+        _check_done(act)
+        back = reverse("put-back", args=[act.pk]) + place(request).query
+        return retold(request, pk, toast={"text": gettext(done), "undo": back, "seconds": 12})
+
+    return view
+
+
+def _check_done(act: BulkAct) -> None:
+    for sentence, _times in bulk.progress(act).sentences:
+        raise ActionRefused(sentence)
+
+
+await_customer = _undoable(BulkAct.Verb.PENDING, _("It is the customer’s turn now."))
+spam = _undoable(BulkAct.Verb.SPAM, _("Marked as spam."))
+not_spam = _undoable(BulkAct.Verb.NOT_SPAM, _("It is not spam: it waits in its queue."))
+
+
+@require_POST
+@signed_in
+def put_back(request: DeskRequest, pk: int) -> HttpResponse:
+    """Undo what was done with one conversation, and show it."""
+    act = bulk.of_user(request.user, pk)
+    item = act.items.first() if act else None
+    if act is None or item is None:
+        raise Http404("There is nothing here that you may see.")
+    _check_done(bulk.undo(request.user, act))
+    response = retold(request, item.conversation_id)
+    response["HX-Push-Url"] = f"/conversations/{item.conversation_id}/{place(request).query}"
+    return response
 
 
 @require_POST

@@ -19,6 +19,14 @@ from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import Place, place
 
 Verb = BulkAct.Verb
+KEYS = {
+    Verb.TAKE: "t",
+    Verb.CLOSE: "e",
+    Verb.REOPEN: "e",
+    Verb.PENDING: "u",
+    Verb.SPAM: "!",
+    Verb.NOT_SPAM: "!",
+}
 BUTTONS = {
     Verb.TAKE: (gettext_lazy("Take"), "take"),
     Verb.RELEASE: (gettext_lazy("Release"), "release"),
@@ -111,7 +119,10 @@ def _buttons(request: DeskRequest, where: Place) -> dict[str, Any]:
     verbs = BY_VIEW.get(where.view, OPEN)
     return {
         "query": where.query,
-        "buttons": [{"verb": verb, "label": BUTTONS[verb][0], "icon": BUTTONS[verb][1]} for verb in verbs],
+        "buttons": [
+            {"verb": verb, "label": BUTTONS[verb][0], "icon": BUTTONS[verb][1], "key": KEYS.get(verb, "")}
+            for verb in verbs
+        ],
         "found": inbox.size(request.user, where.listing()),
         "is_open": where.view not in RESTING,
         "queues": queues if len(queues) > 1 and where.view not in RESTING else [],

@@ -1,7 +1,6 @@
 """One conversation: its head with what can be done, its mails and notes, its contact."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +10,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from agents.rights import agent_of, is_supervisor
@@ -22,7 +20,6 @@ from mailcore.freemail import FREE_MAIL
 from queues import (
     following,
     handing,
-    holding,
     inbox,
     later,
     mentioned,
@@ -32,10 +29,8 @@ from queues import (
     timeline,
 )
 from queues.finding_asked import read
-from queues.holding import Held
 from queues.inbox import Listing
 from queues.models import Conversation, Draft, Message, Picture
-from queues.ownership import holder
 from queues.presentation import NO_SUBJECT, age, clock, contact_name, due, language_name, person
 from queues.recipients import own_addresses
 from queues.sayings import told as told_again
@@ -46,34 +41,13 @@ from queues.views.lists import Place, place, show
 from queues.views.related import address, related
 from queues.views.side import side
 from queues.views.tags import tags_of
+from queues.views.tools import not_mine, toolbar
 
 TRAIL = 12
 OTHERS = 6
 NOTES = 3
 DEPTH_OF_SEARCH = 500  # what was searched for may lie far back
-SNOOZE_CHOICES = (  # when that is, static/desk/snooze.js says: by the reader's own clock
-    ("hour", gettext_lazy("In an hour")),
-    ("evening", gettext_lazy("This evening")),
-    ("tomorrow", gettext_lazy("Tomorrow")),
-    ("monday", gettext_lazy("On Monday")),
-)
 STATE_ICONS = {"waiting": "waiting", "assigned": "mine"}
-State = Conversation.State
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
-    """A button: what it does, and why not, when it can't."""
-
-    name: str
-    label: str
-    icon: str
-    key: str = ""
-    url: str = ""
-    menu: str = ""
-    reason: str = ""
-    primary: bool = False
-    dialog: bool = False
 
 
 @require_GET
@@ -130,7 +104,7 @@ def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any
     length = timeline.length(request.user, row)
     entries = timeline.timeline(request.user, row, None if depth is None else depth + 1)
     subject = row.subject or str(NO_SUBJECT)
-    may_change = not _not_mine(request, row)
+    may_change = not not_mine(request, row)
     others = related(request, row, where, entries, may_merge=may_change)
     return (
         {
@@ -174,7 +148,7 @@ def told(request: DeskRequest, row: Conversation, where: Place) -> dict[str, Any
         }
         | tags_of(row)
         | _found(request.user, row, where, now)
-        | _toolbar(request, row, where, now)
+        | toolbar(request, row, where, now)
     )
 
 
@@ -257,79 +231,6 @@ def _confidence(row: Conversation) -> str:
     if not row.language_confidence:
         return _("assumed")
     return _("recognised with %(percent)s %% confidence") % {"percent": round(100 * row.language_confidence)}
-
-
-def _toolbar(request: DeskRequest, row: Conversation, where: Place, now: datetime) -> dict[str, Any]:
-    blocked = _not_mine(request, row)
-    return {
-        "tools": _tools(request, row, where),
-        "snooze_choices": SNOOZE_CHOICES,
-        "reply_reason": _("It is held: let it go first.") if row.state == State.HELD else blocked,
-        "held_count": len(holding.held(request.user, Held(contact=row.contact)))
-        if row.state == State.HELD
-        else 0,
-        "may_close_held": is_supervisor(request.user),
-    }
-
-
-def _not_mine(request: DeskRequest, row: Conversation) -> str:
-    """Why the user must not touch it: it is a colleague's."""
-    if row.merged_into_id is not None:
-        return _("It was merged into another conversation, where everything of it is now.")
-    if row.agent is None or row.state in (State.WAITING, State.CLOSED):
-        return ""
-    if row.agent.user_id == request.user.pk or is_supervisor(request.user):
-        return ""
-    return _("It is with %(agent)s: take it over first.") % {"agent": row.agent}
-
-
-def _tools(request: DeskRequest, row: Conversation, where: Place) -> list[Tool]:
-    """The buttons of the head, in this order; those that make no sense in a state are left out."""
-    blocked = _not_mine(request, row)
-    mine = row.agent is not None and row.agent.user_id == request.user.pk
-    own = _Urls(row, where)
-    if row.merged_into_id is not None:
-        return []
-    merge = own.tool("merge", _("Merge"), "merge", key="m", dialog=True, reason=blocked)
-    if row.state == State.CLOSED:
-        return [own.tool("reopen", _("Reopen"), "reopen", key="e", primary=True), merge]
-    if row.state == State.HELD:
-        return [
-            own.tool("let_go", _("Let it go"), "next", key="t", primary=True),
-            own.tool("close", _("Close"), "close", key="e"),
-            own.tool("held", _("All of this sender"), "held", menu="desk/menu_held.html"),
-            merge,
-        ]
-    found = []
-    if row.state == State.SNOOZED and mine:
-        found.append(own.tool("take", _("Wake"), "take", key="t", primary=True))
-    elif holder(row) is not None and not mine:
-        found.append(own.tool("take-over", _("Take over"), "take", key="t", dialog=True))
-    elif not mine or row.state not in (State.ASSIGNED, State.PENDING):
-        found.append(own.tool("take", _("Take"), "take", key="t", primary=True))
-    if row.state in (State.ASSIGNED, State.SNOOZED) and mine:  # of a colleague's, “Transfer” does it
-        found.append(own.tool("release", _("Release"), "release"))
-    found.append(own.tool("close", _("Close"), "close", key="e", reason=blocked))
-    found.append(own.tool("snooze", _("Snooze"), "snoozed", menu="desk/menu_snooze.html", reason=blocked))
-    found.append(own.tool("transfer", _("Transfer"), "transfer", key="a", dialog=True, reason=blocked))
-    return [*found, merge]
-
-
-@dataclass(frozen=True, slots=True)
-class _Urls:
-    """Makes the buttons of one conversation."""
-
-    row: Conversation
-    where: Place
-
-    def tool(self, name: str, label: str, icon: str, **extra: Any) -> Tool:
-        return Tool(
-            name=name,
-            label=label,
-            icon=icon,
-            url="" if "menu" in extra else reverse(name, args=[self.row.pk]) + self.where.query,
-            **extra,
-        )
 
 
 def _contact(request: DeskRequest, row: Conversation, now: datetime) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 // Another conversation, or another list, comes a moment after it was asked for: keys that are meant for it wait, and
 // don't act on what it takes the place of.
 const PANES = new Set(["conversation", "desk"]);
-const ABOUT_ONE = new Set(["reply", "reply-all", "forward", "note", "snippet", "take", "close", "transfer", "follow", "whisper", "contact", "merge"]);
+const ABOUT_ONE = new Set(["reply", "reply-all", "forward", "note", "snippet", "take", "close", "transfer", "snooze", "tag", "await-customer", "spam", "follow", "whisper", "contact", "merge"]);
 const UNDER_WAY = new Set([XMLHttpRequest.OPENED, XMLHttpRequest.HEADERS_RECEIVED, XMLHttpRequest.LOADING]);
 const MEANT = /^(.|Enter|Shift .)$/u;
 let coming = null; // the request for it

@@ -4,6 +4,7 @@
 // ("all 340 found") is selected by its question: the server looks then which those are.
 import { fill, gettext, ngettext } from "../words.js";
 import { tellStages } from "./announce.js";
+import { openMenu } from "./menus.js";
 import { addActs } from "./page.js";
 import { ask } from "./session.js";
 import { setSnoozeTimes } from "./snooze.js";
@@ -16,6 +17,7 @@ let scope = "";
 let token = "";
 let isAsked = false;
 let latest = null; // the row that was ticked last, for Shift and click
+let loaded = Promise.resolve(); // when the buttons are there
 
 const bar = () => document.getElementById("bulk");
 const rows = () => [...document.querySelectorAll("#rows > [id^='row-']")];
@@ -43,8 +45,9 @@ export function extend(from, to) {
   show();
 }
 
-/** Select all rows that are shown. */
+/** Select all rows that are shown; once more, all that are found. */
 export function selectShown() {
+  if (rows().length && !isWhole() && rows().every((row) => chosen.has(idOf(row)))) isAll = true;
   for (const row of rows()) chosen.add(idOf(row));
   show();
 }
@@ -89,17 +92,18 @@ function show() {
   if (!element) return;
   element.hidden = !isSelecting();
   if (!isSelecting()) return;
-  if (element.dataset.scope !== scopeNow()) load();
+  if (element.dataset.asked !== list()) loaded = load(list());
   count();
 }
 
 const scopeNow = () => document.getElementById("rows")?.dataset.scope ?? "";
 
-async function load() {
+async function load(asked) {
   const element = bar();
-  element.dataset.scope = scopeNow();
-  const answer = await ask(`/bulk?${list()}`).catch(() => null);
-  if (!answer?.ok || element !== bar()) return delete element.dataset.scope;
+  element.dataset.asked = asked; // other words find another number
+  const answer = await ask(`/bulk?${asked}`).catch(() => null);
+  if (!answer?.ok || element !== bar()) return delete element.dataset.asked;
+  if (element.dataset.asked !== asked) return; // the next answer is on its way
   element.innerHTML = await answer.text();
   htmx.process(element);
   setSnoozeTimes(element);
@@ -122,15 +126,22 @@ function count() {
   if (found) found.hidden = isAll || isWhole();
 }
 
-/** Do it with what is selected, if anything is; whether that was so. */
-export function actOnSelected(verb) {
+/** Do with what is selected, if anything is, the first of these that this list has, or open its menu; whether that was so. */
+export function actOnSelected(...verbs) {
   if (!isSelecting()) return false;
-  const button = bar().querySelector(`[data-verb="${verb}"]`);
-  if (button) button.click();
-  else if (bar().childElementCount) toast(gettext("That can’t be done with what is selected."));
-  else setTimeout(() => actOnSelected(verb), 100); // the buttons are on their way
+  loaded.then(() => {
+    const buttons = verbs.map((verb) => bar().querySelector(`.bulk-buttons > :is([data-verb="${verb}"], #bulk-${verb})`));
+    const found = buttons.find(Boolean);
+    if (found?.matches("details")) openMenu(found);
+    else if (found) found.click();
+    else if (bar().childElementCount) toast(gettext("That can’t be done with what is selected."));
+    else toast(gettext("The server can’t be reached. Nothing is lost: try again in a moment."), { error: true });
+  });
   return true;
 }
+
+/** Whether all that is selected is closed, as far as the list says so. */
+export const areClosed = () => !isAll && [...chosen].every((id) => document.querySelector(`#row-${id} .pill.closed`));
 
 const newToken = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (each) => each.toString(16).padStart(2, "0")).join("");
 
@@ -158,7 +169,10 @@ async function act(button) {
     place.innerHTML = text;
     htmx.process(place);
     tellStages();
+    for (const each of bar().querySelectorAll("form")) each.reset();
+    const isInside = bar().contains(document.activeElement);
     clearSelection();
+    if (isInside) backToList();
     htmx.trigger("#refresh", "desk:list");
     const open = document.getElementById("refresh-conversation");
     if (open) htmx.trigger(open, "desk:conversation");
@@ -206,6 +220,10 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest?.("#bulk [data-verb]");
   if (button) act(button);
 });
+document.addEventListener("keydown", (event) => {
+  const form = event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.closest?.("#bulk form");
+  if (form) form.requestSubmit();
+});
 document.body.addEventListener("submit", (event) => {
   const button = event.target.closest("#bulk")?.querySelector("[data-verb]"); // the board has a bar of its own
   if (!button) return;
@@ -219,6 +237,7 @@ document.body.addEventListener("htmx:afterSwap", () => {
     chosen = new Set();
     isAll = false;
   }
+  if (isAll && bar()?.dataset.asked !== list()) clearSelection(); // all of what was found for other words
   scope = scopeNow();
   show();
 });

@@ -12,9 +12,26 @@ document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
   find.value = text;
   find.dispatchEvent(new Event("input", { bubbles: true }));
 });
-document.body.addEventListener("desk:acted", () => dialog.close());
+// What had the focus may be gone, such as a view that was deleted: Tab goes on in the dialog.
+document.body.addEventListener("htmx:afterSettle", () => {
+  if (dialog.open && document.activeElement === document.body) dialog.querySelector("input:not([type=hidden]), select, button")?.focus();
+});
+let isActed = false;
+document.body.addEventListener("desk:acted", () => {
+  isActed = true;
+  dialog.close();
+});
+// What a dialog has asked for, and comes when a person has shut it, does not open it again.
+const asked = new WeakSet();
+document.body.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  if (detail.target === body && dialog.open) asked.add(detail.requestConfig);
+});
+document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (asked.has(detail.requestConfig) && !dialog.open && !isActed) detail.shouldSwap = false;
+});
 dialog.addEventListener("close", () => {
   body.replaceChildren();
+  isActed = false;
   if (document.activeElement === document.body) document.getElementById("conversation")?.focus({ preventScroll: true }); // what had it is gone
 });
 dialog.addEventListener("click", (event) => {

@@ -3,11 +3,13 @@
 import { gettext } from "../words.js";
 import { areWaiting, forgetKeys, onArrival, waits } from "./ahead.js";
 import { areKeysOn } from "./alone.js";
-import { actOnSelected, clearSelection, extend, isSelecting, selectShown, toggle } from "./bulk.js";
+import { actOnSelected, areClosed, clearSelection, extend, isSelecting, selectShown, toggle } from "./bulk.js";
 import { bring, isDone } from "./dom.js";
+import { openMenu } from "./menus.js";
 import { takeNextAfter } from "./onward.js";
 import { takeFirst, wait } from "./pairs.js";
 import { openPalette } from "./palette.js";
+import { goOn, point, pointed } from "./pointing.js";
 import { openPresence } from "./presence.js";
 import { toast } from "./toasts.js";
 import { openTold } from "./told.js";
@@ -144,17 +146,48 @@ function move(step) {
   const next = rows[Math.min(Math.max(current(rows) + step, 0), rows.length - 1)];
   next.focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
+  point();
   return next;
 }
 
-/** Transfer what is selected, else the row that has the focus, else the conversation that is open. */
+/** Do it with what is selected, else with the row that keys have led to; false if the open conversation is meant. */
+function actInList(...verbs) {
+  const row = pointed();
+  if (row && !isSelecting()) {
+    toggle(row);
+    goOn();
+  }
+  return actOnSelected(...verbs);
+}
+
+const closing = () => (areClosed() ? ["reopen", "not_spam", "close"] : ["close", "reopen", "not_spam"]);
+
+/** Transfer what is selected, else the row that keys have led to, else the conversation that is open. */
 function handOver() {
-  if (isSelecting()) return document.querySelector("#bulk-transfer > summary")?.click();
-  const row = document.activeElement?.closest("#rows > li")?.querySelector(".row:not([aria-current])");
-  const pk = row?.closest("li").id.slice("row-".length);
+  if (actOnSelected("transfer", "assign")) return null;
+  const pk = pointed()?.closest("li").id.slice("row-".length);
   if (!pk) return open('[data-key="a"]');
   expect("", OPENING);
   bring(`/conversations/${pk}/transfer?listed=1`, "#act-body");
+}
+
+/** Press a button of the head; if its menu can't be opened, say why. */
+function pressTool(selector) {
+  press(document.querySelector(selector) ? selector : '#tool-more > summary[aria-disabled="true"]');
+}
+
+function snooze() {
+  const menu = document.getElementById("tool-snooze");
+  if (menu?.querySelector(".menu-panel")) openMenu(menu);
+  else press("#tool-snooze > summary");
+}
+
+/** Go to where the tags are put on. */
+export function goToTags() {
+  const side = document.getElementById("side");
+  document.getElementById("tool-more")?.removeAttribute("open");
+  if (side && !side.checkVisibility()) document.getElementById("desk").dataset.side = "open";
+  document.getElementById("tag-name")?.focus();
 }
 
 function select(step) {
@@ -177,10 +210,14 @@ const COMMANDS = {
   snippet: () => write("reply", { text: "/" }),
   "reply-all": replyToAll,
   forward,
-  undo,
-  take: () => actOnSelected("take") || press('[data-key="t"]'),
-  close: () => actOnSelected("close") || press('[data-key="e"]'),
+  take: () => actInList("take") || press('[data-key="t"]'),
+  close: () => actInList(...closing()) || press('[data-key="e"]'),
   transfer: handOver,
+  snooze: () => actInList("snooze") || snooze(),
+  "await-customer": () => actInList("pending") || pressTool("#tool-await-customer"),
+  spam: () => actInList("spam", "not_spam") || pressTool("#tool-spam, #tool-not-spam"),
+  tag: () => actInList("tag") || goToTags(),
+  undo,
   follow: () => press('[data-key="f"]'),
   whisper: () => write("whisper"),
   contact: () => press('[data-key="v"]'),
@@ -192,6 +229,7 @@ const COMMANDS = {
   search: () => document.getElementById("q")?.focus(),
   "save-view": () => press("#save-view"),
   "take-next": () => press("#take-next"),
+  queues: () => openPalette("#saved .nav-link, #queues .nav-link"),
   palette: () => openPalette(),
   help: () => document.getElementById("keys").showModal(),
 };
@@ -203,6 +241,10 @@ export const known = Object.keys(COMMANDS);
 const NEEDS = {
   take: '[data-key="t"]',
   close: '[data-key="e"]',
+  snooze: "#tool-snooze",
+  "await-customer": "#tool-await-customer",
+  spam: "#tool-spam, #tool-not-spam",
+  tag: "#tag-name",
   follow: '[data-key="f"]',
   contact: '[data-key="v"]',
   merge: '[data-key="m"]',
@@ -270,8 +312,22 @@ export function onKey(event) {
   const wanted = bound.get(`${takeFirst()} ${key}`) || bound.get(key);
   if (wanted === "undo" && event.repeat) return; // a key that is held down takes back one thing
   const isLater = waits(key, isSelecting() ? "" : wanted);
+  if (!isLater && !wanted && readOn(event)) return;
   if (isLater || (wanted && key !== "Enter")) event.preventDefault(); // Enter follows the link by itself
   if (!isLater && key !== "Enter") act(key, wanted);
+}
+
+const SCREENS = { " ": 1, PageDown: 1, PageUp: -1 };
+
+/** Scroll the mails from elsewhere in the page, where nothing else would scroll; the list keeps its own keys but Space. */
+function readOn(event) {
+  const step = SCREENS[event.key] && (event.key === " " && event.shiftKey ? -1 : SCREENS[event.key]);
+  const timeline = step && document.getElementById("timeline");
+  const own = event.key === " " ? "#timeline, #side, #nav" : "#timeline, #side, #nav, #list";
+  if (!timeline || event.target.closest?.(own)) return false;
+  event.preventDefault();
+  timeline.scrollBy({ top: step * 0.85 * timeline.clientHeight });
+  return true;
 }
 
 function act(key, wanted) {
@@ -308,6 +364,9 @@ function leave(event) {
   } else if (isTyping(event.target)) {
     event.target.blur();
     document.getElementById("conversation")?.focus({ preventScroll: true }); // from here Tab goes on
+  } else if (document.querySelector(".side-shut")?.checkVisibility()) { // over the mails, on a narrow screen
+    press(".side-shut");
+    document.getElementById("conversation")?.focus({ preventScroll: true });
   } else if (isSelecting() && !document.querySelector("dialog[open]")) clearSelection();
   delete document.getElementById("desk").dataset.nav;
 }

@@ -9,7 +9,7 @@ import { openFound, paintFound, paintFrame } from "./found.js";
 import { preview, step } from "./preview.js";
 import { fitFrames, showPictures } from "./frames.js";
 import "./badge.js";
-import { onKey } from "./keys.js";
+import { goToTags, onKey } from "./keys.js";
 import { beforeLeaving } from "./leaving.js";
 import { hearOffer } from "./offers.js";
 import { startLive, throttled } from "./live.js";
@@ -110,9 +110,10 @@ document.body.addEventListener("htmx:afterSwap", () => {
   paintFound();
 });
 // What had the focus may be gone: from the body, Tab would begin at the top of the page.
-document.body.addEventListener("htmx:afterSettle", () => {
+document.body.addEventListener("htmx:afterSettle", ({ target }) => {
   if (document.activeElement !== document.body || document.querySelector("dialog[open]")) return;
-  document.getElementById("conversation")?.focus({ preventScroll: true });
+  const heir = target.closest?.("[data-heir]")?.dataset.heir ?? "conversation";
+  document.getElementById(heir)?.focus({ preventScroll: true });
 });
 document.body.addEventListener("htmx:load", (event) => {
   enliven(event.target);
@@ -176,6 +177,7 @@ const ACTS = {
     const side = document.getElementById("side");
     desk.dataset.side = side.checkVisibility() ? "closed" : "open";
   },
+  tags: goToTags,
   ask: askFor,
   preview,
   previous: () => step(-1),

@@ -1,5 +1,5 @@
 // Everything by name: what can be done here, where one can go, conversations by number, contacts, snippets, macros.
-import { gettext } from "../words.js";
+import { fill, gettext } from "../words.js";
 import { isSelecting } from "./bulk.js";
 import { bring } from "./dom.js";
 import { command, isPossible, open } from "./keys.js";
@@ -9,6 +9,7 @@ import { ask } from "./session.js";
 
 const MOST = 12;
 const PAUSE = 150;
+const VIEWS = "#nav-views .nav-link";
 const dialog = document.getElementById("palette");
 const field = document.getElementById("palette-field");
 const list = document.getElementById("palette-list");
@@ -19,6 +20,7 @@ let found = []; // what it found for what was typed
 let shown = [];
 let at = 0;
 let timer = 0;
+let isOfServer = true; // whether it is asked, too
 let back = null; // where the focus was
 
 const words = (element) => element.textContent.replace(/\s+/g, " ").trim();
@@ -32,9 +34,11 @@ function withSelected() {
   const says = gettext("selected");
   const buttons = [...document.querySelectorAll("#bulk .bulk-buttons > [data-verb]")];
   const menus = [...document.querySelectorAll("#bulk .bulk-buttons > details")];
+  const line = [...document.querySelectorAll("#bulk .bulk-line button")].filter((button) => button.checkVisibility());
   return [
     ...buttons.map((button) => ({ name: words(button), says, act: () => button.click() })),
     ...menus.map((menu) => ({ name: words(menu.querySelector("summary")), says, act: () => openMenu(menu) })),
+    ...line.map((button) => ({ name: words(button) || button.getAttribute("aria-label"), says, act: () => button.click() })),
   ];
 }
 
@@ -46,9 +50,32 @@ function alsoOf(key) {
 
 function ofConversation() {
   const says = gettext("this conversation");
-  return [...document.querySelectorAll(".tools > *")]
+  const why = document.querySelector("#why > summary");
+  const tools = [...document.querySelectorAll(".tools > :not(#tool-more), #tool-more .menu-item")]
     .filter((tool) => !tool.matches('[aria-disabled="true"]') && !tool.querySelector('[aria-disabled="true"]'))
-    .map((tool) => (tool.matches("details") ? { name: words(tool.querySelector("summary")), says, act: () => openMenu(document.getElementById(tool.id)) } : { name: words(tool), says, keys: tool.dataset.key, also: alsoOf(tool.dataset.key), act: click(tool) }));
+    .map((tool) => (tool.matches("details") ? { name: words(tool.querySelector("summary")), says, keys: tool.dataset.key, also: alsoOf(tool.dataset.key), act: () => openMenu(document.getElementById(tool.id)) } : { name: words(tool.querySelector("span") ?? tool), says, keys: tool.dataset.key, also: alsoOf(tool.dataset.key), act: click(tool) }));
+  return why ? [...tools, { name: words(why), says, act: tellWhy }] : tools;
+}
+
+function tellWhy() {
+  const why = document.getElementById("why");
+  why.open = true;
+  why.querySelector(".why-told").focus();
+}
+
+/** What the mail has where one is, or else the last one that is open: its buttons, files and links. */
+function ofMail() {
+  const letter = document.activeElement?.closest?.("details.mail") ?? [...document.querySelectorAll("#items details.mail[open]")].at(-1);
+  if (!letter) return [];
+  const says = fill(gettext("mail from %(name)s"), { name: words(letter.querySelector(".from b")) });
+  const buttons = letter.querySelectorAll(".mail-acts button:not([aria-disabled=true]), [id^=pictures-] button, .files a.file, .details a[target]");
+  return [...buttons].map((button) => ({ name: words(button.querySelector(".clip") ?? button), says, isPart: true, act: click(button) }));
+}
+
+function ofPage() {
+  const links = [...document.querySelectorAll("#side .side-links a")].map((link) => ({ name: words(link), says: gettext("contact"), act: click(link) }));
+  const looks = [...document.querySelectorAll("[data-theme-choice]")].map((button) => ({ name: words(button), says: gettext("look of the pages"), act: click(button) }));
+  return [...links, ...looks];
 }
 
 /** What the buttons around an open text do: after Esc, also where Ctrl + K makes a link. */
@@ -73,16 +100,16 @@ function commands(tools) {
 }
 
 /** What a page of contacts has keys for. */
-function ofPage() {
+function ofContacts() {
   return [...document.querySelectorAll("#main [data-press]")].map((link) => ({ name: words(link) || link.ariaLabel || link.title, says: "", keys: link.dataset.press, act: click(link) }));
 }
 
-function places() {
+function places(which = VIEWS) {
   const says = gettext("go to");
   const pages = [...document.querySelectorAll("#page-keys [data-go]")].map((page) => ({ name: words(page), says, keys: `g ${page.dataset.go}`, act: () => location.assign(page.dataset.url) }));
   const keys = new Map([...document.querySelectorAll('#keys [data-command^="view-"]')].map((line) => [line.dataset.command, line.dataset.keys]));
-  const lists = [...document.querySelectorAll("#nav-views .nav-link")].map((link) => ({ name: words(link.querySelector(".clip")), says, keys: keys.get(link.id), act: click(link) }));
-  return [...lists, ...pages];
+  const lists = [...document.querySelectorAll(which)].map((link) => ({ name: words(link.querySelector(".clip")), says, keys: keys.get(link.id), act: click(link) }));
+  return which === VIEWS ? [...lists, ...pages] : lists;
 }
 
 async function texts() {
@@ -111,18 +138,20 @@ async function ofServer(asked) {
   return answer?.ok ? served((await answer.json()).items) : [];
 }
 
-/** Open it, with what can be done at this moment first. */
-export function openPalette() {
+/** Open it, with what can be done at this moment first; `only` with these links. */
+export function openPalette(only = "") {
   if (!dialog || dialog.open || document.querySelector("dialog[open]")) return;
   back = document.activeElement;
-  const tools = ofConversation();
-  here = [...withSelected(), ...tools, ...ofEditor(), ...ofPage(), ...commands(tools), ...places()];
+  const tools = only ? [] : ofConversation();
+  here = only ? places(only) : [...withSelected(), ...tools, ...ofEditor(), ...ofContacts(), ...commands(tools), ...places(), ...ofMail(), ...ofPage()];
+  isOfServer = !only;
   const named = new Set();
   here = here.filter((item) => !named.has(`${item.name.toLowerCase()}|${item.says}`) && named.add(`${item.name.toLowerCase()}|${item.says}`));
   found = [];
   field.value = "";
   dialog.showModal();
   paint();
+  if (only) return;
   pages ??= ofServer("");
   const base = here;
   Promise.all([pages, texts()]).then(([settings, more]) => {
@@ -136,7 +165,7 @@ function look() {
   const asked = field.value.trim();
   clearTimeout(timer);
   found = [];
-  if (asked) {
+  if (asked && isOfServer) {
     timer = setTimeout(async () => {
       const items = await ofServer(asked);
       if (field.value.trim() !== asked) return;
@@ -147,10 +176,13 @@ function look() {
   paint();
 }
 
+/** What a page merely holds, such as a file, is found by its words, after what can be done. */
+const rankOf = (asked, item) => score(asked, item.isPart ? { name: "", says: `${item.name} ${item.says}` } : item);
+
 function paint(isMore = false) {
   const asked = field.value.trim();
   const kept = isMore ? shown[at]?.name : null;
-  const ranked = here.map((item, order) => ({ item, order, rank: asked ? score(asked, item) : 1 })).filter(({ rank }) => rank > 0);
+  const ranked = here.map((item, order) => ({ item, order, rank: asked ? rankOf(asked, item) : 1 })).filter(({ rank }) => rank > 0);
   ranked.sort((one, other) => other.rank - one.rank || one.order - other.order);
   shown = [...found, ...ranked.map(({ item }) => item)].slice(0, MOST);
   at = Math.max(0, shown.findIndex((item) => item.name === kept));

@@ -48,7 +48,8 @@ function replace(old, fresh) {
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   old.replaceWith(fresh);
   if (!focused) return;
-  const heir = (focused.id && document.getElementById(focused.id)) || fresh.querySelector("a, button, summary");
+  const id = focused.id || focused.closest("[data-heir]")?.dataset.heir; // the field where one goes on when a button goes
+  const heir = (id && document.getElementById(id)) || fresh.querySelector("a, button, summary");
   heir?.focus({ preventScroll: true });
 }
 

@@ -61,6 +61,7 @@ document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const path = detail.requestConfig?.path ?? "";
   const undone = detail.xhr?.status === 200 && /^\/messages\/(\d+)\/undo/.exec(path);
   if (undone) settled(undone[1]);
+  if (detail.xhr?.status === 200 && /^\/bulk\/\d+\/put-back/.test(path)) shelf.querySelector(`[hx-post="${path}"]`)?.closest(".toast").remove();
 });
 
 // When a live update has taken the button away whose answer this is, htmx looks for the shelf where the button is now: nowhere.
