@@ -84,7 +84,7 @@ def test_nothing_is_left_in_english(
     page.locator("#rows .row", has_text="Parcel 18").click()
     expect(page.locator(".event").first).to_contain_text("Alice")
     page.keyboard.press("r")
-    expect(page.locator(".editor-foot .primary")).to_have_text(reply)
+    expect(page.locator(".editor-foot button.primary")).to_have_text(reply)
     page.keyboard.type("x")
     expect(page.locator("[data-saved]")).not_to_be_empty()
     assert left_over(page, words) == []

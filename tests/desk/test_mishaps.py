@@ -91,7 +91,7 @@ def test_the_keys_try_again_what_a_click_could_not_do(sign_in: SignIn, orders: E
     page = sign_in("alice", f"/conversations/{row.pk}/")
     written(page, "It is on its way.")
     intercept(page, "**/reply", lambda route: route.abort(), times=1)
-    page.locator("#reply-form .editor-foot .primary").click()
+    page.locator("#reply-form .editor-foot button.primary").click()
     expect(page.locator("#toasts .error")).to_contain_text("can’t be reached")
     page.keyboard.press("Control+Enter")
     expect(page.locator("#open-reply")).to_be_visible()

@@ -180,8 +180,8 @@ def test_a_note_is_added_once_and_saved_no_more(alice: Agent, row: Conversation)
     with pytest.raises(DraftConflict):
         note_drafts.discard_note_draft(user, row, ALL, token, Window("two", 0))
     late = note_drafts.save_note_draft(user, row, "He", ALL, token, Window("one", 0, saves=0))
-    assert (late.pk, late.text, late.version) == (draft.pk, "He called.", 1)
-    added = note_drafts.add_note(user, row, "He called. ", ALL, token, Window("two", 1))
+    assert (late.pk, late.text, late.version) == (draft.pk, "He called.", draft.version)
+    added = note_drafts.add_note(user, row, "He called. ", ALL, token, Window("two", draft.version))
     assert note_drafts.add_note(user, row, "He called.", ALL, token, None) == added
     with pytest.raises(SentOtherwise):
         note_drafts.add_note(user, row, "He wrote.", ALL, token, None)

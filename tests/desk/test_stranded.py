@@ -123,7 +123,7 @@ class TestRefused:
         page.keyboard.type(" two")
         with page.expect_response("**/reply"):
             page.keyboard.press("Control+Enter")
-        expect(page.locator("#reply-form .editor-foot .primary")).to_be_enabled()  # it has not left
+        expect(page.locator("#reply-form .editor-foot button.primary")).to_be_enabled()  # it has not left
         expect(page.locator("#toasts .error")).to_contain_text("is with Bob")
         return page
 
