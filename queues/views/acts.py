@@ -78,8 +78,9 @@ def put_back(request: DeskRequest, pk: int) -> HttpResponse:
     if act is None:
         raise Http404("There is nothing here that you may see.")
     _check_done(bulk.undo(request.user, act))
-    pk = act.items.values_list("conversation", flat=True).first()
-    response = retold(request, pk or 0)
+    item = act.items.first()
+    pk = item.conversation_id if item else 0
+    response = retold(request, pk)
     response["HX-Push-Url"] = f"/conversations/{pk}/{place(request).query}"
     return response
 
