@@ -75,12 +75,13 @@ not_spam = _undoable(BulkAct.Verb.NOT_SPAM, _("It is not spam: it waits in its q
 def put_back(request: DeskRequest, pk: int) -> HttpResponse:
     """Undo what was done with one conversation, and show it."""
     act = bulk.of_user(request.user, pk)
-    item = act.items.first() if act else None
-    if act is None or item is None:
+    if act is None:
         raise Http404("There is nothing here that you may see.")
     _check_done(bulk.undo(request.user, act))
-    response = retold(request, item.conversation_id)
-    response["HX-Push-Url"] = f"/conversations/{item.conversation_id}/{place(request).query}"
+    item = act.items.first()
+    pk = item.conversation_id if item else 0
+    response = retold(request, pk)
+    response["HX-Push-Url"] = f"/conversations/{pk}/{place(request).query}"
     return response
 
 
