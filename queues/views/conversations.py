@@ -227,11 +227,6 @@ def _left(draft: Draft, now: datetime) -> dict[str, Any]:
     }
 
 
-def _confidence(row: Conversation) -> str:
-    if not row.language_confidence:
-        return _("assumed")
-    return _("recognised with %(percent)s %% confidence") % {"percent": round(100 * row.language_confidence)}
-
 
 def _contact(request: DeskRequest, row: Conversation, now: datetime) -> dict[str, Any]:
     contact = row.contact
