@@ -58,7 +58,7 @@ def test_sender_pictures_and_files_by_keyboard(sign_in: SignIn, orders: EmailQue
     assert violations(page, within="#conversation") == []
 
     page.get_by_role("button", name="Show images").press("Enter")
-    expect(page.get_by_text("are being fetched")).to_be_visible()
+    expect(page.locator("[data-stage]", has_text="are being fetched")).to_be_visible()
     assert shop.asked == []
     pictures.fetch(message.pk)
     expect(page.get_by_text("1 image from the internet is shown.")).to_be_visible()
