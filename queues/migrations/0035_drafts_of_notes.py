@@ -32,10 +32,6 @@ class Migration(migrations.Migration):
             name='token',
             field=models.UUIDField(editable=False, help_text='Of its form: what is added twice is one note.', null=True),
         ),
-        migrations.AddConstraint(
-            model_name='note',
-            constraint=models.UniqueConstraint(condition=models.Q(('token__isnull', False)), fields=('token',), name='note_once'),
-        ),
         migrations.AddField(
             model_name='notedraft',
             name='agent',

@@ -227,7 +227,6 @@ def _left(draft: Draft, now: datetime) -> dict[str, Any]:
     }
 
 
-
 def _contact(request: DeskRequest, row: Conversation, now: datetime) -> dict[str, Any]:
     contact = row.contact
     others = inbox.page(request.user, Listing(view=inbox.View.ALL, contact=contact.pk, limit=OTHERS + 1)).rows

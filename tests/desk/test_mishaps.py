@@ -112,7 +112,7 @@ def test_what_came_meanwhile_is_not_waved_through_by_a_second_click(
         expect(warning).to_contain_text("New mail came")
     page.evaluate(SECOND_HALF)
     with page.expect_response("**/reply"):
-        page.locator("#reply-form .primary").click()
+        page.locator("#reply-form button.primary").click()
     expect(warning).to_contain_text("New mail came")
     assert not Message.objects.filter(direction="out").exists()
     page.get_by_role("button", name="Send all the same").click()
