@@ -106,7 +106,7 @@ def undo(actor: User, act: BulkAct) -> BulkAct:
 def _written(actor: User, verb: str, values: dict[str, Any], chosen: Chosen, token: str) -> BulkAct:
     listing = asdict(replace(chosen.listing, after="", limit=PAGE)) if chosen.listing else None
     if listing is not None:  # “today” in a search is the asker's, also when a worker looks
-        listing["zone"] = timezone.get_current_timezone_name()
+        listing["zone"] = str(timezone.get_current_timezone())  # by the name that it is found by
     act = BulkAct.objects.create(user=actor, token=token, verb=verb, values=values, listing=listing)
     if listing is None:
         seen = inbox.listed_for(actor).filter(pk__in=chosen.ids).values_list("pk", flat=True)

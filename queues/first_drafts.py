@@ -40,9 +40,12 @@ def save_first_draft(actor: User, queue: EmailQueue | None, subject: str, answer
     check_not_started(actor, subject, answer)  # a late save must not bring back what was sent
     typed: dict[str, Any] = {"queue": queue, **_typed(subject, answer)}
     check_same(draft, window, typed)
+    is_other = str(draft.token) != answer.token
+    if is_other and window is not None and not window.knows(draft) and draft.files.exists():
+        raise DraftConflict(draft.text, draft.version)
     if window is not None and is_late(draft, window, typed):
         return draft
-    if str(draft.token) != answer.token:
+    if is_other:
         draft.files.all().delete()
     typed |= {"token": answer.token, "version": draft.version + 1}
     typed |= {"window": window.name if window else "", "window_saves": window.saves if window else 0}

@@ -18,7 +18,7 @@ document.body.addEventListener("htmx:afterSettle", () => {
 });
 let isActed = false;
 document.body.addEventListener("desk:acted", () => {
-  isActed = true;
+  isActed = dialog.open;
   dialog.close();
 });
 // What a dialog has asked for, and comes when a person has shut it, does not open it again.

@@ -9,7 +9,6 @@ import { openMenu } from "./menus.js";
 import { takeNextAfter } from "./onward.js";
 import { takeFirst, wait } from "./pairs.js";
 import { openPalette } from "./palette.js";
-import { goOn, point, pointed } from "./pointing.js";
 import { openPresence } from "./presence.js";
 import { toast } from "./toasts.js";
 import { openTold } from "./told.js";
@@ -77,10 +76,10 @@ function atEnd(form, text) {
 }
 
 /** Write an answer or a note: go back to its editor if it is open, and put away another one (it keeps its text). */
-function write(kind, { text = "", selector = `#open-${kind}`, then = undefined } = {}) {
+function write(kind, { text = "", selector = `#open-${kind}`, then = undefined, about = undefined } = {}) {
   const form = document.querySelector("#composer form[data-editor]");
   if (!form) return open(selector, text, then);
-  if (form.dataset.editor === kind) return resume(form, text);
+  if (form.dataset.editor === kind && [undefined, form.elements.about?.value].includes(about)) return resume(form, text);
   const mine = expect(text, CHANGING);
   const go = () => {
     const isOver = ahead !== mine || Date.now() > mine.until;
@@ -108,7 +107,7 @@ function forward() {
   const mails = [...document.querySelectorAll("#items > .card-mail:has(.mail-acts)")];
   const focused = document.activeElement?.closest(".card-mail:has(.mail-acts)");
   const mail = focused ?? mails.findLast((each) => !each.matches(".out, .outside")) ?? mails.at(-1);
-  if (mail) write("outside", { selector: `#${mail.id} .mail-acts [data-writes]` });
+  if (mail) write("outside", { selector: `#${mail.id} .mail-acts [data-writes]`, about: focused?.id.slice("mail-".length) });
   else toast(gettext("There is no mail here that you can forward."));
 }
 
@@ -146,26 +145,16 @@ function move(step) {
   const next = rows[Math.min(Math.max(current(rows) + step, 0), rows.length - 1)];
   next.focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
-  point();
   return next;
-}
-
-/** Do it with what is selected, else with the row that keys have led to; false if the open conversation is meant. */
-function actInList(...verbs) {
-  const row = pointed();
-  if (row && !isSelecting()) {
-    toggle(row);
-    goOn();
-  }
-  return actOnSelected(...verbs);
 }
 
 const closing = () => (areClosed() ? ["reopen", "not_spam", "close"] : ["close", "reopen", "not_spam"]);
 
-/** Transfer what is selected, else the row that keys have led to, else the conversation that is open. */
+/** Transfer what is selected, else the row that has the focus, else the conversation that is open. */
 function handOver() {
   if (actOnSelected("transfer", "assign")) return null;
-  const pk = pointed()?.closest("li").id.slice("row-".length);
+  const row = document.activeElement?.closest("#rows > li")?.querySelector(".row:not([aria-current])");
+  const pk = row?.closest("li").id.slice("row-".length);
   if (!pk) return open('[data-key="a"]');
   expect("", OPENING);
   bring(`/conversations/${pk}/transfer?listed=1`, "#act-body");
@@ -210,13 +199,13 @@ const COMMANDS = {
   snippet: () => write("reply", { text: "/" }),
   "reply-all": replyToAll,
   forward,
-  take: () => actInList("take") || press('[data-key="t"]'),
-  close: () => actInList(...closing()) || press('[data-key="e"]'),
+  take: () => actOnSelected("take") || press('[data-key="t"]'),
+  close: () => actOnSelected(...closing()) || press('[data-key="e"]'),
   transfer: handOver,
-  snooze: () => actInList("snooze") || snooze(),
-  "await-customer": () => actInList("pending") || pressTool("#tool-await-customer"),
-  spam: () => actInList("spam", "not_spam") || pressTool("#tool-spam, #tool-not-spam"),
-  tag: () => actInList("tag") || goToTags(),
+  snooze: () => actOnSelected("snooze") || snooze(),
+  "await-customer": () => actOnSelected("pending") || pressTool("#tool-await-customer"),
+  spam: () => actOnSelected("spam", "not_spam") || pressTool("#tool-spam, #tool-not-spam"),
+  tag: () => actOnSelected("tag") || goToTags(),
   undo,
   follow: () => press('[data-key="f"]'),
   whisper: () => write("whisper"),
@@ -310,13 +299,14 @@ export function onKey(event) {
   if (["Enter", " "].includes(event.key) && !areWaiting() && event.target.closest?.("a:not(.row), button, summary, input")) return; // its own
   const key = pressed(event);
   const wanted = bound.get(`${takeFirst()} ${key}`) || bound.get(key);
-  if (wanted === "undo" && event.repeat) return; // a key that is held down takes back one thing
+  if (event.repeat && wanted && !HELD.has(wanted)) return event.preventDefault(); // held down it does one thing
   const isLater = waits(key, isSelecting() ? "" : wanted);
   if (!isLater && !wanted && readOn(event)) return;
   if (isLater || (wanted && key !== "Enter")) event.preventDefault(); // Enter follows the link by itself
   if (!isLater && key !== "Enter") act(key, wanted);
 }
 
+const HELD = new Set(["next", "previous", "select-next", "select-previous"]);
 const SCREENS = { " ": 1, PageDown: 1, PageUp: -1 };
 
 /** Scroll the mails from elsewhere in the page, where nothing else would scroll; the list keeps its own keys but Space. */
@@ -350,7 +340,7 @@ function send(event) {
   const form = event.target.closest?.("form[data-editor]");
   if (!form) return;
   event.preventDefault();
-  if (event.shiftKey) takeNextAfter(form);
+  if (event.shiftKey && form.checkValidity()) takeNextAfter(form);
   const foot = form.querySelector(".editor-foot"); // not “Send all the same” above it
   form.requestSubmit((event.altKey && foot.querySelector("[name=close]")) || foot.querySelector("[type=submit]"));
 }

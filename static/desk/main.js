@@ -195,7 +195,7 @@ const ACTS = {
   people: choosePeople,
   format: changeFormat,
   snippet: keepSnippet,
-  "send-next": (button) => takeNextAfter(button.form),
+  "send-next": (button) => button.form.checkValidity() && takeNextAfter(button.form),
   "drop-macro": dropMacro,
   "remove-file": removeFile,
   at(button, event) {

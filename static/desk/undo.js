@@ -22,6 +22,15 @@ export function undoLast() {
 }
 
 document.body.addEventListener("htmx:afterSettle", note);
+// What was done with many stays in sight, but it is not the last thing any more.
+document.body.addEventListener("htmx:beforeRequest", ({ detail: { elt, requestConfig } }) => {
+  if (requestConfig.verb === "get" || elt.matches("[data-undo], #bulk-state *")) return;
+  for (const button of document.querySelectorAll("#bulk-state [data-undo]")) {
+    button.removeAttribute("data-undo");
+    button.removeAttribute("aria-keyshortcuts");
+    button.querySelector("kbd")?.remove();
+  }
+});
 document.body.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
   if (xhr.status === 409 && elt.matches(".toast [data-undo]")) elt.closest(".toast").remove(); // it is too late
 });

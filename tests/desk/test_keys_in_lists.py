@@ -286,26 +286,22 @@ def test_all_that_are_found(sign_in: SignIn, orders: EmailQueue) -> None:
     eventually(lambda: BulkAct.objects.get().items.count() == 52, "all are meant")
 
 
-def test_a_row_that_keys_have_led_to_and_the_one_that_is_open(sign_in: SignIn, orders: EmailQueue) -> None:
+def test_a_selected_row_and_the_one_that_is_open(sign_in: SignIn, orders: EmailQueue) -> None:
     rows = parcels(orders, 4)
     page = sign_in("bob", f"/?queue={orders.pk}&sort=oldest")
     press(page, "j", "Enter")
     expect(page.locator("#head h1")).to_have_text("Parcel 0")
-    press(page, "j", "e")  # the row on which one stands, not the one that is open
+    select(page, "j", "x", count=1)
+    press(page, "e")  # what is selected, not what is open
     done(page, "1 closed.")
     assert fields(rows, "state") == ["waiting", "closed", "waiting", "waiting"]
-    expect(page.locator(f"#row-{rows[2].pk} .row")).to_be_focused()
-    press(page, "T")
-    page.locator("#bulk [name=tag]").wait_for()
-    expect(page.locator("#bulk [name=tag]")).to_be_focused()
-    page.keyboard.type("Late")
-    press(page, "Enter")
-    done(page, "1 tagged.")
-    press(page, "k", "e")  # it is the open one
+    press(page, "j", "e")  # nothing is selected: it is the open one, wherever the focus is
     expect(page.locator("#head .pill.closed")).to_be_visible()
     expect(page.locator(f"#row-{rows[0].pk}")).to_have_count(0)
     has_a_place(page)
-    press(page, "e")  # the focus has gone to another row by itself
+    press(page, "z")  # that can't be undone, and what was done before it is not the last thing
+    expect(page.locator("#toasts")).to_contain_text("There is nothing to undo any more.")
+    press(page, "e")
     expect(page.locator("#head .pill.closed")).to_be_hidden()
     assert fields(rows, "state") == ["waiting", "closed", "waiting", "waiting"]
     press(page, "g", "n")
