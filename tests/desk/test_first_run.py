@@ -99,6 +99,7 @@ def test_an_agent_says_so_and_the_first_mail_takes_its_place(sign_in: SignIn) ->
     expect(page.locator("#presence button").first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#beginning .done")).to_have_count(2)  # by itself
+    expect(page.locator("#beginning.htmx-request")).to_have_count(0)
     row = receive(queue).conversation
     expect(page.locator(f"#row-{row.pk}, #view-unassigned .num").first).to_be_visible()
     expect(page.locator("#beginning")).to_have_count(0)
