@@ -79,7 +79,8 @@ class Watched:
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
 
     def _asked(self, request: Request) -> None:
-        if not request.url.startswith((self._site, "data:", "blob:", "about:")) or "stolen" in request.url:
+        ours = (self._site, "data:", "blob:", "about:", "chrome-extension:")  # which shows PDFs
+        if not request.url.startswith(ours) or "stolen" in request.url:
             self.foreign.append(request.url)
 
     def _said(self, kind: str, text: str) -> None:
