@@ -79,7 +79,7 @@ class Watched:
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
 
     def _asked(self, request: Request) -> None:
-        ours = (self._site, "data:", "blob:", "about:", "chrome-extension:")  # which shows PDFs
+        ours = (self._site, "data:", "blob:", "about:", "chrome-extension:", "chrome:")  # shows PDFs
         if not request.url.startswith(ours) or "stolen" in request.url:
             self.foreign.append(request.url)
 
