@@ -7,6 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from queues import actions
 from tests.accessible import violations
+from tests.browser import come, held_back
 from tests.desk.conftest import SignIn
 from tests.desk.test_by_keyboard import tab_to
 from tests.make import (
@@ -99,7 +100,6 @@ def test_an_agent_says_so_and_the_first_mail_takes_its_place(sign_in: SignIn) ->
     expect(page.locator("#presence button").first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#beginning .done")).to_have_count(2)  # by itself
-    expect(page.locator("#beginning.htmx-request")).to_have_count(0)
     row = receive(queue).conversation
     expect(page.locator(f"#row-{row.pk}, #view-unassigned .num").first).to_be_visible()
     expect(page.locator("#beginning")).to_have_count(0)
@@ -108,3 +108,20 @@ def test_an_agent_says_so_and_the_first_mail_takes_its_place(sign_in: SignIn) ->
     page.keyboard.press("n")
     expect(page.locator(f"article[data-conversation='{row.pk}']")).to_be_visible()
     assert actions.draft_of(alice.user, row) is None
+
+
+def test_the_first_mail_that_comes_beside_another_change_is_not_missed(sign_in: SignIn) -> None:
+    queue = make_queue([make_agent("alice", presence="offline")], name="Orders")
+    page = sign_in("alice")
+    expect(page.locator("#beginning")).to_be_visible()
+    held = held_back(page, re.compile(r"\d/$"))
+    page.keyboard.press("p")
+    page.keyboard.press("Enter")
+    late = come(page, held)
+    before = late.fetch()  # as it was without the mail
+    receive(queue)
+    expect(page.locator("#view-unassigned .num, #rows .row").first).to_be_visible()
+    late.fulfill(response=before)
+    come(page, held).continue_()
+    expect(page.locator("#beginning")).to_have_count(0)
+    expect(page.get_by_role("heading", name="No conversation is open")).to_be_visible()
