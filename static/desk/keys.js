@@ -288,7 +288,7 @@ export function onKey(event) {
   if (event.key === "Escape") return takeFirst() || leave(event);
   const isControl = event.ctrlKey || event.metaKey;
   if (event.key === "Enter" && isControl) return send(event);
-  if (event.key === "k" && isControl && !event.target.closest?.("[contenteditable], dialog")) {
+  if (event.key === "k" && isControl && !event.target.closest?.("[contenteditable], dialog[open]")) {
     event.preventDefault();
     forgetKeys();
     return openPalette();

@@ -32,7 +32,7 @@ function leave(event) {
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") return takeFirst() || leave(event);
-  if (event.key === "k" && (event.ctrlKey || event.metaKey) && !event.target.closest?.("[contenteditable], dialog")) {
+  if (event.key === "k" && (event.ctrlKey || event.metaKey) && !event.target.closest?.("[contenteditable], dialog[open]")) {
     event.preventDefault();
     return openPalette();
   }
