@@ -84,7 +84,10 @@ class Editor {
     if (kept.savedAt && !isBehind) return throwAway(this.key);
     if (isBehind) this.version = kept.version;
     const isAll = ["text", "html"].every(isSame);
-    if (isAll && (!kept.to || ["to", "cc", "subject", "queue"].every(isSame))) return this.succeed(kept);
+    if (isAll && (!kept.to || ["to", "cc", "subject", "queue"].every(isSame))) {
+      if (this.version) throwAway(this.key); // its last save came through, though nobody heard the answer
+      return this.succeed(kept);
+    }
     const isNewer = isBehind || kept.version === undefined || kept.version === this.version || kept.window === this.form.dataset.window;
     if (isAll && !isNewer) return throwAway(this.key);
     const isOther = this.isTypedIn() || (!isNewer && (this.text.value || this.form.elements.html?.value));
