@@ -5,7 +5,7 @@ import { isNextAsked } from "./onward.js";
 import { tellPlaces } from "./places.js";
 import { showInstead } from "./stranded.js";
 import { toast } from "./toasts.js";
-import { weigh } from "./uploads.js";
+import { areOut, weigh } from "./uploads.js";
 import { fill, gettext } from "../words.js";
 
 const READING = 700; // the second half of a double click is no answer to what appeared under it
@@ -25,6 +25,7 @@ document.body.addEventListener("htmx:confirm", async (event) => {
   if (menu) menu.open = false;
   editor.takesNext = event.target === editor.form && isNextAsked(editor.form);
   await editor.picker?.coming; // a snippet that is on its way belongs to it
+  await areOut(editor.form);
   if (editor.form.querySelector("[data-loading]")) {
     toast(gettext("A file is still being uploaded: wait for it, or remove it."), { error: true });
     return;

@@ -4,8 +4,9 @@ import { editorOf } from "./editor.js";
 import { setMacro } from "./picker.js";
 import { setPeople } from "./recipients.js";
 import { saveSnippet } from "./saving.js";
-import { ask } from "./session.js";
-import { weigh } from "./uploads.js";
+import { toast } from "./toasts.js";
+import { takeOut, weigh } from "./uploads.js";
+import { gettext } from "../words.js";
 
 /** Put other people into To and Cc, as the button says. */
 export function choosePeople(button) {
@@ -18,9 +19,8 @@ export function choosePeople(button) {
 
 /** Take a file out of the draft, and out of the text if it is a picture there. */
 export async function removeFile(button) {
-  const answer = await ask(button.dataset.url, { method: "DELETE" });
-  if (!answer.ok) return;
   const line = button.closest("li"), form = line.closest("form");
+  if (!(await takeOut(form, button.dataset.url))) return toast(gettext("The file could not be removed: try again."), { error: true });
   editorOf(form).writing.removePicture(line);
   takeAway(line, editorOf(form).writing.element);
   editorOf(form).changed();

@@ -1,12 +1,13 @@
 // Files for a mail: picked, dropped or pasted, each with its progress. A picture that is pasted while writing
 // stands in the text, where its name in brackets is. How much fits, the sender's server has said.
 import { takeAway } from "./dom.js";
-import { asking, csrf } from "./session.js";
+import { ask, asking, csrf } from "./session.js";
 import { fill, gettext, locale } from "../words.js";
 
 const MEGA = 1_000_000;
 const size = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const megas = (octets) => size.format(octets / MEGA);
+const leaving = new WeakMap(); // what is being taken out of a form
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
 /** What is wrong with the size of all files together, "" when nothing is; the form says it too. */
@@ -76,21 +77,43 @@ function upload(form, writing, file, line, isPicture) {
   body.append("file", file, file.name);
   if (isPicture) body.append("picture", "1");
   const request = new XMLHttpRequest(), refused = asking();
+  let left = file.size; // octets that are not on the way yet
   request.open("POST", form.dataset.files);
   request.setRequestHeader("X-CSRFToken", csrf());
   request.setRequestHeader("X-Requested-With", "desk");
   request.upload.addEventListener("progress", (event) => {
     line.querySelector("progress").value = event.loaded / (event.total || 1);
+    left = event.total - event.loaded;
   });
   request.addEventListener("load", () => {
     if (request.status === 401) refused();
+    if (!line.parentNode) return; // removed meanwhile
     if (request.status === 200) attached(form, writing, line, request.responseText);
     else fail(line, request.status === 409 ? request.responseText : gettext("could not be uploaded"));
   });
   request.addEventListener("error", () => fail(line, gettext("could not be uploaded")));
-  line.querySelector("button").addEventListener("click", () => request.abort());
+  line.querySelector("button").addEventListener("click", () => (left > MEGA ? request.abort() : takeOutAgain(form, request)));
   request.send(body);
 }
+
+/** The server may have the whole file by now, and be about to say under which number. */
+function takeOutAgain(form, request) {
+  const parts = () => new DOMParser().parseFromString(request.responseText, "text/html");
+  const answered = new Promise((resolve) => request.addEventListener("loadend", resolve));
+  whileLeaving(form, answered.then(() => request.status === 200 && takeOut(form, parts().querySelector("[data-url]").dataset.url)));
+}
+
+/** Take a file out of the draft of `form`; false if that can't be done now. */
+export function takeOut(form, url) {
+  const taken = ask(url, { method: "DELETE" }).then((answer) => answer.ok, () => false);
+  whileLeaving(form, taken);
+  return taken;
+}
+
+const whileLeaving = (form, act) => leaving.set(form, Promise.all([leaving.get(form), act]));
+
+/** Wait until no file is being taken out of `form`, with which it would leave, or be refused. */
+export const areOut = (form) => leaving.get(form);
 
 function attached(form, writing, line, html) {
   line.insertAdjacentHTML("afterend", html);
