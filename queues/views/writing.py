@@ -129,7 +129,7 @@ def _files(draft: Draft | None, token: str, listed: set[int | None]) -> tuple[Ou
         )
     if str(draft.token) != token:
         return ()
-    if draft.send_at is None and {file.pk for file in draft.files.all()} != listed:
+    if draft.send_at is None and set(draft.files.values_list("pk", flat=True)) != listed:
         raise ActionRefused(
             _(
                 "The files of this answer were changed in another window of yours: load the page again, look "
