@@ -114,6 +114,7 @@ def test_the_first_mail_that_comes_beside_another_change_is_not_missed(sign_in: 
     queue = make_queue([make_agent("alice", presence="offline")], name="Orders")
     page = sign_in("alice")
     expect(page.locator("#beginning")).to_be_visible()
+    expect(page.get_by_role("heading", name="No conversation is open")).to_be_hidden()
     held = held_back(page, re.compile(r"\d/$"))
     page.keyboard.press("p")
     page.keyboard.press("Enter")
