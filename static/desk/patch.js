@@ -48,9 +48,9 @@ function replace(old, fresh) {
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   old.replaceWith(fresh);
   if (!focused) return;
-  const id = focused.id || focused.closest("[data-heir]")?.dataset.heir; // the field where one goes on when a button goes
-  const heir = (id && document.getElementById(id)) || fresh.querySelector("a, button, summary");
-  heir?.focus({ preventScroll: true });
+  const next = focused.closest("[data-heir]")?.dataset.heir; // the field where one goes on when a button goes
+  const [heir] = [focused.id, next].map((id) => id && document.getElementById(id)).filter(Boolean);
+  (heir ?? fresh.querySelector("a, button, summary"))?.focus({ preventScroll: true });
 }
 
 /** Give the focus back to what had it, as moving an element takes it away; to a neighbour, if that has gone. */
