@@ -207,11 +207,13 @@ def add_draft_file(
     :param token: of the compose form, for a draft that is made now.
 
     Raises:
-        ActionRefused: more than a mail can carry, or than the sender's server takes.
+        ActionRefused: more than a mail can carry, or than the sender's server takes; or the mail has left.
     """
     row = lock_for(actor, conversation)
     if token:
         _check_still_mine(row, profile(actor), _token(token))
+    if token and row.messages.filter(compose_token=str(token)).exists():
+        raise ActionRefused("This answer was sent already.")
     draft, _ = Draft.objects.get_or_create(
         conversation=row,
         agent=profile(actor),

@@ -26,7 +26,7 @@ from agents.rights import is_supervisor
 from mailcore.moments import written
 from mailcore.recipients import Recipients
 from mailstore.announce import announce
-from queues import live, states
+from queues import cards, live, states
 from queues.drafts import check_latest, out_files
 from queues.history import Kind, note_event
 from queues.letters import Reply, check_content, chosen_recipients, typed_text
@@ -95,6 +95,7 @@ def schedule(actor: User, conversation: Conversation, answer: Reply) -> Draft:
         ActionRefused: the time is over, or whatever would refuse the answer now.
     """
     row = lock_for(actor, conversation)
+    answer = cards.guarded(row.queue, answer)
     check_token(answer.token)
     check_content(answer)
     check_let_go(row)
@@ -188,6 +189,7 @@ def _draft(row: Conversation, agent: Agent, mark: uuid.UUID, answer: Reply, peop
             "cc": list(map(shown, people.cc)),
             "about_id": answer.about_id if answer.is_outside else None,
             "closes": answer.close,
+            "macro": None,  # it would run when it is sent, and it isn't sent now
             "seen_message_id": answer.seen_message_id or newest,
         },
     )

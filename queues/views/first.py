@@ -51,7 +51,7 @@ def compose(request: DeskRequest) -> HttpResponse:
             "room": min((capacity.room(queue.sender) for queue in queues), default=capacity.MOST_BYTES),
         }
         return render(request, "desk/compose.html", context)
-    form = ComposeForm(request.POST, request.FILES)
+    form = ComposeForm(request.POST)
     form.check()
     data = form.cleaned_data
     queue = get_object_or_404(queues, pk=data["queue"])

@@ -91,10 +91,8 @@ def number_of(text: str) -> int | None:
 
 
 def _reply(request: DeskRequest, row: Conversation, data: dict[str, Any]) -> Reply:
-    listed = set(map(number_of, request.POST.getlist("listed")))
-    files = _files(
-        actions.draft_of(request.user, row, is_outside=data["outside"]), str(data["token"]), listed
-    )
+    draft = actions.draft_of(request.user, row, is_outside=data["outside"])
+    files = _files(row, draft, str(data["token"]), set(map(number_of, request.POST.getlist("listed"))))
     if data["outside"]:
         chosen = filter(None, map(number_of, request.POST.getlist("enclosed")))
         files = (*files, *outside.files_of(row, list(chosen)))
@@ -115,28 +113,30 @@ def _reply(request: DeskRequest, row: Conversation, data: dict[str, Any]) -> Rep
     )
 
 
-def _files(draft: Draft | None, token: str, listed: set[int | None]) -> tuple[OutFile, ...]:
+def _files(
+    row: Conversation, draft: Draft | None, token: str, listed: set[int | None]
+) -> tuple[OutFile, ...]:
     """The files of the answer with this token: none leaves, and none is left out, unseen by who sends.
 
     :param listed: those on the screen; another window may have put one to it, or taken one out.
     """
-    if draft is None:
-        return ()
-    if str(draft.token) != token and draft.files.exists():
+    own = draft if draft is not None and str(draft.token) == token else None
+    if draft is not None and own is None and draft.files.exists():
         raise ActionRefused(
             "Another window of yours has saved a draft with files here: copy this text, load the page again "
             "and send it from there."
         )
-    if str(draft.token) != token:
-        return ()
-    if draft.send_at is None and set(draft.files.values_list("pk", flat=True)) != listed:
+    if own is not None and own.send_at is not None:
+        return actions.out_files(own)
+    kept = set(own.files.values_list("pk", flat=True)) if own else set()
+    if kept != listed and (own or not row.messages.filter(compose_token=token).exists()):
         raise ActionRefused(
             _(
                 "The files of this answer were changed in another window of yours: load the page again, look "
                 "at them, and send it then."
             )
         )
-    return actions.out_files(draft)
+    return actions.out_files(own) if own else ()
 
 
 def _news(request: DeskRequest, news: SomethingNew, sent: dict[str, Any]) -> HttpResponse:

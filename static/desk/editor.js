@@ -6,7 +6,7 @@ import { isAwaited, typedAhead } from "./keys.js";
 import { Picker, setMacro } from "./picker.js";
 import { tellLanguage } from "./language.js";
 import { tellPlaces } from "./places.js";
-import { makeChips } from "./recipients.js";
+import { makeChips, setPeople } from "./recipients.js";
 import { ask } from "./session.js";
 import { askForStranded, showInstead } from "./stranded.js";
 import { toast } from "./toasts.js";
@@ -84,8 +84,8 @@ class Editor {
     if (kept.savedAt && !isBehind) return throwAway(this.key);
     if (isBehind) this.version = kept.version;
     const isAll = ["text", "html"].every(isSame);
-    if (isAll && (!kept.to || ["to", "cc", "subject", "queue"].every(isSame))) {
-      if (this.version) throwAway(this.key); // its last save came through, though nobody heard the answer
+    if (NAMES.every((name) => kept[name] === undefined || isSame(name))) {
+      if (this.version && !kept.other) throwAway(this.key); // its last save came through, though nobody heard the answer
       return this.succeed(kept);
     }
     const isNewer = isBehind || kept.version === undefined || kept.version === this.version || kept.window === this.form.dataset.window;
@@ -127,15 +127,24 @@ class Editor {
     for (const name of NAMES) {
       if (kept[name] !== undefined && this.form.elements[name]) this.form.elements[name].value = kept[name];
     }
+    this.showPeople();
     // Without a draft it may have been sent, and the answer was lost on the way: under its own mark it is sent once.
     if (kept.token && !Number(this.form.dataset.version) && this.form.elements.token) this.form.elements.token.value = kept.token;
     this.taken = JSON.stringify(this.values());
     this.succeed(kept); // what it still had under way when it went is no other text
     if (kept.macro) this.attachMacro(kept.macro);
+    else if (kept.macro === "") this.form.querySelector("[data-macro]").hidden = true;
     if (kept.html || kept.text) this.form.dataset.format = kept.html ? "rich" : "plain";
     if (kept.text) this.text.hidden = false;
     this.say(gettext("Restored from this browser"));
     this.plan(0);
+  }
+
+  /** Show those to whom it goes now. */
+  showPeople() {
+    for (const name of ["to", "cc"]) if (this.form.elements[name]) setPeople(this.form.elements[name], this.form.elements[name].value);
+    const copies = this.form.querySelector("[data-cc]");
+    if (this.form.elements.cc?.value) copies.hidden = false;
   }
 
   /** Go on in place of the window that has kept this: what that one had saved, or sent to be, by then is known. */
@@ -148,6 +157,7 @@ class Editor {
     this.form.elements.macro.value = "";
     const answer = await ask(`/conversations/${this.form.dataset.conversation}/macros/${id}/prepare`).catch(() => null);
     if (answer?.ok) setMacro(this.form, await answer.json());
+    else toast(gettext("The macro could not be loaded: try again."), { error: true });
   }
 
   values(names = NAMES) {

@@ -24,7 +24,7 @@ import { tellTimes } from "./times.js";
 import "./mentions.js";
 import { toast } from "./toasts.js";
 import { hearTold } from "./told.js";
-import { changeFormat, choosePeople, dropMacro, keepSnippet, removeFile, shut } from "./toolbar.js";
+import { changeFormat, choosePeople, dropFile, dropMacro, keepSnippet, shut } from "./toolbar.js";
 import { hearWatched } from "./watching.js";
 import { fill, gettext } from "../words.js";
 
@@ -197,7 +197,7 @@ const ACTS = {
   snippet: keepSnippet,
   "send-next": (button) => button.form.checkValidity() && takeNextAfter(button.form),
   "drop-macro": dropMacro,
-  "remove-file": removeFile,
+  "remove-file": dropFile,
   at(button, event) {
     const { value } = button.closest(".menu-panel").querySelector("[data-local]");
     if (value) button.value = new Date(value).toISOString();

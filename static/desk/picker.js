@@ -177,7 +177,7 @@ export class Picker {
 
   async forget(chosen) {
     const answer = await ask(`/snippets/${chosen.id}`, { method: "DELETE" }).catch(() => null);
-    if (!answer?.ok) return;
+    if (!answer?.ok) return toast(gettext("It could not be saved: try again."), { error: true });
     toast(fill(gettext("The snippet “%(name)s” was deleted."), { name: chosen.name }));
     this.known = null;
     this.look();

@@ -11,7 +11,7 @@ import { fill, gettext } from "../words.js";
 const READING = 700; // the second half of a double click is no answer to what appeared under it
 
 document.body.addEventListener("htmx:afterSwap", (event) => {
-  const button = event.detail.target.id === "warning" && event.detail.target.querySelector("[name=seen]");
+  const button = event.detail.target.id === "warning" && event.detail.target.querySelector("[data-seen]");
   if (!button) return;
   button.disabled = true;
   setTimeout(() => (button.disabled = false), READING);
@@ -25,7 +25,7 @@ document.body.addEventListener("htmx:confirm", async (event) => {
   if (menu) menu.open = false;
   editor.takesNext = event.target === editor.form && isNextAsked(editor.form);
   await editor.picker?.coming; // a snippet that is on its way belongs to it
-  await areOut(editor.form);
+  if (event.target === editor.form && !(await areOut(editor.form))) return;
   if (editor.form.querySelector("[data-loading]")) {
     toast(gettext("A file is still being uploaded: wait for it, or remove it."), { error: true });
     return;
@@ -54,15 +54,23 @@ document.body.addEventListener("htmx:confirm", async (event) => {
   editor.submitter = event.detail.triggeringEvent?.submitter; // htmx forgets it when it loses the focus meanwhile
   editor.leaving = true;
   await editor.saving; // a save that overtakes the answer would be a draft again
+  if (!editor.form.isConnected) return editor.sending || tellLeft(editor); // what has left, another click sent
   editor.sending = true;
   event.detail.issueRequest();
 });
 
+/** Another conversation has been opened while a save was awaited. */
+function tellLeft(editor) {
+  editor.leaving = false;
+  toast(gettext("It was not sent, as you went on to something else: it is kept as a draft."), { error: true });
+}
+
 document.body.addEventListener("htmx:configRequest", ({ target, detail: { parameters } }) => {
   const editor = target.matches("form") && editorOf(target);
   if (!editor) return;
-  const { name, value } = editor.submitter ?? {};
+  const { name, value, dataset: { seen, note, close } = {} } = editor.submitter ?? {};
   if (name) parameters[name] = value;
+  if (seen !== undefined) Object.assign(parameters, { seen, seen_note: note, ...(close ? { close } : {}) }); // “all the same”
   if (target.dataset.draft) for (const [key, each] of Object.entries(editor.knows())) parameters[key] = each;
 });
 
@@ -101,5 +109,6 @@ for (const name of ["htmx:validation:halted", "htmx:onLoadError"]) {
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !event.target.matches?.("form[data-editor] [data-local]")) return;
   event.preventDefault();
+  event.stopImmediatePropagation(); // with Ctrl it would send at once, too
   event.target.closest(".menu-panel").querySelector("[data-act=at]").click();
 });

@@ -4,9 +4,7 @@ import { editorOf } from "./editor.js";
 import { setMacro } from "./picker.js";
 import { setPeople } from "./recipients.js";
 import { saveSnippet } from "./saving.js";
-import { toast } from "./toasts.js";
-import { takeOut, weigh } from "./uploads.js";
-import { gettext } from "../words.js";
+import { removeFile } from "./uploads.js";
 
 /** Put other people into To and Cc, as the button says. */
 export function choosePeople(button) {
@@ -17,14 +15,10 @@ export function choosePeople(button) {
   for (const each of form.querySelectorAll("[data-act=people]")) each.setAttribute("aria-pressed", String(each === button));
 }
 
-/** Take a file out of the draft, and out of the text if it is a picture there. */
-export async function removeFile(button) {
-  const line = button.closest("li"), form = line.closest("form");
-  if (!(await takeOut(form, button.dataset.url))) return toast(gettext("The file could not be removed: try again."), { error: true });
-  editorOf(form).writing.removePicture(line);
-  takeAway(line, editorOf(form).writing.element);
-  editorOf(form).changed();
-  weigh(form);
+/** Take a file out of the draft. */
+export async function dropFile(button) {
+  const editor = editorOf(button);
+  if (await removeFile(editor.form, editor.writing, button.closest("li"))) editor.changed();
 }
 
 /** With formatting, or without. */
@@ -39,7 +33,7 @@ export function dropMacro(button) {
 /** Keep what is marked as a snippet. */
 export const keepSnippet = (button) => saveSnippet(editorOf(button).writing);
 
-/** Close the editor; an answer is kept as a draft. */
+/** Close the editor; what stands in it is kept as a draft. */
 export async function shut(button) {
   const form = button.closest("form[data-editor]");
   const editor = editorOf(form);

@@ -5,8 +5,10 @@ import { gettext } from "../words.js";
 export const OFFERED = ":is(#toasts, #bulk-state) [data-undo]";
 const since = new WeakMap(); // which one came when: they stand in two places
 let times = 0;
+let gone = ""; // the act with many that is not the last thing any more
 
 function note() {
+  if (gone && document.getElementById(gone)) setAside(); // it was under way when something else was done
   for (const button of document.querySelectorAll(OFFERED)) if (!since.has(button)) since.set(button, ++times);
 }
 
@@ -25,12 +27,18 @@ document.body.addEventListener("htmx:afterSettle", note);
 // What was done with many stays in sight, but it is not the last thing any more.
 document.body.addEventListener("htmx:beforeRequest", ({ detail: { elt, requestConfig } }) => {
   if (requestConfig.verb === "get" || elt.matches("[data-undo], #bulk-state *")) return;
+  gone = document.querySelector("#bulk-state > .bulk-state")?.id ?? "";
+  setAside();
+});
+
+function setAside() {
   for (const button of document.querySelectorAll("#bulk-state [data-undo]")) {
     button.removeAttribute("data-undo");
     button.removeAttribute("aria-keyshortcuts");
     button.querySelector("kbd")?.remove();
   }
-});
+}
+
 document.body.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
   if (xhr.status === 409 && elt.matches(".toast [data-undo]")) elt.closest(".toast").remove(); // it is too late
 });

@@ -2,6 +2,7 @@
 // stands in the text, where its name in brackets is. How much fits, the sender's server has said.
 import { takeAway } from "./dom.js";
 import { ask, asking, csrf } from "./session.js";
+import { toast } from "./toasts.js";
 import { fill, gettext, locale } from "../words.js";
 
 const MEGA = 1_000_000;
@@ -31,13 +32,11 @@ export function attach(form, writing, before) {
   const list = form.querySelector("[data-list]");
   const take = async (files, isPasted = false) => {
     if (!files.length) return;
+    const lines = files.map((file) => announce(form, list, file, writing)); // at once: an answer waits for what is in the list
     await before();
-    for (const file of files) {
-      const line = waiting(file.name, writing);
-      list.append(line);
-      const words = weigh(form, file.size);
-      if (words) fail(line, `${fill(gettext("“%(name)s” doesn't fit."), { name: file.name })} ${words}`);
-      else upload(form, writing, file, line, isPasted && PICTURES.includes(file.type));
+    for (const [at, line] of lines.entries()) {
+      const isWanted = line.parentNode && "loading" in line.dataset;
+      if (isWanted) upload(form, writing, files[at], line, isPasted && PICTURES.includes(files[at].type));
     }
   };
   const pick = form.querySelector("[data-pick]");
@@ -46,6 +45,14 @@ export function attach(form, writing, before) {
     pick.value = "";
   });
   receive(form, writing, take);
+}
+
+function announce(form, list, file, writing) {
+  const line = waiting(file.name, writing);
+  list.append(line);
+  const words = weigh(form, file.size);
+  if (words) fail(line, `${fill(gettext("“%(name)s” doesn't fit."), { name: file.name })} ${words}`);
+  return line;
 }
 
 /** What is pasted or dropped; `take` is told whether a pasted picture may stand in the text. */
@@ -92,28 +99,51 @@ function upload(form, writing, file, line, isPicture) {
     else fail(line, request.status === 409 ? request.responseText : gettext("could not be uploaded"));
   });
   request.addEventListener("error", () => fail(line, gettext("could not be uploaded")));
-  line.querySelector("button").addEventListener("click", () => (left > MEGA ? request.abort() : takeOutAgain(form, request)));
+  line.querySelector("button").addEventListener("click", () => {
+    if (left > MEGA) request.abort();
+    else if (request.readyState !== XMLHttpRequest.DONE) takeOutAgain(form, writing, request);
+  });
   request.send(body);
 }
 
 /** The server may have the whole file by now, and be about to say under which number. */
-function takeOutAgain(form, request) {
-  const parts = () => new DOMParser().parseFromString(request.responseText, "text/html");
+function takeOutAgain(form, writing, request) {
   const answered = new Promise((resolve) => request.addEventListener("loadend", resolve));
-  whileLeaving(form, answered.then(() => request.status === 200 && takeOut(form, parts().querySelector("[data-url]").dataset.url)));
+  whileLeaving(form, answered.then(async () => {
+    if (request.status !== 200) return true;
+    const list = form.querySelector("[data-list]");
+    list.insertAdjacentHTML("beforeend", request.responseText); // it is in the draft until it is out
+    return removeFile(form, writing, list.lastElementChild);
+  }));
 }
 
-/** Take a file out of the draft of `form`; false if that can't be done now. */
-export function takeOut(form, url) {
-  const taken = ask(url, { method: "DELETE" }).then((answer) => answer.ok, () => false);
+/** Take a file out of the draft, and out of the text if it is a picture there; false if that can't be done now. */
+export function removeFile(form, writing, line) {
+  const asked = ask(line.querySelector("[data-url]").dataset.url, { method: "DELETE" });
+  const taken = asked.then((answer) => answer.ok, () => false).then((isOut) => {
+    if (isOut) {
+      writing.removePicture(line);
+      takeAway(line, writing.element);
+      weigh(form);
+    } else toast(gettext("The file could not be removed: try again."), { error: true });
+    return isOut;
+  });
   whileLeaving(form, taken);
   return taken;
 }
 
-const whileLeaving = (form, act) => leaving.set(form, Promise.all([leaving.get(form), act]));
+async function whileLeaving(form, act) {
+  const acts = leaving.get(form) ?? new Set();
+  leaving.set(form, acts.add(act));
+  await act;
+  acts.delete(act);
+}
 
-/** Wait until no file is being taken out of `form`, with which it would leave, or be refused. */
-export const areOut = (form) => leaving.get(form);
+/** Wait until no file is being taken out of `form`; false if one that was could not be. */
+export async function areOut(form) {
+  const outcomes = await Promise.all(leaving.get(form) ?? []);
+  return outcomes.every(Boolean);
+}
 
 function attached(form, writing, line, html) {
   line.insertAdjacentHTML("afterend", html);

@@ -35,7 +35,7 @@ SAVED_LONG_AGO = """() => localStorage.setItem(
   `ucs:draft:${document.body.dataset.user}:0:reply`, JSON.stringify({ text: "Old", savedAt: 1 }))"""
 
 SECOND_HALF = """() => document.body.addEventListener(
-  "htmx:afterSwap", () => document.querySelector("#warning [name=seen]")?.click(), { once: true })"""
+  "htmx:afterSwap", () => document.querySelector("#warning [data-seen]")?.click(), { once: true })"""
 
 # Typed as soon as the dialog has closed: an editor with formatting takes a moment to put its cursor right.
 FASTER_THAN_THE_EDITOR = """() => document.getElementById("sign-in").addEventListener(

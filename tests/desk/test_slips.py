@@ -86,8 +86,10 @@ def test_enter_in_a_time_is_for_that_time(page: Page) -> None:
     written(page, "At noon.")
     page.get_by_label("Send otherwise, or later").click()
     local = page.get_by_label("At another time")
+    local.press("Control+Enter")
+    expect(page.locator("#toasts")).to_contain_text("Choose a day and a time.")
     local.fill(f"{timezone.now().year + 1}-03-04T12:00")
-    local.press("Enter")
+    local.press("Control+Enter")
     expect(page.locator(".timed")).to_contain_text("At noon.")
     assert not Message.objects.filter(direction="out").exists()
 

@@ -5,7 +5,6 @@ from datetime import timedelta
 from types import ModuleType
 
 import pytest
-from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Page, expect
@@ -15,7 +14,6 @@ from queues import actions, timeline
 from queues.actions import Reply
 from queues.models import Conversation, Draft, DraftFile, EmailQueue, FirstDraft, Message
 from queues.views import conversations
-from tests.browser import come, held_back
 from tests.desk.conftest import SignIn
 from tests.desk.world import picture, rich, take_in
 from tests.make import make_agent, make_mail, make_queue, make_sender, receive
@@ -288,28 +286,3 @@ def test_no_file_is_left_out_for_another_window(client: Client, orders: EmailQue
     assert unlisted.status_code == 409
     client.post(url, fields | {"listed": DraftFile.objects.get().pk}, headers=HTMX)
     assert Message.objects.get(direction="out").attachments.get().name == "a.pdf"
-
-
-def test_an_answer_leaves_without_the_file_that_is_being_removed(sign_in: SignIn, orders: EmailQueue) -> None:
-    """Once while the server takes it out, and once while it has the whole file and has not answered yet."""
-    row = receive(orders).conversation
-    page = sign_in("alice", f"/conversations/{row.pk}/")
-    page.keyboard.press("r")
-    page.keyboard.type("Without them.")
-    removals = held_back(page, re.compile(r"/draft/files/\d+$"))
-    pick = page.locator("input[data-pick]")
-    pick.set_input_files({"name": "one.txt", "mimeType": "text/plain", "buffer": b"one"})
-    page.locator("[data-file]").get_by_label("Remove one.txt").click()
-    removal = come(page, removals)
-
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE queues_draftfile IN EXCLUSIVE MODE")
-        pick.set_input_files({"name": "two.txt", "mimeType": "text/plain", "buffer": b"two"})
-        page.wait_for_function("() => document.querySelector('.file progress')?.value === 1")
-        page.get_by_label("Remove two.txt").click()
-        page.get_by_role("button", name="Send", exact=True).click()
-    come(page, removals).continue_()
-    assert not OutgoingMail.objects.exists()
-    removal.continue_()
-    expect(page.locator("#items .out .delivery")).to_contain_text("Leaves in")
-    assert not Message.objects.get(direction="out").attachments.exists()

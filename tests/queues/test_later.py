@@ -16,13 +16,14 @@ from mailcore.compose import OutFile
 from mailsenders.models import OutgoingMail
 from queues import actions, hours, later, tasks
 from queues.actions import ActionRefused, NewMailArrived, Reply
-from queues.models import Conversation, Draft, Message
+from queues.models import Conversation, Draft, EmailQueue, Macro, Message
 from tests.make import make_agent, make_mail, make_queue, make_supervisor, receive
 
 pytestmark = pytest.mark.django_db
 
 State = Conversation.State
 TOKEN = "0b7c2a52-7f0e-4f0e-9d0e-1f2a3b4c5d6e"
+CARD = "4111 1111 1111 1111"
 IN_AN_HOUR = timedelta(hours=1)
 
 
@@ -123,6 +124,20 @@ class TestLeaving:
             timed(alice, asked, **(wish | more))
         before.refresh_from_db()
         assert before.send_at == wish["send_at"]
+
+    def test_the_number_of_a_card_is_kept_no_more_than_in_a_mail(self, alice: Agent, asked: Message) -> None:
+        EmailQueue.objects.update(pci=EmailQueue.PaymentCards.MASK)
+        assert CARD not in timed(alice, asked, text=f"It is {CARD}.").text
+        EmailQueue.objects.update(pci=EmailQueue.PaymentCards.REJECT)
+        asked.conversation.drafts.all().delete()
+        asked.conversation.refresh_from_db()
+        with pytest.raises(ActionRefused, match="payment card"):
+            timed(alice, asked, text=f"It is {CARD}.")
+
+    def test_a_macro_that_was_taken_off_does_not_come_back(self, alice: Agent, asked: Message) -> None:
+        macro = Macro.objects.create(name="Done")
+        actions.save_draft(alice.user, asked.conversation, "In the morning.", token=TOKEN, macro_id=macro.pk)
+        assert timed(alice, asked).macro is None
 
     def test_what_cannot_be_sent_is_told_at_once(self, alice: Agent, asked: Message) -> None:
         for more, words in (
