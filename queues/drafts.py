@@ -62,7 +62,7 @@ def save_draft(  # noqa: PLR0913 - what a draft consists of
     """
     row = lock_for(actor, conversation)  # a late save must not bring back what was sent a moment ago
     agent, mark = profile(actor), _token(token)
-    _check_not_sent(row, mark, text or html_to_text(html))
+    _check_not_sent(row, mark, cards.kept(row.queue, text or html_to_text(html)))
     before = _begun(row, agent, mark, is_outside=is_outside)
     if len(text) > LONGEST_TEXT:
         raise ActionRefused(f"The text is too long: at most {LONGEST_TEXT:,} characters.")

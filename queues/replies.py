@@ -281,8 +281,9 @@ def check_not_started(actor: User, subject: str, answer: Reply) -> None:
     sent = _started(f"start:{actor.pk}:{answer.token}")
     if sent is None:
         return
+    queue = sent.conversation.queue
     try:
-        has_all = not _difference(sent, answer, subject)
+        has_all = not _difference(sent, cards.guarded(queue, answer), cards.kept(queue, subject))
     except ActionRefused:  # half an address: none of those that it went to
         has_all = False
     raise AnswerSent(has_all=has_all)

@@ -126,10 +126,11 @@ def _files(
             "Another window of yours has saved a draft with files here: copy this text, load the page again "
             "and send it from there."
         )
-    if own is not None and own.send_at is not None:
-        return actions.out_files(own)
-    kept = set(own.files.values_list("pk", flat=True)) if own else set()
-    if kept != listed and (own or not row.messages.filter(compose_token=token).exists()):
+    kept = {file.pk for file in own.files.all()} if own else set()
+    is_as_shown = kept == listed
+    if own is not None and own.send_at is not None:  # they are stored anew when it is timed
+        is_as_shown = len(kept) == len(listed)
+    if not is_as_shown and (own or not row.messages.filter(compose_token=token).exists()):
         raise ActionRefused(
             _(
                 "The files of this answer were changed in another window of yours: load the page again, look "

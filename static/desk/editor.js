@@ -132,7 +132,7 @@ class Editor {
     if (kept.token && !Number(this.form.dataset.version) && this.form.elements.token) this.form.elements.token.value = kept.token;
     this.taken = JSON.stringify(this.values());
     this.succeed(kept); // what it still had under way when it went is no other text
-    if (kept.macro) this.attachMacro(kept.macro);
+    if (kept.macro) this.picker.coming = this.attachMacro(kept.macro);
     else if (kept.macro === "") this.form.querySelector("[data-macro]").hidden = true;
     if (kept.html || kept.text) this.form.dataset.format = kept.html ? "rich" : "plain";
     if (kept.text) this.text.hidden = false;
@@ -154,6 +154,7 @@ class Editor {
   }
 
   async attachMacro(id) {
+    this.form.querySelector("[data-macro]").hidden = true;
     this.form.elements.macro.value = "";
     const answer = await ask(`/conversations/${this.form.dataset.conversation}/macros/${id}/prepare`).catch(() => null);
     if (answer?.ok) setMacro(this.form, await answer.json());

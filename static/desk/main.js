@@ -207,7 +207,10 @@ const ACTS = {
     }
   },
   look(button) {
-    const shown = document.getElementById(button.dataset.at);
+    const { at, reads, newest } = button.dataset, editor = editorOf(button);
+    editor.form.elements[reads].value = newest; // with it in sight, the answer may leave
+    editor.changed();
+    const shown = document.getElementById(at);
     if (shown?.matches("details")) shown.open = true;
     shown?.scrollIntoView({ block: "start" });
     const isLow = document.getElementById("timeline").clientHeight < LEGIBLE;

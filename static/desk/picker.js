@@ -142,15 +142,17 @@ export class Picker {
   }
 
   async take(chosen) {
+    if (this.query() === undefined) return this.close(); // the cursor has gone elsewhere
     const asked = `/${this.query() ?? ""}`;
     this.writing.replaceBefore(asked.length, { html: "", text: "" }); // at once: one types on while it is fetched
     this.close();
     if (chosen.macro) return this.takeMacro(chosen, asked);
     const body = new URLSearchParams({ conversation: this.conversation });
     const answer = await ask(`/snippets/${chosen.id}/insert`, { method: "POST", body }).catch(() => null);
-    if (!answer?.ok) return this.putBack(asked, answer?.status === 409 ? await answer.text() : gettext("The snippet could not be loaded: try again."));
+    const text = answer?.ok && (await read(answer));
+    if (!text) return this.putBack(asked, answer?.status === 409 ? await answer.text() : gettext("The snippet could not be loaded: try again."));
     this.known = null; // it is the newest used now
-    this.writing.replaceBefore(0, await answer.json());
+    this.writing.replaceBefore(0, text);
   }
 
   /** A macro with an answer writes it, and does the rest when that is sent; another one asks first. */
@@ -162,8 +164,8 @@ export class Picker {
       return void bring(url, "#act-body");
     }
     const answer = await ask(`${url}/prepare`).catch(() => null);
-    if (!answer?.ok) return this.putBack(asked, answer?.status === 409 ? await answer.text() : gettext("The macro could not be loaded: try again."));
-    const prepared = await answer.json();
+    const prepared = answer?.ok && (await read(answer));
+    if (!prepared) return this.putBack(asked, answer?.status === 409 ? await answer.text() : gettext("The macro could not be loaded: try again."));
     this.writing.replaceBefore(0, prepared);
     setMacro(this.form, prepared);
   }
@@ -183,6 +185,9 @@ export class Picker {
     this.look();
   }
 }
+
+/** What came; null if the line was cut in the middle of it. */
+const read = (answer) => answer.json().catch(() => null);
 
 function told({ steps }) {
   return steps ? fill(gettext("sent, it will %(steps)s"), { steps }) : gettext("sent, it will do nothing more");

@@ -25,7 +25,8 @@ document.body.addEventListener("htmx:confirm", async (event) => {
   if (menu) menu.open = false;
   editor.takesNext = event.target === editor.form && isNextAsked(editor.form);
   await editor.picker?.coming; // a snippet that is on its way belongs to it
-  if (event.target === editor.form && !(await areOut(editor.form))) return;
+  const isOut = await areOut(editor.form);
+  if (event.target === editor.form && !isOut) return;
   if (editor.form.querySelector("[data-loading]")) {
     toast(gettext("A file is still being uploaded: wait for it, or remove it."), { error: true });
     return;
@@ -54,15 +55,15 @@ document.body.addEventListener("htmx:confirm", async (event) => {
   editor.submitter = event.detail.triggeringEvent?.submitter; // htmx forgets it when it loses the focus meanwhile
   editor.leaving = true;
   await editor.saving; // a save that overtakes the answer would be a draft again
-  if (!editor.form.isConnected) return editor.sending || tellLeft(editor); // what has left, another click sent
+  if (!editor.form.isConnected) return editor.sending || tellLeft(editor, event.target === editor.form); // what has left, another click sent
   editor.sending = true;
   event.detail.issueRequest();
 });
 
 /** Another conversation has been opened while a save was awaited. */
-function tellLeft(editor) {
+function tellLeft(editor, isMeantToLeave) {
   editor.leaving = false;
-  toast(gettext("It was not sent, as you went on to something else: it is kept as a draft."), { error: true });
+  if (isMeantToLeave) toast(gettext("It was not sent, as you went on to something else: it is kept as a draft."), { error: true });
 }
 
 document.body.addEventListener("htmx:configRequest", ({ target, detail: { parameters } }) => {

@@ -1,5 +1,5 @@
 // The buttons around a text that is being written.
-import { bring, takeAway } from "./dom.js";
+import { bring } from "./dom.js";
 import { editorOf } from "./editor.js";
 import { setMacro } from "./picker.js";
 import { setPeople } from "./recipients.js";

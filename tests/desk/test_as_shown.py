@@ -10,10 +10,11 @@ from playwright.sync_api import Page, expect
 
 from mailsenders.models import OutgoingMail
 from queues import actions
-from queues.models import Conversation, Draft, EmailQueue, Message, Note
+from queues.models import Conversation, Draft, EmailQueue, Macro, Message, Note, Snippet
 from tests.browser import come, held_back, intercept
 from tests.desk.conftest import SignIn, written
 from tests.desk.test_first_drafts import begin, saved
+from tests.desk.test_mishaps import lose_the_answer
 from tests.desk.test_writing import chips
 from tests.make import make_agent, make_mail, make_queue, receive
 
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 FILES = re.compile(r"/draft/files$")
 REMOVALS = re.compile(r"/draft/files/\d+$")
+CARD = "4111 1111 1111 1111"
 SENT = "#items .out .delivery"
 
 
@@ -149,6 +151,36 @@ class TestFiles:
         send(page)
         expect(page.locator(SENT)).to_contain_text("Leaves in")
 
+    def test_one_that_was_removed_does_not_leave_with_what_was_timed_elsewhere(self, page: Page) -> None:
+        written(page, "In the morning.")
+        attach(page, "one.txt")
+        expect(page.locator("[data-file]")).to_have_count(1)
+        tab = page.context.new_page()
+        tab.goto(page.url)
+        expect(tab.locator("[data-file]")).to_have_count(1)
+        page.get_by_label("Send otherwise, or later").click()
+        page.get_by_role("button", name="Tomorrow").click()
+        expect(page.locator(".timed")).to_contain_text("In the morning.")
+        tab.get_by_label("Remove one.txt").click()
+        expect(tab.locator("[data-file]")).to_have_count(0)
+        send(tab)
+        expect(tab.locator("#toasts .error")).to_contain_text("The files of this answer were changed")
+        assert not OutgoingMail.objects.exists()
+
+    def test_a_draft_is_discarded_when_its_files_are_out(self, page: Page) -> None:
+        """Else one that arrives meanwhile would begin it anew."""
+        written(page, "Not at all.")
+        removals = held_back(page, REMOVALS)
+        attach(page, "one.txt")
+        page.locator("[data-file]").get_by_label("Remove one.txt").click()
+        removal = come(page, removals)
+        page.get_by_label("Discard the draft").click()
+        page.evaluate("() => fetch('/login/').then((answer) => answer.text())")
+        assert Draft.objects.exists()
+        removal.continue_()
+        expect(page.locator("#open-reply")).to_be_visible()
+        assert not Draft.objects.exists()
+
     def test_an_answer_waits_for_one_that_was_just_chosen(self, page: Page) -> None:
         written(page, "With it.")
         saves = held_back(page, "**/draft")
@@ -205,6 +237,16 @@ class TestNotRead:
         expect(page.locator(SENT)).to_contain_text("Leaves in")
         assert Note.objects.count() == 1
 
+    def test_what_was_read_first_is_in_nobodys_way(
+        self, page: Page, orders: EmailQueue, row: Conversation
+    ) -> None:
+        written(page, "On Friday.")
+        receive(orders, make_mail("And?", References=f"<{row.messages.get().message_id}>"))
+        page.locator("#reply-text").press("Control+Enter")
+        page.get_by_role("button", name="Read it first").click()
+        page.locator("#reply-text").press("Control+Enter")
+        expect(page.locator(SENT)).to_contain_text("Leaves in")
+
     def test_who_thinks_better_of_closing_does_not_close(
         self, page: Page, orders: EmailQueue, row: Conversation
     ) -> None:
@@ -221,6 +263,51 @@ class TestNotRead:
         expect(page.locator(SENT)).to_contain_text("Leaves in")
         row.refresh_from_db()
         assert row.state != Conversation.State.CLOSED
+
+
+def test_the_same_answer_with_the_number_of_a_card_is_the_same(page: Page) -> None:
+    """It leaves masked; what stands here yet is compared with what would leave."""
+    EmailQueue.objects.update(pci=EmailQueue.PaymentCards.MASK)
+    written(page, f"It is {CARD}.")
+    page.context.new_page().goto("/")
+    intercept(page, "**/reply", lose_the_answer)
+    send(page)
+    expect(page.locator("#toasts")).to_contain_text("was sent already")
+    expect(page.locator("#open-reply")).to_be_visible()
+    expect(page.locator("[data-conflict] .warning")).to_have_count(0)
+    assert CARD not in Message.objects.get(direction="out").text
+
+
+def test_a_snippet_is_put_in_where_it_was_asked_for_alone(page: Page) -> None:
+    Snippet.objects.create(name="greeting", html="Hello")
+    page.keyboard.press("r")
+    field = page.locator("#reply-text")
+    expect(field).to_be_focused()
+    page.keyboard.type("/")
+    expect(page.locator("[role=listbox] [role=option]").first).to_be_visible()
+    page.keyboard.press("Home")
+    page.keyboard.press("Tab")
+    field.fill("It left today.")
+    send(page)
+    expect(page.locator(SENT)).to_contain_text("Leaves in")
+
+
+def test_a_macro_that_does_not_come_back_is_not_promised(page: Page) -> None:
+    Macro.objects.create(name="Done", html="It is done.", then=Macro.Then.CLOSE)
+    page.keyboard.press("r")
+    expect(page.locator("#reply-text")).to_be_focused()
+    page.keyboard.type("/Done")
+    expect(page.locator("[role=option].macro")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-macro]")).to_be_visible()
+    saved(page)
+    cut_off(page)
+    page.locator("#reply-text").press_sequentially(" Surely.")
+    tab = page.context.new_page()
+    intercept(tab, "**/prepare", lambda route: route.abort())
+    tab.goto(page.url)
+    expect(tab.locator("#toasts .error")).to_contain_text("macro could not be loaded")
+    expect(tab.locator("[data-macro]")).to_be_hidden()
 
 
 def test_who_goes_on_before_it_is_sent_is_told(page: Page, orders: EmailQueue, row: Conversation) -> None:

@@ -172,7 +172,7 @@ def test_a_file_that_another_window_put_to_it_does_not_go_unseen(windows: tuple[
     two.locator("[data-pick]").set_input_files(
         {"name": "a.txt", "mimeType": "text/plain", "buffer": b"inside"}
     )
-    expect(two.locator("[data-list] .file")).to_contain_text("a.txt")
+    expect(two.locator("[data-list] [data-file]")).to_contain_text("a.txt")
     one.locator("#reply-text").press("Control+Enter")
     expect(one.locator("#toasts .error")).to_contain_text("The files of this answer were changed")
     one.reload()
