@@ -58,6 +58,7 @@
   const LATE = 20000; // without anything that comes: somebody takes requests, and neither answers nor refuses
   const STEP = 5000;
   const NEEDED = "script, link[rel=stylesheet]:not([media])";
+  const SEARCHED = "input:not([type=hidden], [type=checkbox], [type=radio], [type=file], [type=password])";
   const FIELDS = "textarea[id], input[id]:not([type=hidden], [type=checkbox], [type=file], [type=password])";
   let isTrying = false;
   let isMissed = false;
@@ -152,6 +153,8 @@
     tell();
     if (!isReady) return;
     store(kept().fields?.filter((each) => !fieldOf(each)) ?? []);
+    // Who listens to a field has not heard what was typed into it till now.
+    for (const field of document.querySelectorAll(SEARCHED)) if (field.value !== field.defaultValue) field.dispatchEvent(new Event("input", { bubbles: true }));
     dispatchEvent(new Event("ucs:whole"));
   });
   addEventListener("load", () => isReady && sessionStorage.removeItem(COUNT));
