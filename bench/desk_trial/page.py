@@ -264,7 +264,8 @@ def answered(answer: requests.Response) -> Answered:
     if answer.ok:
         undo = re.search(r"/messages/(\d+)/undo", answer.text.partition("hx-swap-oob")[2])
         return Answered(True, message=int(undo.group(1)) if undo else 0)
-    newer = dict(re.findall(r'name="(seen|seen_note)" value="(\d*)"', answer.text))
+    marks = re.search(r'data-seen="(\d*)" data-note="(\d*)"', answer.text)
+    newer = dict(zip(MARKS, marks.groups(), strict=True)) if marks else {}
     return Answered(False, words(answer.text), newer=newer)
 
 

@@ -341,7 +341,7 @@ class Window:
                 has_insisted = True
                 with suppress(Error):  # a server that is away answers never
                     async with self.page.expect_response("**/reply", timeout=8000):
-                        await self.page.click("#warning [name=seen]")
+                        await self.page.click("#warning [data-seen]")
                 told = await self.outcome()
             if told == "signed out":
                 await self.sign_in_again()
