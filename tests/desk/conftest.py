@@ -21,7 +21,7 @@ from tests.servers.ports import free_ports
 # A refusal, a session that is over, a request cut off as the page was left: the page tells them in words.
 # An answer whose button a live update has taken away: the desk itself puts its toast where it belongs.
 # A browser that a test has put offline, or a request that it has cut off.
-# What Playwright itself runs in the frame of a mail, where nothing may run; its own tests count what mails try.
+# What Playwright itself runs in the frame of a mail, where nothing may run; what mails try is counted apart.
 EXPECTED = re.compile(
     r"\b(401|409)\b|ERR_FAILED|ERR_INTERNET_DISCONNECTED|"
     r"^htmx:(afterRequest|sendError|sendAbort|oobErrorNoTarget), |"
