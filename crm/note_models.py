@@ -12,10 +12,18 @@ class ContactNote(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     text = models.TextField(max_length=5000)
+    token = models.UUIDField(
+        null=True, editable=False, help_text="Of its form: what is added twice is one note."
+    )
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "token"], name="contact_note_once", condition=models.Q(token__isnull=False)
+            )
+        ]
 
     def __str__(self) -> str:
         return self.text[:50]

@@ -1,5 +1,7 @@
 """Notes about a contact."""
 
+from uuid import UUID, uuid5
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -13,8 +15,10 @@ LONGEST_NOTE = 5000
 
 
 @transaction.atomic
-def add(user: User, pk: int, text: str) -> ContactNote:
+def add(user: User, pk: int, text: str, token: UUID | None = None) -> ContactNote:
     """Write a note about the contact.
+
+    :param token: of the form; the same words under the same one are one note, whose answer was lost.
 
     Raises:
         ContactRefused: it is empty or too long.
@@ -25,7 +29,10 @@ def add(user: User, pk: int, text: str) -> ContactNote:
     if len(written) > LONGEST_NOTE:
         said = _("A note has %(most)s characters at most.") % {"most": LONGEST_NOTE}
         raise ContactRefused(said, "text")
-    return ContactNote.objects.create(contact=lock_whole(pk), user=user, text=written)
+    row = lock_whole(pk)
+    token = token and uuid5(token, written)
+    added = ContactNote.objects.filter(user=user, token=token).first() if token else None
+    return added or ContactNote.objects.create(contact=row, user=user, text=written, token=token)
 
 
 @transaction.atomic

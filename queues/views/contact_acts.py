@@ -1,6 +1,7 @@
 """What is done on the page of a contact: addresses, notes, merging and its undoing."""
 
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -21,7 +22,7 @@ from queues.contact_merging import Foreseen
 from queues.presentation import contact_name, language_name, person
 from queues.views.contact_gate import contact_page, for_supervisors, frame, gone_to, number
 from queues.views.contacts import shown
-from queues.views.gate import DeskRequest
+from queues.views.gate import DeskRequest, with_event
 
 MOST_CHOICES = 8
 
@@ -60,9 +61,16 @@ def note(request: DeskRequest, pk: int) -> HttpResponse:
     removed = number(request.POST.get("remove", ""))
     if removed is not None:
         notes.remove(request.user, row.pk, removed, may_all=is_supervisor(request.user))
-    else:
-        notes.add(request.user, row.pk, request.POST.get("text", ""))
-    return shown(request, row.pk)
+        return shown(request, row.pk)
+    notes.add(request.user, row.pk, request.POST.get("text", ""), _token(request))
+    return with_event(shown(request, row.pk), "contact:noted", {"token": str(uuid4())})
+
+
+def _token(request: DeskRequest) -> UUID | None:
+    try:
+        return UUID(request.POST.get("token", ""))
+    except ValueError:
+        return None
 
 
 @require_POST

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 from typing import Any, cast
+from uuid import uuid4
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -115,6 +116,7 @@ def parts(request: DeskRequest, row: Contact) -> dict[str, Any]:
         "is_known": bool(emails) or not addresses,
         "facts": _facts(row, defined, now),
         "links": links(row, emails),
+        "note_token": uuid4(),
         "notes": [_note(each, request, now) for each in row.notes.select_related("user")[:50]],
         "changes": _changes(row, defined, now),
         "merges": contact_merging.merges_of(request.user, row),

@@ -1,5 +1,7 @@
 // The pages of contacts: keys, what time it is where they live, and the page after an import's last line.
+import { isDone } from "../desk/dom.js";
 import { onKey } from "../reports/main.js";
+import "./unsaved.js";
 
 /* Keys: links say their own with data-press, fields with data-focus. */
 for (const key of "abcdefghlmnorstuvwxz") {
@@ -19,20 +21,21 @@ function move(step) {
   lines[at < 0 ? 0 : Math.min(Math.max(at + step, 0), lines.length - 1)]?.focus();
 }
 
-/* A part in which somebody types is not replaced: it is left for a moment, and found again. */
-let typedIn = "";
+/* A form stays through every answer. After its own, what was sent goes from it; what was typed since stays. */
 document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (!detail.target.matches?.("#contact, #organisation")) return;
-  const field = document.activeElement?.matches("input, textarea, select") ? document.activeElement : null;
-  typedIn = field?.id ?? "";
-  field?.blur(); // a button keeps the focus: patch.js hands it on
-  document.getElementById("address-refusal")?.replaceChildren();
+  if (detail.target.matches?.("#contact")) document.getElementById("address-refusal")?.replaceChildren();
 });
-document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
-  if (typedIn && detail.target.matches("#contact, #organisation")) document.getElementById(typedIn)?.focus();
-  typedIn = "";
-  tellZones();
+document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  const { elt, requestConfig: { parameters } } = detail;
+  if (!elt.matches("#address-form, #domain-form, #note-form") || !isDone(detail)) return;
+  const field = elt.querySelector("input:not([type=hidden]), textarea"), had = parameters[field.name];
+  if (field.value === had) elt.reset();
+  else if (field.matches("textarea") && field.value.startsWith(had)) field.value = field.value.slice(had.length).trimStart();
 });
+document.body.addEventListener("contact:noted", ({ detail: { token } }) => {
+  document.getElementById("note-form").elements.token.value = token; // the same words may be meant once more
+});
+document.body.addEventListener("htmx:afterSwap", tellZones);
 
 /* What time it is for them */
 function tellZones() {

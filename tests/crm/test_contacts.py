@@ -1,5 +1,7 @@
 """What is known of a contact: facts, own fields, addresses, organisations, links; and who was faster."""
 
+from uuid import uuid4
+
 import pytest
 from django.core.exceptions import ValidationError
 from hypothesis import given
@@ -212,6 +214,15 @@ class TestAddresses:
         assert not row.notes.exists()
         with pytest.raises(ContactRefused):
             notes.add(alice, row.pk, "  ")
+
+    def test_a_note_of_one_form_is_one_note(self) -> None:
+        row, token = make_contact(), uuid4()
+        alice, bob = (make_agent(each).user for each in ("alice", "bob"))
+        note = notes.add(alice, row.pk, "Likes tea", token)
+        assert notes.add(alice, row.pk, " Likes tea ", token) == note
+        assert notes.add(alice, row.pk, "Likes tea, and milk", token) != note  # nothing of it is lost
+        assert notes.add(bob, row.pk, "Likes tea", token) != note
+        assert row.notes.count() == 3
 
 
 class TestOrganisations:

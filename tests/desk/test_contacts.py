@@ -66,6 +66,7 @@ def test_a_contact_by_keyboard(sign_in: SignIn, orders: EmailQueue) -> None:
     page = sign_in("bob", f"/conversations/{row.pk}/")
     page.keyboard.press("v")
     expect(page).to_have_url(re.compile(f"/contacts/{row.contact_id}/$"))
+    page.wait_for_load_state()  # its modules have run
     link = page.get_by_role("link", name="Open in the CRM")
     assert (link.get_attribute("target"), link.get_attribute("rel")) == ("_blank", "noopener noreferrer")
     assert link.get_attribute("href") == "https://crm.example/find?mail=dora%40stone.example"
@@ -171,8 +172,13 @@ def test_importing_in_a_browser(sign_in: SignIn) -> None:
     expect(page.locator(".mapping tbody tr")).to_have_count(3)
     assert violations(page) == []
     shoot(page, "import")
-    page.get_by_label("Columns are separated by").select_option(",")
+    held = held_back(page, re.compile(r"/contacts/contacts[^/]*\.js"))
+    page.goto(page.url, wait_until="commit")
+    page.get_by_label("Columns are separated by").select_option(",")  # before anything listens
+    come(page, held).continue_()
+    page.unroute_all()
     expect(page.locator(".mapping tbody tr")).to_have_count(1)
+    page.wait_for_load_state()
     page.get_by_label("Columns are separated by").select_option(";")
     expect(page.get_by_label("E-Mail")).to_have_value("email")
     page.get_by_role("button", name="Check it").click()
@@ -183,7 +189,8 @@ def test_importing_in_a_browser(sign_in: SignIn) -> None:
     shoot(page, "import-checked")
     page.get_by_role("button", name="Import it").click()
     expect(page.get_by_role("progressbar")).to_be_visible()
-    importing.work(ContactImport.objects.get().pk)
+    with page.expect_event("load"):  # done, it is loaded anew
+        importing.work(ContactImport.objects.get().pk)
     expect(page.locator(".import-state")).to_have_attribute("data-state", "done")
     assert violations(page) == []
 
@@ -361,3 +368,17 @@ class TestWithoutABrowser:
         assert "3,email,y,“y” is no e-mail address." in b"".join(answer_.streaming_content).decode()
         assert root.post(f"{url}begin", {"do": "import"}, headers=HTMX).status_code == 409
         assert not Conversation.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_searched_for_before_the_scripts_run_is_found(sign_in: SignIn, orders: EmailQueue) -> None:
+    row = receive(orders, make_mail(From=DORA)).conversation
+    receive(orders, make_mail(From="Zoe Ames <zoe@elsewhere.example>"))
+    page = sign_in("bob", f"/contacts/{row.contact_id}/")
+    held = held_back(page, "**/contacts/contacts*.js")
+    page.goto(f"/contacts/{row.contact_id}/merge", wait_until="commit")
+    page.locator("#merge-find").press_sequentially("zoe@")
+    script = come(page, held)
+    expect(page.locator(".choice")).to_have_count(0)
+    script.continue_()
+    expect(page.locator(".choice")).to_have_count(1)
