@@ -104,9 +104,10 @@ class Player:
     def reply(self) -> None:
         row = self.row(State.ASSIGNED)
         agent = Agent.objects.select_related("user").filter(conversations=row).first()
-        if agent is not None:
-            self.count += 1
-            actions.reply(agent.user, row, Reply(text=f"Answer {self.count}."))
+        if agent is None:
+            raise ActionRefused("Nobody has it any more.")  # it was moved since: no answer is to be counted
+        self.count += 1
+        actions.reply(agent.user, row, Reply(text=f"Answer {self.count}."))
 
     def transfer(self) -> None:
         row = self.row()

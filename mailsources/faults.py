@@ -82,7 +82,7 @@ def connecting(error: Exception, server: Server) -> MailboxError:
         found = diagnose(error, server.server_address, server.service_port, **AT_SOURCE)
         code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), "network")
         # A server that hangs up in the middle of it may simply be starting.
-        retry = code != "tls" or isinstance(error, ssl.SSLEOFError)
+        retry = code != "tls" or isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
         return MailboxError(found.sentence, code=code, retry=retry, cause=found.cause)
     said = answer(error)
     known = _known(said, server)

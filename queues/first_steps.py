@@ -53,19 +53,28 @@ def beginning(user: User) -> Beginning | None:
 def _of_administrator() -> tuple[Step, ...]:
     queues, people = EmailQueue.objects.all(), Agent.objects.filter(user__is_active=True)
     add = "admin:{}_add".format
+    senders = EmailSender.objects.values_list("is_active", flat=True)
+    sources = queues.filter(sources__isnull=False).values_list("sources__is_active", flat=True)
     return (
-        Step(_("Connect an email sender"), _("the server that our answers leave by"),
-             EmailSender.objects.exists(), reverse(add("mailsenders_emailsender"))),
+        _connection("mailsenders_emailsender", _("Connect an email sender"),
+                    _("the server that our answers leave by"), set(senders)),
         Step(_("Add an email queue"), _("where conversations wait for its members"),
              queues.exists(), reverse(add("queues_emailqueue"))),
-        Step(_("Connect a mailbox"), _("an email source: it fills a queue"),
-             queues.filter(sources__isnull=False).exists(), reverse(add("mailsources_emailsource"))),
+        _connection("mailsources_emailsource", _("Connect a mailbox"),
+                    _("an email source: it fills a queue"), set(sources)),
         Step(_("Add agents"), _("with their languages and skills"),
              people.exclude(role=Agent.Role.ADMINISTRATOR).exists(), reverse(add("agents_agent"))),
         Step(_("Make them members of a queue"), _("they see what waits there, and answer it"),
              queues.filter(members__in=people.exclude(role=Agent.Role.ADMINISTRATOR)).exists(),
              reverse("admin:queues_emailqueue_changelist")),
     )  # fmt: skip
+
+
+def _connection(page: str, label: Any, says: Any, are_on: set[bool]) -> Step:
+    """Done when one of them is on; those that are off are to be switched on, not added again."""
+    if are_on == {False}:
+        return Step(label, _("it is off: switch it on"), url=reverse(f"admin:{page}_changelist"))
+    return Step(label, says, bool(are_on), reverse(f"admin:{page}_add"))
 
 
 def _of_supervisor(user: User) -> tuple[Step, ...]:

@@ -207,7 +207,8 @@ def _fill(found: Sequence[tuple[int, int, str]]) -> int:
             staffing.write(team, [kind])
         if fresh:
             staffing.weigh()
-    return sum(_put(alike[key], key, kind) for key, kind in made.items())
+        # Before the lock is let go: who comes next finds nothing to fill, and must see what these are.
+        return sum(_put(alike[key], key, kind) for key, kind in made.items())
 
 
 def _own(ids: Iterable[int]) -> dict[int, Demanded]:
@@ -224,12 +225,11 @@ def _put(ids: list[int], key: tuple[int, str, Demanded], kind: Kind) -> int:
     rows = Conversation.objects.filter(
         pk__in=ids, queue=key[0], language=key[1], state=State.WAITING, kind=None
     )
-    with transaction.atomic():
-        free = list(rows.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True))
-        now = _own(free)  # another may be demanded since
-        free = [pk for pk in free if now.get(pk, ()) == key[2]]
-        _set_targets(free)
-        return Conversation.objects.filter(pk__in=free).update(kind=kind)
+    free = list(rows.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True))
+    now = _own(free)  # another may be demanded since
+    free = [pk for pk in free if now.get(pk, ()) == key[2]]
+    _set_targets(free)
+    return Conversation.objects.filter(pk__in=free).update(kind=kind)
 
 
 def _set_targets(pks: Iterable[int]) -> None:

@@ -184,14 +184,14 @@ class Place:
 
     @property
     def sentence(self) -> str:
-        """Why it stands here, in few words; "" where there is nothing to it."""
+        """Why it stands here, in few words."""
         if self.is_kept:
             return _("Kept for you.")
         if self.lacks:
             return _("You may help: you lack %(lacking)s.") % {"lacking": ", ".join(self.lacks)}
         if self.is_own:
             return _("You answered it last.")
-        return _("You fit it best.") if self.ratio <= 1 else ""
+        return _("You fit it best.") if self.ratio <= 1 else _("Others fit it better.")
 
 
 def page(agent: Agent, mark: Mark, limit: int) -> list[Place]:

@@ -34,8 +34,7 @@ __all__ = [
     "offer", "replay", "too_heavy", "waiting_for",
 ]  # fmt: skip
 
-DEPTH = 3  # of each line, when others hold all the heads
-ROUNDS = 3
+DEPTHS = (1, 3, 12, 50)  # of each line: others can hold all that was looked at, for a moment
 State = Conversation.State
 
 
@@ -184,10 +183,9 @@ def _serve(wish: Wish) -> Conversation | None:
     if where and not fits(agent.capacity, taken):
         raise AtCapacity(agent, taken)
     where = {pk: place for pk, place in where.items() if fits(agent.capacity, taken, place.weight)}
-    for attempt in range(ROUNDS if where else 0):  # all heads can be in the hands of others for a moment
-        is_push = wish.kind == Kind.OFFERED
-        part = Part(DEPTH if attempt else 1, is_push=is_push)
-        found = lines.seen(agent.pk, where, now, part)
+    is_push = wish.kind == Kind.OFFERED
+    for depth in DEPTHS if where else ():
+        found = lines.seen(agent.pk, where, now, Part(depth, is_push=is_push))
         for at, line in enumerate(found.lines):
             conversation = _claim(line, agent, is_push=is_push)
             held = _as_it_is(line, agent, conversation) if conversation is not None else None

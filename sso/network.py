@@ -64,7 +64,7 @@ def sign_of(error: OSError, host: str = "") -> str:
             return "NAME EAI_AGAIN" if error.errno == socket.EAI_AGAIN else "NAME"
         case ssl.SSLCertVerificationError():
             return f"CERT {getattr(error, 'verify_code', '')}"
-        case ssl.SSLEOFError():
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError():  # with or without a word, it has hung up
             return "SSL EOF"
         case ssl.SSLError():
             return f"SSL {getattr(error, 'reason', '') or ''}"

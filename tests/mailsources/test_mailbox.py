@@ -3,6 +3,7 @@
 import logging
 import poplib
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,7 +13,7 @@ import pytest
 from imapclient import IMAPClient
 from pytest_django import Settings
 
-from mailsources import imap
+from mailsources import faults, imap
 from mailsources.faults import MailboxError
 from mailsources.listing import Arrived, Listed, TooBig, batches
 from mailsources.mailbox import Mailbox, open_mailbox
@@ -210,6 +211,14 @@ def test_a_server_that_hangs_up_in_the_handshake_is_tried_again_soon() -> None:
         hangs_up.join()
     assert caught.value.retry
     assert str(source.service_port) in caught.value.sentence
+
+
+@pytest.mark.parametrize("kind", [ssl.SSLEOFError, ssl.SSLZeroReturnError])
+def test_hanging_up_is_the_same_with_and_without_a_word(kind: type[ssl.SSLError]) -> None:
+    told = faults.connecting(kind(8, "it has been closed"), make_source())
+    assert told.retry
+    assert told.cause is not None
+    assert told.cause.name == "tls_hung_up"
 
 
 @pytest.fixture(scope="module")

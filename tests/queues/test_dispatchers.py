@@ -82,7 +82,7 @@ def test_a_long_line_is_read_from_its_head() -> None:
     assert got is not None
     assert got.state == State.ASSIGNED
     data = got.events.latest("pk").data
-    assert data["considered"] <= 5 * 4 * 2 * routing.DEPTH  # five kinds, four targets, late and not
+    assert data["considered"] <= 5 * 4 * 2 * routing.DEPTHS[0]  # five kinds, four targets, late and not
 
 
 @pytest.mark.django_db

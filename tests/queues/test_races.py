@@ -1,7 +1,8 @@
 """Many hands at once, on real PostgreSQL: each conversation one agent, each answer one mail."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from threading import Barrier
 from threading import Event as Signal
 from time import monotonic
@@ -16,11 +17,12 @@ from crm import tracking
 from crm.models import Contact
 from mailcore.parsed import Address
 from mailsenders.models import OutgoingMail
-from queues import actions, routing
+from queues import actions, kinds, routing
 from queues.actions import ActionRefused, Reply
 from queues.models import Conversation, EmailQueue, Event, Tag
 from queues.tagging import tag
 from tests.make import make_agent, make_conversation, make_mail, make_queue, make_supervisor, receive
+from tests.product import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,6 +70,58 @@ def test_next_gives_everybody_another_one() -> None:
     rows = {make_conversation(queue).pk for _ in agents}
     results = at_once([lambda agent=agent: actions.take_next(agent.user) for agent in agents])  # type: ignore[misc]
     assert {getattr(result, "pk", None) for result in results} == rows
+
+
+def test_next_is_behind_all_that_others_are_being_given() -> None:
+    queue = make_queue()
+    alice = make_agent("alice", queues=[queue])
+    *firsts, last = [make_conversation(queue) for _ in range(20)]
+    kinds.refresh()
+
+    def take_next() -> Conversation | None:
+        with closing(connection):
+            return actions.take_next(alice.user)
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        held = Conversation.objects.select_for_update().filter(pk__in=[row.pk for row in firsts])
+        assert len(held) == 19
+        assert pool.submit(take_next).result(timeout=30) == last
+
+
+def test_next_waits_while_another_finds_out_what_kind_of_mail_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = make_queue()
+    alice, dora = (make_agent(name, queues=[queue]) for name in ("alice", "dora"))
+    first, second = (make_conversation(queue) for _ in range(2))
+    reached, go_on = Signal(), Signal()
+    aim = kinds._set_targets
+
+    def slowly(pks: Iterable[int]) -> None:
+        if pks:  # they are locked
+            reached.set()
+            assert go_on.wait(timeout=30)
+        aim(pks)
+
+    monkeypatch.setattr(kinds, "_set_targets", slowly)
+
+    def take_next(agent: Agent) -> Conversation | None:
+        with closing(connection):
+            return actions.take_next(agent.user)
+
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(take_next, alice)
+        assert reached.wait(timeout=30)
+        other = pool.submit(take_next, dora)
+        try:
+            eventually(lambda: other.done() or _waits_for_a_lock(), "she is told, or waits")
+        finally:
+            go_on.set()
+        assert {one.result(timeout=30), other.result(timeout=30)} == {first, second}
+
+
+def _waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)")
+        return bool(cursor.fetchone()[0])
 
 
 def test_eight_dispatchers_give_each_conversation_once_and_fill_nobody_over_capacity() -> None:

@@ -6,6 +6,7 @@ import base64
 import collections
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -57,8 +58,9 @@ class Protocol(SMTP):
 
     def abort(self) -> None:
         """Drop the connection without a word."""
-        if isinstance(self.transport, asyncio.WriteTransport):
-            self.transport.abort()
+        with suppress(AttributeError):  # of asyncio: over TLS it has been closed twice already
+            if isinstance(self.transport, asyncio.WriteTransport):
+                self.transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self._original_transport is None:  # else it is the same connection, now in TLS

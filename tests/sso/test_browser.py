@@ -113,6 +113,7 @@ def test_a_sign_in_asks_before_it_drops_what_is_typed_in(page: Page) -> None:
     page.fill("#id_username", "admin")
     page.fill("#id_password", "rehearsal")
     page.get_by_role("button", name="Sign in").click()
+    is_there(page)
     intercept(page, "**/login/oauth2/start/**", lambda route: route.fulfill(body="gone to sign in"))
     said: list[str] = []
 
@@ -121,7 +122,6 @@ def test_a_sign_in_asks_before_it_drops_what_is_typed_in(page: Page) -> None:
         dialog.dismiss()
 
     page.on("dialog", stay)
-    is_there(page)
     page.fill("#id_name", "another name")
     page.get_by_role("button", name="Generate Token").click()
     assert page.input_value("#id_name") == "another name"
