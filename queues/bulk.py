@@ -6,6 +6,7 @@ number that grows with each claim, so a worker that was only slow stops when ano
 """
 
 import logging
+import math
 import re
 import time
 from collections.abc import Iterable, Sequence
@@ -129,7 +130,10 @@ def _undoing(actor: User, act: BulkAct) -> BulkAct:
 
 
 def _started(act: BulkAct) -> BulkAct:
-    if not carry_on(act.pk, AT_ONCE):
+    is_one = (
+        act.is_collected and act.items.count() == 1
+    )  # whoever asked is told when it is done, as of any act
+    if not carry_on(act.pk, math.inf if is_one else AT_ONCE):
         announce(signature(TASK), act_id=act.pk)
     act.refresh_from_db()
     return act

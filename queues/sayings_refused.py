@@ -163,6 +163,7 @@ REFUSALS = (
     ),
     _("Load the page again: it didn't say which time this was asked."),
     _("Choose at least one conversation, and at most %(most_ticked)s."),
+    _("There are %(found)s now, and %(told)s were told: look at them, and choose once more."),
     _("It is not done yet: stop it first."),
     _("What was undone can't be undone again."),
     _("You may not see it any more."),

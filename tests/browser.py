@@ -11,7 +11,10 @@ DEADLINE = 15.0
 # Chromium holds requests back a moment after it has been asked to: one that a key makes at once would escape.
 PROBE = "/static/desk/icons.svg?is-held-back"
 UNTIL_HELD = f"""async () => {{
-  while ((await fetch("{PROBE}", {{ cache: "no-store" }})).status !== 202);
+  const end = Date.now() + {DEADLINE * 1000};
+  while ((await fetch("{PROBE}", {{ cache: "no-store" }})).status !== 202) {{
+    if (Date.now() > end) throw new Error("nothing is held back");
+  }}
 }}"""
 
 
@@ -19,6 +22,8 @@ def intercept(
     page: Page, address: str | Pattern[str], answer: Callable[[Route], object], times: int | None = None
 ) -> None:
     """Let a test answer what the page asks for, from now on.
+
+    No page may be coming just then.
 
     :param address: as of Page.route.
     :param answer: is called with each request.
@@ -30,6 +35,39 @@ def intercept(
     page.route(f"**{PROBE}", lambda route: route.fulfill(status=202))
     page.evaluate(UNTIL_HELD)
     page.unroute(f"**{PROBE}")
+
+
+def at_once(page: Page, *keys: str) -> None:
+    """Press keys before the browser paints again, each where the focus is by then."""
+    options = "{key, bubbles: true, cancelable: true, composed: true}"
+    press = (
+        f"(document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent('keydown', {options}))"
+    )
+    page.evaluate(f"keys => {{ for (const key of keys) {press}; }}", list(keys))
+
+
+def sign_out(page: Page) -> None:
+    """Forget who is signed in; what a page asks for by itself is not asked without its session."""
+    page.goto("about:blank")
+    page.context.clear_cookies()
+
+
+def tear_away(page: Page) -> None:
+    """The page is gone, and nobody hears what it says with its last breath, which no route holds back."""
+    fall_silent(page)
+    page.goto("about:blank")
+
+
+def fall_silent(page: Page) -> None:
+    """What it asks for by itself, as it saves drafts, reaches nobody; what htmx asks for does."""
+    page.evaluate(
+        """probe => {
+          const ask = fetch;
+          const refuse = () => Promise.reject(new TypeError("nobody listens"));
+          window.fetch = (address, ...more) => (address === probe ? ask(address, ...more) : refuse());
+        }""",
+        PROBE,
+    )
 
 
 def held_back(page: Page, *addresses: str | Pattern[str]) -> list[Route]:

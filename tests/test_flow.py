@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 from bench import together
 from rehearsal.oauth import Account, OAuthServer
 from tests import product as products
+from tests.browser import sign_out
 from tests.product import Product, eventually
 from tests.servers import dovecot as dovecots
 from tests.servers.authority import Authority
@@ -289,7 +290,7 @@ def test_with_a_google_sign_in_at_the_desk(
     product.apply(PEOPLE)
     story.password = connect_google(page, oauth)
     product.apply(story.settings())
-    page.context.clear_cookies()
+    sign_out(page)
 
     page.goto("/")
     page.fill("[name=username]", "alice")
@@ -315,7 +316,7 @@ def test_with_a_google_sign_in_at_the_desk(
     check_answer(story, story.conversation()["id"])
 
     # A colleague without the language may see it, but isn't offered it.
-    page.context.clear_cookies()
+    sign_out(page)
     page.goto("/")
     page.fill("[name=username]", "charlie")
     page.fill("[name=password]", PASS_PHRASE)

@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from rehearsal.oauth.microsoft import MAIL_SCOPES
 from tests import product as products
+from tests.browser import sign_out
 from tests.mailsources.test_roundtrip import Relay
 from tests.product import Product
 from tests.servers import dovecot as dovecots
@@ -164,7 +165,7 @@ def page(chromium: Browser, product: Product) -> Iterator[Page]:
 
 
 def enter(page: Page, username: str, address: str) -> None:
-    page.context.clear_cookies()
+    sign_out(page)
     page.goto(address)
     page.fill("[name=username]", username)
     page.fill("[name=password]", PASS_PHRASE)

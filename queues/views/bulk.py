@@ -14,6 +14,7 @@ from queues.bulk import Chosen
 from queues.bulk_acts import UNDOABLE
 from queues.inbox import View
 from queues.models import BulkAct, Tag
+from queues.refusals import ActionRefused
 from queues.sayings import told as in_words
 from queues.views.gate import DeskRequest, signed_in
 from queues.views.lists import Place, place
@@ -76,10 +77,21 @@ def act(request: DeskRequest) -> HttpResponse:
     if request.method == "GET":
         return render(request, "desk/bulk.html", _buttons(request, where))
     asked = request.POST
-    chosen = Chosen(listing=where.listing()) if asked.get("all") else Chosen(bulk.ids(asked.getlist("id")))
+    chosen = Chosen(bulk.ids(asked.getlist("id")))
+    if asked.get("all"):
+        chosen = Chosen(listing=where.listing())
+        _look_again(inbox.size(request.user, where.listing()), asked.get("told", ""))
     values = {name: asked.get(name, "") for name in ("until", "tag", "queue", "agent", "note")}
     begun = bulk.begin(request.user, asked.get("verb", ""), values, chosen, asked.get("token", ""))
     return _state(request, begun)
+
+
+def _look_again(found: str, told: str) -> None:
+    """Nobody acts on more than they were told: mails come while one looks at the number."""
+    if found and told.isdigit() and not (found.isdigit() and int(found) <= int(told)):
+        raise ActionRefused(
+            f"There are {found} now, and {told} were told: look at them, and choose once more."
+        )
 
 
 @require_GET

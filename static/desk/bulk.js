@@ -14,7 +14,8 @@ const MOST = 500;
 let chosen = new Set();
 let isAll = false; // all of the list, shown or not
 let scope = "";
-let token = "";
+const NOTHING = { what: "", token: "" };
+let sent = NOTHING; // whose answer was lost: the same once more is the same act, till something else is selected
 let isAsked = false;
 let latest = null; // the row that was ticked last, for Shift and click
 let loaded = Promise.resolve(); // when the buttons are there
@@ -34,7 +35,7 @@ export function toggle(row) {
   if (isAll) leaveAll();
   if (!chosen.delete(id)) chosen.add(id);
   latest = id;
-  show();
+  select();
 }
 
 /** Select from one row on to the next. */
@@ -42,21 +43,27 @@ export function extend(from, to) {
   if (isAll) leaveAll();
   for (const id of [idOf(from), idOf(to)]) if (id) chosen.add(id);
   latest = idOf(to) ?? latest;
-  show();
+  select();
 }
 
 /** Select all rows that are shown; once more, all that are found. */
 export function selectShown() {
-  if (rows().length && !isWhole() && rows().every((row) => chosen.has(idOf(row)))) isAll = true;
+  if (rows().length && !isWhole() && rows().every((row) => chosen.has(idOf(row)))) selectAll();
   for (const row of rows()) chosen.add(idOf(row));
-  show();
+  select();
+}
+
+/** All that are found by now, which may be others than when the list came. */
+function selectAll() {
+  isAll = true;
+  bar().dataset.asked = "";
 }
 
 /** Select nothing. */
 export function clearSelection() {
   chosen.clear();
   isAll = false;
-  show();
+  select();
 }
 
 function leaveAll() {
@@ -85,8 +92,13 @@ function paint() {
   all.indeterminate = isSelecting() && !all.checked;
 }
 
+/** Somebody has selected something else. */
+function select() {
+  sent = NOTHING;
+  show();
+}
+
 function show() {
-  token = "";
   paint();
   const element = bar();
   if (!element) return;
@@ -104,7 +116,14 @@ async function load(asked) {
   const answer = await ask(`/bulk?${asked}`).catch(() => null);
   if (!answer?.ok || element !== bar()) return delete element.dataset.asked;
   if (element.dataset.asked !== asked) return; // the next answer is on its way
-  element.innerHTML = await answer.text();
+  const fresh = document.createRange().createContextualFragment(await answer.text());
+  const all = element.dataset.of === scopeNow() && element.querySelector("[data-act=bulk-all]");
+  if (all) { // what is written beside it, such as a note, stays
+    const { dataset, textContent } = fresh.querySelector("[data-act=bulk-all]");
+    all.dataset.found = dataset.found;
+    all.textContent = textContent;
+  } else element.replaceChildren(fresh);
+  element.dataset.of = scopeNow();
   htmx.process(element);
   setSnoozeTimes(element);
   count();
@@ -153,18 +172,25 @@ async function act(button) {
   const body = new URLSearchParams(form ? new FormData(form) : undefined);
   if (button.name) body.set(button.name, button.value);
   if (body.get("local")) body.set("until", new Date(body.get("local")).toISOString());
-  token ||= newToken();
   body.set("verb", button.dataset.verb);
-  body.set("token", token);
   if (isAll) body.set("all", "1");
   else for (const id of chosen) body.append("id", id);
+  const told = bar().querySelector("[data-act=bulk-all]")?.dataset.found;
+  const what = `${list()} ${body}`;
+  if (sent.what !== what) sent = { what, token: newToken() };
+  body.set("token", sent.token);
+  if (isAll && told) body.set("told", told);
   isAsked = true;
   for (const menu of bar().querySelectorAll("details[open]")) menu.open = false;
   try {
     const answer = await ask(`/bulk?${list()}`, { method: "POST", body });
     const text = await answer.text();
-    if (answer.status === 409) return toast(text, { error: true });
+    if (answer.status === 409) {
+      if (isAll) loaded = load(list()); // how many there are may be what was refused
+      return toast(text, { error: true });
+    }
     if (!answer.ok) throw new Error(String(answer.status));
+    sent = NOTHING;
     const place = document.getElementById("bulk-state");
     place.innerHTML = text;
     htmx.process(place);
@@ -191,8 +217,8 @@ function backToList() {
 
 addActs({
   "bulk-all": () => {
-    isAll = true;
-    show();
+    selectAll();
+    select();
   },
   "bulk-none": () => {
     clearSelection();
@@ -211,7 +237,7 @@ document.addEventListener("click", (event) => {
     if (event.shiftKey && latest && latest !== id) {
       event.preventDefault();
       selectTo(id);
-      return show();
+      return select();
     }
     if (!event.target.matches("input")) return; // the label's click comes as the box's
     toggle(box);

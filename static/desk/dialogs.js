@@ -1,4 +1,5 @@
 // The dialog for merging, splitting and moving: the server fills it, it opens when it is filled.
+import "./choosing.js";
 import { typedAhead } from "./keys.js";
 
 const dialog = document.getElementById("act");
@@ -39,37 +40,9 @@ dialog.addEventListener("click", (event) => {
 });
 dialog.addEventListener("change", () => dialog.querySelector("#act-refusal")?.replaceChildren());
 
-// What is found late, for what was typed before one was chosen, does not take the choice away again.
-let isChosen = false;
-document.addEventListener("input", ({ target }) => {
-  if (target.matches("#act-find, #merge-find")) isChosen = false;
-  else if (target.matches(".choice input")) isChosen = true;
-});
-document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (detail.target.matches("#act-choices, #merge-choices") && isChosen && detail.target.querySelector(":checked")) detail.shouldSwap = false;
-});
-
-// Finding among the choices that the dialog holds already.
-document.addEventListener("input", (event) => {
-  const list = event.target.dataset?.finds && document.querySelector(event.target.dataset.finds);
-  if (!list) return;
-  const wanted = event.target.value.trim().toLocaleLowerCase();
-  for (const choice of list.querySelectorAll(".choice")) choice.hidden = !choice.textContent.toLocaleLowerCase().includes(wanted);
-});
 dialog.addEventListener("keydown", (event) => {
   const form = event.target.closest("form");
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !form) return;
   event.preventDefault();
   form.requestSubmit(form.querySelector(".primary"));
-});
-
-// In the search field Enter and the arrow keys lead to what was found, so that nothing is done by accident.
-dialog.addEventListener("keydown", (event) => {
-  if (event.target.id !== "act-find" || !["Enter", "ArrowDown"].includes(event.key) || event.ctrlKey || event.metaKey) return;
-  event.preventDefault();
-  const choices = [...dialog.querySelectorAll(".choice:not([hidden]) input")];
-  const choice = choices.find((each) => each.checked) ?? choices[0];
-  if (!choice) return;
-  choice.focus();
-  if (!choice.checked) choice.click();
 });

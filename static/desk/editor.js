@@ -3,7 +3,7 @@ import { isDone, within } from "./dom.js";
 import { keep, keptAs, keyOf, ON_THE_WAY, throwAway, tidy, unsaved } from "./keeping.js";
 import { showKept } from "./kept.js";
 import { isAwaited, typedAhead } from "./keys.js";
-import { Picker, setMacro } from "./picker.js";
+import { Picker, read, setMacro } from "./picker.js";
 import { tellLanguage } from "./language.js";
 import { tellPlaces } from "./places.js";
 import { makeChips, setPeople } from "./recipients.js";
@@ -17,6 +17,7 @@ import { fill, gettext, locale } from "../words.js";
 const PAUSE = 1200; // after the last key
 const LONGEST = 5000; // while typing on and on
 const RETRY = 4000;
+const LIGHT = 30_000; // bytes that may outlive their page, whenever they left: browsers let 64 KiB do so at once
 const SETTLING = 3; // times that what is typed while a save is under way is saved before signing out
 const NAMES = ["text", "html", "to", "cc", "subject", "queue", "macro"]; // what is kept while it is typed
 const MARKS = ["token", "seen", "seen_note", "outside", "about", "audience"]; // what says which draft it is
@@ -157,7 +158,8 @@ class Editor {
     this.form.querySelector("[data-macro]").hidden = true;
     this.form.elements.macro.value = "";
     const answer = await ask(`/conversations/${this.form.dataset.conversation}/macros/${id}/prepare`).catch(() => null);
-    if (answer?.ok) setMacro(this.form, await answer.json());
+    const prepared = answer?.ok && (await read(answer));
+    if (prepared) setMacro(this.form, prepared);
     else toast(gettext("The macro could not be loaded: try again."), { error: true });
   }
 
@@ -194,27 +196,30 @@ class Editor {
     this.timer = setTimeout(() => this.save(), wait);
   }
 
-  async save({ keepalive = false } = {}) {
+  /** When the page may be going away, also while one is under way: of two, the server takes the later. */
+  async save({ isLeaving = false } = {}) {
     clearTimeout(this.timer);
     if (this.sending || this.isDisputed || !this.form.isConnected) return;
-    if (this.saving) return this.plan(300);
-    this.saving = this.store(keepalive);
+    if (this.saving && !isLeaving) return this.plan(300);
+    this.saving = this.store({ isLeaving });
     await this.saving;
   }
 
-  async store(keepalive) {
+  async store({ isLeaving = false } = {}) {
     const sent = this.values();
     this.dirtySince = 0;
     this.hasFailed = false;
-    this.saves += 1;
+    const number = (this.saves += 1), isLatest = () => number === this.saves;
     if (keptAs(this.key)?.window === this.window) this.keep(); // with this save counted, before it can come through
-    const body = new URLSearchParams({ ...sent, ...this.marks() });
+    const body = new URLSearchParams({ ...sent, ...this.marks() }).toString();
+    const headers = { "Content-Type": "application/x-www-form-urlencoded" };
     try {
-      await this.saved(await ask(this.form.dataset.draft, { method: "POST", body, keepalive }), sent);
+      const answer = await ask(this.form.dataset.draft, { method: "POST", body, headers, keepalive: isLeaving || body.length < LIGHT });
+      if (isLatest()) await this.saved(answer, sent);
     } catch {
-      this.failed();
+      if (isLatest()) this.failed();
     } finally {
-      this.saving = null;
+      if (isLatest()) this.saving = null;
     }
   }
 
@@ -381,7 +386,7 @@ export async function saveAll(options) {
   const all = [...document.querySelectorAll("form[data-editor]")].map((form) => editors.get(form)).filter(Boolean);
   for (const editor of all) editor.writing.flush();
   for (const editor of all) editor.hold();
-  const dirty = all.filter((editor) => editor.dirtySince);
+  const dirty = all.filter((editor) => editor.dirtySince || (options?.isLeaving && editor.hasFailed));
   await Promise.all(dirty.map((editor) => editor.save(options)));
 }
 

@@ -14,8 +14,10 @@ const field = () => document.getElementById("q");
 const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
 async function learn() {
-  known ??= ask("/find/values").then((answer) => (answer.ok ? answer.json() : { operators: [], values: {} }));
-  return known;
+  known ??= ask("/find/values").then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
+  const learned = await known;
+  if (!learned) known = null; // the next word asks again
+  return learned ?? { operators: [], values: {} };
 }
 
 /** The word before the caret: where it begins, its operator, and what follows that. */

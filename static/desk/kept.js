@@ -1,5 +1,7 @@
 // When a text is in two places: a panel with both, and a person who says which of them stays.
 // The words are in templates/desk/kept.html.
+import { takeAway } from "./dom.js";
+
 const LONGEST = 300;
 
 const words = (text) => {
@@ -16,7 +18,7 @@ export function showKept(place, name, { says, other, acts }) {
   panel.addEventListener("click", (event) => {
     const act = event.target.closest("[data-kept]")?.dataset.kept;
     if (!act) return;
-    panel.remove();
+    takeAway(panel, place.closest("form")?.querySelector("[contenteditable=true], textarea:not([hidden])"));
     acts[act]();
   });
   place.replaceChildren(panel);

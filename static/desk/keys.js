@@ -4,11 +4,12 @@ import { gettext } from "../words.js";
 import { areWaiting, forgetKeys, onArrival, waits } from "./ahead.js";
 import { areKeysOn } from "./alone.js";
 import { actOnSelected, areClosed, clearSelection, extend, isSelecting, selectShown, toggle } from "./bulk.js";
-import { bring, isDone } from "./dom.js";
+import { aimOf, bring, isDone } from "./dom.js";
 import { openMenu } from "./menus.js";
 import { takeNextAfter } from "./onward.js";
 import { takeFirst, wait } from "./pairs.js";
 import { openPalette } from "./palette.js";
+import { LONGEST } from "./picker.js";
 import { openPresence } from "./presence.js";
 import { toast } from "./toasts.js";
 import { openTold } from "./told.js";
@@ -17,12 +18,16 @@ import { OFFERED, undoLast } from "./undo.js";
 const OPENING = 3000;
 const CHANGING = 20_000; // one editor is put away before the next can come, and an answer leaves first
 // What is asked for, and what is being made ready: until then keys are for what comes.
-const COMING = "body.htmx-request, #toasts .htmx-request, #composer .htmx-request, #composer form[data-starting], .tools .htmx-request";
+const COMING = "body.htmx-request, #toasts .htmx-request, #composer .htmx-request, #composer form[data-starting], .tools .htmx-request, .mail-acts .htmx-request";
 let ahead = null; // keys pressed after "reply" and before the editor is there
 const opened = () => document.querySelector("article[data-conversation]")?.dataset.conversation;
 const expect = (text, wait, { about = opened(), ...more } = {}) => (ahead = { text, until: Date.now() + wait, from: opened(), about, ...more });
 document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (!isDone(detail) && detail.xhr.status !== 401 && !detail.requestConfig.elt.id.startsWith("refresh")) ahead = null; // nothing comes
+});
+// What was asked for comes now, however late: the button that says so goes before it is there.
+document.body.addEventListener("htmx:beforeOnLoad", ({ detail: { elt } }) => {
+  if (!elt.id.startsWith("refresh") && !noneComes()) ahead.until = Math.max(ahead.until, Date.now() + OPENING);
 });
 document.body.addEventListener("htmx:afterSwap", () => {
   if (ahead && ![ahead.about, ahead.from].includes(opened())) ahead = null; // what was written to one is nothing for another
@@ -89,6 +94,14 @@ function write(kind, { text = "", selector = `#open-${kind}`, then = undefined, 
   };
   document.body.addEventListener("htmx:afterSettle", go);
   form.querySelector("[data-act=shut]").click();
+}
+
+/** Ask for a snippet where one writes, or in an answer, as a macro goes with that alone: its list opens. */
+export function writeSnippet(name, { isMacro }) {
+  const form = document.querySelector("#composer form[data-rich]");
+  const text = `/${name.split("/")[0].trim().slice(0, LONGEST)}`;
+  if (form && !isMacro) resume(form, text);
+  else write("reply", { text });
 }
 
 const choices = () => [...document.querySelectorAll("#composer form[data-editor=reply] [data-act=people]")];
@@ -293,14 +306,15 @@ export function onKey(event) {
     forgetKeys();
     return openPalette();
   }
-  if (isControl || event.altKey || isTyping(event.target)) return;
+  const aim = aimOf(event);
+  if (isControl || event.altKey || isTyping(aim)) return;
   if (document.querySelector("dialog[open]") || isAhead(event)) return;
   if (event.key.length === 1 && !areKeysOn()) return;
-  if (["Enter", " "].includes(event.key) && !areWaiting() && event.target.closest?.("a:not(.row), button, summary, input")) return; // its own
+  if (["Enter", " "].includes(event.key) && !areWaiting() && aim.closest?.("a:not(.row), button, summary, input")) return; // its own
   const key = pressed(event);
   const wanted = bound.get(`${takeFirst()} ${key}`) || bound.get(key);
   if (event.repeat && wanted && !HELD.has(wanted)) return event.preventDefault(); // held down it does one thing
-  const isLater = waits(key, isSelecting() ? "" : wanted);
+  const isLater = waits(key, wanted, isSelecting());
   if (!isLater && !wanted && readOn(event)) return;
   if (isLater || (wanted && key !== "Enter")) event.preventDefault(); // Enter follows the link by itself
   if (!isLater && key !== "Enter") act(key, wanted);
@@ -331,7 +345,7 @@ onArrival((key) => {
   if (isTyping(focused)) return key.length === 1 && document.execCommand("insertText", false, key);
   if (!noneComes()) return addAhead(key);
   const wanted = bound.get(`${takeFirst()} ${key}`) || bound.get(key);
-  if (waits(key, isSelecting() ? "" : wanted)) return; // the key before it has asked for yet another
+  if (waits(key, wanted, isSelecting())) return; // the key before it has asked for yet another
   if (wanted === "open" && focused.matches("a, button")) focused.click();
   else act(key, wanted);
 });
@@ -352,6 +366,7 @@ function leave(event) {
     menu.open = false;
     menu.querySelector("summary").focus();
   } else if (isTyping(event.target)) {
+    if (event.target.id === "q") event.preventDefault(); // browsers would empty it
     event.target.blur();
     document.getElementById("conversation")?.focus({ preventScroll: true }); // from here Tab goes on
   } else if (document.querySelector(".side-shut")?.checkVisibility()) { // over the mails, on a narrow screen

@@ -29,9 +29,12 @@ import { hearWatched } from "./watching.js";
 import { fill, gettext } from "../words.js";
 
 const THROTTLE = 500;
+const SELDOM = 15_000; // for a page that nobody sees but its title
+const MOST_ROWS = 1000; // that a live update reads again
 const LEGIBLE = 200; // in less height nobody reads a mail
 const NEAR = 160; // this close to the end, a reader wants to see what comes
 const desk = document.getElementById("desk");
+const countRows = () => document.querySelectorAll("#rows .row").length;
 const opened = () => document.querySelector("article[data-conversation]")?.dataset.conversation;
 let isStale = false;
 
@@ -51,12 +54,18 @@ function entitle() {
   if (document.title !== wanted) document.title = wanted;
 }
 
-let shown = null;
-function arrive() {
+let shown = null, sought = "";
+function arrive(isOpening = false) {
   entitle();
   const article = document.querySelector("article[data-conversation]");
-  if (article === shown) return;
+  const find = article?.dataset.find ?? "";
+  if (article === shown) {
+    if (isOpening && find && find !== sought) openFound();
+    sought = find;
+    return;
+  }
   shown = article;
+  sought = find;
   const letters = [...document.querySelectorAll("#items details.mail[open]")];
   const timeline = document.getElementById("timeline");
   const last = letters.at(-1);
@@ -83,12 +92,17 @@ function enliven(root) {
 const isRetold = ({ elt, verb, target }) => target?.id === "conversation" && opened() && (verb !== "get" || elt.id === "refresh-conversation");
 const listed = () => new URLSearchParams(new FormData(document.querySelector("#list .search"))).toString();
 const asked = new WeakMap();
+let acts = 0; // that were answered: what was read before may be older
 let forComposer = null; // the latest request for it: what was asked before and comes after must not take its place
 document.body.addEventListener("htmx:beforeRequest", (event) => {
   const { requestConfig, elt, target } = event.detail;
   const swap = elt.closest("[hx-swap]")?.getAttribute("hx-swap");
   if (target.id === "composer") forComposer = requestConfig;
-  asked.set(requestConfig, { swap, conversation: elt.closest("article[data-conversation]") && opened(), list: elt.id === "refresh" && listed() });
+  const isAbout = elt.closest("article[data-conversation]") || elt.matches("#toasts [hx-post]");
+  asked.set(requestConfig, { swap, isAbout, conversation: opened(), list: target.id === "rows" && listed(), rows: elt.id === "refresh" && countRows(), acts });
+});
+document.body.addEventListener("htmx:afterRequest", ({ detail: { requestConfig } }) => {
+  if (requestConfig.verb !== "get") acts += 1;
 });
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   const from = asked.get(event.detail.requestConfig);
@@ -99,15 +113,40 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
     elt.setAttribute("hx-ext", "patch");
     event.detail.swapOverride = from.swap;
   }
-  if (from?.conversation && from.conversation !== opened()) event.detail.swapOverride = "none";
+  if (from?.isAbout && from.conversation !== opened()) event.detail.swapOverride = "none";
   if (event.detail.target.id === "composer" && event.detail.requestConfig !== forComposer) event.detail.shouldSwap = false;
   if (from?.list && from.list !== listed()) event.detail.shouldSwap = false;
+  if (elt.id === "refresh-conversation" && from && from.acts !== acts) {
+    event.detail.shouldSwap = false;
+    refreshConversation();
+  }
+  if (from?.rows && from.rows < countRows()) { // more of it has come since: it would be cut off
+    event.detail.shouldSwap = false;
+    refreshList();
+  }
   saveAll();
 });
-document.body.addEventListener("htmx:afterSwap", () => {
+document.body.addEventListener("htmx:afterSwap", ({ detail: { requestConfig } }) => {
   markOpened();
-  arrive();
+  arrive(requestConfig?.elt.matches("a, #rows"));
   paintFound();
+});
+/* More of the list: who asks for it by key goes on at the first that came. */
+let lastRow = null;
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  const { elt, requestConfig } = event.detail;
+  if (!elt.matches("#more .more")) return;
+  lastRow = elt === document.activeElement ? elt.closest("li").previousElementSibling : null;
+  if (countRows() < MOST_ROWS) return;
+  event.preventDefault();
+  if (requestConfig.triggeringEvent?.type === "click") toast(gettext("More than a thousand are too many to read: search, or choose another order."));
+});
+document.body.addEventListener("htmx:afterSettle", ({ detail }) => {
+  if (!lastRow || !detail.requestConfig.elt.matches(".more")) return;
+  const next = lastRow.nextElementSibling?.querySelector(".row, button") ?? lastRow.querySelector(".row");
+  next?.focus({ preventScroll: true });
+  next?.scrollIntoView({ block: "nearest" });
+  lastRow = null;
 });
 // What had the focus may be gone: from the body, Tab would begin at the top of the page.
 document.body.addEventListener("htmx:afterSettle", ({ target }) => {
@@ -133,6 +172,7 @@ const newestShown = (kind) => Math.max(0, ...[...document.querySelectorAll(`#ite
 /* Live updates */
 
 const refreshList = throttled(() => htmx.trigger("#refresh", "desk:list"), THROTTLE);
+const countOn = throttled(refreshList, SELDOM);
 const refreshConversation = throttled(() => {
   const element = document.getElementById("refresh-conversation");
   if (element) htmx.trigger(element, "desk:conversation");
@@ -144,6 +184,7 @@ function onChange(hint) {
   hearOffer(hint);
   if (document.hidden) {
     isStale = true;
+    countOn();
     return;
   }
   refreshList();
@@ -151,16 +192,16 @@ function onChange(hint) {
 }
 
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return saveAll({ keepalive: true });
+  if (document.hidden) return saveAll({ isLeaving: true });
   beat();
   if (isStale) onChange({});
   isStale = false;
 });
-addEventListener("pagehide", () => saveAll({ keepalive: true }));
+addEventListener("pagehide", () => saveAll({ isLeaving: true }));
 
 document.body.addEventListener("htmx:configRequest", (event) => {
   const { elt, parameters } = event.detail;
-  if (elt.id === "refresh") parameters.rows = String(document.querySelectorAll("#rows .row").length);
+  if (elt.id === "refresh") parameters.rows = String(countRows());
   if (isRetold(event.detail)) parameters.older = document.getElementById("older")?.dataset.depth ?? "all"; // what was unfolded stays
   if ("discard" in elt.dataset) event.detail.parameters = editorOf(elt).marks(); // not its words: they would stand in the address
   if ("writes" in elt.dataset) {

@@ -64,7 +64,7 @@ export function ring(tag, text, url) {
   localStorage.setItem(rung, String(Date.now()));
   setTimeout(() => localStorage.removeItem(rung), 3 * QUIET);
   if (isOn("sound")) beep();
-  if (isOn("notify") && document.hidden && Notification.permission === "granted") {
+  if (isOn("notify") && !document.hasFocus() && Notification.permission === "granted") {
     const note = new Notification("UCS Email", { body: text, tag });
     note.addEventListener("click", () => {
       window.focus();

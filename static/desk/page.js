@@ -1,4 +1,5 @@
 // What every page around a desk shares: the theme, the menus, the key help, how failures are told, and signing out.
+import { takeAway } from "./dom.js";
 import { tellLeavers } from "./leaving.js";
 import { toast } from "./toasts.js";
 import { gettext } from "../words.js";
@@ -22,7 +23,7 @@ document.body.addEventListener("htmx:responseError", (event) => {
 const ACTS = {
   keys: () => document.getElementById("keys").showModal(),
   nav: () => (desk.dataset.nav = "open"),
-  dismiss: (button) => button.closest(".toast").remove(),
+  dismiss: (button) => takeAway(button.closest(".toast"), document.querySelector("#conversation, #main")),
   exported: () => toast(gettext("Your browser saves the table among its downloads. The audit log notes who exported it.")),
   leave: (button) => button.closest("dialog").close(),
 };

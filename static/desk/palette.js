@@ -2,7 +2,7 @@
 import { fill, gettext } from "../words.js";
 import { isSelecting } from "./bulk.js";
 import { bring } from "./dom.js";
-import { command, isPossible, open } from "./keys.js";
+import { command, isPossible, writeSnippet } from "./keys.js";
 import { openMenu } from "./menus.js";
 import { score } from "./picker.js";
 import { ask } from "./session.js";
@@ -15,7 +15,7 @@ const field = document.getElementById("palette-field");
 const list = document.getElementById("palette-list");
 const none = document.getElementById("palette-none");
 let here = []; // what this page has
-let pages = null; // what the server knows by itself, asked for once
+let pages = []; // what the server knows by itself, asked for once
 let found = []; // what it found for what was typed
 let shown = [];
 let at = 0;
@@ -118,7 +118,7 @@ async function texts() {
   const answer = await ask(`/snippets?conversation=${pk}&macros=1`).catch(() => null);
   if (!answer?.ok) return [];
   const { snippets } = await answer.json();
-  const insert = ({ name }) => () => open('[data-key="r"]', `/${name}`);
+  const insert = (each) => () => writeSnippet(each.name, { isMacro: each.macro });
   const run = (macro) => () => (macro.writes ? insert(macro)() : bring(`/conversations/${pk}/macros/${macro.id}`, "#act-body"));
   // One name in several languages is one line: the editor's list, which it opens, has them all.
   const once = snippets.filter((each, at) => each.macro || at === snippets.findIndex((other) => !other.macro && other.name === each.name));
@@ -130,7 +130,7 @@ const served = (items) => items.map((item) => ({ ...item, act: () => go(item) })
 function go({ url, is_here: isHere, is_desk: isDesk }) {
   if ((!isHere && !isDesk) || !document.getElementById("conversation")) return location.assign(url);
   const target = isHere ? "#conversation" : "#desk";
-  bring(url, target, "patch").then((isThere) => isThere && history.pushState({ htmx: true }, "", url));
+  bring(url, target, "patch", isHere ? "#rows" : undefined).then((isThere) => isThere && history.pushState({ htmx: true }, "", url));
 }
 
 async function ofServer(asked) {
@@ -146,15 +146,15 @@ export function openPalette(only = "") {
   here = only ? places(only) : [...withSelected(), ...tools, ...ofEditor(), ...ofContacts(), ...commands(tools), ...places(), ...ofMail(), ...ofPage()];
   isOfServer = !only;
   const named = new Set();
-  here = here.filter((item) => !named.has(`${item.name.toLowerCase()}|${item.says}`) && named.add(`${item.name.toLowerCase()}|${item.says}`));
+  here = here.filter((item) => !named.has(keyOf(item).toLowerCase()) && named.add(keyOf(item).toLowerCase()));
   found = [];
   field.value = "";
   dialog.showModal();
   paint();
   if (only) return;
-  pages ??= ofServer("");
   const base = here;
-  Promise.all([pages, texts()]).then(([settings, more]) => {
+  Promise.all([pages.length ? pages : ofServer(""), texts()]).then(([settings, more]) => {
+    pages = settings;
     if (here !== base) return;
     here = [...base, ...more, ...settings.filter(({ name }) => !base.some((each) => each.name === name))];
     paint(true);
@@ -179,13 +179,16 @@ function look() {
 /** What a page merely holds, such as a file, is found by its words, after what can be done. */
 const rankOf = (asked, item) => score(asked, item.isPart ? { name: "", says: `${item.name} ${item.says}` } : item);
 
+/** Two may have one name. */
+const keyOf = ({ name, says, url = "" }) => `${name}|${says}|${url}`;
+
 function paint(isMore = false) {
   const asked = field.value.trim();
-  const kept = isMore ? shown[at]?.name : null;
+  const kept = isMore && shown[at] ? keyOf(shown[at]) : null;
   const ranked = here.map((item, order) => ({ item, order, rank: asked ? rankOf(asked, item) : 1 })).filter(({ rank }) => rank > 0);
   ranked.sort((one, other) => other.rank - one.rank || one.order - other.order);
   shown = [...found, ...ranked.map(({ item }) => item)].slice(0, MOST);
-  at = Math.max(0, shown.findIndex((item) => item.name === kept));
+  at = Math.max(0, shown.findIndex((item) => keyOf(item) === kept));
   list.replaceChildren(...shown.map(line));
   none.hidden = shown.length > 0;
   mark();

@@ -46,11 +46,25 @@ function replace(old, fresh) {
     if (twin) twin.open = details.open;
   }
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
+  const inMenu = focused && placeInMenu(focused);
   old.replaceWith(fresh);
   if (!focused) return;
   const next = focused.closest("[data-heir]")?.dataset.heir; // the field where one goes on when a button goes
   const [heir] = [focused.id, next].map((id) => id && document.getElementById(id)).filter(Boolean);
-  (heir ?? fresh.querySelector("a, button, summary"))?.focus({ preventScroll: true });
+  const first = [...fresh.querySelectorAll("a, button, summary")].find((each) => each.checkVisibility());
+  (heir ?? inMenu?.() ?? first)?.focus({ preventScroll: true });
+}
+
+/** Where in an open menu an element stands that has no id: what stands there in the menu that takes its place. */
+function placeInMenu(element) {
+  const menu = element.closest("details[id][open]");
+  if (!menu) return null;
+  const stops = (each) => [...each.querySelectorAll("a, button, summary, input, [tabindex]")];
+  const at = stops(menu).indexOf(element);
+  return () => {
+    const there = stops(document.getElementById(menu.id) ?? document.createElement("i"));
+    return there[Math.min(at, there.length - 1)];
+  };
 }
 
 /** Give the focus back to what had it, as moving an element takes it away; to a neighbour, if that has gone. */
@@ -71,6 +85,14 @@ function removeLeftovers(target, ids) {
   }
 }
 
+/** Which words were searched for, when one comes to what is open already. */
+function retell(known, fresh) {
+  for (const name of ["find", "found"]) {
+    if (name in fresh.dataset) known.dataset[name] = fresh.dataset[name];
+    else delete known.dataset[name];
+  }
+}
+
 /** Patch the children of `target` with those of `fragment`; returns the elements that are new. */
 export const patch = (target, fragment) => keepFocus(target, () => patched(target, fragment));
 
@@ -85,8 +107,10 @@ function patched(target, fragment) {
     const known = old.get(fresh.id);
     const what = known ? fate(known, fresh) : "insert";
     const here = what === "keep" || what === "inside" ? known : fresh;
-    if (what === "inside") added.push(...patch(known, fresh));
-    else if (what !== "keep") added.push(fresh);
+    if (what === "inside") {
+      retell(known, fresh);
+      added.push(...patch(known, fresh));
+    } else if (what !== "keep") added.push(fresh);
     if (what === "replace") {
       if (cursor === known) cursor = fresh;
       replace(known, fresh);

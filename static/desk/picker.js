@@ -7,7 +7,9 @@ import { fill, gettext } from "../words.js";
 const MOST = 8;
 const GAP = 6; // pixels between the cursor and the list
 const EDGE = 8; // and between the list and the end of the window
-const QUERY = /(?:^|[\s\u00a0])\/([^\s/][^\n/]{0,39}|)$/;
+/** Of what follows the "/", in characters. */
+export const LONGEST = 40;
+const QUERY = new RegExp(`(?:^|[\\s\\u00a0])\\/([^\\s/][^\\n/]{0,${LONGEST - 1}}|)$`);
 let boxes = 0;
 
 const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
@@ -187,7 +189,7 @@ export class Picker {
 }
 
 /** What came; null if the line was cut in the middle of it. */
-const read = (answer) => answer.json().catch(() => null);
+export const read = (answer) => answer.json().catch(() => null);
 
 function told({ steps }) {
   return steps ? fill(gettext("sent, it will %(steps)s"), { steps }) : gettext("sent, it will do nothing more");

@@ -1,28 +1,35 @@
 // Whether I am here: a sign of life while the page is open, and what the server makes of it.
-import { ask } from "./session.js";
+import { ask, user } from "./session.js";
 import { toast } from "./toasts.js";
 import { fill, gettext } from "../words.js";
 
 const HEARTBEAT = 30_000;
-let choices = 0; // made in this page
+const PATIENCE = 20_000; // with a server that takes a sign of life and says nothing
+const tabs = new BroadcastChannel(`ucs:presence:${user}`);
+let choices = 0; // made in this browser
+let choosing = 0; // choices on their way: what is heard meanwhile may tell of them
+let isAsking = false;
 
 /** Give a sign of life, behind another tab too, as much of an answer is looked up elsewhere. */
 export async function beat() {
-  if (!document.body.dataset.agent) return;
+  if (!document.body.dataset.agent || isAsking) return; // who is signed out for hours must not pile them up
+  isAsking = true;
   const before = choices;
   try {
-    const answer = await ask("/presence/seen", { method: "POST" });
+    const answer = await ask("/presence/seen", { method: "POST", signal: AbortSignal.timeout(PATIENCE) });
     const told = answer.ok && (await answer.text()).split("|");
-    if (told && before === choices) hear(...told); // else it may be from before what was chosen
+    if (told && before === choices && !choosing) hear(...told); // else it may be from before what was chosen
   } catch {
     /* no connection: the live updates say so, and the next beat tries again */
+  } finally {
+    isAsking = false;
   }
 }
 
 function hear(presence, label) {
   const was = document.body.dataset.presence;
   show(presence, label);
-  if (was === "available" && presence === "away") toast(fill(gettext("You were set to “%(presence)s”: choose “Available” in your menu to get work again."), { presence: label }), { error: true });
+  if (was === "available" && presence !== was) toast(fill(gettext("You were set to “%(presence)s”: choose “Available” in your menu to get work again."), { presence: label }), { error: true });
 }
 
 /** Open the menu at the presences. */
@@ -52,9 +59,20 @@ function show(presence, label) {
   for (const choice of document.querySelectorAll("#presence button")) choice.setAttribute("aria-pressed", String(reason ? choice.textContent.trim() === reason : choice.value === presence));
 }
 
-document.body.addEventListener("desk:presence", (event) => {
+function take({ presence, label }) {
   choices += 1;
-  show(event.detail.presence, event.detail.label);
+  show(presence, label);
+}
+
+for (const [name, step] of [["htmx:beforeRequest", 1], ["htmx:afterRequest", -1]]) {
+  document.body.addEventListener(name, ({ detail }) => detail.requestConfig.elt.closest("#presence") && (choosing += step));
+}
+
+// Chosen in another tab: this one has nothing to tell of it.
+tabs.addEventListener("message", ({ data }) => take(data));
+document.body.addEventListener("desk:presence", ({ detail: { presence, label } }) => {
+  take({ presence, label });
+  tabs.postMessage({ presence, label });
   const menu = document.getElementById("user-menu");
   if (!menu?.open) return;
   menu.open = false; // it was chosen there

@@ -78,7 +78,7 @@ document.body.addEventListener("htmx:configRequest", ({ target, detail: { parame
 // Other words than these have left with this one's mark, or are saved: what to ask, the answer to a save tells.
 document.body.addEventListener("desk:unsettled", ({ target }) => {
   const editor = editorOf(target);
-  if (editor) editor.saving = editor.store(false);
+  if (editor) editor.saving = editor.store();
 });
 
 document.body.addEventListener("htmx:afterRequest", (event) => {

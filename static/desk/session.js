@@ -1,5 +1,6 @@
 // Requests of our own beside htmx, and signing in again without leaving the page.
 import { bring } from "./dom.js";
+import { hearClock } from "./times.js";
 import { toast } from "./toasts.js";
 import { gettext } from "../words.js";
 
@@ -34,6 +35,7 @@ export async function ask(url, options = {}) {
     const refused = asking();
     const headers = { "X-CSRFToken": csrf(), "X-Requested-With": "desk", ...options.headers };
     const answer = await fetch(url, { ...options, headers });
+    hearClock(answer);
     if (answer.status !== 401) return answer;
     refused();
   }

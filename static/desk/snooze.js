@@ -1,5 +1,6 @@
 // "Tomorrow" and the like, by the reader's own clock.
 import { within } from "./dom.js";
+import { now } from "./times.js";
 import { locale } from "../words.js";
 
 const shown = new Intl.DateTimeFormat(locale, { weekday: "short", hour: "2-digit", minute: "2-digit" });
@@ -13,11 +14,14 @@ const at = (days, hour) => {
 };
 
 const RULES = {
-  hour: () => new Date(Date.now() + 3600_000),
+  hour: () => new Date(now() + 3600_000),
   evening: () => at(0, EVENING),
   tomorrow: () => at(1, MORNING),
   monday: () => at(8 - (new Date().getDay() || 7), MORNING),
 };
+
+// "In an hour" is so from the moment in which one chooses, not from that in which the menu was loaded.
+document.addEventListener("toggle", ({ target }) => target.matches?.("details[open]") && setSnoozeTimes(target), true);
 
 /** Give the choices below `root` their times; what is over already is hidden. */
 export function setSnoozeTimes(root) {

@@ -1,5 +1,5 @@
 // Times in the reader's own zone and words: how long ago, how long left, when exactly, and counting down.
-import { within } from "./dom.js";
+import { takeAway, within } from "./dom.js";
 import { fill, gettext, locale } from "../words.js";
 
 const MINUTE = 60, HOUR = 3600, DAY = 86400;
@@ -8,17 +8,29 @@ const dayAndYear = new Intl.DateTimeFormat(locale, { day: "numeric", month: "sho
 const exact = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
 const appointment = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
+const WRONG = 5000; // ms; less may be the way of an answer
+let ahead = 0; // ms that the server's clock is ahead of this machine's, if one of them is wrong
+
+/** Compare the clocks: what the server lets us do until then must not end with ours. */
+export function hearClock(answer) {
+  const difference = Date.parse(answer.headers.get("date")) - Date.now();
+  if (!Number.isNaN(difference)) ahead = Math.abs(difference) > WRONG ? difference : 0;
+}
+
+/** The time, in ms as of Date.now(), by the server's clock. */
+export const now = () => Date.now() + ahead;
+
 function span(seconds) {
   if (seconds < HOUR) return fill(gettext("%(count)s min"), { count: Math.max(1, Math.floor(seconds / MINUTE)) });
   if (seconds < 2 * DAY) return fill(gettext("%(count)s h"), { count: Math.floor(seconds / HOUR) });
   return fill(gettext("%(count)s d"), { count: Math.floor(seconds / DAY) });
 }
 
-function age(at, now) {
-  const seconds = (now - at) / 1000;
+function age(at, today) {
+  const seconds = (today - at) / 1000;
   if (seconds < MINUTE) return gettext("now");
   if (seconds < 6 * DAY) return span(seconds);
-  return (at.getFullYear() === now.getFullYear() ? day : dayAndYear).format(at);
+  return (at.getFullYear() === today.getFullYear() ? day : dayAndYear).format(at);
 }
 
 function set(element, text) {
@@ -27,14 +39,14 @@ function set(element, text) {
 
 /** Bring all times below `root` up to date. */
 export function tellTimes(root = document) {
-  const now = new Date();
+  const today = new Date(now());
   for (const element of within(root, "time[datetime]")) {
     const at = new Date(element.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     if ("clock" in element.dataset) set(element, exact.format(at));
     else element.title = exact.format(at);
-    if ("age" in element.dataset) set(element, age(at, now));
-    if ("due" in element.dataset) tellDue(element, (at - now) / 1000);
+    if ("age" in element.dataset) set(element, age(at, today));
+    if ("due" in element.dataset) tellDue(element, (at - today) / 1000);
   }
   for (const element of within(root, "[data-own-start]")) tellOwnTime(element);
   countDown(root); // what is announced as it comes has its number at once, and is silent from then on
@@ -67,13 +79,15 @@ function tellDue(element, left) {
 
 function countDown(root) {
   for (const element of within(root, "[data-countdown]")) {
-    const left = Math.ceil((new Date(element.dataset.countdown) - Date.now()) / 1000);
+    const left = Math.ceil((new Date(element.dataset.countdown) - now()) / 1000);
     set(element, left > 0 ? fill(gettext("%(count)s s"), { count: left }) : gettext("a moment"));
     if (left > 0) continue;
     delete element.dataset.countdown;
-    const toast = element.closest(".toast");
-    if (toast) toast.remove();
-    else element.closest(".delivery")?.querySelector("button")?.remove();
+    const reader = document.querySelector("#conversation, #main");
+    const over = element.closest(".toast") ?? element.closest(".delivery")?.querySelector("button");
+    if (!over) continue;
+    over.dispatchEvent(new Event("desk:over", { bubbles: true }));
+    takeAway(over, reader);
   }
 }
 

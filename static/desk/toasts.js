@@ -29,8 +29,9 @@ function arm(element) {
   const seconds = Number(element.dataset.seconds);
   if (!seconds) return;
   const leave = () => {
-    if (element.matches(":hover, :focus-within")) setTimeout(leave, 2000);
-    else element.remove();
+    if (element.matches(":hover, :focus-within")) return void setTimeout(leave, 2000);
+    element.dispatchEvent(new Event("desk:over", { bubbles: true }));
+    element.remove();
   };
   setTimeout(leave, seconds * 1000);
 }

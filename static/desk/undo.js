@@ -5,11 +5,16 @@ import { gettext } from "../words.js";
 export const OFFERED = ":is(#toasts, #bulk-state) [data-undo]";
 const since = new WeakMap(); // which one came when: they stand in two places
 let times = 0;
+let latest = null; // what was done last
 let gone = ""; // the act with many that is not the last thing any more
 
 function note() {
   if (gone && document.getElementById(gone)) setAside(); // it was under way when something else was done
-  for (const button of document.querySelectorAll(OFFERED)) if (!since.has(button)) since.set(button, ++times);
+  for (const button of document.querySelectorAll(OFFERED)) {
+    if (since.has(button)) continue;
+    since.set(button, ++times);
+    latest = button;
+  }
 }
 
 /** Press the button of it, unless one has been pressed and is not answered yet: the next one would go by mistake.
@@ -23,6 +28,12 @@ export function undoLast() {
   return offered[0]?.dataset.undo;
 }
 
+// When the time of the last is over, the key does not mean the one before it: that has its button still.
+document.addEventListener("desk:over", ({ target }) => {
+  note();
+  if (latest && target.contains(latest)) setAside(OFFERED);
+});
+
 document.body.addEventListener("htmx:afterSettle", note);
 // What was done with many stays in sight, but it is not the last thing any more.
 document.body.addEventListener("htmx:beforeRequest", ({ detail: { elt, requestConfig } }) => {
@@ -31,8 +42,8 @@ document.body.addEventListener("htmx:beforeRequest", ({ detail: { elt, requestCo
   setAside();
 });
 
-function setAside() {
-  for (const button of document.querySelectorAll("#bulk-state [data-undo]")) {
+function setAside(which = "#bulk-state [data-undo]") {
+  for (const button of document.querySelectorAll(which)) {
     button.removeAttribute("data-undo");
     button.removeAttribute("aria-keyshortcuts");
     button.querySelector("kbd")?.remove();
@@ -40,5 +51,5 @@ function setAside() {
 }
 
 document.body.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
-  if (xhr.status === 409 && elt.matches(".toast [data-undo]")) elt.closest(".toast").remove(); // it is too late
+  if (xhr.status === 409 && elt.matches(".toast [hx-post]")) elt.closest(".toast").remove(); // it is too late
 });

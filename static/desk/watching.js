@@ -5,6 +5,7 @@ import { ask } from "./session.js";
 const BEAT = 10_000;
 const TYPING = 8_000; // after the last key one is still writing
 const SOON = 250;
+const PATIENCE = 20_000; // with a server that says nothing
 const me = crypto.randomUUID();
 const KINDS = { reply: "writing", outside: "writing", note: "noting", whisper: "noting" };
 let isAsking = false, isWanted = false;
@@ -15,7 +16,7 @@ const doing = () => (Date.now() - typed.at < TYPING && document.querySelector("f
 
 function say(conversation, what, keepalive = false) {
   const body = new URLSearchParams({ window: me, doing: what });
-  return ask(`/conversations/${conversation}/watch`, { method: "POST", body, keepalive });
+  return ask(`/conversations/${conversation}/watch`, { method: "POST", body, keepalive, signal: AbortSignal.timeout(PATIENCE) });
 }
 
 /** What the server says; null if it goes away, be it in the midst of it. */

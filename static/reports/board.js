@@ -1,8 +1,6 @@
 // The live board: brought up to date by hints, walked through by keys.
-import { startLive, throttled } from "../desk/live.js";
-import { hearOffer } from "../desk/offers.js";
-import { hearTold } from "../desk/told.js";
-import { onKey } from "./main.js";
+import { throttled } from "../desk/live.js";
+import { onHint, onKey } from "./main.js";
 
 const THROTTLE = 1500; // a busy morning has a change each second: nobody reads faster
 const IDLE = 30_000; // what only time changes: who is late by now
@@ -21,9 +19,7 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.elt.id === "refresh") pause = 4 * (performance.now() - asked);
 });
 
-function hear(hint = {}) {
-  if (hearTold(hint)) return;
-  hearOffer(hint);
+function changed() {
   if (document.hidden) isStale = true;
   else refresh();
 }
@@ -39,8 +35,8 @@ document.body.addEventListener("board:acted", () => {
   document.getElementById("act").close();
   refresh();
 });
-startLive(hear);
-setInterval(() => hear({ presence: 0 }), IDLE);
+onHint(changed);
+setInterval(changed, IDLE);
 
 /* Keys: lines can be walked through with j and k, and every line knows what can be done with it. */
 

@@ -1,9 +1,9 @@
 // Skills and languages: a grid of levels, walked by arrows, set by digits, saved at once, undone by u.
-import { startLive, throttled } from "../desk/live.js";
+import { throttled } from "../desk/live.js";
 import { ask } from "../desk/session.js";
 import { toast } from "../desk/toasts.js";
 import { addActs } from "../desk/page.js";
-import { onKey } from "./main.js";
+import { onHint, onKey } from "./main.js";
 import { fill, gettext, ngettext } from "../words.js";
 
 const REFRESH = 1200;
@@ -285,6 +285,6 @@ addActs({
   },
 });
 rove();
-startLive((hint) => {
+onHint((hint) => {
   if (hint.presence) refreshSoon(); // who is on duty has changed
 });

@@ -58,8 +58,9 @@
   const LATE = 20000; // without anything that comes: somebody takes requests, and neither answers nor refuses
   const STEP = 5000;
   const NEEDED = "script, link[rel=stylesheet]:not([media])";
-  const SEARCHED = "input:not([type=hidden], [type=checkbox], [type=radio], [type=file], [type=password])";
+  const ENTRIES = "input:not([type=hidden], [type=checkbox], [type=radio], [type=file], [type=password])";
   const FIELDS = "textarea[id], input[id]:not([type=hidden], [type=checkbox], [type=file], [type=password])";
+  const chosen = new Set(); // the selects in which somebody has chosen
   let isTrying = false;
   let isMissed = false;
   let isReady = false;
@@ -143,6 +144,7 @@
     if (address && new URL(address).origin === location.origin) miss(address); // else it is an extension's
   }, true);
   setTimeout(look, STEP);
+  addEventListener("change", ({ target }) => target.matches?.("select") && !isReady && chosen.add(target), true);
   addEventListener("pagehide", keepTyped);
   document.addEventListener("visibilitychange", keepTyped); // a phone ends what sleeps without a word
   document.addEventListener("readystatechange", putBack, { once: true }); // before any module runs
@@ -154,7 +156,8 @@
     if (!isReady) return;
     store(kept().fields?.filter((each) => !fieldOf(each)) ?? []);
     // Who listens to a field has not heard what was typed into it till now.
-    for (const field of document.querySelectorAll(SEARCHED)) if (field.value !== field.defaultValue) field.dispatchEvent(new Event("input", { bubbles: true }));
+    for (const field of document.querySelectorAll(ENTRIES)) if (field.value !== field.defaultValue) field.dispatchEvent(new Event("input", { bubbles: true }));
+    for (const field of chosen) if (field.isConnected) field.dispatchEvent(new Event("change", { bubbles: true }));
     dispatchEvent(new Event("ucs:whole"));
   });
   addEventListener("load", () => isReady && sessionStorage.removeItem(COUNT));

@@ -2,11 +2,14 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from urllib.parse import urlsplit
 
@@ -15,6 +18,8 @@ from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
+from queues.models import Conversation, EmailQueue
+from tests.make import make_agent, make_queue, receive
 from tests.product import eventually
 from tests.servers.ports import free_ports
 
@@ -34,9 +39,26 @@ expect.set_options(timeout=DEADLINE * 1000)
 SignIn = Callable[..., Page]
 
 
+@dataclass(frozen=True)
+class Web:
+    """A web process, and where it listens."""
+
+    process: "subprocess.Popen[bytes]"
+    url: str
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Nothing is answered, and nothing that comes is refused."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+
 @pytest.fixture(scope="session")
-def site(django_db_setup: None) -> Iterator[str]:
-    """The address of a web process that works on the tests' database, once for all tests."""
+def web(django_db_setup: None) -> Iterator[Web]:
+    """One that works on the tests' database, once for all tests."""
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "uvicorn", "ucs.asgi:application", "--port", str(port)]
     options = ["--log-level", "warning", "--timeout-graceful-shutdown", "1"]
@@ -45,10 +67,16 @@ def site(django_db_setup: None) -> Iterator[str]:
     process = subprocess.Popen([*command, *options], env=environment)
     try:
         _wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
+        yield Web(process, f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
         process.wait(timeout=DEADLINE)
+
+
+@pytest.fixture(scope="session")
+def site(web: Web) -> str:
+    """The address of the web process."""
+    return web.url
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
@@ -133,3 +161,21 @@ def sign_in(chromium: Browser, site: str) -> Iterator[SignIn]:
     for _, watched in opened:
         assert watched.complaints == []
         assert watched.foreign == []
+
+
+@pytest.fixture
+def orders() -> EmailQueue:
+    """A queue of Alice and Bob."""
+    return make_queue([make_agent("alice", capacity=5), make_agent("bob", capacity=5)], name="Orders")
+
+
+@pytest.fixture
+def row(orders: EmailQueue) -> Conversation:
+    """What a customer wrote there."""
+    return receive(orders).conversation
+
+
+@pytest.fixture
+def page(sign_in: SignIn, row: Conversation) -> Page:
+    """The desk of Alice, with it open."""
+    return sign_in("alice", f"/conversations/{row.pk}/")

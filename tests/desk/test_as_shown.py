@@ -1,12 +1,13 @@
 """What leaves is what stands on the screen: its people, its files, and nothing that was not read before."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from django.db import connection, transaction
 from django.db.models import F
 from django.test import Client
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from mailsenders.models import OutgoingMail
 from queues import actions
@@ -16,7 +17,7 @@ from tests.desk.conftest import SignIn, written
 from tests.desk.test_first_drafts import begin, saved
 from tests.desk.test_mishaps import lose_the_answer
 from tests.desk.test_writing import chips
-from tests.make import make_agent, make_mail, make_queue, receive
+from tests.make import make_mail, receive
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,21 +25,6 @@ FILES = re.compile(r"/draft/files$")
 REMOVALS = re.compile(r"/draft/files/\d+$")
 CARD = "4111 1111 1111 1111"
 SENT = "#items .out .delivery"
-
-
-@pytest.fixture
-def orders() -> EmailQueue:
-    return make_queue([make_agent("alice", capacity=5), make_agent("bob", capacity=5)], name="Orders")
-
-
-@pytest.fixture
-def row(orders: EmailQueue) -> Conversation:
-    return receive(orders).conversation
-
-
-@pytest.fixture
-def page(sign_in: SignIn, row: Conversation) -> Page:
-    return sign_in("alice", f"/conversations/{row.pk}/")
 
 
 def cut_off(page: Page) -> None:
@@ -50,6 +36,13 @@ def attach(page: Page, name: str) -> None:
     page.locator("input[data-pick]").set_input_files(
         {"name": name, "mimeType": "text/plain", "buffer": name.encode()}
     )
+
+
+def removing(page: Page, removals: list[Route]) -> Route:
+    """The request that takes a file out again."""
+    attach(page, "one.txt")
+    page.locator("[data-file]").get_by_label("Remove one.txt").click()
+    return come(page, removals)
 
 
 def send(page: Page) -> None:
@@ -110,9 +103,7 @@ class TestFiles:
         """Once while the server takes it out, and once while it has the whole file and has not answered."""
         written(page, "Without them.")
         removals = held_back(page, REMOVALS)
-        attach(page, "one.txt")
-        page.locator("[data-file]").get_by_label("Remove one.txt").click()
-        removal = come(page, removals)
+        removal = removing(page, removals)
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("LOCK TABLE queues_draftfile IN EXCLUSIVE MODE")
             attach(page, "two.txt")
@@ -127,10 +118,7 @@ class TestFiles:
 
     def test_nothing_leaves_with_one_that_could_not_be_removed(self, page: Page) -> None:
         written(page, "Without it.")
-        removals = held_back(page, REMOVALS)
-        attach(page, "one.txt")
-        page.locator("[data-file]").get_by_label("Remove one.txt").click()
-        removal = come(page, removals)
+        removal = removing(page, held_back(page, REMOVALS))
         send(page)
         removal.abort()
         expect(page.locator("#toasts .error")).to_contain_text("could not be removed")
@@ -170,10 +158,7 @@ class TestFiles:
     def test_a_draft_is_discarded_when_its_files_are_out(self, page: Page) -> None:
         """Else one that arrives meanwhile would begin it anew."""
         written(page, "Not at all.")
-        removals = held_back(page, REMOVALS)
-        attach(page, "one.txt")
-        page.locator("[data-file]").get_by_label("Remove one.txt").click()
-        removal = come(page, removals)
+        removal = removing(page, held_back(page, REMOVALS))
         page.get_by_label("Discard the draft").click()
         page.evaluate("() => fetch('/login/').then((answer) => answer.text())")
         assert Draft.objects.exists()
@@ -292,7 +277,10 @@ def test_a_snippet_is_put_in_where_it_was_asked_for_alone(page: Page) -> None:
     expect(page.locator(SENT)).to_contain_text("Leaves in")
 
 
-def test_a_macro_that_does_not_come_back_is_not_promised(page: Page) -> None:
+@pytest.mark.parametrize(
+    "fate", [lambda route: route.abort(), lambda route: route.fulfill(body="{")], ids=["lost", "cut"]
+)
+def test_a_macro_that_does_not_come_back_is_not_promised(page: Page, fate: Callable[[Route], None]) -> None:
     Macro.objects.create(name="Done", html="It is done.", then=Macro.Then.CLOSE)
     page.keyboard.press("r")
     expect(page.locator("#reply-text")).to_be_focused()
@@ -304,10 +292,12 @@ def test_a_macro_that_does_not_come_back_is_not_promised(page: Page) -> None:
     cut_off(page)
     page.locator("#reply-text").press_sequentially(" Surely.")
     tab = page.context.new_page()
-    intercept(tab, "**/prepare", lambda route: route.abort())
+    intercept(tab, "**/prepare", fate)
     tab.goto(page.url)
     expect(tab.locator("#toasts .error")).to_contain_text("macro could not be loaded")
     expect(tab.locator("[data-macro]")).to_be_hidden()
+    send(tab)
+    expect(tab.locator(SENT)).to_contain_text("Leaves in")
 
 
 def test_who_goes_on_before_it_is_sent_is_told(page: Page, orders: EmailQueue, row: Conversation) -> None:

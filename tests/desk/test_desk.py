@@ -96,6 +96,7 @@ def test_a_late_refresh_leaves_the_editor_that_undo_opened(sign_in: SignIn, orde
     expect(page.locator("#reply-text")).to_have_value("Almost right.")
     page.evaluate(SEE_PARTS)
     parts.continue_()
+    come(page, held).continue_()  # what was read before is read again
     while not page.evaluate("window.swapped"):
         page.wait_for_timeout(20)
     expect(page.locator("#reply-text")).to_have_value("Almost right.")

@@ -5,7 +5,7 @@ from django.test import Client
 from playwright.sync_api import Page, expect
 
 from queues.models import EmailQueue, FirstDraft, Message
-from tests.browser import intercept
+from tests.browser import intercept, tear_away
 from tests.desk.conftest import SignIn
 from tests.make import make_agent, make_queue, make_sender
 from tests.product import eventually
@@ -73,7 +73,7 @@ def test_an_old_text_of_one_browser_does_not_replace_what_another_stored_later(s
     intercept(one, "**/compose/draft", lambda route: route.abort())
     one.locator("#compose-text").fill("It is nearly ready.")
     expect(one.locator("[data-saved]")).to_contain_text("Not saved")
-    one.goto("about:blank")
+    tear_away(one)
     one.unroute("**/compose/draft")
 
     begin(two)

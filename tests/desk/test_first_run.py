@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from mailsenders.models import EmailSender
+from mailsources.models import EmailSource
 from queues import actions
 from tests.accessible import violations
 from tests.browser import come, held_back
@@ -64,6 +66,27 @@ def test_an_administrator_comes_to_each_page_and_sees_what_is_done(sign_in: Sign
     queue.members.add(agent)
     page.reload()
     assert done(page) == [True] * 5
+
+
+def test_what_is_off_is_to_be_switched_on(sign_in: SignIn) -> None:
+    make_administrator("root")
+    sender, queue = make_sender(is_active=False), make_queue([], name="Orders", sender=None)
+    sources = [make_source(queue=queue, is_active=False) for _ in range(2)]  # a paused one and a draft
+    EmailSource.objects.filter(pk=sources[0].pk).update(stage=EmailSource.Stage.DRAFT)
+    page = sign_in("root")
+    assert done(page) == [False, True, False, False, False]
+    pages = {
+        "Connect an email sender": "/admin/mailsenders/emailsender/",
+        "Connect a mailbox": "/admin/mailsources/emailsource/",
+    }
+    for name, address in pages.items():
+        line = page.locator("#beginning li", has=page.get_by_role("link", name=name))
+        expect(line).to_contain_text("it is off: switch it on")
+        expect(step(page, name)).to_have_attribute("href", address)
+    EmailSender.objects.filter(pk=sender.pk).update(is_active=True)
+    EmailSource.objects.filter(pk=sources[1].pk).update(is_active=True)
+    page.reload()
+    assert done(page) == [True, True, True, False, False]
 
 
 def test_a_supervisor_is_led_to_skills_and_the_board(sign_in: SignIn) -> None:

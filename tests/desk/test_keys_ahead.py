@@ -7,7 +7,7 @@ from playwright.sync_api import Page, Route, expect
 
 from queues.actions import take
 from queues.models import Conversation, Draft, EmailQueue, Note
-from tests.browser import come, held_back
+from tests.browser import at_once, come, held_back
 from tests.desk.conftest import SignIn
 from tests.make import make_agent, make_mail, make_queue, receive
 from tests.product import eventually
@@ -131,8 +131,23 @@ def test_the_palette_opens_something_to_wait_for(
     answer = come(page, held)
     page.keyboard.press("e")
     answer.continue_()
+    expect(page.locator("#head h1")).to_have_text("The second")
+    expect(page.locator("#head .pill.closed")).to_be_visible()
     eventually(lambda: Conversation.objects.get(pk=second.pk).state == "closed", "what was opened is closed")
     assert Conversation.objects.get(pk=first.pk).state != "closed"
+
+
+def test_a_key_right_behind_the_palette_is_no_word_for_it(
+    sign_in: SignIn, first: Conversation, second: Conversation
+) -> None:
+    page = sign_in("alice", f"/conversations/{first.pk}/?view=all")
+    page.evaluate("document.activeElement.blur()")  # so that it goes back to nothing
+    page.keyboard.press("Control+k")
+    page.keyboard.type(f"#{second.number}")
+    expect(page.locator("#palette-list [aria-selected=true]")).to_contain_text("The second")
+    at_once(page, "Enter", "e")  # the focus is in the palette still, which is shut
+    expect(page.locator("#head h1")).to_have_text("The second")
+    expect(page.locator("#head .pill.closed")).to_be_visible()
 
 
 def test_a_row_that_a_live_update_replaces_keeps_its_keys(

@@ -1,4 +1,4 @@
-"""Signing out where there is no desk: words that this browser alone has are asked about there, too."""
+"""Leaving a page: what is typed reaches the server; signing out asks about what is in this browser alone."""
 
 import re
 
@@ -6,9 +6,11 @@ import pytest
 from playwright.sync_api import expect
 
 from audit.models import AuditRow
+from queues.models import Conversation, Draft
 from tests.browser import come, held_back
-from tests.desk.conftest import SignIn
+from tests.desk.conftest import SignIn, Web, written
 from tests.make import make_administrator, make_agent
+from tests.product import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,3 +46,63 @@ def test_the_desk_asks_though_its_scripts_have_not_run_yet(sign_in: SignIn) -> N
     come(page, held).continue_()
     expect(page.get_by_text("what you wrote in #17 is in this browser alone")).to_be_visible()
     assert page.evaluate(KEPT) == 1
+
+
+def is_saved(text: str) -> None:
+    eventually(lambda: Draft.objects.get().text == text, f"the draft is: {text}")
+
+
+def test_a_save_that_is_under_way_is_not_cut_off(sign_in: SignIn, row: Conversation, web: Web) -> None:
+    page = sign_in("alice", f"/conversations/{row.pk}/?view=all")
+    written(page, "One")
+    with web.standing_still():
+        page.locator("#reply-text").press("Control+End")
+        with page.expect_request("**/draft"):
+            page.keyboard.type(" two")
+        page.goto("about:blank")
+    is_saved("One two")
+
+
+def test_a_save_outlives_its_page_whatever_the_browser(sign_in: SignIn, row: Conversation) -> None:
+    """Chromium tells a page that goes what it cuts off, so that it can be tried again; others don't."""
+    page = sign_in("alice", f"/conversations/{row.pk}/?view=all")
+    page.evaluate(
+        """() => {
+          const ask = fetch;
+          window.fetch = (address, options) => {
+            if (address.endsWith("/draft")) window.saving = options;
+            return ask(address, options);
+          };
+        }"""
+    )
+    written(page, "One")
+    assert page.evaluate("() => saving.keepalive")
+
+
+def test_what_is_typed_while_one_is_under_way_is_saved_as_the_tab_goes_out_of_sight(
+    sign_in: SignIn, row: Conversation, web: Web
+) -> None:
+    page = sign_in("alice", f"/conversations/{row.pk}/?view=all")
+    written(page, "One")
+    with web.standing_still():
+        page.locator("#reply-text").press("Control+End")
+        with page.expect_request("**/draft"):
+            page.keyboard.type(" two")
+        page.keyboard.type(" three")
+        hide = "Object.defineProperty(document, 'hidden', { get: () => true })"
+        with page.expect_request("**/draft"):
+            page.evaluate(f"() => {{ {hide}; document.dispatchEvent(new Event('visibilitychange')); }}")
+    is_saved("One two three")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved")
+
+
+def test_what_was_not_saved_is_tried_again(sign_in: SignIn, row: Conversation) -> None:
+    page = sign_in("alice", f"/conversations/{row.pk}/?view=all")
+    written(page, "One")
+    held = held_back(page, "**/draft")
+    page.locator("#reply-text").press("Control+End")
+    page.keyboard.type(" two")
+    come(page, held).abort()
+    expect(page.locator("[data-saved]")).to_contain_text("Not saved")
+    page.goto("/?view=mine")
+    is_saved("One two")

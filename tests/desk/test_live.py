@@ -112,15 +112,6 @@ def test_an_old_token_is_refused(orders: EmailQueue) -> None:
         assert listening(token, story).status == 403
 
 
-@pytest.mark.django_db
-def test_the_stream_ends_with_its_token(orders: EmailQueue) -> None:
-    async def story(desk: Desk) -> None:
-        await desk.until("event: expired")
-
-    with patch.object(live, "TOKEN_SECONDS", 1):
-        assert listening(token_of("alice"), story).status == 200
-
-
 @pytest.mark.django_db(transaction=True)
 def test_what_is_rolled_back_is_never_told() -> None:
     with patch.object(live.publisher, "publish") as published:

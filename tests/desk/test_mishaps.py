@@ -10,7 +10,7 @@ from playwright.sync_api import APIResponse, Route, expect
 from agents.models import Agent
 from queues.actions import take
 from queues.models import Draft, EmailQueue, Message
-from tests.browser import come, held_back, intercept
+from tests.browser import come, fall_silent, held_back, intercept
 from tests.desk.conftest import SignIn, written
 from tests.make import make_agent, make_mail, make_queue, receive
 from tests.product import eventually
@@ -60,6 +60,7 @@ def test_an_answer_whose_receipt_was_lost_is_not_sent_again(sign_in: SignIn, ord
     page.goto(f"/conversations/{row.pk}/")
     written(page, "It is on its way.")
     intercept(page, "**/reply", lose_the_answer)
+    fall_silent(page)  # a save would be told
     page.keyboard.press("Control+Enter")
     expect(page.locator("#toasts .error")).to_contain_text("can’t be reached")
     page.unroute("**/reply")
@@ -76,6 +77,7 @@ def test_an_answer_whose_receipt_was_lost_is_not_sent_again(sign_in: SignIn, ord
     page.goto(f"/conversations/{row.pk}/")
     written(page, "It has arrived.")
     intercept(page, "**/reply", lose_the_answer)
+    fall_silent(page)  # a save would be told
     page.keyboard.press("Control+Enter")
     expect(page.locator("#toasts .error")).to_contain_text("can’t be reached")
     page.unroute("**/reply")

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.accessible import violations
+from tests.browser import at_once
 from tests.desk.conftest import SignIn
 from tests.make import make_mail, make_queue, make_supervisor, receive
 
@@ -32,6 +33,13 @@ def test_from_the_board_to_a_contact_and_to_a_conversation(sign_in: SignIn) -> N
     assert violations(page, within="#palette") == []
     page.keyboard.press("Escape")
     expect(page.locator("#palette")).to_be_hidden()
+
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette-field")).to_be_focused()
+    page.evaluate("document.addEventListener('keydown', () => palette.close(), {once: true, capture: true})")
+    at_once(page, "?")  # the focus is still in the palette, which is shut
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Escape")
 
     run(page, "presence", "presence: available, away, offline")
     expect(page.locator("#presence button").first).to_be_focused()

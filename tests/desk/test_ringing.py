@@ -19,6 +19,7 @@ SPY = """(() => {
   window.tones = 0;
   window.isAway = false;
   Object.defineProperty(document, "hidden", { get: () => window.isAway });
+  document.hasFocus = () => !window.isAway;
   window.Notification = class extends EventTarget {
     static permission = "default";
     static async requestPermission() { return (Notification.permission = window.answer ?? "granted"); }

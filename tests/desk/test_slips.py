@@ -8,10 +8,10 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from agents.models import Agent
-from queues.models import Conversation, Draft, EmailQueue, Message, NoteDraft
+from queues.models import Conversation, Draft, Message, NoteDraft
 from tests.browser import come, held_back, intercept
 from tests.desk.conftest import SignIn, written
-from tests.make import make_agent, make_queue, make_snippet, receive
+from tests.make import make_snippet
 from tests.product import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,21 +26,6 @@ FULL = """() => {
     }
   }
 }"""
-
-
-@pytest.fixture
-def orders() -> EmailQueue:
-    return make_queue([make_agent("alice", capacity=5), make_agent("bob", capacity=5)], name="Orders")
-
-
-@pytest.fixture
-def row(orders: EmailQueue) -> Conversation:
-    return receive(orders).conversation
-
-
-@pytest.fixture
-def page(sign_in: SignIn, row: Conversation) -> Page:
-    return sign_in("alice", f"/conversations/{row.pk}/")
 
 
 def test_in_a_browser_without_room_all_is_saved_the_same(page: Page) -> None:

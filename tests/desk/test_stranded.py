@@ -7,7 +7,7 @@ from agents.models import Agent
 from queues.actions import assign, reply, take
 from queues.letters import Reply
 from queues.models import Conversation, Draft, Message, Note
-from tests.browser import intercept
+from tests.browser import intercept, tear_away
 from tests.desk.conftest import SignIn, written
 from tests.make import make_agent, make_queue, receive
 from tests.product import eventually
@@ -35,7 +35,7 @@ def sent_by_a_colleague(page: Page, row: Conversation, bob: Agent) -> None:
     page.locator("#reply-text").press("Control+End")
     page.keyboard.type(" It comes on Friday.")
     expect(page.locator("[data-saved]")).to_contain_text("Not saved")
-    page.goto("about:blank")
+    tear_away(page)
     page.unroute("**/draft")
     take(bob.user, row, take_over=True)
     draft = Draft.objects.get()
@@ -135,7 +135,7 @@ class TestRefused:
         intercept(page, "**/draft", lambda route: route.abort())
         page.locator("#reply-text").press("Control+End")
         page.keyboard.type(" three")
-        page.goto("about:blank")
+        tear_away(page)
         page.unroute("**/draft")
         page.goto(f"/conversations/{self.row.pk}/?view=all")
         expect(page.locator("#reply-text")).to_have_value("One two three")

@@ -1,6 +1,7 @@
 """Writing with formatting at the desk, in a real browser."""
 
 import email
+import re
 from email import policy
 
 import pytest
@@ -123,6 +124,27 @@ def test_a_slow_server_takes_no_key_from_what_was_asked_for(sign_in: SignIn, ord
     page.keyboard.type("even late")
     asked.continue_()
     expect(page.locator("#note-text")).to_have_value("even late")
+    row.refresh_from_db()
+    assert row.state == row.State.WAITING
+
+
+@pytest.mark.parametrize(
+    ("key", "place"), [("n", "#note-text"), ("F", "#reply-form [data-chips] input:not([type=hidden])")]
+)
+def test_what_comes_late_has_all_that_was_typed(
+    sign_in: SignIn, orders: EmailQueue, key: str, place: str
+) -> None:
+    row = receive(orders).conversation
+    page = sign_in("alice", f"/conversations/{row.pk}/")
+    held = held_back(page, re.compile(r"/(notes|reply)(\?|$)"))
+    now = page.evaluate("Date.now() / 1000")
+    page.clock.set_fixed_time(now)
+    page.keyboard.press(key)
+    asked = come(page, held)
+    page.clock.set_fixed_time(now + 5)
+    page.keyboard.type("eve")  # e would close it
+    asked.continue_()
+    expect(page.locator(place).first).to_have_value("eve")
     row.refresh_from_db()
     assert row.state == row.State.WAITING
 

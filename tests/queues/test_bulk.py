@@ -252,6 +252,15 @@ def test_a_worker_that_died_is_followed_by_another(
     assert [row.events.filter(kind="closed").count() for row in rows] == [1] * 5
 
 
+def test_one_alone_is_done_when_it_is_told_to_be(alice: Agent, queue: EmailQueue, monkeypatch: Any) -> None:
+    monkeypatch.setattr(bulk, "AT_ONCE", 0)
+    ids = some(queue, 1)
+    act = begin(alice, Verb.CLOSE, ids)
+    assert (act.state, states(ids)) == (BulkAct.State.DONE, ["closed"])
+    bulk.undo(alice.user, act)
+    assert states(ids) == ["waiting"]
+
+
 def test_a_stopped_act_goes_no_further(alice: Agent, queue: EmailQueue, monkeypatch: Any) -> None:
     monkeypatch.setattr(bulk, "AT_ONCE", 0)
     act = begin(alice, Verb.CLOSE, some(queue, 3))

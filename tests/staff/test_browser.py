@@ -84,6 +84,7 @@ def test_with_google_and_then_with_a_code(page: Page, alice: User, provider: SSO
     assert key == SecondFactor.objects.get().key
     page.get_by_label("Six digits from your app").fill(code_of(alice))
     page.get_by_role("button", name="Switch on").click()
+    expect(page.locator(".codes li")).to_have_count(10)
     codes = page.locator(".codes li").all_inner_texts()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
