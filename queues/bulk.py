@@ -130,9 +130,8 @@ def _undoing(actor: User, act: BulkAct) -> BulkAct:
 
 
 def _started(act: BulkAct) -> BulkAct:
-    is_one = (
-        act.is_collected and act.items.count() == 1
-    )  # whoever asked is told when it is done, as of any act
+    # With one alone it is an act like any other: who asked is told that it is done.
+    is_one = act.is_collected and act.items.count() == 1
     if not carry_on(act.pk, math.inf if is_one else AT_ONCE):
         announce(signature(TASK), act_id=act.pk)
     act.refresh_from_db()

@@ -39,11 +39,8 @@ def intercept(
 
 def at_once(page: Page, *keys: str) -> None:
     """Press keys before the browser paints again, each where the focus is by then."""
-    options = "{key, bubbles: true, cancelable: true, composed: true}"
-    press = (
-        f"(document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent('keydown', {options}))"
-    )
-    page.evaluate(f"keys => {{ for (const key of keys) {press}; }}", list(keys))
+    event = "new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true })"
+    page.evaluate(f"keys => keys.forEach((key) => document.activeElement.dispatchEvent({event}))", list(keys))
 
 
 def sign_out(page: Page) -> None:

@@ -211,10 +211,9 @@ class Editor {
     this.hasFailed = false;
     const number = (this.saves += 1), isLatest = () => number === this.saves;
     if (keptAs(this.key)?.window === this.window) this.keep(); // with this save counted, before it can come through
-    const body = new URLSearchParams({ ...sent, ...this.marks() }).toString();
-    const headers = { "Content-Type": "application/x-www-form-urlencoded" };
+    const body = new URLSearchParams({ ...sent, ...this.marks() });
     try {
-      const answer = await ask(this.form.dataset.draft, { method: "POST", body, headers, keepalive: isLeaving || body.length < LIGHT });
+      const answer = await ask(this.form.dataset.draft, { method: "POST", body, keepalive: isLeaving || String(body).length < LIGHT });
       if (isLatest()) await this.saved(answer, sent);
     } catch {
       if (isLatest()) this.failed();

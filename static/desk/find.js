@@ -6,7 +6,8 @@ const PAUSE = 180; // after the last key, before names are looked up
 const MOST = 20;
 const PEOPLE = new Set(["from", "to", "cc"]);
 const BOX = "find-options";
-let known = null; // operators and values, asked for once
+let learning = null; // operators and values, asked for once
+let known = null;
 let chosen = -1;
 let timer = 0;
 
@@ -14,10 +15,9 @@ const field = () => document.getElementById("q");
 const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
 async function learn() {
-  known ??= ask("/find/values").then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
-  const learned = await known;
-  if (!learned) known = null; // the next word asks again
-  return learned ?? { operators: [], values: {} };
+  learning ??= ask("/find/values").then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
+  known = await learning;
+  if (!known) learning = null; // the next word asks again
 }
 
 /** The word before the caret: where it begins, its operator, and what follows that. */
@@ -28,22 +28,19 @@ function current(input) {
   return { from: before.length - word.length, to: before.length, minus, name: name?.toLowerCase(), value };
 }
 
-async function options(word, all) {
-  const { operators, values } = await learn();
-  if (word.name && PEOPLE.has(word.name)) return people(word);
-  if (word.name) {
-    const wanted = plain(word.value);
-    const found = (values[word.name] ?? []).filter((each) => plain(each.value).split(/\s+/).concat(plain(each.value)).some((part) => part.startsWith(wanted)));
+function options({ minus, name, value }, all) {
+  const { operators, values } = known ?? { operators: [], values: {} };
+  const wanted = plain(value);
+  if (name) {
+    const found = (values[name] ?? []).filter((each) => plain(each.value).split(/\s+/).concat(plain(each.value)).some((part) => part.startsWith(wanted)));
     if (found.length === 1 && plain(found[0].value) === wanted) return []; // nothing is left to be typed
-    return found.map((each) => ({ text: `${word.minus}${word.name}:${quoted(each.value)} `, label: each.value, says: each.says ?? "" }));
+    return found.map((each) => ({ text: `${minus}${name}:${quoted(each.value)} `, label: each.value, says: each.says ?? "" }));
   }
-  if (!word.value && !all) return [];
-  const wanted = plain(word.value);
-  return operators.filter((each) => each.name.startsWith(wanted)).map((each) => ({ text: `${word.minus}${each.name}`, label: each.name, says: each.says }));
+  if (!value && !all) return [];
+  return operators.filter((each) => each.name.startsWith(wanted)).map((each) => ({ text: `${minus}${each.name}`, label: each.name, says: each.says }));
 }
 
 async function people(word) {
-  if (word.value.length < 2) return [];
   const answer = await ask(`/people?q=${encodeURIComponent(word.value)}`);
   if (!answer.ok) return [];
   const { people: found } = await answer.json();
@@ -102,13 +99,16 @@ function take(item) {
   input.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
+/** At once where it can: Esc right behind a word must not find what was suggested for the one before. */
 function suggest(input, all = false) {
   clearTimeout(timer);
-  const word = current(input);
-  timer = setTimeout(async () => {
-    const found = await options(word, all).catch(() => []);
-    if (current(input).to === word.to) show(input, found);
-  }, PEOPLE.has(word.name) ? PAUSE : 0);
+  const word = current(input), { value } = input;
+  const showAll = (found) => input.value === value && current(input).to === word.to && show(input, found);
+  if (!PEOPLE.has(word.name)) {
+    show(input, options(word, all));
+    if (!known) learn().then(() => showAll(options(word, all)));
+  } else if (word.value.length < 2) close();
+  else timer = setTimeout(() => people(word).catch(() => []).then(showAll), PAUSE);
 }
 
 /** Ask this instead of what is in the box. */

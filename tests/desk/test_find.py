@@ -125,3 +125,19 @@ def test_words_are_marked_inside_of_framed_mails_and_notes(sign_in: SignIn, orde
         "() => document.querySelector('iframe.frame').contentWindow.CSS.highlights.get('found')?.size === 1"
     )
     assert page.locator("article.conversation").evaluate(MARKED).count("jacket") >= 1
+
+
+def test_esc_right_behind_a_word_leaves_the_field(sign_in: SignIn, orders: EmailQueue) -> None:
+    """What was suggested for the word before it does not take it."""
+    page = sign_in("alice", "/?view=all")
+    ask(page, "subject")
+    expect(page.locator("[role=option]")).to_have_text(re.compile("subject:"))
+    page.locator("#q").evaluate(
+        """(field) => {
+          field.value = "subject:gift";
+          field.dispatchEvent(new Event("input", { bubbles: true }));
+          field.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+        }"""
+    )
+    expect(page.locator("#q")).not_to_be_focused()
+    expect(page.locator("#rows .row")).to_have_count(1)
