@@ -166,7 +166,7 @@ def play(seconds: float, seed: int = 1) -> Trial:
             trial.done += part.done
             trial.refused += part.refused
             trial.wrong += part.wrong
-    trial.wrong += judge(trial)
+        trial.wrong += judge(trial)
     return trial
 
 

@@ -38,7 +38,6 @@ MOST_TICKED = 500
 MOST_SENTENCES = 5
 PAGE = 200
 CHUNK = 20  # between two looks whether to go on
-AT_ONCE = 1.5  # seconds that a page does the work itself
 TASK = "queues.tasks.carry_on"  # by name: the task module imports this one
 State, ItemState = BulkAct.State, BulkItem.State
 KEPT = timedelta(days=30)
@@ -132,7 +131,7 @@ def _undoing(actor: User, act: BulkAct) -> BulkAct:
 def _started(act: BulkAct) -> BulkAct:
     # With one alone it is an act like any other: who asked is told that it is done.
     is_one = act.is_collected and act.items.count() == 1
-    if not carry_on(act.pk, math.inf if is_one else AT_ONCE):
+    if not carry_on(act.pk, math.inf if is_one else settings.BULK_AT_ONCE):
         announce(signature(TASK), act_id=act.pk)
     act.refresh_from_db()
     return act

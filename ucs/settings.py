@@ -38,6 +38,7 @@ POLL_INTERVAL = reads.seconds("UCS_POLL_INTERVAL", 60)
 SWEEP_INTERVAL = reads.seconds("UCS_SWEEP_INTERVAL", 30)
 LEASE = reads.seconds("UCS_LEASE", 300)
 UNDO = reads.seconds("UCS_UNDO", 10)
+BULK_AT_ONCE = 1.5  # seconds that a page does such an act itself; workers do the rest
 RETRY_LADDER = reads.retry_ladder()
 # Reading a mail takes some five times its size of memory; of a larger one only the headers are taken.
 LARGEST_MAIL = reads.megabytes("UCS_LARGEST_MAIL", 50)

@@ -64,6 +64,7 @@ def web(django_db_setup: None) -> Iterator[Web]:
     options = ["--log-level", "warning", "--timeout-graceful-shutdown", "1"]
     url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     environment = dict(os.environ, DATABASE_URL=url, DJANGO_SETTINGS_MODULE="tests.settings")
+    environment["UCS_UNDO"] = "60"  # a machine that is busy may need ten seconds to press a button
     process = subprocess.Popen([*command, *options], env=environment)
     try:
         _wait_for(port, process)

@@ -209,7 +209,6 @@ def test_moving_and_giving_keep_rights(alice: Agent, queue: EmailQueue) -> None:
 
 def test_all_of_a_list_are_meant_as_they_were(alice: Agent, queue: EmailQueue, monkeypatch: Any) -> None:
     monkeypatch.setattr(bulk, "PAGE", 3)
-    monkeypatch.setattr(bulk, "AT_ONCE", 60)  # a busy machine would leave the rest to a worker
     ids = some(queue, 7)
     listing = Listing(view=View.UNASSIGNED, text="parcel")
     act = bulk.begin(alice.user, Verb.CLOSE, {}, Chosen(listing=listing), "all")
@@ -222,7 +221,7 @@ def test_all_of_a_list_are_meant_as_they_were(alice: Agent, queue: EmailQueue, m
 def test_a_worker_that_died_is_followed_by_another(
     alice: Agent, queue: EmailQueue, monkeypatch: Any, settings: Any
 ) -> None:
-    monkeypatch.setattr(bulk, "AT_ONCE", 0)
+    settings.BULK_AT_ONCE = 0
     ids = some(queue, 5)
     act = begin(alice, Verb.CLOSE, ids)
     assert states(ids) == ["waiting"] * 5
@@ -252,8 +251,8 @@ def test_a_worker_that_died_is_followed_by_another(
     assert [row.events.filter(kind="closed").count() for row in rows] == [1] * 5
 
 
-def test_one_alone_is_done_when_it_is_told_to_be(alice: Agent, queue: EmailQueue, monkeypatch: Any) -> None:
-    monkeypatch.setattr(bulk, "AT_ONCE", 0)
+def test_one_alone_is_done_when_it_is_told_to_be(alice: Agent, queue: EmailQueue, settings: Any) -> None:
+    settings.BULK_AT_ONCE = 0
     ids = some(queue, 1)
     act = begin(alice, Verb.CLOSE, ids)
     assert (act.state, states(ids)) == (BulkAct.State.DONE, ["closed"])
@@ -261,8 +260,8 @@ def test_one_alone_is_done_when_it_is_told_to_be(alice: Agent, queue: EmailQueue
     assert states(ids) == ["waiting"]
 
 
-def test_a_stopped_act_goes_no_further(alice: Agent, queue: EmailQueue, monkeypatch: Any) -> None:
-    monkeypatch.setattr(bulk, "AT_ONCE", 0)
+def test_a_stopped_act_goes_no_further(alice: Agent, queue: EmailQueue, settings: Any) -> None:
+    settings.BULK_AT_ONCE = 0
     act = begin(alice, Verb.CLOSE, some(queue, 3))
     bulk.cancel(make_agent("dora").user, act)  # not hers
     act.refresh_from_db()
