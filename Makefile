@@ -25,7 +25,7 @@ run: setup
 
 test: LOCK = dev
 test: setup systemtools lint
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
 systemtools:
 	@sh requirements/systemtools.sh
