@@ -89,8 +89,9 @@
     const form = document.querySelector("#content-main form[id$=_form]");
     if (!form) return;
     const typed = () => JSON.stringify([...new FormData(form)].map(([name, value]) => [name, value.name ?? value]));
-    let before = "";
-    addEventListener("load", () => { before = typed(); }); // after the other scripts have filled it in
+    let before = typed(), isTouched = false;
+    form.addEventListener("input", ({ isTrusted }) => { isTouched ||= isTrusted; });
+    addEventListener("load", () => { if (!isTouched) before = typed(); }); // after the other scripts have filled it in
     key.addEventListener("submit", (event) => {
       if (typed() === before && !form.querySelector(".errorlist")) return;
       if (!confirm("What you have changed on this page is not saved, and 🔑 leaves it. Leave without saving?")) event.preventDefault();
@@ -134,6 +135,7 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
+    if (window.htmx) htmx.config.defaultSettleDelay = 0; // what looks again by itself would be deaf for so long each time
     document.getElementById("main")?.setAttribute("role", "main"); // where readers of screens jump to
     nameBoxes();
     // Cells on a phone: names of fields begin with a small letter, and a dash says nothing.

@@ -181,12 +181,13 @@
 
   function watch(place) {
     const form = place.closest("form");
-    let timer = 0;
+    let timer = 0, asked = 0;
     async function show() {
+      const own = (asked += 1);
       const body = new FormData(form);
       body.append("calendar", place.dataset.calendar);
       const answer = await fetch(place.dataset.preview, { method: "POST", body, headers: { "X-CSRFToken": form.querySelector("[name=csrfmiddlewaretoken]").value } });
-      if (answer.ok) place.innerHTML = await answer.text();
+      if (answer.ok && own === asked) place.innerHTML = await answer.text();
     }
     const soon = () => { clearTimeout(timer); timer = setTimeout(() => show().catch(() => {}), 300); };
     form.addEventListener("input", soon);

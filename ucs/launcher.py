@@ -34,7 +34,7 @@ HOST = "127.0.0.1"
 LAST_PORT = 65535
 WORKER_THREADS = 8
 QUEUES = "fetch,deliver,send,tokens,housekeeping"
-READY_SECONDS = 90
+READY_SECONDS = 180
 REVIVAL_PAUSES = (1, 2, 4, 8)
 # Celery warns of root because of pickle, which we don't accept; in a container everybody is root.
 NO_WARNINGS = "ignore:You're running the worker with superuser privileges"

@@ -260,6 +260,8 @@ def _other(row: Conversation, now: datetime) -> dict[str, Any]:
         "icon": STATE_ICONS.get(row.state, row.state),
         "state_label": told_again(row.get_state_display()),
         "queue": row.queue.name,
+        "at": clock(row.last_message_at),
+        "iso": row.last_message_at.isoformat(timespec="seconds"),
         "age": age(row.last_message_at, now),
     }
 

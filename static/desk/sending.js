@@ -16,6 +16,12 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   button.disabled = true;
   setTimeout(() => (button.disabled = false), READING);
 });
+// Nor is it one to what took the editor's place.
+document.addEventListener("click", (event) => {
+  if (event.detail < 2 || !event.target.closest(".composer-bar")) return;
+  event.preventDefault();
+  event.stopPropagation();
+}, true);
 document.body.addEventListener("htmx:confirm", async (event) => {
   const editor = editorOf(event.target);
   if (!editor || (event.target !== editor.form && !("discard" in event.target.dataset))) return;

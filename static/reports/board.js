@@ -9,6 +9,7 @@ let isStale = false;
 
 /* Live */
 
+const LONGEST = 10_000; // not for as long as the tab itself stood still
 let asked = 0, pause = 0; // a server that is slow is asked less often
 const ask_ = () => {
   asked = performance.now();
@@ -16,7 +17,7 @@ const ask_ = () => {
 };
 const refresh = throttled(() => (pause > THROTTLE ? setTimeout(ask_, pause) : ask_()), THROTTLE);
 document.body.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.elt.id === "refresh") pause = 4 * (performance.now() - asked);
+  if (event.detail.elt.id === "refresh") pause = Math.min(4 * (performance.now() - asked), LONGEST);
 });
 
 function changed() {

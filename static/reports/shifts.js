@@ -6,11 +6,16 @@ import { gettext } from "../words.js";
 const lines = document.getElementById("rota-lines");
 const isCell = (element) => element?.matches?.(".rota-cell");
 
-async function save(cell) {
-  const { was, day, agent } = cell.dataset;
-  if (cell.value.trim() === was) return;
+let saving = Promise.resolve();
+
+/** One after the other: what is typed into a cell again is a change of what it was saved as. */
+const save = (cell) => (saving = saving.catch(() => {}).then(() => store(cell)));
+
+async function store(cell) {
+  const { was, day, agent } = cell.dataset, hours = cell.value.trim();
+  if (hours === was) return;
   const body = new FormData();
-  for (const [name, value] of Object.entries({ day, was, hours: cell.value.trim() })) body.append(name, value);
+  for (const [name, value] of Object.entries({ day, was, hours })) body.append(name, value);
   const answer = await ask(`/board/shifts/${agent}/cell`, { method: "POST", body }).catch(() => null);
   if (!answer?.ok) {
     cell.setAttribute("aria-invalid", "true");
@@ -20,7 +25,8 @@ async function save(cell) {
   const table = document.createElement("table");
   table.innerHTML = await answer.text();
   const fresh = table.querySelector(`[data-day="${day}"]`);
-  cell.value = cell.dataset.was = fresh.dataset.was;
+  cell.dataset.was = fresh.dataset.was;
+  if (cell.value.trim() === hours) cell.value = fresh.dataset.was; // else somebody types in it
   const note = table.querySelector("th small"), old = cell.closest("tr").querySelector("th small");
   old.textContent = note.textContent;
 }

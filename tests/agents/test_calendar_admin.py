@@ -14,6 +14,7 @@ from agents.calendar_admin import add_holidays
 from agents.calendar_preview import Example, preview, read
 from agents.models import Calendar
 from agents.public_holidays import UnknownPlace, public_holidays
+from tests.browser import come, held_back
 from tests.make import make_administrator, make_queue
 
 CALENDARS = "/admin/agents/calendar/"
@@ -145,3 +146,18 @@ class TestInTheBrowser:
         hours.fill("Sa-Su 10:0")
         expect(page.get_by_role("slider")).to_have_count(2)  # waits until it can be read
         expect(page.locator("#calendar-preview")).to_contain_text("is not a time")
+
+    def test_a_preview_that_comes_late_takes_no_place(self, page: Page) -> None:
+        office = make_office()
+        page.goto(f"{CALENDARS}{office.pk}/change/")
+        held = held_back(page, "**/preview/")
+        hours, shown = page.locator("#id_hours"), page.locator("#calendar-preview")
+        hours.fill("Sa-Su 10:00-11:00")
+        first = come(page, held)
+        hours.fill("Sa-Su 10:0")
+        come(page, held).continue_()
+        expect(shown).to_contain_text("is not a time")
+        with page.expect_response("**/preview/"):
+            first.continue_()
+        page.evaluate("fetch('/admin/jsi18n/').then((answer) => answer.text())")
+        expect(shown).to_contain_text("is not a time")

@@ -13,6 +13,7 @@ from agents import rota
 from agents.models import Agent
 from agents.rota import RotaError
 from audit.models import AuditRow
+from tests.browser import come, held_back
 from tests.make import make_agent, make_queue, make_supervisor
 from tests.reports.conftest import SignIn
 
@@ -104,3 +105,17 @@ def test_the_rota_by_keyboard_alone(sign_in: SignIn) -> None:
     expect(page.get_by_role("button", name="Absences of Alice")).to_contain_text("Holiday")
     alice.refresh_from_db()
     assert alice.shifts == "Mo 08:00-16:00; Tu 09:00-13:00"
+
+    held = held_back(page, "**/cell")
+    tuesday.fill("10:00-13:00")
+    wednesday.focus()
+    save = come(page, held)
+    tuesday.fill("10:00-14:00")  # while the first is on its way
+    wednesday.focus()
+    save.continue_()
+    again = come(page, held)
+    expect(tuesday).to_have_value("10:00-14:00")
+    again.continue_()
+    expect(tuesday).to_have_attribute("data-was", "10:00-14:00")
+    alice.refresh_from_db()
+    assert alice.shifts == "Mo 08:00-16:00; Tu 10:00-14:00"
