@@ -17,13 +17,17 @@ from dns.resolver import NoResolverConfiguration, Resolver
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
+from api import limits
 from mailsources import records
 from mailstore import announce, hints
+from queues import live
 from staff import rules
 from tests import emptying
 
 # A machine that is busy for a fifth of a second is no fault of ours, though hypothesis takes it for one.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples each time: a change fails by what it broke. `--hypothesis-profile=search` looks further.
+settings.register_profile("suite", settings.get_profile("search"), derandomize=True)
 settings.load_profile("suite")
 
 TransactionTestCase._fixture_teardown = emptying.empty  # type: ignore[attr-defined]
@@ -106,9 +110,13 @@ def _is_address(name: str) -> bool:
 @pytest.fixture(autouse=True)
 def no_announcement_pause() -> Iterator[None]:
     """One test's missing Redis must not silence the next one."""
-    announce._Pause.until = 0.0
+    _forget_that_redis_was_away()
     yield
-    announce._Pause.until = 0.0
+    _forget_that_redis_was_away()
+
+
+def _forget_that_redis_was_away() -> None:
+    announce._Pause.until = limits._Pause.until = live.publisher._quiet_until = 0.0
 
 
 @pytest.fixture(autouse=True)

@@ -18,4 +18,5 @@ if migrated.MARK in os.environ:
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AXES_ENABLED = False
 BULK_AT_ONCE = 60  # the web process of the tests has no worker beside it
+UNDO = 60  # a busy machine may need ten seconds to press a button
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # playwright keeps a loop in this thread

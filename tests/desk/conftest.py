@@ -33,6 +33,7 @@ EXPECTED = re.compile(
     r"^Blocked script execution in '[^']*/messages/\d+/body'"
 )
 DEADLINE = 15.0
+ZONE = "Europe/Prague"
 START_SECONDS = 60.0  # of a cold start beside other tests
 expect.set_options(timeout=DEADLINE * 1000)
 
@@ -64,7 +65,6 @@ def web(django_db_setup: None) -> Iterator[Web]:
     options = ["--log-level", "warning", "--timeout-graceful-shutdown", "1"]
     url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     environment = dict(os.environ, DATABASE_URL=url, DJANGO_SETTINGS_MODULE="tests.settings")
-    environment["UCS_UNDO"] = "60"  # a machine that is busy may need ten seconds to press a button
     process = subprocess.Popen([*command, *options], env=environment)
     try:
         _wait_for(port, process)
@@ -144,11 +144,12 @@ def sign_in(chromium: Browser, site: str) -> Iterator[SignIn]:
 
     def open_desk(username: str, at: str = "/", *, width: int = 1440, height: int = 900) -> Page:
         context = chromium.new_context(
-            viewport={"width": width, "height": height}, base_url=site, timezone_id="Europe/Prague"
+            viewport={"width": width, "height": height}, base_url=site, timezone_id=ZONE
         )
         opened.append((context, Watched(context, site)))
         cookies = _signed_in(username).values()
         context.add_cookies([{"name": each.key, "value": each.value, "url": site} for each in cookies])
+        context.add_cookies([{"name": "time_zone", "value": ZONE, "url": site}])  # of the page of the sign-in
         page = context.new_page()
         page.goto(at)
         expect(page.locator("#desk")).to_be_visible()

@@ -44,7 +44,7 @@ def test_what_waits_is_taken_from_there_as_the_toast_says(at: Page, row: Convers
     alice = row.queue.members.get(user__username="alice")
     expect(at.locator("#desk")).to_have_attribute("data-told", "0")
     at.locator("#presence-dot.available").wait_for(state="attached")
-    for _ in range(100):  # until the stream is open
+    for _ in range(600):  # until the stream is open
         live.waits_for(row.pk, row.queue_id, [alice.pk])
         if at.locator("#toasts .toast").count():
             break

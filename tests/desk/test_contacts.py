@@ -107,7 +107,8 @@ def test_a_contact_by_keyboard(sign_in: SignIn, orders: EmailQueue) -> None:
     expect(page.locator("#contact-who")).to_contain_text("gold")
     page.keyboard.press("m")
     expect(page.locator("#merge-find")).to_be_focused()
-    page.keyboard.type("d.stone@")
+    with page.expect_response(re.compile("find=d.stone%40")):
+        page.keyboard.type("d.stone@")
     expect(page.locator(".choice")).to_have_count(1)
     page.locator(".choice input").press("Space")
     foreseen = page.locator("#merge-foreseen")
@@ -189,6 +190,7 @@ def test_importing_in_a_browser(sign_in: SignIn) -> None:
     shoot(page, "import-checked")
     page.get_by_role("button", name="Import it").click()
     expect(page.get_by_role("progressbar")).to_be_visible()
+    page.wait_for_load_state()
     with page.expect_event("load"):  # done, it is loaded anew
         importing.work(ContactImport.objects.get().pk)
     expect(page.locator(".import-state")).to_have_attribute("data-state", "done")

@@ -62,6 +62,7 @@ def test_an_agent_takes_a_conversation_and_answers_it_once(sign_in: SignIn, orde
     expect(page.locator("#toasts .toast")).to_have_count(0)
 
     page.locator("#reply-text").press("Control+Enter")
+    expect(page.locator("#open-reply")).to_be_visible()
     page.locator("#items .out .delivery").get_by_role("button", name="Undo").click()
     expect(page.locator("#toasts .toast")).to_have_count(0)
 

@@ -164,8 +164,8 @@ def test_a_note_whose_receipt_was_lost_is_not_added_again(sign_in: SignIn, row: 
     begun(page, "n", "He called.")
     intercept(page, "**/notes", lose_the_answer)
     page.keyboard.press("Control+Enter")
-    expect(page.locator(".note-card")).to_contain_text("He called.")  # by a live update
     expect(page.locator("#toasts")).to_contain_text("This note was added already.")
+    expect(page.locator(".note-card")).to_contain_text("He called.")  # by a live update
     expect(page.locator("#note-form")).to_have_count(0)
     assert (Note.objects.count(), NoteDraft.objects.count()) == (1, 0)
 

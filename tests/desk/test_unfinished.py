@@ -1,6 +1,7 @@
 """A page of which a script did not come: the server went away just then."""
 
 import re
+from collections.abc import Callable
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -76,28 +77,33 @@ def test_a_page_without_its_styles_is_loaded_again(sign_in: SignIn) -> None:
     page.on("request", lambda request: asked.append(request.url) if request.is_navigation_request() else None)
     intercept(page, "**/desk*.css", lambda route: route.abort(), times=1)
     page.goto("/")
-    page.wait_for_function("() => getComputedStyle(document.getElementById('desk')).display === 'grid'")
+    expect(page.locator("#desk")).to_have_css("display", "grid")
     expect(page.locator("#unfinished")).to_be_hidden()
     assert len(asked) == 2
 
 
-def kept_waiting(page: Page) -> list[Route]:
-    """The request for a script that neither comes nor fails; whoever asks for it again has it."""
+def kept_waiting(page: Page, address: str = "**/desk/rich*.js") -> Callable[[], Route]:
+    """Where the request for a script, which neither comes nor fails, is awaited; who asks again has it."""
     held: list[Route] = []
-    intercept(page, "**/desk/rich*.js", lambda route: route.continue_() if held else held.append(route))
-    return held
+    intercept(page, address, lambda route: route.continue_() if held else held.append(route))
+
+    def first() -> Route:
+        while not held:
+            page.wait_for_timeout(20)
+        return held[0]
+
+    return first
 
 
 def test_a_page_that_waits_for_a_script_for_ever_is_loaded_again(sign_in: SignIn, orders: EmailQueue) -> None:
     row = receive(orders).conversation
     page = sign_in("alice", f"/conversations/{row.pk}/")
     written(page, "One two")
-    held = kept_waiting(page)
+    asked = kept_waiting(page)
     page.clock.install()
     page.goto(page.url, wait_until="commit")
     page.locator("#reply-text").press_sequentially("Early ")
-    while not held:
-        page.wait_for_timeout(20)
+    asked()
     page.clock.run_for("00:26")
     expect(page.locator("[data-saved]")).to_contain_text("Saved")
     assert Draft.objects.get().text == "Early One two"
@@ -109,12 +115,11 @@ def test_early_words_stand_beside_what_another_window_has_saved_since(
     row = receive(orders).conversation
     page = sign_in("alice", f"/conversations/{row.pk}/")
     written(page, "One")
-    held = held_back(page, "**/desk/rich*.js")
+    asked = kept_waiting(page)
     page.goto(page.url, wait_until="commit")
     page.locator("#reply-text").press_sequentially("Early ")
     Draft.objects.update(text="Two", version=9, window="another")
-    come(page, held).abort()
-    page.unroute("**/desk/rich*.js")
+    asked().abort()
     expect(page.locator("[data-saved]")).to_contain_text("Saved")
     assert Draft.objects.get().text == "Two\n\nEarly One"
 
@@ -123,12 +128,12 @@ def test_early_words_of_an_answer_that_has_left_are_in_no_other(sign_in: SignIn,
     row = receive(orders).conversation
     page = sign_in("alice", f"/conversations/{row.pk}/")
     written(page, "One")
-    held = held_back(page, "**/desk/rich*.js")
+    asked = kept_waiting(page)
     page.goto(page.url, wait_until="commit")
     page.locator("#reply-text").press_sequentially("Early ")
     Draft.objects.update(text="Two", token=uuid4(), version=9, window="another")
-    come(page, held).abort()
-    page.unroute("**/desk/rich*.js")
+    with page.expect_navigation():
+        asked().abort()
     page.wait_for_function("() => sessionStorage.getItem('ucs:unfinished') === null")
     expect(page.locator("#reply-text")).to_have_value("Two")
 
@@ -140,11 +145,11 @@ def test_nothing_is_sent_by_a_page_that_did_not_come_whole(sign_in: SignIn, orde
     written(page, "One two")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if request.is_navigation_request() else None)
-    held = held_back(page, "**/desk/main*.js")
+    main = kept_waiting(page, "**/desk/main*.js")
     page.goto(page.url, wait_until="commit")
     page.get_by_role("button", name="Send", exact=True).click()
-    come(page, held).abort()
-    page.unroute("**/desk/main*.js")
+    with page.expect_navigation():
+        main().abort()
     page.wait_for_function("() => sessionStorage.getItem('ucs:unfinished') === null")
     expect(page.locator("#reply-text")).to_have_value("One two")
     assert {urlsplit(url).query for url in asked} == {""}
@@ -181,9 +186,10 @@ def test_words_for_one_answer_never_get_into_another(sign_in: SignIn, orders: Em
     written(page, "Second")
     page.goto(f"/conversations/{first.pk}/")
     written(page, "First")
-    kept_waiting(page)
+    asked = kept_waiting(page)
     page.goto(page.url, wait_until="commit")
     page.locator("#reply-text").press_sequentially("Early ")
+    asked()
     page.goto(f"/conversations/{second.pk}/")
     expect(page.locator("#reply-text")).to_have_value("Second")
 
@@ -216,11 +222,10 @@ def test_words_typed_into_a_page_without_its_scripts_are_there_again(
     row = receive(orders).conversation
     page = sign_in("alice", f"/conversations/{row.pk}/")
     written(page, "One two")
-    scripts = held_back(page, "**/desk/rich*.js")
+    asked = kept_waiting(page)
     page.goto(page.url, wait_until="commit")
     page.locator("#reply-text").press_sequentially("Early ")
-    come(page, scripts).abort()
-    page.unroute("**/desk/rich*.js")
+    asked().abort()
     expect(page.locator("[data-saved]")).to_contain_text("Saved")
     assert Draft.objects.get().text == "Early One two"
 
@@ -231,11 +236,10 @@ def test_a_page_whose_script_never_comes_is_not_loaded_for_ever(sign_in: SignIn,
     page.on("request", lambda request: asked.append(request.url) if request.is_navigation_request() else None)
     intercept(page, "**/desk/main*.js", only_to_a_script)
     page.goto("/")
-    while len(asked) < 6:
-        page.wait_for_event("framenavigated")
+    page.wait_for_function("() => sessionStorage.getItem('ucs:unfinished') === '6'")
     expect(page.locator("#unfinished")).to_be_visible()
     page.wait_for_load_state()
-    assert (page.evaluate("sessionStorage.getItem('ucs:unfinished')"), len(asked)) == ("6", 6)
+    assert len(asked) == 6
     page.unroute("**/desk/main*.js")
     page.locator("#unfinished a").click()
     expect(page.locator("#unfinished")).to_be_hidden()

@@ -92,6 +92,7 @@ def test_an_answer_keeps_its_formatting_all_the_way(page: Page) -> None:
     assert content(page) == draft.html
 
     field(page).press("Control+Enter")  # a draft that came with its page has no focus
+    expect(page.locator("#open-reply")).to_be_visible()
     page.locator("#items .out .delivery").get_by_role("button", name="Undo").click()
     expect(field(page).locator("ol > li")).to_have_count(2)
     expect(field(page)).not_to_contain_text("Alice")  # the signature is no part of it
@@ -236,6 +237,7 @@ def test_pictures_stand_in_the_text(page: Page) -> None:
     text, html = parts_of(OutgoingMail.objects.get())
     assert "Look: [image: picture-1.png]" in text
     assert 'src="cid:' in html
+    expect(page.locator("#open-reply")).to_be_visible()
     page.locator("#items .out .delivery").get_by_role("button", name="Undo").click()
     expect(shown).to_have_js_property("naturalWidth", 96)
     page.get_by_role("button", name="Remove picture-1.png").click()

@@ -55,6 +55,7 @@ def test_a_slash_opens_the_list_and_enter_inserts(sign_in: SignIn, orders: Email
     expect(page.locator("#items .out .delivery")).to_contain_text("Leaves in")
     assert "we refund 20 EUR." in Message.objects.get(direction="out").text
 
+    expect(page.locator("#open-reply")).to_be_visible()
     page.reload()
     page.keyboard.press("r")
     expect(page.locator("#reply-text[contenteditable]")).to_be_focused()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from mailsenders import connections
+from mailsenders import connections, crew
 from mailsenders.models import EmailSender
 from tests.make import make_sender
 from tests.servers.authority import Authority
@@ -22,6 +22,12 @@ TYPES = {"none": "NONE", "starttls": "STARTTLS", "ssl": "SSL"}
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Who signs the certificates of the test servers."""
     return Authority(Path(tmp_path_factory.mktemp("authority")))
+
+
+@pytest.fixture(autouse=True)
+def no_mail_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for two seconds must not open another connection."""
+    monkeypatch.setattr(crew, "SLOW_SECONDS", 60.0)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def sink(tmp_path: Path, authority: Authority) -> Sink:
 @pytest.mark.parametrize(("number", "point"), list(enumerate(POINTS)), ids=[point for point, _ in POINTS])
 def test_a_fault_at_each_point(make_server: MakeServer, number: int, point: tuple[str, str]) -> None:
     server = make_server(tls="starttls", passwords={"box": "secret"})
-    with outbox_trials.short_patience():
+    with outbox_trials.short_patience(times=4):  # a busy machine may be half a second late
         for kind in KINDS[:2] if point[0] in AFTER_THE_TEXT else [KINDS[number % 4]]:
             verdict = outbox_trials.fault_round(server, *POINTS[number], kind)
             assert verdict.faults == []

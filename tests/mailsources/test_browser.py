@@ -180,8 +180,8 @@ def test_adding_a_forwarding_source(page: Page, settings: Settings, monkeypatch:
     source = EmailSource.objects.get()
     assert page.locator(".ucs-copy-value").first.text_content() == source.address
     page.click(".ucs-copy-button >> nth=0")
-    page.wait_for_selector("text=Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == source.address
+    copied = "async address => await navigator.clipboard.readText() === address"
+    page.wait_for_function(copied, arg=source.address)
     page.get_by_role("button", name="Test forwarding").click()
     page.wait_for_selector("text=The test mail goes to info@example.com.")
     ForwardingTest.objects.update(arrived_at=timezone.now())

@@ -75,7 +75,7 @@ def test_eight_workers_and_five_hundred_mails_at_one_login(dovecot: Dovecot) -> 
     assert FetchedMail.objects.filter(source=source).count() == 500
     assert contents(source) == mails
     assert any(busy)
-    assert dovecot.logins(source.username) == 1, "the connection is handed on, never doubled"
+    assert dovecot.logins(source.username, 1) == 1, "the connection is handed on, never doubled"
 
 
 def test_a_quiet_mailbox_is_polled_without_fetching(

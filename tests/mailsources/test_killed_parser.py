@@ -42,7 +42,7 @@ class Killer:
         self._thread.join()
 
     def _work(self) -> None:
-        while not self._enough.wait(self._chance.uniform(0.05, 0.8)):
+        while not self._enough.wait(self._chance.uniform(0.1, 2)):
             for child in psutil.Process().children():
                 with suppress(psutil.Error):
                     if any("parser_child" in word for word in child.cmdline()):

@@ -251,7 +251,7 @@ def test_a_shared_mailbox_is_opened_by_another_person(dovecot: Dovecot, kind: st
     dovecot.drop(shared, make_mail())
     source = source_at(dovecot, kind, mailbox=shared)
     assert len(read(source)) == 1
-    assert dovecot.logins(shared) == 1
+    assert dovecot.logins(shared, 1) == 1
 
 
 def test_imap_tells_when_the_server_got_a_mail(dovecot: Dovecot) -> None:
@@ -279,7 +279,7 @@ def test_imap_connection_is_kept_and_sees_new_mail(dovecot: Dovecot) -> None:
     with open_mailbox(source) as mailbox:
         assert mailbox.open().total == 1
         assert len(listed(mailbox)) == 1
-    assert dovecot.logins(source.username) == 1
+    assert dovecot.logins(source.username, 1) == 1
 
 
 def test_imap_changed_settings_end_the_kept_connection(dovecot: Dovecot) -> None:
@@ -296,7 +296,7 @@ def test_imap_a_cut_connection_is_made_anew(dovecot: Dovecot) -> None:
     read(source)
     dovecot.kick(source.username)
     assert len(read(source)) == 1
-    assert dovecot.logins(source.username) == 2
+    assert dovecot.logins(source.username, 2) == 2
 
 
 def test_imap_a_missing_folder_is_named_with_those_there_are(dovecot: Dovecot) -> None:

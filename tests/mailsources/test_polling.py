@@ -212,4 +212,4 @@ def test_a_poll_of_an_unchanged_mailbox_writes_little(
     SourceState.objects.update(next_attempt_at=None)
     with django_assert_max_num_queries(8):  # type: ignore[operator]
         tasks.poll(ids)
-    assert all(dovecot.logins(source.username) == 1 for source in sources), "connections are kept"
+    assert all(dovecot.logins(source.username, 1) == 1 for source in sources), "connections are kept"

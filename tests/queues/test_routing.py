@@ -12,11 +12,18 @@ from queues.abilities import Candidate, Demand, Team, able, fits, gap, lacks, ma
 from queues.models import Conversation, EmailQueue
 from queues.steps import Step
 from tests.make import make_agent, make_conversation, make_queue
+from tests.product import eventually
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 State = Conversation.State
 Wait = EmailQueue.WaitRule
 PUSH = EmailQueue.Mode.PUSH
+
+
+@pytest.fixture
+def in_one_minute() -> None:
+    """Routing counts in whole minutes: what comes at the end of one is told of in the next."""
+    eventually(lambda: timezone.now().second < 55, "another minute begins")
 
 
 def candidate(agent_id: int = 1, **overrides: object) -> Candidate:
@@ -96,6 +103,7 @@ class TestRoom:
 class TestPush:
     """Given to free agents, with the reason."""
 
+    @pytest.mark.usefixtures("in_one_minute")
     def test_to_the_one_idle_longest_with_the_reason(self) -> None:
         alice = make_agent("alice", idle_since=NOON)
         dora = make_agent("dora", idle_since=NOON - timedelta(minutes=1))
@@ -189,6 +197,7 @@ class TestPush:
         tasks.sweep()
         assert Conversation.objects.filter(agent=alice).count() == 2
 
+    @pytest.mark.usefixtures("in_one_minute")
     def test_most_pressing_first_over_all_push_queues(self) -> None:
         alice = make_agent("alice")
         slow = make_queue([alice], mode=PUSH, first_response=500)
@@ -216,6 +225,7 @@ class TestPush:
 class TestTimeLeft:
     """What an agent gets next."""
 
+    @pytest.mark.usefixtures("in_one_minute")
     def test_fewest_effective_minutes(self) -> None:
         """The fit counts: what is due first may wait for who fits it."""
         alice = make_agent("alice", {"billing": 5, "general": 3})

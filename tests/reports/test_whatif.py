@@ -172,9 +172,9 @@ def test_a_silent_worker_is_told_of_though_nobody_sweeps(worked: Client) -> None
     late = timezone.now() - ODD - timedelta(seconds=1)
     assert "No worker has taken it" not in worked.get(address).content.decode()
     WhatIf.objects.update(created_at=late)
-    assert "No worker has taken it for 16 s" in worked.get(address).content.decode()
+    assert re.search(r"No worker has taken it for 1[6-9] s", worked.get(address).content.decode())
     WhatIf.objects.update(state="running", started_at=late, lease_until=late + LEASE)
-    assert "No word of its worker for 16 s" in worked.get(address).content.decode()
+    assert re.search(r"No word of its worker for 1[6-9] s", worked.get(address).content.decode())
     WhatIf.objects.update(lease_until=timezone.now())
     fragment = worked.get(address, headers={"hx-request": "true"}).content.decode()
     assert "the worker that played it went away" in fragment
@@ -295,4 +295,4 @@ def test_by_keyboard_alone(sign_in: SignIn) -> None:
     expect(page.locator("#cancel[data-seen]")).to_have_count(0)  # the page has looked again
     expect(cancel).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("You cancelled it.")).to_be_visible()
+    expect(page.locator("#answer").get_by_text("You cancelled it.")).to_be_visible()

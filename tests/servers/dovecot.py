@@ -171,8 +171,12 @@ class Dovecot:
         self._doveadm("kick", user, check=False)
         eventually(lambda: user not in self._doveadm("who", "-1", user, check=False), "nobody is connected")
 
-    def logins(self, user: str) -> int:
-        """How often a user has signed in."""
+    def logins(self, user: str, awaited: int = 0) -> int:
+        """How often a user has signed in, as soon as it is as often as awaited: the log hears of it last."""
+        eventually(lambda: self._logins(user) >= awaited, f"{user} has signed in {awaited} times")
+        return self._logins(user)
+
+    def _logins(self, user: str) -> int:
         return self.log().count(f"Login: user=<{user}>")
 
     def _doveadm(self, *words: str, check: bool = True) -> str:

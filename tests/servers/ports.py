@@ -1,14 +1,17 @@
 """Free ports on loopback, and waiting until somebody answers on one."""
 
 import itertools
+import os
 import secrets
 import socket
 import time
 from collections.abc import Iterator
 
 HOST = "127.0.0.1"
-OURS = range(12_000, 30_000)
-"""Below those that the kernel gives to who asks for any port: one that was let go stays free for seconds."""
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+OURS = range(12_000 + 2_250 * WORKER, 12_000 + 2_250 * (WORKER + 1))
+"""Of this worker alone; below those that the kernel gives to who asks for any port: one that was let go stays
+free for seconds."""
 
 _following: Iterator[int] = itertools.islice(itertools.cycle(OURS), secrets.randbelow(len(OURS)), None)
 

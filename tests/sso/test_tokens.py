@@ -65,11 +65,11 @@ def test_a_token_with_less_than_ten_minutes_is_refreshed(oauth_server: OAuthServ
 
 def test_a_short_lived_token_is_good_for_half_its_life(oauth_server: OAuthServer) -> None:
     provider = make_signed_in_provider(oauth_server, MAILBOX)
-    age(provider, timedelta(seconds=61), lifetime=120)
+    age(provider, timedelta(seconds=80), lifetime=120)
     tokens.access_token(provider.pk)
     assert oauth_server.refreshes == 0
 
-    age(provider, timedelta(seconds=59), lifetime=120)
+    age(provider, timedelta(seconds=40), lifetime=120)
     tokens.access_token(provider.pk)
     assert oauth_server.refreshes == 1
 

@@ -81,7 +81,7 @@ def test_missing_redis_costs_little_and_raises_nothing(answers: bool) -> None:
             [sys.executable, "-c", ANNOUNCE], env=env, capture_output=True, text=True, check=True, timeout=60
         )
     seconds, lost = map(float, ran.stdout.split())
-    assert seconds < 5, "each of five that had waited would have cost a second"
+    assert seconds < 8, "each of five that had waited would have cost two seconds"
     assert lost == 5
     assert "will be found by the sweeper" in ran.stderr
 

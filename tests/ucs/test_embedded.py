@@ -168,10 +168,10 @@ def test_a_service_that_is_killed_while_it_starts_is_started_again(
         return began(self)
 
     monkeypatch.setattr(embedded.Postgres, "_make_database", killed_while_starting)
-    monkeypatch.setattr(launcher, "REVIVAL_PAUSES", (0, 0, 0))
+    monkeypatch.setattr(launcher, "REVIVAL_PAUSES", (0.2, 0.5, 1, 2))
     said: list[str] = []
     monkeypatch.setattr(launcher, "say", said.append)
     launcher.revive(postgres)
-    assert len(said) == 2
+    assert len(said) >= 2  # what a killed server leaves behind can refuse the next one for a moment
     assert "ucs" in databases(folder)
     services.stop()

@@ -52,7 +52,7 @@ class Up:
     def printed(self) -> str:
         return "".join(self.lines)
 
-    def wait_for(self, pattern: str, seconds: float = 90) -> re.Match[str]:
+    def wait_for(self, pattern: str, seconds: float = 180) -> re.Match[str]:
         found = eventually(lambda: re.search(pattern, self.printed), seconds, lambda: self.printed)
         assert found
         return found
@@ -120,7 +120,7 @@ def data(tmp_path: Path) -> Iterator[Path]:
                 process.kill()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_day_of_up(data: Path) -> None:
     """Start, lose a process, be killed, start again with the same data, stop: nothing lost, nothing left."""
     up = Up(data)
@@ -164,7 +164,7 @@ def test_a_day_of_up(data: Path) -> None:
     family = again.family()
     started = time.monotonic()
     assert again.end(signal.SIGINT) == 0, again.printed
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 45
     assert not psutil.wait_procs(family, timeout=0)[1]
     assert left_over(data) == []
     assert again.lines[-1] == "Stopped.\n"
