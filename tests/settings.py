@@ -17,6 +17,6 @@ if migrated.MARK in os.environ:
     DATABASES["default"]["TEST"] = {"TEMPLATE": os.environ[migrated.MARK]}  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AXES_ENABLED = False
-BULK_AT_ONCE = 60  # the web process of the tests has no worker beside it
+BULK_AT_ONCE = 10  # the web process of the tests has no worker beside it, and pages wait for its answers
 UNDO = 60  # a busy machine may need ten seconds to press a button
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # playwright keeps a loop in this thread
